@@ -1,0 +1,52 @@
+"""dialin: find the knob settings that make a recording sound like a reference.
+
+>>> import dialin
+>>> match = dialin.match("dry.wav", "reference.wav", effects=["builtin:reverb"])  # doctest: +SKIP
+>>> match.preset.save("reverb.json")                                              # doctest: +SKIP
+
+Names are imported when first used, so that ``import dialin`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Chain": "dialin.rendering",
+    "DialinError": "dialin.errors",
+    "Match": "dialin.matching",
+    "Preset": "dialin.effects",
+    "RenderPool": "dialin.rendering",
+    "apply_preset": "dialin.matching",
+    "list_effects": "dialin.effects",
+    "load_effect": "dialin.rendering",
+    "match": "dialin.matching",
+}
+_MODULES = ("audio", "effects", "errors", "evaluation", "matching", "rendering", "timbre")
+
+__all__ = [*sorted(_PUBLIC), "__version__", *_MODULES]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from dialin import audio, effects, errors, evaluation, matching, rendering, timbre
+    from dialin.effects import Preset, list_effects
+    from dialin.errors import DialinError
+    from dialin.matching import Match, apply_preset, match
+    from dialin.rendering import Chain, RenderPool, load_effect
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"dialin.{name}")
+    else:
+        raise AttributeError(f"module 'dialin' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,45 @@
+"""Levels: peak, RMS and loudness.
+
+Conventions: dBFS re full scale 1.0; RMS of a full-scale square wave is 0 dBFS; loudness in LUFS
+(ITU-R BS.1770-4). Silence is ``-inf``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dialin.audio.gate import Audio
+
+
+def to_db(amplitude: ArrayLike) -> np.ndarray:
+    """Amplitude ratio in decibels, ``20 log10 |a|``; ``-inf`` for 0."""
+    with np.errstate(divide="ignore"):
+        result: np.ndarray = 20.0 * np.log10(np.abs(np.asarray(amplitude, dtype=np.float64)))
+    return result
+
+
+def peak_dbfs(audio: Audio) -> float:
+    """Sample peak over all channels, in dBFS."""
+    return float(to_db(max(abs(float(audio.max())), abs(float(audio.min())))))
+
+
+def rms_dbfs(audio: Audio) -> float:
+    """Root mean square over all channels and samples, in dBFS."""
+    return float(to_db(np.sqrt(np.mean(np.square(audio, dtype=np.float64)))))
+
+
+def integrated_loudness(audio: Audio, sample_rate: int) -> float:
+    """Integrated loudness in LUFS (ITU-R BS.1770-4, gated); ``-inf`` below the absolute gate.
+
+    Clips shorter than the 0.4 s measuring block are padded with zeros to 0.4 s. More than five
+    channels (the standard's limit) are measured as their first five.
+    """
+    import pyloudnorm
+
+    data = audio[:5].T.astype(np.float64)
+    short = int(np.ceil(0.4 * sample_rate)) + 1 - data.shape[0]
+    if short > 0:
+        data = np.pad(data, ((0, short), (0, 0)))
+    with np.errstate(divide="ignore"):
+        return float(pyloudnorm.Meter(sample_rate).integrated_loudness(data))

@@ -1,0 +1,153 @@
+"""One knob of an effect, and how its travel maps to native units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from dialin.errors import ParameterError
+
+Curve = Literal["linear", "log", "stepped", "toggle"]
+Status = Literal["live", "dead", "excluded"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One knob. Inside dialin its value is normalised to [0, 1]; this says what that means.
+
+    Attributes
+    ----------
+    id : str
+        Stable and unique within the effect: letters, digits and underscores.
+    name : str
+        As the effect shows it.
+    unit : str
+        ``dB``, ``Hz``, ``ms``, ``s``, ``%``, ``:1``, ``st`` (semitones) or empty.
+    minimum, maximum : float
+        Native range, ends included.
+    default : float
+        Native default.
+    curve : {"linear", "log", "stepped", "toggle"}
+        Stepped knobs have `steps` values; a toggle has the two values `minimum` and `maximum`.
+    values : tuple of float
+        Native values of a stepped knob in order, where they are not evenly spaced.
+    labels : tuple of str
+        Names of a stepped knob's values, in the same order.
+    steps : int
+        Number of values of a stepped knob; 0 for a continuous one.
+    neutral : float, optional
+        Native value at which this knob lets the sound through untouched, whatever the other
+        knobs say (mix 0 %, gain 0 dB). Only where it is known.
+    status : {"live", "dead", "excluded"}
+        Dead knobs were probed and change nothing; excluded ones (bypass, meters, programs) are
+        left at their default and take no place in the settings vector.
+    """
+
+    id: str
+    name: str
+    unit: str
+    minimum: float
+    maximum: float
+    default: float
+    curve: Curve = "linear"
+    values: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+    steps: int = 0
+    neutral: float | None = None
+    status: Status = "live"
+
+    def __post_init__(self) -> None:
+        if not self.maximum > self.minimum:
+            raise ParameterError(
+                f"{self.id}: the range {self.minimum} to {self.maximum} {self.unit} is empty"
+            )
+        if self.curve == "log" and self.minimum <= 0:
+            raise ParameterError(f"{self.id}: a log knob needs a range above 0, not {self.minimum}")
+        if self.curve == "toggle" and self.steps != 2:
+            object.__setattr__(self, "steps", 2)
+        if self.values and self.steps != len(self.values):
+            object.__setattr__(self, "steps", len(self.values))
+        if self.curve == "stepped" and self.steps < 2:
+            raise ParameterError(f"{self.id}: a stepped knob needs at least two steps")
+
+    @property
+    def is_stepped(self) -> bool:
+        """Whether only some values are allowed."""
+        return self.curve in ("stepped", "toggle")
+
+    def snap(self, normalised: float) -> float:
+        """Clip to [0, 1] and move to the nearest allowed position."""
+        if not np.isfinite(normalised):
+            raise ParameterError(f"{self.id}: {normalised!r} is no knob position; use 0 to 1")
+        value = min(1.0, max(0.0, float(normalised)))
+        if self.is_stepped:
+            value = round(value * (self.steps - 1)) / (self.steps - 1)
+        return value
+
+    def to_native(self, normalised: float) -> float:
+        """Native value of a knob position in [0, 1] (snapped and clipped first)."""
+        u = self.snap(normalised)
+        if self.values:
+            return self.values[round(u * (self.steps - 1))]
+        if self.curve == "log":
+            return float(self.minimum * (self.maximum / self.minimum) ** u)
+        return self.minimum + u * (self.maximum - self.minimum)
+
+    def to_normalised(self, native: float) -> float:
+        """Knob position in [0, 1] of a native value.
+
+        Raises
+        ------
+        ParameterError
+            If the value is outside the native range.
+        """
+        margin = 1e-6 * (self.maximum - self.minimum)
+        if not self.minimum - margin <= native <= self.maximum + margin:
+            raise ParameterError(
+                f"{self.id}: {native:g} {self.unit} is outside "
+                f"{self.minimum:g} to {self.maximum:g} {self.unit}".replace("  ", " ")
+            )
+        value = min(self.maximum, max(self.minimum, native))
+        if self.values:
+            index = int(np.argmin(np.abs(np.array(self.values) - value)))
+            return index / (self.steps - 1)
+        if self.curve == "log":
+            return float(np.log(value / self.minimum) / np.log(self.maximum / self.minimum))
+        return self.snap((value - self.minimum) / (self.maximum - self.minimum))
+
+    def text(self, normalised: float) -> str:
+        """What a person reads beside the knob, such as ``-12.5 dB`` or ``Slow``."""
+        native = self.to_native(normalised)
+        if self.labels:
+            return self.labels[round(self.snap(normalised) * (self.steps - 1))]
+        if self.curve == "toggle":
+            return "on" if native == self.maximum else "off"
+        return f"{native:.4g} {self.unit}".strip()
+
+    def with_status(self, status: Status) -> Parameter:
+        """Return a copy with another status."""
+        return replace(self, status=status)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; `from_dict` reads it back."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "unit": self.unit,
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "default": self.default,
+            "curve": self.curve,
+            "values": list(self.values),
+            "labels": list(self.labels),
+            "steps": self.steps,
+            "neutral": self.neutral,
+            "status": self.status,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Parameter:
+        """Read what `to_dict` wrote."""
+        return cls(**{**data, "values": tuple(data["values"]), "labels": tuple(data["labels"])})

@@ -1,0 +1,49 @@
+"""Names of effects: ``format:rest``, as a person types them after ``--fx``.
+
+==================  ============================================================
+``builtin:NAME``    an effect that ships with dialin
+``lv2:URI``         an installed LV2 plugin by its URI
+``vst3:PATH``       a VST3 bundle or file; a bare name is looked up in the usual folders
+``au:NAME``         an Audio Unit (macOS)
+``faust:PATH``      a Faust program, ``.dsp``
+``fake:NAME``       a test double
+==================  ============================================================
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dialin.errors import EffectNotFoundError
+
+FORMATS = ("builtin", "lv2", "vst3", "au", "faust", "fake")
+
+
+def parse_uri(uri: str) -> tuple[str, str]:
+    """Split a URI into format and rest, guessing the format of bare paths and names.
+
+    >>> parse_uri("builtin:reverb")
+    ('builtin', 'reverb')
+    >>> parse_uri("http://drobilla.net/plugins/mda/Delay")
+    ('lv2', 'http://drobilla.net/plugins/mda/Delay')
+
+    Raises
+    ------
+    EffectNotFoundError
+        If it names no format that dialin knows.
+    """
+    text = uri.strip()
+    head, colon, rest = text.partition(":")
+    if colon and head.lower() in FORMATS and rest:
+        return head.lower(), rest
+    if text.startswith(("http://", "https://", "urn:")):
+        return "lv2", text
+    suffix = Path(text).suffix.lower()
+    if suffix in (".vst3", ".dsp", ".component"):
+        return {".vst3": "vst3", ".dsp": "faust", ".component": "au"}[suffix], text
+    if text and not colon and "/" not in text:
+        return "builtin", text
+    raise EffectNotFoundError(
+        f"{uri!r} names no effect; write builtin:NAME, lv2:URI, vst3:PATH, au:NAME or "
+        "faust:FILE.dsp (see: dialin effects list)"
+    )

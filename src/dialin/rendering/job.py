@@ -1,0 +1,89 @@
+"""What goes into the rendering pool and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dialin.audio import Audio
+from dialin.errors import RenderError
+
+
+@dataclass(frozen=True, eq=False)
+class SharedAudio:
+    """Audio that lies in shared memory, made by `RenderPool.share`; cheap to send to workers."""
+
+    key: str
+    path: str
+    shape: tuple[int, int]
+    sample_rate: int
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One render.
+
+    Attributes
+    ----------
+    effect : str
+        URI of an effect or of a chain (`dialin.effects.chain_uri`).
+    audio : SharedAudio or ndarray
+        Input, ``(channels, samples)``. Share it once when many jobs use it.
+    settings : array_like
+        In [0, 1], in spec order.
+    sample_rate : int
+        Needed only where `audio` is an array.
+    tail : float
+        Seconds rendered after the end.
+    measure : callable, optional
+        ``measure(audio, sample_rate, *measure_args)``, run in the worker on the rendered audio;
+        its (small, picklable) result comes back in place of the audio. A module-level function.
+    measure_args : tuple
+        Picklable; sent with each job, so keep it small.
+    deadline : float, optional
+        Seconds this job may take; the pool's own by default.
+    """
+
+    effect: str
+    audio: SharedAudio | Audio
+    settings: ArrayLike
+    sample_rate: int = 0
+    tail: float = 0.0
+    measure: Callable[..., Any] | None = None
+    measure_args: tuple[Any, ...] = ()
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What became of a `Job`: `value` or `failure`, never both.
+
+    Attributes
+    ----------
+    value : ndarray or what the job's `measure` returned
+    failure : RenderError, optional
+        Typed; its message names the effect and the settings.
+    seconds : float
+        Time the worker spent on it.
+    """
+
+    value: Any = None
+    failure: RenderError | None = None
+    seconds: float = field(default=0.0)
+
+    def get(self) -> Any:
+        """Return the value, or raise the failure."""
+        if self.failure is not None:
+            raise self.failure
+        return self.value
+
+
+def describe_settings(settings: ArrayLike) -> str:
+    """Settings as they appear in error messages."""
+    vector = np.asarray(settings, dtype=np.float64).ravel()
+    text = ", ".join(f"{v:.3f}" for v in vector[:24])
+    return f"[{text}{', ...' if vector.size > 24 else ''}]"
