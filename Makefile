@@ -1,0 +1,59 @@
+# Each target sets up what it needs in .venv, from nothing. PYTHON chooses the interpreter.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SETUP := pyproject.toml constraints.txt $(wildcard setup.py)
+
+.PHONY: help demo test check bench format docs plugins clean
+
+help:  ## say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.core  ## match a clean guitar to a distorted one, both shipped here; writes demo-out/
+	$(BIN)/dialin match examples/audio/guitar-clean.flac examples/audio/guitar-metal.flac \
+		-o demo-out --seed 1 --overwrite
+
+test: $(VENV)/.dev plugins  ## run all tests (installs the plugins they use, where apt can)
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev  ## lint, types, import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev plugins  ## the pool's overhead, and matching on the shipped recordings
+	$(BIN)/python benchmarks/pool.py
+	$(BIN)/python benchmarks/match_effects.py examples/audio --items 2 --budgets 50
+
+format: $(VENV)/.dev  ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(VENV)/.docs  ## build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+plugins:  ## install the plugins that the tests use
+	@sh scripts/install-test-plugins.sh
+
+clean:  ## remove the virtual environment and what was built
+	rm -rf $(VENV) build site demo-out src/*.egg-info
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "dialin needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "no venv module here; on Debian: apt install python3-venv"; exit 1; }
+
+$(VENV)/.core: $(SETUP) | $(BIN)/python
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(SETUP) | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.core
+
+$(VENV)/.docs: $(SETUP) | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[docs]'
+	@touch $@
