@@ -1,0 +1,44 @@
+"""The public surface: what ``import dialin`` offers, how cheap it is, and who imports whom."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import dialin
+
+HEAVY = ("scipy", "pedalboard", "dawdreamer", "soundfile", "typer", "rich", "numpy")
+
+
+@pytest.mark.parametrize("name", [n for n in dialin.__all__ if n != "__version__"])
+def test_every_public_name_is_there(name):
+    assert getattr(dialin, name) is not None
+
+
+@pytest.mark.parametrize("room", ["audio", "effects", "rendering", "matching", "timbre"])
+def test_public_lists_are_true(room):
+    module = importlib.import_module(f"dialin.{room}")
+    assert module.__all__ == sorted(module.__all__, key=str) or len(module.__all__) > 0
+    for name in module.__all__:
+        assert hasattr(module, name), f"dialin.{room}.{name}"
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        dialin.nonsense  # noqa: B018
+
+
+def test_import_loads_nothing_heavy():
+    code = f"import dialin, sys; print([m for m in {HEAVY!r} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "[]", result.stdout + result.stderr
+
+
+def test_the_program_itself_loads_no_host():
+    code = (
+        "import sys, dialin, dialin.cli, dialin.matching, dialin.rendering, dialin.effects;"
+        "print([m for m in ('pedalboard', 'dawdreamer') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "[]", result.stdout + result.stderr
