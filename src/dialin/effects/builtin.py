@@ -1,8 +1,9 @@
 """The built-in effects, rendered by Pedalboard.
 
 Purity: every render makes new Pedalboard objects (a microsecond each), so nothing can be left
-over from an earlier one. Streams cut the input into blocks of one size, because Pedalboard starts
-an effect afresh, losing its state, when a block longer than all before it arrives.
+over from an earlier one. Renders and streams cut the input at the same places, multiples of
+`BUILTIN_BLOCK` samples, and so give the same samples. The grid also keeps Pedalboard from starting
+an effect afresh, its state lost, as it does when a block longer than all before it arrives.
 """
 
 from __future__ import annotations
@@ -14,19 +15,17 @@ import pedalboard
 from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
-from dialin.effects.builtin_table import (
-    LADDER_MODES,
-    NYQUIST_SHARE,
-    Builtin,
-    builtin_spec,
-    find_builtin,
-)
+from dialin.effects.builtin_table import NYQUIST_SHARE, Builtin, builtin_spec, find_builtin
 from dialin.effects.effect import Stream
+from dialin.effects.segments import SegmentedStream
 from dialin.effects.spec import EffectSpec
 from dialin.errors import RenderError
 
 BUILTIN_BLOCK = 8192
-"""Samples Pedalboard processes at a time; the built-ins sound the same with any other number."""
+"""Samples Pedalboard processes at a time; its own effects sound the same with any other number."""
+
+LONGEST_FLUSH = 60.0
+"""Seconds of silence a latent effect may need before its last sample comes out."""
 
 
 def open_builtin(name: str) -> BuiltinEffect:
@@ -40,7 +39,6 @@ class BuiltinEffect:
     def __init__(self, row: Builtin) -> None:
         self._row = row
         self._spec = builtin_spec(row.name)
-        self._class: Any = getattr(pedalboard, row.plugin)
 
     @property
     def spec(self) -> EffectSpec:
@@ -51,25 +49,27 @@ class BuiltinEffect:
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Audio:
         """Render; see `Effect.process`."""
-        if tail > 0:
-            audio = np.pad(audio, ((0, 0), (0, round(tail * sample_rate))))
         plugin, mix = self._plugin(settings, sample_rate)
+        silence = round(tail * sample_rate)
+        if silence > 0:
+            audio = np.pad(audio, ((0, 0), (0, silence)))
         if plugin is None:
-            return audio.copy()
-        try:
-            wet: Audio = plugin(audio, sample_rate, buffer_size=BUILTIN_BLOCK)
-        except (RuntimeError, ValueError) as error:
-            raise RenderError(
-                f"{self._spec.name} could not render {audio.shape[0]} channels at "
-                f"{sample_rate} Hz: {error}"
-            ) from error
-        return wet if mix >= 1.0 else audio + np.float32(mix) * (wet - audio)
+            wet = audio.copy()
+        elif self._row.latent or self._row.segmented:
+            stream = self._start(plugin, mix, sample_rate, audio.shape[0], 0)
+            wet = np.concatenate([stream.process(audio), stream.finish()], axis=1)
+        else:
+            wet = self.run(plugin, audio, sample_rate, reset=True)
+            if mix < 1.0:
+                wet = blend(audio, wet, mix)
+        return wet
 
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Stream:
         """Start a block-wise render; see `Effect.stream`."""
-        raise NotImplementedError
+        plugin, mix = self._plugin(settings, sample_rate)
+        return self._start(plugin, mix, sample_rate, channels, round(tail * sample_rate))
 
     def state(self, settings: ArrayLike) -> bytes | None:
         """Built-ins have no state of their own."""
@@ -78,29 +78,144 @@ class BuiltinEffect:
     def close(self) -> None:
         """Nothing to let go of."""
 
+    def run(self, plugin: Any, audio: Audio, sample_rate: int, *, reset: bool) -> Audio:
+        """Call Pedalboard, its errors made ours."""
+        channels, samples = audio.shape
+        if samples <= channels:
+            # Pedalboard guesses which axis holds the channels, from which is the shorter.
+            audio = np.pad(audio, ((0, 0), (0, channels + 1 - samples)))
+        try:
+            result: Audio = plugin(audio, sample_rate, buffer_size=BUILTIN_BLOCK, reset=reset)
+        except (RuntimeError, ValueError) as error:
+            raise RenderError(
+                f"{self._spec.name} could not render {channels} channels at "
+                f"{sample_rate} Hz: {error}"
+            ) from error
+        return result[:, :samples]
+
+    def _start(
+        self, plugin: Any | None, mix: float, sample_rate: int, channels: int, tail: int
+    ) -> Stream:
+        if self._row.segmented and plugin is not None:
+
+            def render(audio: Audio) -> Audio:
+                return self.run(plugin, audio, sample_rate, reset=True)
+
+            return SegmentedStream(render, channels, tail)
+        return BuiltinStream(self, plugin, mix, sample_rate, channels, tail)
+
     def _plugin(self, settings: ArrayLike, sample_rate: int) -> tuple[Any | None, float]:
         """Return a new plugin at these settings, or None where it does nothing, and the mix."""
         native = self._spec.native(settings)
+        if self._is_off(native):
+            return None, 0.0
         mix = 1.0
         values: dict[str, Any] = {}
         for knob in self._row.knobs:
             value = native[knob.parameter.id]
             if not knob.attribute:
                 mix = value * knob.scale
-                continue
-            if knob.capped:
-                value = min(value, NYQUIST_SHARE * sample_rate)
-            values[knob.attribute] = value * knob.scale
-        if "mode" in values:
-            mode = LADDER_MODES[round(values["mode"])]
-            values["mode"] = getattr(pedalboard.LadderFilter.Mode, mode)
-        if "true_peak" in values:
-            values["true_peak"] = values["true_peak"] >= 0.5
-        if mix <= 0.0 or self._is_off(native):
-            return None, 0.0
-        return self._class(**values), mix
+            elif knob.choices:
+                owner = getattr(pedalboard, self._row.plugin)
+                values[knob.attribute] = getattr(
+                    getattr(owner, knob.enum), knob.choices[round(value)]
+                )
+            elif knob.parameter.curve == "toggle":
+                values[knob.attribute] = value >= 0.5
+            else:
+                if knob.capped:
+                    value = min(value, NYQUIST_SHARE * sample_rate)
+                values[knob.attribute] = value * knob.scale
+        return getattr(pedalboard, self._row.plugin)(**values), mix
 
     def _is_off(self, native: dict[str, float]) -> bool:
         """Whether every knob that has a neutral value stands there."""
         neutral = [k.parameter for k in self._row.knobs if k.parameter.neutral is not None]
         return bool(neutral) and all(native[p.id] == p.neutral for p in neutral)
+
+
+def blend(dry: Audio, wet: Audio, mix: float) -> Audio:
+    """Part of the way from dry to wet."""
+    return dry + np.float32(mix) * (wet - dry)
+
+
+class BuiltinStream:
+    """A built-in effect over a long recording.
+
+    Parameters
+    ----------
+    effect : BuiltinEffect
+    plugin : Pedalboard plugin, optional
+        New, its state empty; None lets the sound through.
+    mix : float
+        Share of the effect in the result.
+    sample_rate, channels, tail : int
+        Of the recording; the tail in samples.
+    """
+
+    exact = True
+
+    def __init__(
+        self,
+        effect: BuiltinEffect,
+        plugin: Any | None,
+        mix: float,
+        sample_rate: int,
+        channels: int,
+        tail: int,
+    ) -> None:
+        self._effect = effect
+        self._plugin = plugin
+        self._mix = mix
+        self._rate = sample_rate
+        self._tail = tail
+        self._pending: list[Audio] = []
+        self._waiting = 0
+        self._fed = 0
+        self._given = 0
+        self._empty = np.zeros((channels, 0), dtype=np.float32)
+
+    def process(self, block: Audio) -> Audio:
+        """Feed a block; returns what is ready, in whole blocks of `BUILTIN_BLOCK`."""
+        self._pending.append(block)
+        self._waiting += block.shape[1]
+        self._fed += block.shape[1]
+        whole = self._waiting // BUILTIN_BLOCK * BUILTIN_BLOCK
+        if not whole:
+            return self._empty
+        audio = np.concatenate(self._pending, axis=1)
+        self._pending = [audio[:, whole:].copy()]
+        self._waiting -= whole
+        return self._render(audio[:, :whole])
+
+    def finish(self) -> Audio:
+        """Return the rest and the tail."""
+        pieces = [self._empty]
+        if self._tail:
+            channels = self._empty.shape[0]
+            pieces.append(self.process(np.zeros((channels, self._tail), dtype=np.float32)))
+        silence = np.zeros((self._empty.shape[0], BUILTIN_BLOCK), dtype=np.float32)
+        most = self._fed + LONGEST_FLUSH * self._rate
+        fed = self._fed
+        while self._given < self._fed:
+            if fed > most:
+                raise RenderError(
+                    f"{self._effect.spec.name} kept back {self._fed - self._given} samples; "
+                    "take it out of the chain"
+                )
+            rest = np.concatenate([*self._pending, silence], axis=1)[:, :BUILTIN_BLOCK]
+            self._pending = []
+            fed += BUILTIN_BLOCK
+            wanted = self._fed - self._given
+            pieces.append(self._render(rest)[:, :wanted])
+        return np.concatenate(pieces, axis=1)
+
+    def _render(self, audio: Audio) -> Audio:
+        if self._plugin is None:
+            wet = audio
+        else:
+            wet = self._effect.run(self._plugin, audio, self._rate, reset=False)
+            if self._mix < 1.0:
+                wet = blend(audio, wet, self._mix)
+        self._given += wet.shape[1]
+        return wet

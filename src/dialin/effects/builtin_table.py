@@ -45,12 +45,18 @@ class Knob:
         Native value times this is what Pedalboard gets.
     capped : bool
         Whether the value is a frequency that must stay below the Nyquist frequency.
+    enum : str
+        Name of the enumeration on Pedalboard's class that `choices` are members of.
+    choices : tuple of str
+        Pedalboard's names of a stepped knob's values, in order.
     """
 
     parameter: Parameter
     attribute: str
     scale: float = 1.0
     capped: bool = False
+    enum: str = ""
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,10 @@ class Builtin:
     knobs : tuple of Knob
     stereo : bool
         Whether it treats left and right differently by nature.
+    latent : bool
+        Whether samples come out later than they go in, which is compensated.
+    segmented : bool
+        Whether Pedalboard can render it only in one go; see `dialin.effects.segments`.
     """
 
     name: str
@@ -75,6 +85,8 @@ class Builtin:
     plugin: str
     knobs: tuple[Knob, ...]
     stereo: bool = False
+    latent: bool = False
+    segmented: bool = False
 
 
 def _knob(
@@ -131,9 +143,6 @@ def _gain_and_q(default_q: float = 0.7071) -> tuple[Knob, Knob]:
     )
 
 
-LADDER_MODES = ("LPF12", "HPF12", "BPF12", "LPF24", "HPF24", "BPF24")
-"""Pedalboard's names, in its order."""
-
 _LADDER_MODE = Knob(
     Parameter(
         id="mode",
@@ -154,6 +163,25 @@ _LADDER_MODE = Knob(
         ),
     ),
     "mode",
+    enum="Mode",
+    choices=("LPF12", "HPF12", "BPF12", "LPF24", "HPF24", "BPF24"),
+)
+
+_QUALITY = Knob(
+    Parameter(
+        id="quality",
+        name="Quality",
+        unit="",
+        minimum=0,
+        maximum=3,
+        default=3,
+        curve="stepped",
+        values=(0, 1, 2, 3),
+        labels=("zero-order hold", "linear", "Catmull-Rom", "windowed sinc"),
+    ),
+    "quality",
+    enum="Quality",
+    choices=("ZeroOrderHold", "Linear", "CatmullRom", "WindowedSinc16"),
 )
 
 _TRUE_PEAK = Knob(
@@ -249,6 +277,7 @@ _ROWS = (
             _knob("lookahead_ms", "Lookahead", "ms", 0.5, 20, 5, log=True),
             _TRUE_PEAK,
         ),
+        latent=True,
     ),
     Builtin(
         "gate",
@@ -348,6 +377,15 @@ _ROWS = (
         "Pitch",
         "PitchShift",
         (_knob("semitones", "Pitch", "st", -12, 12, 0, neutral=0),),
+        segmented=True,
+    ),
+    Builtin(
+        "resample",
+        "Downsampler",
+        "Distortion",
+        "Resample",
+        (_knob("target_sample_rate", "Rate", "Hz", 1_000, 44_100, 22_050, log=True), _QUALITY),
+        latent=True,
     ),
     Builtin(
         "gain",
