@@ -1,0 +1,50 @@
+"""Brightness: how much of the sound lies above 2 kHz, and where its centroid is."""
+
+from __future__ import annotations
+
+from math import log10
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from dialin.timbre.clip import Clip, Meaningless
+from dialin.timbre.spectra import detrended, power_of
+from dialin.timbre.tables import BRIGHTNESS, RATE
+
+FRAME, HOP = 2048, 512
+
+
+def frame_power(rows: NDArray[Any]) -> NDArray[np.float64]:
+    """Sum of the power spectrum of each row, by Parseval: (frames,)."""
+    return np.asarray(np.einsum("ij,ij->i", rows, rows), dtype=np.float64)
+
+
+def brightness_terms(clip: Clip) -> tuple[float, float]:
+    """Logarithms of the share of energy above 2 kHz and of the centroid in Hz above 100 Hz."""
+    length = min(FRAME, clip.highpassed.size)
+    total = frame_power(detrended(clip.highpassed, length, HOP, "hamming"))
+    above = frame_power(detrended(clip.above_2k, length, HOP, "hamming"))
+    rows = detrended(clip.above_100, length, HOP, "hamming")
+    spectra = power_of(fft.rfft(rows, FRAME, axis=1))
+    spectra[:, 1:-1] *= 2.0
+    power = spectra.sum(axis=1, dtype=np.float64)
+    moments = spectra @ np.arange(FRAME // 2 + 1, dtype=spectra.dtype)
+    weight = float(total.sum())
+    heard = power > 0.0
+    if not (weight > 0.0 and above.sum() > 0.0 and heard.any()):
+        raise Meaningless("no sound above 100 Hz")
+    centroids = np.zeros(power.size)
+    centroids[heard] = moments[heard] / power[heard]
+    mean = float(centroids @ power) / float(power.sum()) * RATE / FRAME
+    return log10(float(above.sum()) / weight), log10(mean)
+
+
+def brightness(clip: Clip) -> float:
+    """Brightness on the AudioCommons scale, about 0 to 100 (AudioCommons D5.8).
+
+    From the share of energy above 2 kHz and the spectral centroid above 100 Hz: frames of 2048
+    samples every 512, Hamming, weighted by power.
+    """
+    return float(BRIGHTNESS @ (*brightness_terms(clip), 1.0))

@@ -1,0 +1,105 @@
+"""Depth: the weight, pitch and length of what sounds low."""
+
+from __future__ import annotations
+
+from math import log10
+
+import numpy as np
+from scipy import fft
+
+from dialin.timbre.brightness import frame_power
+from dialin.timbre.clip import HOLD, Clip, Meaningless
+from dialin.timbre.kernels import kernels
+from dialin.timbre.onsets import find_onsets
+from dialin.timbre.peaks import sharpened
+from dialin.timbre.spectra import centred_stft, detrended, onset_strength, power_of
+from dialin.timbre.tables import DEPTH, RATE
+
+FRAME, HOP = 4096, 1024
+STEP = 256
+DECAYED = 0.01
+
+
+def _mean_duration(clip: Clip) -> float:
+    """Mean seconds from the loudest moment after an onset until 40 dB below the clip's peak."""
+    x = clip.highpassed
+    envelope = kernels.hold_envelope(x, HOLD, float(np.abs(x).max()) / (0.2 * RATE))
+    onsets = find_onsets(onset_strength(power_of(centred_stft(x))), envelope, 512)
+    count = -(-max(x.size - STEP, 0) // STEP) + 1
+    padded = np.zeros(count * STEP)
+    padded[: x.size] = x[: padded.size]
+    rows = padded.reshape(count, STEP)
+    rms = np.sqrt(np.einsum("ij,ij->i", rows, rows) / STEP)
+    if x.size < count * STEP:
+        rms[-1] *= np.sqrt(STEP / (x.size - (count - 1) * STEP))
+    rms /= rms.max()
+    lengths = []
+    for onset, after in zip(onsets, [*onsets[1:], None], strict=True):
+        first = onset // STEP
+        last = count if after is None else after // STEP
+        part = rms[first:last]
+        if part.size == 0:
+            continue
+        peak = int(np.argmax(part))
+        quiet = np.flatnonzero(part[peak:] < DECAYED)
+        lengths.append(int(quiet[0]) if quiet.size else part.size - peak)
+    return float(np.mean(lengths)) * STEP / RATE if lengths else 0.0
+
+
+def depth_terms(clip: Clip) -> tuple[float, ...]:
+    """The six inputs of the regression."""
+    length = min(FRAME, clip.highpassed.size)
+    overlap = min(FRAME - HOP, length - 1) if length < FRAME else FRAME - HOP
+    hop = length - overlap
+    whole = detrended(clip.highpassed, length, hop, "hamming").astype(np.float32)
+    scale = 1.0 / float(_window_sum(length)) ** 2
+    spectrum = power_of(fft.rfft(whole, FRAME, axis=1))
+    spectrum[:, 1:-1] *= 2.0
+    total = frame_power(whole) * FRAME * scale
+    low_power = frame_power(detrended(clip.below_500, length, hop, "hamming")) * FRAME * scale
+    rows = detrended(clip.below_2k, length, hop, "hamming")
+    lower = power_of(fft.rfft(rows, FRAME, axis=1))
+    lower[:, 1:-1] *= 2.0
+    power = lower.sum(axis=1, dtype=np.float64)
+    moments = lower @ np.arange(FRAME // 2 + 1, dtype=lower.dtype)
+    if not (power.any() and total.any()):
+        raise Meaningless("no sound under 2 kHz")
+    loud = (total > 0.001) & (power > 0.0)
+    centroids = np.zeros(power.size)
+    centroids[loud] = moments[loud] / power[loud] * RATE / FRAME
+    centroid = min(float(centroids @ total / total.sum()), 2000.0)
+    ratio = float(low_power[total > 0.001].sum() / total.sum())
+    duration = _mean_duration(clip)
+    if not duration > 0.0:
+        raise Meaningless("nothing sounds long enough for a duration")
+    summed = spectrum.sum(axis=0, dtype=np.float64)
+    spread = summed.max() - summed.min()
+    found = kernels.contrast_peaks((summed - summed.min()) / spread, 0.01)
+    if not found.size:
+        raise Meaningless("no spectral peak")
+    places, _ = sharpened(summed, found)
+    log_pitch = 0.0
+    if found[np.argmax(summed[found])] != 0:
+        lowest = float(places[places > 0.0].min()) * RATE / FRAME
+        log_pitch = log10(lowest)
+    log_duration = log10(duration)
+    sigmoid = ratio**10 / (ratio**10 + 0.2)
+    return (
+        centroid,
+        ratio,
+        log_duration,
+        log_pitch,
+        ratio * log_duration,
+        sigmoid * log_duration,
+    )
+
+
+def _window_sum(length: int) -> float:
+    from dialin.timbre.filters import window
+
+    return float(window("hamming", length).sum())
+
+
+def depth(clip: Clip) -> float:
+    """Depth on the AudioCommons scale, about 0 to 100 (AudioCommons D5.8)."""
+    return float(DEPTH @ (*depth_terms(clip), 1.0))

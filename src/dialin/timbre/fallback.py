@@ -1,0 +1,223 @@
+"""The kernels in NumPy and SciPy, for where no compiled ones were built: same values, slower."""
+
+from __future__ import annotations
+
+from math import ceil, floor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.timbre import tables
+from dialin.timbre.filters import halving_section, third_octave_filters
+
+Samples = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+def biquads(x: Samples, sections: Samples) -> Samples:
+    """Filter `x` (samples,) from rest by a cascade of rows ``b0 b1 b2 a1 a2``."""
+    from scipy.signal import lfilter
+
+    for row in sections:
+        x = lfilter(row[:3], [1.0, *row[3:]], x)
+    return np.asarray(x)
+
+
+def filter_tree(
+    x: Samples, trunk: Samples, branches: list[Samples]
+) -> tuple[Samples, NDArray[np.float32]]:
+    """Filter `x` three times by `trunk`, the result three times by each of four `branches`.
+
+    Returns the trunk's output (samples,) and the branches' (4, samples).
+    """
+    stem = biquads(x, np.tile(trunk, (3, 1)))
+    twigs = [biquads(stem, np.tile(branch, (3, 1))) for branch in branches]
+    return stem, np.asarray(twigs, dtype=np.float32)
+
+
+def third_octave_levels(frames: Samples) -> Samples:
+    """Levels of the 28 third octaves from 25 Hz to 12.5 kHz, dB, -inf where there is no sound.
+
+    Parameters
+    ----------
+    frames : shape (frames, 4096)
+        At 44.1 kHz. Each frame is filtered from rest. Bands from 5 kHz down are taken after
+        halving the rate, with the filters of the top octave.
+
+    Returns
+    -------
+    shape (frames, 28)
+    """
+    from scipy.signal import lfilter
+
+    levels, filters, halver = [], third_octave_filters(), halving_section()
+    x = frames
+    for octave in range(9):
+        for row in filters[1 if octave else 0 :]:
+            y = lfilter(row[:9], row[9:], x, axis=1)
+            with np.errstate(divide="ignore"):
+                level = 20.0 * np.log10(np.sqrt(np.mean(y * y, axis=1))) + 100.0
+            levels.append(np.where(y.max(axis=1) > 0.0, level, -np.inf))
+        if octave < 8:
+            x = lfilter(halver[:3], [1.0, *halver[3:]], x, axis=1)[:, 1::2]
+    return np.stack(levels[::-1], axis=1)
+
+
+def _tenth(z: float) -> float:
+    return round(z * 10.0) * 0.1
+
+
+def _slopes(core: list[float]) -> tuple[Samples, float]:
+    zup, rns, usl = tables.ZUP.tolist(), tables.RNS.tolist(), tables.USL.tolist()
+    specific = np.zeros(240)
+    total, z1, n1, z, filled, j = 0.0, 0.0, 0.0, 0.1, 0, 17
+    for i in range(21):
+        column, first = min(i - 1, 7), True
+        while z1 < zup[i] or first:
+            first = False
+            if n1 < core[i]:
+                j = next((k for k in range(17) if rns[k] <= core[i]), 17)
+            if n1 <= core[i]:
+                z2, n2, top, slope = zup[i], core[i], core[i], 0.0
+                total += n2 * (z2 - z1)
+            else:
+                slope, top = usl[j][column], n1
+                n2 = max(rns[j], core[i])
+                dz = _tenth((n1 - n2) / slope) or 0.1
+                z2 = z1 + dz
+                if z2 > zup[i]:
+                    z2 = zup[i]
+                    dz = z2 - z1
+                    n2 = n1 - dz * slope
+                total += dz * (n1 + n2) / 2.0
+            pieces = max(ceil((z2 + 0.01 - z) / 0.1), 0)
+            if pieces:
+                places = z + np.arange(pieces) * ((z + 0.1) - z)
+                room = max(min(pieces, 240 - filled), 0)
+                specific[filled : filled + room] = top - (places[:room] - z1) * slope
+                filled += pieces - 1  # the next piece starts on the last sample
+                z = _tenth(float(places[-1]))
+            if n2 == rns[j]:
+                j = min(j + 1, 17)
+            n1, z1 = n2, _tenth(z2)
+    total = max(total, 0.0)
+    if total <= 16.0:
+        return specific, floor(total * 1000.0 + 0.5) / 1000.0
+    return specific, floor(total * 100.0 + 0.05) / 100.0
+
+
+def loudness_slopes(core: Samples) -> tuple[Samples, Samples]:
+    """Specific loudness at 0.1 ... 24 Bark and total loudness from core loudness (ISO 532 B).
+
+    Parameters
+    ----------
+    core : shape (frames, 21)
+        Core loudness of the 20 critical bands in sone/Bark, and a closing zero.
+
+    Returns
+    -------
+    specific : shape (frames, 240)
+        Sone/Bark. The published program's roundings to 0.1 Bark are kept.
+    total : shape (frames,)
+        Sone.
+    """
+    pairs = [_slopes(row) for row in core.tolist()]
+    return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+
+
+def hold_envelope(x: Samples, hold: int, fall: float) -> Samples:
+    """Envelope of \\|x\\|: rises at once, holds `hold` samples, then falls by `fall` a sample."""
+    level, wait, out = 0.0, 0, []
+    for v in np.abs(x).tolist():
+        if v >= level:
+            level, wait = v, hold
+        elif wait > 0:
+            wait -= 1
+        else:
+            level = max(level - fall, v)
+        out.append(level)
+    return np.array(out)
+
+
+def running_median(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Median of 31 down each column of `x` (rows, columns), mirrored with the edge repeated."""
+    from scipy.ndimage import median_filter
+
+    return np.asarray(median_filter(x, size=(31, 1), mode="reflect"))
+
+
+def contrast_peaks(x: Samples, contrast: float) -> Indices:
+    """Positions of the peaks that stand `contrast` above the notches beside them.
+
+    The peak picking of MIRtoolbox (Lartillot). The notch before a candidate is sought from the
+    candidate before it to two samples before itself.
+    """
+    rises = np.diff(x, prepend=-2.0)
+    falls = np.diff(x, append=-2.0)
+    candidates = np.flatnonzero((x >= contrast) & (rises > 0.0) & (falls <= 0.0)).tolist()
+    found: list[int] = []
+    if not candidates:
+        return np.array(found, dtype=np.int64)
+    peak, before = candidates[0], -2.0
+    for last, here in zip(candidates, candidates[1:], strict=False):
+        notch = float(x[last : max(here - 1, last + 1)].min())
+        if x[peak] - notch < contrast:
+            if not x[peak] > x[here]:
+                peak, before = here, min(notch, before)
+            continue
+        if x[peak] - before > contrast:
+            found.append(peak)
+            before = notch
+        else:
+            before = min(notch, before)
+        peak = here
+    if x[peak] - before > contrast:
+        found.append(peak)
+    return np.array(found, dtype=np.int64)
+
+
+def pair_roughness(frequency: Samples, level: Samples) -> float:
+    """Vassilakis' roughness of all pairs of partials, summed.
+
+    Parameters
+    ----------
+    frequency, level : shape (partials,)
+        Rising, in Hz; amplitude.
+    """
+    i, j = np.triu_indices(frequency.size, 1)
+    a, b = level[i], level[j]
+    d = 0.24 / (0.0207 * frequency[i] + 18.96) * (frequency[j] - frequency[i])
+    share = 2.0 * np.maximum(a, b) / (a + b)
+    beats = np.exp(-3.51 * d) - np.exp(-5.75 * d)
+    return float(np.sum((a * b) ** 0.1 * 0.5 * share**3.11 * beats))
+
+
+def decay_runs(x: Samples, starts: Indices, edges: Indices) -> Indices:
+    """How many sub-frames of decaying sound each frame begins with.
+
+    From one sub-frame to the next variance and maximum must fall and the minimum must rise.
+
+    Parameters
+    ----------
+    x : shape (samples,)
+    starts : shape (frames,)
+        First sample of each frame.
+    edges : shape (sub-frames, 2)
+        First and last + 1 sample of each sub-frame, from the frame's start.
+
+    Returns
+    -------
+    shape (frames,)
+        Sub-frames before the first that breaks the decay; -1 if none does.
+    """
+    passed = np.full(starts.size, -1, dtype=np.int64)
+    for f, start in enumerate(starts.tolist()):
+        old: tuple[float, float, float] | None = None
+        for k, (first, last) in enumerate(edges.tolist()):
+            part = x[start + first : start + last]
+            new = float(part.var()), float(part.max()), float(part.min())
+            if old and not (old[0] > new[0] and old[1] > new[1] and old[2] < new[2]):
+                passed[f] = k
+                break
+            old = new
+    return passed

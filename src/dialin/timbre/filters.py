@@ -1,0 +1,160 @@
+"""Filter designs, each made once per process: what SciPy gives, without importing scipy.signal."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import asinh, cos, log10, pi, radians, sin, sinh, sqrt, tan
+
+import numpy as np
+from numpy.typing import NDArray
+
+Coefficients = NDArray[np.float64]
+
+
+def _frozen(values: object) -> Coefficients:
+    array = np.ascontiguousarray(values, dtype=np.float64)
+    array.flags.writeable = False
+    return array
+
+
+@lru_cache(maxsize=32)
+def butterworth_section(cutoff: float, kind: str, rate: float) -> Coefficients:
+    """Second-order Butterworth ``b0 b1 b2 a1 a2``; `kind` is "low" or "high", `cutoff` in Hz."""
+    w = tan(pi * cutoff / rate)
+    a0 = 1.0 + sqrt(2.0) * w + w * w
+    gain = (w * w if kind == "low" else 1.0) / a0
+    middle = 2.0 * gain if kind == "low" else -2.0 * gain
+    return _frozen(
+        [gain, middle, gain, 2.0 * (w * w - 1.0) / a0, (1.0 - sqrt(2.0) * w + w * w) / a0]
+    )
+
+
+def _bilinear(
+    zeros: NDArray[np.complex128], poles: NDArray[np.complex128], gain: float
+) -> tuple[Coefficients, Coefficients]:
+    """Take an analogue design to the z plane at a rate of 2; return b and a."""
+    degree = len(poles) - len(zeros)
+    digital_zeros = np.append((4.0 + zeros) / (4.0 - zeros), -np.ones(degree))
+    digital_poles = (4.0 + poles) / (4.0 - poles)
+    scale = gain * (np.prod(4.0 - zeros) / np.prod(4.0 - poles)).real
+    return _frozen(scale * np.poly(digital_zeros).real), _frozen(np.poly(digital_poles).real)
+
+
+@lru_cache(maxsize=64)
+def butterworth_band(low: float, high: float) -> tuple[Coefficients, Coefficients]:
+    """Band-pass with eight poles between two edges, as fractions of the Nyquist frequency."""
+    warped = [4.0 * tan(pi * edge / 2.0) for edge in (low, high)]
+    width, centre = warped[1] - warped[0], sqrt(warped[0] * warped[1])
+    prototype = -np.exp(1j * pi * np.arange(-3, 4, 2) / 8.0)
+    scaled = prototype * width / 2.0
+    root = np.sqrt(scaled * scaled - centre * centre)
+    poles = np.concatenate([scaled + root, scaled - root])
+    return _bilinear(np.zeros(4, complex), poles, width**4)
+
+
+@lru_cache(maxsize=1)
+def halving_section() -> Coefficients:
+    """Chebyshev-I low-pass of order 2, 0.1 dB ripple, at 0.4 of Nyquist: ``b0 b1 b2 a1 a2``."""
+    epsilon = sqrt(10.0**0.01 - 1.0)
+    mu = asinh(1.0 / epsilon) / 2.0
+    theta = pi * np.arange(-1, 2, 2) / 4.0
+    prototype = -np.sinh(mu + 1j * theta)
+    gain = np.prod(-prototype).real / sqrt(1.0 + epsilon**2)
+    warped = 4.0 * tan(pi * 0.4 / 2.0)
+    b, a = _bilinear(np.zeros(0, complex), warped * prototype, gain * warped**2)
+    return _frozen([*b, *a[1:]])
+
+
+@lru_cache(maxsize=1)
+def third_octave_filters() -> Coefficients:
+    """The filters at 12.5, 10, 8 and 6.3 kHz for 44.1 kHz, rows of ``b0..b8 a0..a8``."""
+    rows = []
+    for j in (11, 10, 9, 8):
+        centre = 1000.0 * 2.0 ** (j / 3.0) / 22_050.0
+        edges = centre * 2.0 ** (-1.0 / 6.0), min(centre * 2.0 ** (1.0 / 6.0), 0.9999999999)
+        rows.append(np.concatenate(butterworth_band(*edges)))
+    return _frozen(rows)
+
+
+@lru_cache(maxsize=8)
+def k_weighting(rate: int) -> Coefficients:
+    """The two sections of ITU-R BS.1770 K-weighting at `rate`, rows of ``b0 b1 b2 a1 a2``.
+
+    Designed from the analogue description (a shelf of 4 dB at 1500 Hz, a high-pass at 38 Hz) as
+    pyloudnorm does, so that any rate gets the same curve.
+    """
+    rows = []
+    for gain_db, quality, frequency in ((4.0, sqrt(0.5), 1500.0), (0.0, 0.5, 38.0)):
+        amplitude = 10.0 ** (gain_db / 40.0)
+        w = 2.0 * pi * frequency / rate
+        alpha = sin(w) / (2.0 * quality)
+        if gain_db:
+            root = 2.0 * sqrt(amplitude) * alpha
+            up, down = amplitude + 1.0, amplitude - 1.0
+            b = [
+                amplitude * (up + down * cos(w) + root),
+                -2.0 * amplitude * (down + up * cos(w)),
+                amplitude * (up + down * cos(w) - root),
+            ]
+            a = [
+                up - down * cos(w) + root,
+                2.0 * (down - up * cos(w)),
+                up - down * cos(w) - root,
+            ]
+        else:
+            b = [(1.0 + cos(w)) / 2.0, -(1.0 + cos(w)), (1.0 + cos(w)) / 2.0]
+            a = [1.0 + alpha, -2.0 * cos(w), 1.0 - alpha]
+        rows.append([b[0] / a[0], b[1] / a[0], b[2] / a[0], a[1] / a[0], a[2] / a[0]])
+    return _frozen(rows)
+
+
+@lru_cache(maxsize=8)
+def window(name: str, length: int) -> NDArray[np.float64]:
+    """Periodic "hann" or "hamming", symmetric "hamming_ends" less its ends, or Tukey 0.25."""
+    n = np.arange(length)
+    if name == "hann":
+        values = 0.5 - 0.5 * np.cos(2.0 * pi * n / length)
+    elif name == "hamming":
+        values = 0.54 - 0.46 * np.cos(2.0 * pi * n / length)
+    elif name == "hamming_ends":
+        values = (0.54 - 0.46 * np.cos(2.0 * pi * np.arange(length + 2) / (length + 1)))[1:-1]
+    else:
+        taper = 0.25 * length / 2.0
+        edge = np.minimum(n, length - n)
+        values = np.where(edge < taper, 0.5 - 0.5 * np.cos(pi * edge / taper), 1.0)
+    return _frozen(values)
+
+
+@lru_cache(maxsize=1)
+def mel_filters() -> NDArray[np.float32]:
+    """128 triangular Slaney mel filters of equal area, 0 to 22.05 kHz: (128, 1025).
+
+    Slaney, "Auditory toolbox" (1998): linear below 1 kHz, logarithmic above.
+    """
+    step, knee, log_step = 200.0 / 3.0, 1000.0, np.log(6.4) / 27.0
+    top = knee / step + np.log(22_050.0 / knee) / log_step
+    mels = np.linspace(0.0, top, 130)
+    edges = np.where(
+        mels < knee / step, mels * step, knee * np.exp(log_step * (mels - knee / step))
+    )
+    bins = np.linspace(0.0, 22_050.0, 1025)
+    ramps = edges[:, None] - bins[None, :]
+    widths = np.diff(edges)
+    rise = -ramps[:-2] / widths[:-1, None]
+    fall = ramps[2:] / widths[1:, None]
+    weights = np.maximum(0.0, np.minimum(rise, fall))
+    weights *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
+    result = weights.astype(np.float32)
+    result.flags.writeable = False
+    return result
+
+
+__all__ = [
+    "butterworth_band",
+    "butterworth_section",
+    "halving_section",
+    "k_weighting",
+    "mel_filters",
+    "third_octave_filters",
+    "window",
+]

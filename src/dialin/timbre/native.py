@@ -1,0 +1,167 @@
+"""The compiled kernels (``_native.c``), called through ctypes with the interpreter lock released."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.timbre import _native, tables  # type: ignore[attr-defined]
+from dialin.timbre.filters import halving_section, third_octave_filters
+from dialin.timbre.kernel_constants import STRONGER_SHARE
+
+Samples = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+_LANES = 8
+_LONG = np.dtype(ctypes.c_long)
+_pointer = ctypes.c_void_p
+_long = ctypes.c_long
+_double = ctypes.c_double
+
+_library = ctypes.CDLL(str(_native.__file__))
+
+
+def _declare(name: str, result: Any, *arguments: Any) -> Any:
+    function = getattr(_library, name)
+    function.restype, function.argtypes = result, arguments
+    return function
+
+
+_biquads = _declare("biquads", None, _pointer, _pointer, _long, _pointer, _long)
+_filter_tree = _declare("filter_tree", None, _pointer, _long, *[_pointer] * 4)
+_levels = _declare("third_octave_levels", None, _pointer, _long, *[_pointer] * 4)
+_slopes = _declare("loudness_slopes", None, _pointer, _long, *[_pointer] * 5)
+_envelope = _declare("hold_envelope", None, _pointer, _long, _long, _double, _pointer)
+_median = _declare("running_median", None, _pointer, _long, _long, _pointer)
+_peaks = _declare("contrast_peaks", _long, _pointer, _long, _double, _pointer)
+_pairs = _declare("pair_roughness", _double, *[_pointer] * 4, _long, _pointer, _long)
+_runs = _declare("decay_runs", None, _pointer, _pointer, _long, _pointer, _long, _pointer)
+
+
+def _samples(x: NDArray[Any]) -> Samples:
+    return np.ascontiguousarray(x, dtype=np.float64)
+
+
+def biquads(x: Samples, sections: Samples) -> Samples:
+    """See `fallback.biquads`."""
+    x, sections = _samples(x), _samples(sections)
+    y = np.empty_like(x)
+    _biquads(x.ctypes.data, y.ctypes.data, x.size, sections.ctypes.data, len(sections))
+    return y
+
+
+def filter_tree(
+    x: Samples, trunk: Samples, branches: list[Samples]
+) -> tuple[Samples, NDArray[np.float32]]:
+    """See `fallback.filter_tree`."""
+    x, lanes = _samples(x), np.ascontiguousarray(np.transpose(branches))
+    stem = np.empty_like(x)
+    twigs = np.empty((4, x.size), dtype=np.float32)
+    _filter_tree(
+        x.ctypes.data,
+        x.size,
+        trunk.ctypes.data,
+        lanes.ctypes.data,
+        stem.ctypes.data,
+        twigs.ctypes.data,
+    )
+    return stem, twigs
+
+
+def third_octave_levels(frames: Samples) -> Samples:
+    """See `fallback.third_octave_levels`."""
+    count, length = frames.shape
+    groups = -(-count // _LANES)
+    lanes = np.zeros((groups, length, _LANES))
+    whole = count // _LANES
+    if whole:
+        lanes[:whole] = frames[: whole * _LANES].reshape(whole, _LANES, length).swapaxes(1, 2)
+    if whole < groups:
+        lanes[whole, :, : count - whole * _LANES] = frames[whole * _LANES :].T
+    levels = np.empty((groups, 28, _LANES))
+    work = np.empty((length // 2, _LANES))
+    _levels(
+        lanes.ctypes.data,
+        groups,
+        third_octave_filters().ctypes.data,
+        halving_section().ctypes.data,
+        work.ctypes.data,
+        levels.ctypes.data,
+    )
+    return levels.swapaxes(1, 2).reshape(groups * _LANES, 28)[:count]
+
+
+def loudness_slopes(core: Samples) -> tuple[Samples, Samples]:
+    """See `fallback.loudness_slopes`."""
+    core = _samples(core)
+    specific, total = np.empty((len(core), 240)), np.empty(len(core))
+    _slopes(
+        core.ctypes.data,
+        len(core),
+        tables.ZUP.ctypes.data,
+        tables.RNS.ctypes.data,
+        tables.USL.ctypes.data,
+        specific.ctypes.data,
+        total.ctypes.data,
+    )
+    return specific, total
+
+
+def hold_envelope(x: Samples, hold: int, fall: float) -> Samples:
+    """See `fallback.hold_envelope`."""
+    x = _samples(x)
+    y = np.empty_like(x)
+    _envelope(x.ctypes.data, x.size, hold, fall, y.ctypes.data)
+    return y
+
+
+def running_median(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """See `fallback.running_median`."""
+    x = np.ascontiguousarray(x, dtype=np.float32)
+    y = np.empty_like(x)
+    _median(x.ctypes.data, *x.shape, y.ctypes.data)
+    return y
+
+
+def contrast_peaks(x: Samples, contrast: float) -> Indices:
+    """See `fallback.contrast_peaks`."""
+    x = _samples(x)
+    found = np.empty(x.size, dtype=_LONG)
+    count = _peaks(x.ctypes.data, x.size, contrast, found.ctypes.data)
+    return found[:count].astype(np.int64)
+
+
+def pair_roughness(frequency: Samples, level: Samples) -> float:
+    """See `fallback.pair_roughness`."""
+    frequency, level = _samples(frequency), _samples(level)
+    root, slope = level**0.1, 0.24 / (0.0207 * frequency + 18.96)
+    return float(
+        _pairs(
+            frequency.ctypes.data,
+            level.ctypes.data,
+            root.ctypes.data,
+            slope.ctypes.data,
+            frequency.size,
+            STRONGER_SHARE.ctypes.data,
+            STRONGER_SHARE.size,
+        )
+    )
+
+
+def decay_runs(x: Samples, starts: Indices, edges: Indices) -> Indices:
+    """See `fallback.decay_runs`."""
+    x = _samples(x)
+    first, bounds = (np.ascontiguousarray(v, dtype=_LONG) for v in (starts, edges))
+    passed = np.empty(first.size, dtype=_LONG)
+    _runs(
+        x.ctypes.data,
+        first.ctypes.data,
+        first.size,
+        bounds.ctypes.data,
+        len(bounds),
+        passed.ctypes.data,
+    )
+    return passed.astype(np.int64)

@@ -1,0 +1,86 @@
+"""Reverb: blind estimate of the reverberation time."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import exp
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.timbre.clip import Clip, Meaningless
+from dialin.timbre.kernels import kernels
+from dialin.timbre.resampling import resample
+from dialin.timbre.tables import RATE, REVERB
+
+Floats = NDArray[np.float64]
+
+DECIMATION = 2
+SUB_FRAME = 643
+SUB_FRAMES = 7
+SHIFT = 184
+LEAST = 3
+MEMORY = 735
+SMOOTHING = 0.995
+TIMES = np.arange(2, 12) / 10.0
+"""Candidate reverberation times, s."""
+
+SHORTEST = SUB_FRAME * SUB_FRAMES * DECIMATION
+"""Clips of at most this many samples give 0.2 s."""
+
+
+@lru_cache(maxsize=SUB_FRAMES)
+def _growth(length: int) -> tuple[Floats, Floats]:
+    """Inverse decay of each candidate over `length` samples (10, length), and log(a)."""
+    log_a = -3.0 * np.log(10.0) / (TIMES * (RATE / DECIMATION))
+    return np.exp(-log_a[:, None] * np.arange(length)), log_a
+
+
+def _likeliest(decay: Floats) -> int:
+    """Index of the reverberation time most likely for exponentially decaying Laplace noise."""
+    growth, log_a = _growth(decay.size)
+    n = decay.size
+    likelihood = -n * ((n - 1) * log_a / 2.0 + np.log(2.0 / n * (growth @ np.abs(decay))) + 1.0)
+    return int(np.argmax(likelihood))
+
+
+def _channel_time(x: Floats) -> float:
+    """Reverberation time of one channel at 44.1 kHz, s."""
+    if x.size <= SHORTEST:
+        return 0.2
+    edges = [[max(k * SUB_FRAME - 1, 0), (k + 1) * SUB_FRAME] for k in range(SUB_FRAMES)]
+    first = np.arange(0, x.size - SHORTEST, SHIFT)
+    halves = [np.ascontiguousarray(x[::DECIMATION])]
+    starts = first // DECIMATION
+    passed = kernels.decay_runs(halves[0], starts, np.array(edges))
+    counts = np.zeros(TIMES.size, dtype=np.int64)
+    recent: list[int] = []
+    smooth, values = 0.3, []
+    for start, run in zip(starts.tolist(), passed.tolist(), strict=True):
+        if run < LEAST:
+            continue
+        pick = _likeliest(halves[0][start : start + run * SUB_FRAME])
+        counts[pick] += 1
+        recent.append(pick)
+        if len(recent) > MEMORY:
+            counts[recent[-MEMORY - 1]] -= 1
+        smooth = SMOOTHING * smooth + (1.0 - SMOOTHING) * TIMES[int(np.argmax(counts))]
+        values.append(smooth)
+    return float(np.mean(values)) if values else 0.2
+
+
+def reverb_time(clip: Clip) -> float:
+    """Reverberation time (RT60) in seconds, 0.2 to 1.1, mean over channels.
+
+    Blind maximum-likelihood estimate from freely decaying stretches: Loellmann, Yilmaz, Jeub and
+    Vary, "An improved algorithm for blind reverberation time estimation", IWAENC 2010. The value
+    moves slowly from 0.3 s, so that it depends on the clip's length, as in the reference.
+    """
+    if not clip.channels.any():
+        raise Meaningless("silence: every sample is zero")
+    return float(np.mean([_channel_time(resample(x, clip.rate, RATE)) for x in clip.channels]))
+
+
+def reverb_probability(seconds: float) -> float:
+    """Probability that listeners call a sound with this RT60 reverberant (AudioCommons D5.8)."""
+    return 1.0 / (1.0 + exp(-float(REVERB @ (seconds, 1.0))))

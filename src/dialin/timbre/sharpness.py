@@ -1,0 +1,42 @@
+"""Sharpness: the centre of gravity of loudness, weighted towards the highest bands."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import log10
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.timbre.clip import Clip, Meaningless
+from dialin.timbre.tables import SHARPNESS
+
+BARK = np.arange(1, 241) / 10.0
+
+
+@lru_cache(maxsize=1)
+def _weights() -> NDArray[np.float64]:
+    z = BARK
+    high = 0.00012 * z**4 - 0.0056 * z**3 + 0.1 * z**2 - 0.81 * z + 3.5
+    return np.asarray(np.where(np.arange(240) < 140, 1.0, high) * z)
+
+
+def mean_acum(clip: Clip) -> float:
+    """Sharpness in acum after Zwicker and Fastl, mean over frames weighted by their power."""
+    loudness = clip.specific.sum(axis=1)
+    heard = (clip.sone > 0.0) & (loudness > 0.0)
+    acum = np.zeros(loudness.size)
+    acum[heard] = 0.11 * (clip.specific[heard] @ _weights()) / loudness[heard]
+    power = clip.frame_rms**2
+    return float(acum @ power / power.sum())
+
+
+def sharpness(clip: Clip) -> float:
+    """Sharpness on the AudioCommons scale, about 0 to 100.
+
+    Fastl and Zwicker, "Psychoacoustics" (2007), chapter 9; AudioCommons D5.8.
+    """
+    mean = mean_acum(clip)
+    if not mean > 0.0:
+        raise Meaningless("nothing is loud enough to be heard")
+    return float(SHARPNESS @ (log10(mean), 1.0))

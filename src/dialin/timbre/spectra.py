@@ -1,0 +1,66 @@
+"""Framing, short-time spectra and the onset strength taken from them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from dialin.timbre.filters import mel_filters, window
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+HOP = 512
+"""Hop in samples of the onset and percussion spectra (their frames are 2048 long)."""
+
+
+def frames(x: NDArray[np.floating], length: int, hop: int) -> NDArray[np.floating]:
+    """View `x` (samples,) as (frames, length), `hop` apart; a tail that fills no frame is left."""
+    return np.lib.stride_tricks.sliding_window_view(x, length)[::hop]
+
+
+def centred_stft(x: NDArray[np.floating]) -> NDArray[np.complex64]:
+    """Hann spectra of 2048 samples every 512, the first centred on sample 0: (frames, 1025)."""
+    padded = np.zeros(x.size + 2048, dtype=np.float32)
+    padded[1024:-1024] = x
+    tapered = frames(padded, 2048, HOP) * window("hann", 2048).astype(np.float32)
+    return np.asarray(fft.rfft(tapered, axis=1, overwrite_x=True))
+
+
+def detrended(
+    x: NDArray[np.floating], length: int, hop: int, taper: str
+) -> NDArray[np.floating]:
+    """Frames of `x` less their mean, times a window."""
+    rows = frames(x, length, hop)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    rows *= window(taper, length).astype(rows.dtype)
+    return rows
+
+
+def onset_strength(power: Singles) -> Floats:
+    """Spectral flux in dB over 128 mel bands, one value a hop of 512 samples.
+
+    Parameters
+    ----------
+    power : shape (frames, 1025)
+        Squared magnitudes of `centred_stft`.
+
+    Returns
+    -------
+    shape (frames,)
+        As librosa >= 0.9 has it: Boeck and Widmer, "Maximum filter vibrato suppression for onset
+        detection", DAFx 2013, without the filter; delayed by 3 frames.
+    """
+    mel = power @ mel_filters().T
+    level = 10.0 * np.log10(np.maximum(mel, np.float32(1e-10)))
+    level = np.maximum(level, level.max() - 80.0)
+    flux = np.maximum(np.diff(level, axis=0), 0.0).mean(axis=1, dtype=np.float64)
+    strength = np.zeros(len(power))
+    strength[3:] = flux[: max(len(power) - 3, 0)]
+    return strength
+
+
+def power_of(spectra: NDArray[np.complexfloating]) -> NDArray[np.floating]:
+    """Squared magnitudes."""
+    return np.asarray(spectra.real**2 + spectra.imag**2)
