@@ -1,0 +1,179 @@
+"""Rendering a whole file in blocks, inside a worker process.
+
+A file never lies in memory as a whole: blocks are read, streamed through the effect and written,
+so that an hour costs no more memory than a minute.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from dialin.audio import Audio, audio_info, read_blocks, write_audio
+from dialin.effects.open import open_effect
+from dialin.errors import AudioFileError, NonFiniteOutputError
+
+BLOCK = 1 << 17
+"""Samples a block: 3 s at 44.1 kHz, long enough for the host's own overhead to vanish."""
+
+
+@dataclass(frozen=True)
+class FileJob:
+    """One file to render; plain data, so that it travels to a worker.
+
+    Attributes
+    ----------
+    source, target : str
+        Input file, and where the output goes; the target's folder exists.
+    effect : str
+        URI of an effect or a chain.
+    settings : tuple of float
+        In [0, 1], in spec order.
+    tail : float
+        Seconds rendered after the end.
+    gain : float
+        Factor on the output.
+    subtype : str, optional
+        libsndfile's name of the output's sample format.
+    counter : str
+        File that receives the number of input samples done, as a little-endian 64-bit integer;
+        empty for none.
+    stall : float
+        Seconds one block may take before the worker gives itself up.
+    """
+
+    source: str
+    target: str
+    effect: str
+    settings: tuple[float, ...]
+    tail: float = 0.0
+    gain: float = 1.0
+    subtype: str | None = None
+    counter: str = ""
+    stall: float = 60.0
+
+
+@dataclass(frozen=True)
+class FileRender:
+    """What a worker tells of a rendered file.
+
+    Attributes
+    ----------
+    frames, channels : int
+        Of what was written.
+    peak : float
+        Largest absolute sample before any clipping by the file format, 1.0 is full scale.
+    mean_square : float
+        Of all samples written.
+    clipped : int
+        Samples above full scale.
+    exact : bool
+        Whether the blocks equal one render of the whole, bit for bit.
+    """
+
+    frames: int
+    channels: int
+    peak: float
+    mean_square: float
+    clipped: int
+    exact: bool
+
+
+def stream_file(job: FileJob) -> FileRender:
+    """Render one file in blocks; call it in a worker process only.
+
+    Raises
+    ------
+    AudioFileError
+        If the input breaks off before the end its header promises.
+    NonFiniteOutputError
+        If the effect returns NaN or infinity.
+    OutputError
+        If the target cannot be written.
+    EffectError
+        If the effect cannot be opened.
+    """
+    info = audio_info(job.source)
+    log = Path(os.devnull).open("w")  # the timer holds on to its descriptor
+    effect = open_effect(job.effect)
+    try:
+        stream = effect.stream(
+            info.sample_rate, info.channels, np.array(job.settings), tail=job.tail
+        )
+        frames, clipped, peak, square = 0, 0, 0.0, 0.0
+
+        def account(audio: Audio) -> Audio:
+            nonlocal frames, clipped, peak, square
+            if not np.isfinite(audio).all():
+                raise NonFiniteOutputError(
+                    f"{job.effect} returned samples that are not finite about "
+                    f"{frames / info.sample_rate:.1f} s into {job.source!r}; "
+                    "change its settings or leave it out"
+                )
+            if job.gain != 1.0:
+                audio = audio * np.float32(job.gain)
+            size = np.abs(audio)
+            frames += audio.shape[1]
+            peak = max(peak, float(size.max(initial=0.0)))
+            clipped += int((size > 1.0).sum())
+            square += float(np.sum(np.square(audio, dtype=np.float64)))
+            return audio
+
+        def blocks() -> Iterator[Audio]:
+            done = 0
+            for block in read_blocks(job.source, BLOCK):
+                _arm(job.stall, log)
+                done += block.shape[1]
+                ready = stream.process(block)
+                if ready.shape[1]:
+                    yield account(ready)
+                _count(job.counter, done)
+            if done < info.frames:
+                raise AudioFileError(
+                    f"{job.source!r} breaks off after {done / info.sample_rate:.1f} s of the "
+                    f"{info.seconds:.1f} s its header promises; export it again"
+                )
+            _arm(job.stall + 4 * job.tail, log)
+            rest = stream.finish()
+            if rest.shape[1]:
+                yield account(rest)
+
+        write_audio(job.target, blocks(), info.sample_rate, subtype=job.subtype, overwrite=True)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        effect.close()
+        log.close()
+    return FileRender(
+        frames=frames,
+        channels=info.channels,
+        peak=peak,
+        mean_square=square / max(1, frames * info.channels),
+        clipped=clipped,
+        exact=bool(stream.exact),
+    )
+
+
+def _arm(seconds: float, log: TextIO) -> None:
+    # A plugin that hangs in native code cannot be interrupted from Python. This timer runs on a
+    # thread of its own without the interpreter's lock and ends the worker, which the pool reports.
+    faulthandler.dump_traceback_later(seconds, exit=True, file=log)
+
+
+def _count(counter: str, done: int) -> None:
+    if counter:
+        Path(counter).write_bytes(struct.pack("<q", done))
+
+
+def read_count(counter: str) -> int:
+    """Input samples done so far, from a job's counter file; 0 before the first block."""
+    try:
+        return int(struct.unpack("<q", Path(counter).read_bytes())[0])
+    except (OSError, struct.error):
+        return 0
