@@ -1,0 +1,17 @@
+"""Running effects in worker processes."""
+
+from dialin.rendering.job import Job, Result, SharedAudio, describe_settings
+from dialin.rendering.pool import RenderPool
+from dialin.rendering.remote import Chain, RemoteEffect, default_pool, load_effect
+
+__all__ = [
+    "Chain",
+    "Job",
+    "RemoteEffect",
+    "RenderPool",
+    "Result",
+    "SharedAudio",
+    "default_pool",
+    "describe_settings",
+    "load_effect",
+]
