@@ -365,10 +365,12 @@ static inline __attribute__((always_inline)) double quick_exp(double x)
 }
 
 /* Vassilakis' roughness of every pair of partials, summed. Frequencies rise; level is the
- * amplitude, root its tenth root; slope is 0.24 / (0.0207 f + 18.96). stronger: polynomial of
- * (2 s)**3.11 around s = 3/4, highest power first, s being the stronger share of the pair. */
-EXPORT WIDE double pair_roughness(const double *frequency, const double *level, const double *root,
-                                  const double *slope, long n, const double *stronger, long terms)
+ * amplitude, root its tenth root, bin the amplitude before interpolation, by which the stronger
+ * of a pair is told; slope is 0.24 / (0.0207 f + 18.96). stronger: polynomial of (2 s)**3.11
+ * around s = 3/4, highest power first, s being the stronger's share of the pair. */
+EXPORT WIDE double pair_roughness(const double *frequency, const double *level, const double *bin,
+                                  const double *root, const double *slope, long n,
+                                  const double *stronger, long terms)
 {
     double total = 0.0;
     for (long i = 0; i < n; i++) {
@@ -379,7 +381,7 @@ EXPORT WIDE double pair_roughness(const double *frequency, const double *level, 
             end++;
         for (long j = i + 1; j < end; j++) {
             double d = s * (frequency[j] - f), b = level[j], share, y;
-            share = (a > b ? a : b) / (a + b) - 0.75;
+            share = (bin[i] >= bin[j] ? a : b) / (a + b) - 0.75;
             y = stronger[0];
             for (long k = 1; k < terms; k++)
                 y = y * share + stronger[k];

@@ -176,18 +176,18 @@ def contrast_peaks(x: Samples, contrast: float) -> Indices:
     return np.array(found, dtype=np.int64)
 
 
-def pair_roughness(frequency: Samples, level: Samples) -> float:
+def pair_roughness(frequency: Samples, level: Samples, bins: Samples) -> float:
     """Vassilakis' roughness of all pairs of partials, summed.
 
     Parameters
     ----------
-    frequency, level : shape (partials,)
-        Rising, in Hz; amplitude.
+    frequency, level, bins : shape (partials,)
+        Rising, in Hz; amplitude; amplitude before interpolation, which tells the stronger.
     """
     i, j = np.triu_indices(frequency.size, 1)
     a, b = level[i], level[j]
     d = 0.24 / (0.0207 * frequency[i] + 18.96) * (frequency[j] - frequency[i])
-    share = 2.0 * np.maximum(a, b) / (a + b)
+    share = 2.0 * np.where(bins[i] >= bins[j], a, b) / (a + b)
     beats = np.exp(-3.51 * d) - np.exp(-5.75 * d)
     return float(np.sum((a * b) ** 0.1 * 0.5 * share**3.11 * beats))
 

@@ -37,7 +37,7 @@ _slopes = _declare("loudness_slopes", None, _pointer, _long, *[_pointer] * 5)
 _envelope = _declare("hold_envelope", None, _pointer, _long, _long, _double, _pointer)
 _median = _declare("running_median", None, _pointer, _long, _long, _pointer)
 _peaks = _declare("contrast_peaks", _long, _pointer, _long, _double, _pointer)
-_pairs = _declare("pair_roughness", _double, *[_pointer] * 4, _long, _pointer, _long)
+_pairs = _declare("pair_roughness", _double, *[_pointer] * 5, _long, _pointer, _long)
 _runs = _declare("decay_runs", None, _pointer, _pointer, _long, _pointer, _long, _pointer)
 
 
@@ -134,14 +134,15 @@ def contrast_peaks(x: Samples, contrast: float) -> Indices:
     return found[:count].astype(np.int64)
 
 
-def pair_roughness(frequency: Samples, level: Samples) -> float:
+def pair_roughness(frequency: Samples, level: Samples, bins: Samples) -> float:
     """See `fallback.pair_roughness`."""
-    frequency, level = _samples(frequency), _samples(level)
+    frequency, level, bins = _samples(frequency), _samples(level), _samples(bins)
     root, slope = level**0.1, 0.24 / (0.0207 * frequency + 18.96)
     return float(
         _pairs(
             frequency.ctypes.data,
             level.ctypes.data,
+            bins.ctypes.data,
             root.ctypes.data,
             slope.ctypes.data,
             frequency.size,

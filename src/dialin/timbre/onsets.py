@@ -95,14 +95,12 @@ def find_onsets(strength: Floats, envelope: Floats, margin: int) -> list[int]:
             del onsets[i]
             continue
         peak = int(np.argmax(segment))
-        if peak == 0 or segment[peak] - segment[0] < significant:
+        if peak == 0 or segment[peak] - segment[: peak + 1].min() < significant:
             del onsets[i]
-    i = 1
-    while i < len(onsets):
-        if onsets[i] - onsets[i - 1] < SEPARATION:
-            del onsets[i]
-        else:
-            i += 1
+    close = True
+    while close:
+        close = [i for i in range(1, len(onsets)) if onsets[i] - onsets[i - 1] < SEPARATION]
+        onsets = [p for i, p in enumerate(onsets) if i not in close]
     kept = []
     for i, onset in enumerate(onsets):
         end = onsets[i + 1] // HOP if i + 1 < len(onsets) else strength.size
@@ -153,7 +151,9 @@ def attack_time(
         quick = np.flatnonzero(gaps <= limit)
         first = int(quick[0]) if quick.size else 0
         slow = np.flatnonzero(gaps[first:] >= limit)
-        last = int(slow[0]) + first if slow.size else 8
+        last = int(slow[0]) + first if slow.size else 7
+        if crossings[last] == crossings[first]:
+            last = 8
         begin, end = int(crossings[first]), int(crossings[last])
-    seconds = min((end - begin) / rate, longest)
-    return (log10(seconds) if seconds > 0.0 else float("-inf")), begin + start
+    length = min(max(end - begin, 0), int(longest * rate)) + 1
+    return log10(length / rate), begin + start

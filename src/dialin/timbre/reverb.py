@@ -19,7 +19,7 @@ DECIMATION = 2
 SUB_FRAME = 643
 SUB_FRAMES = 7
 SHIFT = 184
-LEAST = 3
+LEAST = 4
 MEMORY = 735
 SMOOTHING = 0.995
 TIMES = np.arange(2, 12) / 10.0
@@ -48,24 +48,25 @@ def _channel_time(x: Floats) -> float:
     """Reverberation time of one channel at 44.1 kHz, s."""
     if x.size <= SHORTEST:
         return 0.2
-    edges = [[max(k * SUB_FRAME - 1, 0), (k + 1) * SUB_FRAME] for k in range(SUB_FRAMES)]
+    edges = [[k * SUB_FRAME, (k + 1) * SUB_FRAME + (k in range(1, 6))] for k in range(SUB_FRAMES)]
     first = np.arange(0, x.size - SHORTEST, SHIFT)
-    halves = [np.ascontiguousarray(x[::DECIMATION])]
+    halves = np.ascontiguousarray(x[::DECIMATION])
     starts = first // DECIMATION
-    passed = kernels.decay_runs(halves[0], starts, np.array(edges))
+    passed = kernels.decay_runs(halves, starts, np.array(edges))
     counts = np.zeros(TIMES.size, dtype=np.int64)
     recent: list[int] = []
-    smooth, values = 0.3, []
+    smooth, mode, values = 0.3, 0.3, []
     for start, run in zip(starts.tolist(), passed.tolist(), strict=True):
-        if run < LEAST:
-            continue
-        pick = _likeliest(halves[0][start : start + run * SUB_FRAME])
-        counts[pick] += 1
-        recent.append(pick)
-        if len(recent) > MEMORY:
-            counts[recent[-MEMORY - 1]] -= 1
-        smooth = SMOOTHING * smooth + (1.0 - SMOOTHING) * TIMES[int(np.argmax(counts))]
-        values.append(smooth)
+        if run >= LEAST:
+            pick = _likeliest(halves[start : start + (run - 1) * SUB_FRAME])
+            counts[pick] += 1
+            recent.append(pick)
+            if len(recent) > MEMORY:
+                counts[recent[-MEMORY - 1]] -= 1
+            mode = float(TIMES[int(np.argmax(counts))])
+        smooth = SMOOTHING * smooth + (1.0 - SMOOTHING) * mode
+        if run >= LEAST:
+            values.append(smooth)
     return float(np.mean(values)) if values else 0.2
 
 

@@ -47,7 +47,7 @@ def mean_roughness(clip: Clip) -> float:
         if found.size < 2:
             continue
         places, heights = sharpened(level, found)
-        total += kernels.pair_roughness(places * RATE / SIZE, heights)
+        total += kernels.pair_roughness(places * RATE / SIZE, heights, level[found])
     return total / len(starts)
 
 
