@@ -7,6 +7,7 @@ a temporary name beside the target and is renamed at the end, so a file is never
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,13 @@ import numpy as np
 
 from dialin.audio.gate import Audio, check_audio
 from dialin.errors import AudioFileError, OutputError
+
+
+UNKNOWN_SIZE = 0x7FFF0000
+"""A WAV header from a pipe promises at least this much; its real length is what is there."""
+
+LENGTH_TOLERANCE = 0.25
+"""Seconds by which the length in an MP3's header may be wrong."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,21 @@ def _explain(path: Path, error: Exception | None = None) -> AudioFileError:
     )
 
 
+def _chunk_sizes(log: str) -> tuple[int, int]:
+    # libsndfile reads a WAV or AIFF file that was cut off as if it ended there, and says so only
+    # in its log: "data : 176400 (should be 88178)". The first number is the header's.
+    found = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", log, re.MULTILINE)
+    promised, there = (int(found[1]), int(found[2])) if found else (0, 0)
+    return (promised, there) if there > 0 else (0, 0)
+
+
+def _truncated(path: Path, promised: float, there: float) -> AudioFileError:
+    return AudioFileError(
+        f"{str(path)!r} is truncated: its header promises {promised:.2f} s, {there:.2f} s can be "
+        "read; copy or export it again"
+    )
+
+
 def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
     """Read a file's header; raise `AudioFileError` if it is no readable audio file."""
     import soundfile
@@ -63,6 +86,9 @@ def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
         raise _explain(file, error) from error
     if info.frames == 0 or info.channels == 0:
         raise AudioFileError(f"{str(file)!r} holds no samples; export it again")
+    promised, there = _chunk_sizes(info.extra_info)
+    if there < promised < UNKNOWN_SIZE:
+        raise _truncated(file, info.duration * promised / there, info.duration)
     return AudioInfo(
         file, int(info.samplerate), info.channels, info.frames, info.subtype, info.format
     )
@@ -95,11 +121,9 @@ def read_audio(
         )
     except (RuntimeError, OSError) as error:
         raise _explain(info.path, error) from error
-    if data.shape[0] == 0:
-        raise AudioFileError(
-            f"{str(info.path)!r} is truncated: its header promises "
-            f"{info.frames} samples, none could be read"
-        )
+    wanted = info.frames - start if frames < 0 else min(frames, info.frames - start)
+    if data.shape[0] == 0 or data.shape[0] < wanted - LENGTH_TOLERANCE * rate:
+        raise _truncated(info.path, info.seconds, (start + data.shape[0]) / rate)
     return check_audio(data.T, rate, what=repr(str(info.path))), int(rate)
 
 
@@ -109,9 +133,15 @@ def read_blocks(path: str | os.PathLike[str], block: int = 262_144) -> Iterator[
 
     info = audio_info(path)
     try:
+        done = 0
         with soundfile.SoundFile(str(info.path)) as file:
-            for data in file.blocks(block, dtype="float32", always_2d=True):
+            # Not SoundFile.blocks: where a file ends early, its last block is padded with
+            # whatever lay in memory.
+            while (data := file.read(block, dtype="float32", always_2d=True)).shape[0]:
+                done += data.shape[0]
                 yield check_audio(data.T, info.sample_rate, what=repr(str(info.path)))
+        if done < info.frames - LENGTH_TOLERANCE * info.sample_rate:
+            raise _truncated(info.path, info.seconds, done / info.sample_rate)
     except (RuntimeError, OSError) as error:
         raise _explain(info.path, error) from error
 
@@ -122,6 +152,7 @@ def write_audio(
     sample_rate: int,
     *,
     subtype: str | None = None,
+    container: str | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write audio, whole or as an iterable of blocks, to a temporary file and rename it.
@@ -136,6 +167,9 @@ def write_audio(
     subtype : str, optional
         libsndfile's name of the sample format, such as ``PCM_24``. Floating point by default for
         WAV, the format's own default otherwise.
+    container : str, optional
+        libsndfile's name of the file format, such as ``RF64`` for a WAV file above 4 GiB; by
+        default what the suffix says.
     overwrite : bool
         Replace an existing file. Without it an existing file is an error.
 
@@ -165,6 +199,7 @@ def write_audio(
     }.get(suffix)
     if kind is None:
         raise OutputError(f"cannot write {str(target)!r}: use .wav, .flac, .aiff, .ogg or .mp3")
+    kind = container or kind
     if subtype is None:
         subtype = "FLOAT" if kind in ("WAV", "W64", "RF64", "CAF") else None
         subtype = "OPUS" if suffix == "opus" else subtype
