@@ -17,8 +17,8 @@ from typing import TextIO
 import numpy as np
 
 from dialin.audio import Audio, audio_info, read_blocks, write_audio
-from dialin.effects.open import open_effect
-from dialin.errors import AudioFileError, NonFiniteOutputError
+from dialin.effects.effect import Effect
+from dialin.errors import NonFiniteOutputError
 
 BLOCK = 1 << 17
 """Samples a block: 3 s at 44.1 kHz, long enough for the host's own overhead to vanish."""
@@ -32,8 +32,6 @@ class FileJob:
     ----------
     source, target : str
         Input file, and where the output goes; the target's folder exists.
-    effect : str
-        URI of an effect or a chain.
     settings : tuple of float
         In [0, 1], in spec order.
     tail : float
@@ -42,6 +40,8 @@ class FileJob:
         Factor on the output.
     subtype : str, optional
         libsndfile's name of the output's sample format.
+    container : str, optional
+        libsndfile's name of the output's file format; by default what the suffix says.
     counter : str
         File that receives the number of input samples done, as a little-endian 64-bit integer;
         empty for none.
@@ -51,11 +51,11 @@ class FileJob:
 
     source: str
     target: str
-    effect: str
     settings: tuple[float, ...]
     tail: float = 0.0
     gain: float = 1.0
     subtype: str | None = None
+    container: str | None = None
     counter: str = ""
     stall: float = 60.0
 
@@ -86,8 +86,8 @@ class FileRender:
     exact: bool
 
 
-def stream_file(job: FileJob) -> FileRender:
-    """Render one file in blocks; call it in a worker process only.
+def stream_file(effect: Effect, job: FileJob) -> FileRender:
+    """Render one file in blocks; runs on a worker's main thread.
 
     Raises
     ------
@@ -97,12 +97,9 @@ def stream_file(job: FileJob) -> FileRender:
         If the effect returns NaN or infinity.
     OutputError
         If the target cannot be written.
-    EffectError
-        If the effect cannot be opened.
     """
     info = audio_info(job.source)
     log = Path(os.devnull).open("w")  # the timer holds on to its descriptor
-    effect = open_effect(job.effect)
     try:
         stream = effect.stream(
             info.sample_rate, info.channels, np.array(job.settings), tail=job.tail
@@ -113,7 +110,7 @@ def stream_file(job: FileJob) -> FileRender:
             nonlocal frames, clipped, peak, square
             if not np.isfinite(audio).all():
                 raise NonFiniteOutputError(
-                    f"{job.effect} returned samples that are not finite about "
+                    f"{effect.spec.uri} returned samples that are not finite about "
                     f"{frames / info.sample_rate:.1f} s into {job.source!r}; "
                     "change its settings or leave it out"
                 )
@@ -135,20 +132,21 @@ def stream_file(job: FileJob) -> FileRender:
                 if ready.shape[1]:
                     yield account(ready)
                 _count(job.counter, done)
-            if done < info.frames:
-                raise AudioFileError(
-                    f"{job.source!r} breaks off after {done / info.sample_rate:.1f} s of the "
-                    f"{info.seconds:.1f} s its header promises; export it again"
-                )
             _arm(job.stall + 4 * job.tail, log)
             rest = stream.finish()
             if rest.shape[1]:
                 yield account(rest)
 
-        write_audio(job.target, blocks(), info.sample_rate, subtype=job.subtype, overwrite=True)
+        write_audio(
+            job.target,
+            blocks(),
+            info.sample_rate,
+            subtype=job.subtype,
+            container=job.container,
+            overwrite=True,
+        )
     finally:
         faulthandler.cancel_dump_traceback_later()
-        effect.close()
         log.close()
     return FileRender(
         frames=frames,

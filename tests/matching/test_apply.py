@@ -1,0 +1,188 @@
+"""Whole files through effects: format kept, length kept, levels told, nothing half written."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from dialin.audio import read_audio
+from dialin.effects.open import open_effect
+from dialin.errors import AudioFileError, OutputError, UsageError
+from dialin.matching import apply as module
+from dialin.matching.apply import CEILING, render_file
+from dialin.rendering import RenderPool
+
+GAIN = "builtin:gain"
+REVERB = "builtin:reverb"
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with RenderPool(workers=1) as made:
+        yield made
+
+
+def noise(seconds=1.0, rate=44_100, channels=2, level=0.1):
+    rng = np.random.default_rng(0)
+    samples = rng.normal(0, level, (round(seconds * rate), channels))
+    return np.clip(samples, -0.99, 0.99).astype(np.float32)
+
+
+def gain_of(pool, decibels):
+    return pool.describe(GAIN).vector({"gain": decibels})
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype", "rate", "channels"),
+    [
+        ("a.wav", "PCM_16", 44_100, 2),
+        ("a.wav", "PCM_24", 192_000, 1),
+        ("a.wav", "FLOAT", 8_000, 2),
+        ("a.wav", "DOUBLE", 48_000, 8),
+        ("a.flac", "PCM_24", 96_000, 2),
+        ("a.aiff", "PCM_16", 22_050, 1),
+        ("a.ogg", "VORBIS", 44_100, 2),
+        ("a.mp3", "MPEG_LAYER_III", 44_100, 2),
+    ],
+)
+def test_format_rate_channels_and_length_are_the_inputs_own(
+    pool, tmp_path, name, subtype, rate, channels
+):
+    source, target = tmp_path / name, tmp_path / "out" / name
+    soundfile.write(source, noise(0.4, rate, channels), rate, subtype=subtype)
+    done = render_file(source, target, REVERB, pool.describe(REVERB).default, pool=pool)
+    before, after = soundfile.info(source), soundfile.info(target)
+    assert (after.samplerate, after.channels, after.subtype, after.format) == (
+        (before.samplerate, before.channels, before.subtype, before.format)
+    )
+    if subtype != "MPEG_LAYER_III":
+        assert after.frames == before.frames
+    else:
+        assert abs(after.frames - before.frames) <= 1152
+    assert done.target == target
+    assert [p.name for p in target.parent.iterdir()] == [name]
+
+
+def test_blocks_equal_one_render_of_the_whole(pool, tmp_path, monkeypatch):
+    source, target = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(source, noise(7.3), 44_100, subtype="FLOAT")
+    settings = pool.describe(REVERB).default
+    done = render_file(source, target, REVERB, settings, pool=pool)
+    audio, rate = read_audio(source)
+    whole = open_effect(REVERB).process(audio, rate, settings)
+    assert done.exact
+    np.testing.assert_array_equal(read_audio(target)[0], whole)
+
+
+def test_a_tail_is_rendered_after_the_end(pool, tmp_path):
+    source, target = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(source, noise(0.5), 44_100, subtype="FLOAT")
+    settings = pool.describe(REVERB).default
+    done = render_file(source, target, REVERB, settings, pool=pool, tail=1.5)
+    audio, _ = read_audio(target)
+    assert done.seconds == pytest.approx(2.0)
+    assert np.abs(audio[:, 30_000:44_100]).max() > 1e-4
+
+
+def test_clipping_is_told_and_not_hidden(pool, tmp_path):
+    source, target = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(source, noise(level=0.3), 44_100, subtype="PCM_16")
+    done = render_file(source, target, GAIN, gain_of(pool, 12), pool=pool)
+    assert done.over_db == pytest.approx(12 + 20 * np.log10(0.99), abs=0.05)
+    assert done.clipped > 0
+    assert np.abs(read_audio(target)[0]).max() > 0.9999
+
+
+def test_headroom_turns_down_by_just_enough(pool, tmp_path):
+    source, target = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(source, noise(level=0.3), 44_100, subtype="PCM_16")
+    done = render_file(source, target, GAIN, gain_of(pool, 12), pool=pool, headroom=True)
+    assert done.clipped == 0
+    assert done.gain_db == pytest.approx(-12 - 20 * np.log10(0.99) - 0.1, abs=0.05)
+    assert np.abs(read_audio(target)[0]).max() == pytest.approx(CEILING, abs=1e-4)
+
+
+def test_headroom_leaves_alone_what_fits(pool, tmp_path):
+    source, target = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(source, noise(), 44_100, subtype="PCM_16")
+    done = render_file(source, target, GAIN, gain_of(pool, 0), pool=pool, headroom=True)
+    assert done.gain_db == 0
+    np.testing.assert_allclose(read_audio(target)[0], read_audio(source)[0], atol=2**-15)
+
+
+def test_floating_point_keeps_what_is_above_full_scale(pool, tmp_path):
+    source, target = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(source, noise(level=0.3), 44_100, subtype="FLOAT")
+    done = render_file(source, target, GAIN, gain_of(pool, 12), pool=pool)
+    assert done.clipped == 0
+    assert np.abs(read_audio(target)[0]).max() == pytest.approx(10 ** (done.over_db / 20))
+
+
+def test_an_input_above_full_scale_passes(pool, tmp_path):
+    source, target = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(source, 4 * noise(level=0.3), 44_100, subtype="FLOAT")
+    render_file(source, target, GAIN, gain_of(pool, 0), pool=pool)
+    np.testing.assert_allclose(read_audio(target)[0], read_audio(source)[0], rtol=1e-6)
+
+
+def test_nothing_is_left_of_a_render_that_fails(pool, tmp_path):
+    source, target = tmp_path / "in.wav", tmp_path / "new" / "deep" / "out.wav"
+    bad = noise()
+    bad[40_000] = np.nan
+    soundfile.write(source, bad, 44_100, subtype="FLOAT")
+    with pytest.raises(ValueError, match="not finite"):
+        render_file(source, target, GAIN, gain_of(pool, 0), pool=pool)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.wav"]
+
+
+def test_an_earlier_result_survives_a_failure(pool, tmp_path):
+    source, target = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(source, noise(), 44_100, subtype="PCM_16")
+    render_file(source, target, GAIN, gain_of(pool, 0), pool=pool)
+    earlier = target.read_bytes()
+    with pytest.raises(OutputError, match="exists already"):
+        render_file(source, target, GAIN, gain_of(pool, 6), pool=pool)
+    source.write_bytes(source.read_bytes()[:50_000])
+    with pytest.raises(AudioFileError, match="truncated"):
+        render_file(source, target, GAIN, gain_of(pool, 6), pool=pool, overwrite=True)
+    assert target.read_bytes() == earlier
+
+
+def test_an_input_is_never_overwritten(pool, tmp_path):
+    source = tmp_path / "in.wav"
+    soundfile.write(source, noise(), 44_100)
+    with pytest.raises(OutputError, match="is the input itself"):
+        render_file(source, source, GAIN, gain_of(pool, 0), pool=pool, overwrite=True)
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(pool, tmp_path):
+    source = tmp_path / "in.wav"
+    soundfile.write(source, noise(), 44_100)
+    with pytest.raises(OutputError, match="cannot write into"):
+        render_file(source, source / "sub" / "o.wav", GAIN, gain_of(pool, 0), pool=pool)
+
+
+def test_progress_reaches_the_end(pool, tmp_path, monkeypatch):
+    source, target = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(source, noise(60, 44_100, 2), 44_100, subtype="FLOAT")
+    seen = []
+    settings = pool.describe(REVERB).default
+    render_file(source, target, REVERB, settings, pool=pool, progress=seen.append)
+    assert seen == sorted(seen)
+    assert all(0 < s <= 60 for s in seen)
+
+
+@pytest.mark.parametrize("amount", [-1, 101, float("nan")])
+def test_amounts_outside_the_range_are_refused(amount):
+    with pytest.raises(UsageError, match="between 0 and 100"):
+        module.check_amount(amount)
+
+
+def test_two_inputs_of_one_name_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        soundfile.write(tmp_path / folder / "x.wav", noise(0.1), 44_100)
+    files = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav"]
+    with pytest.raises(UsageError, match="would both become"):
+        module._targets(files, Path(tmp_path / "out"), None)
