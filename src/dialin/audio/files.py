@@ -19,7 +19,6 @@ import numpy as np
 from dialin.audio.gate import Audio, check_audio
 from dialin.errors import AudioFileError, OutputError
 
-
 UNKNOWN_SIZE = 0x7FFF0000
 """A WAV header from a pipe promises at least this much; its real length is what is there."""
 
