@@ -140,8 +140,9 @@ def _flac(track: Track, limit: int) -> tuple[bytes, float, int]:
         scale = min(1.0, 0.999 / peak) if peak > 0 else 1.0
         buffer = io.BytesIO()
         soundfile.write(buffer, (sound * scale).T, target, format="FLAC", subtype="PCM_16")
-        if buffer.tell() <= limit or (audio.shape[0] == 1 and highest <= 16_000):
-            return buffer.getvalue(), scale, target
+        flac = buffer.getvalue()
+        if len(flac) <= limit or (audio.shape[0] == 1 and highest <= 12_000):
+            return flac, scale, target
         if highest > 24_000:
             highest //= 2
         elif audio.shape[0] == 2:
