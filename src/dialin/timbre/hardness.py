@@ -109,27 +109,32 @@ def hardness_terms(clip: Clip) -> tuple[float, ...]:
     if len(onsets) == 1:
         onsets = [0]
     curve = _Bandwidth(x).curve
-    widths, strengths, times, centroids = [], [], [], []
+    widths, weights, strengths, times, centroids = [], [], [], [], []
     for onset, after in zip(onsets, [*onsets[1:], None], strict=True):
         first = max(onset - FRAME, 0) // STEP
         last = curve.size if after is None else max(after - FRAME, 0) // STEP
         part = curve[first:last]
         rise = attack_time(part, RATE / STEP, fixed=True) if part.size else None
+        strong = strength[onset // HOP : None if after is None else after // HOP]
+        strengths.append(float(strong.max()) if strong.size else 0.0)
         if rise is not None:
-            widths.append(float(part[rise[1] : rise[1] + ATTACK_FRAMES].max()))
-            strong = strength[onset // HOP : None if after is None else after // HOP]
-            strengths.append(float(strong.max()) if strong.size else 0.0)
+            # The reference's slip: near the end of a segment the attack is all that is left.
+            tail = part[rise[1] :]
+            short = rise[1] + ATTACK_FRAMES < tail.size
+            widths.append(float(tail[:ATTACK_FRAMES].max() if short else tail.max()))
+            weights.append(strengths[-1])
         attack = attack_time(envelope[onset:after], RATE)
         if attack is None:
             continue
         times.append(attack[0])
         begin = onset + attack[1]
-        centroid = _centroid(x[begin : begin + int(0.125 * RATE)])
+        end = begin + int(0.125 * RATE)
+        centroid = _centroid(x[begin : end if after is None else min(end, after)])
         if centroid is not None:
             centroids.append(centroid)
-    weight = float(np.sum(strengths))
-    width = float(np.dot(widths, strengths) / weight) if weight > 0.0 else 0.0
-    if not times or not strengths or weight <= 0.0:
+    weight = float(np.sum(weights))
+    width = float(np.dot(widths, weights) / weight) if weight > 0.0 else 0.0
+    if not times or not any(strengths):
         raise Meaningless("no sound begins in the clip")
     centre = max(float(np.mean(centroids)), 200.0) if centroids else 200.0
     return (

@@ -48,7 +48,7 @@ def _channel_time(x: Floats) -> float:
     """Reverberation time of one channel at 44.1 kHz, s."""
     if x.size <= SHORTEST:
         return 0.2
-    edges = [[k * SUB_FRAME, (k + 1) * SUB_FRAME + (k in range(1, 6))] for k in range(SUB_FRAMES)]
+    edges = [[k * SUB_FRAME, (k + 1) * SUB_FRAME + (k > 0)] for k in range(SUB_FRAMES - 1)]
     first = np.arange(0, x.size - SHORTEST, SHIFT)
     halves = np.ascontiguousarray(x[::DECIMATION])
     starts = first // DECIMATION

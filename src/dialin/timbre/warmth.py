@@ -19,7 +19,6 @@ from dialin.timbre.tables import RATE, WARMTH
 
 SIZE = 8192
 MAX_REGION = 12_000.0
-FLOOR = 1e-30
 
 Floats = NDArray[np.float64]
 
@@ -38,9 +37,11 @@ def _spectrum(segment: Floats) -> Floats:
 
 def _decay_fit(spectrum: Floats, hertz: Floats, limit: float) -> float:
     """R squared of the straight line through log power over log frequency above `limit` Hz."""
-    above = hertz > limit
+    above = (hertz > limit) & (spectrum > 0.0)
+    if np.count_nonzero(above) < 2:
+        return 0.0
     x = np.log10(hertz[above])
-    y = np.log10(np.maximum(spectrum[above], FLOOR))
+    y = np.log10(spectrum[above])
     x, y = x - x.mean(), y - y.mean()
     spread = float(x @ x) * float(y @ y)
     return float(x @ y) ** 2 / spread if spread > 0.0 else 0.0
@@ -68,7 +69,7 @@ def warmth_terms(clip: Clip) -> tuple[float, ...]:
         fundamental = float(places[order]) * RATE / SIZE
         total = float(spectrum.sum())
         split = int(np.count_nonzero(hertz <= 260.0))
-        warm = float(spectrum[found[order] : split + 1].sum()) if fundamental < 260.0 else 0.0
+        warm = float(spectrum[found[order] : split].sum()) if fundamental < 260.0 else 0.0
         centroids.append(float(spectrum @ hertz) / total)
         fits.append(_decay_fit(spectrum, hertz, min(3.5 * fundamental, MAX_REGION)))
         ratios.append(warm / total)
@@ -87,7 +88,7 @@ def warmth_terms(clip: Clip) -> tuple[float, ...]:
 def warmth(clip: Clip) -> float:
     """Warmth on the AudioCommons scale, about 0 to 100 (AudioCommons D5.8).
 
-    Segments that hold no sound are left out, and empty bins count as 300 dB below the largest,
-    where the reference fails on both.
+    Segments that hold no sound, and bins of exactly zero, are left out; the reference fails on
+    both.
     """
     return float(WARMTH @ (*warmth_terms(clip), 1.0))
