@@ -1,0 +1,268 @@
+"""What LV2 plugins say of themselves, read through lilv without running any of their code.
+
+DawDreamer's binary exports lilv's C interface, so no system package is needed; where a build does
+not, the system's ``liblilv-0`` is used. Only the manifests are read to list plugins; a plugin's
+full description is read when it is asked for.
+
+Source: the LV2 specification (lv2plug.in/ns/lv2core, ext/port-props, extensions/units) and lilv's
+C interface.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.util
+from collections.abc import Iterator
+from ctypes import byref, c_bool, c_char_p, c_float, c_uint32, c_void_p
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from dialin.errors import EffectLoadError
+
+CORE = "http://lv2plug.in/ns/lv2core#"
+PROPS = "http://lv2plug.in/ns/ext/port-props#"
+UNITS = "http://lv2plug.in/ns/extensions/units#"
+RDFS = "http://www.w3.org/2000/01/rdf-schema#"
+
+_POINTER_CALLS = (
+    "world_new world_get_all_plugins plugins_begin plugins_next plugins_get plugins_get_by_uri "
+    "new_uri plugin_get_uri plugin_get_name plugin_get_class plugin_class_get_label "
+    "plugin_get_author_name plugin_get_bundle_uri plugin_get_library_uri plugin_get_value "
+    "plugin_get_port_by_index port_get_symbol port_get_name port_get_value port_get_scale_points "
+    "scale_points_begin scale_points_next scale_points_get scale_point_get_label "
+    "scale_point_get_value nodes_begin nodes_next nodes_get nodes_get_first world_get"
+).split()
+
+
+@dataclass(frozen=True)
+class Lv2Port:
+    """One port of a plugin, with the values it declares (native units)."""
+
+    index: int
+    symbol: str
+    name: str
+    is_input: bool
+    kind: str
+    minimum: float | None = None
+    maximum: float | None = None
+    default: float | None = None
+    unit: str = ""
+    properties: frozenset[str] = frozenset()
+    designation: str = ""
+    scale_points: tuple[tuple[float, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Lv2Plugin:
+    """Identity and ports of an LV2 plugin."""
+
+    uri: str
+    name: str
+    category: str
+    author: str
+    version: str
+    bundle: str
+    library: str
+    ports: tuple[Lv2Port, ...] = ()
+
+
+@functools.cache
+def _library() -> Any:
+    candidates: list[str] = []
+    module = importlib.util.find_spec("dawdreamer")
+    if module is not None and module.submodule_search_locations:
+        for folder in module.submodule_search_locations:
+            candidates += [str(p) for p in Path(folder).glob("*.so")]
+            candidates += [str(p) for p in Path(folder).glob("*.dylib")]
+    candidates += ["liblilv-0.so.0", "liblilv-0.dylib"]
+    for candidate in candidates:
+        try:
+            library = ctypes.CDLL(candidate)
+            library.lilv_world_new  # noqa: B018 - raises if the symbol is missing
+        except (OSError, AttributeError):
+            continue
+        for name in _POINTER_CALLS:
+            getattr(library, f"lilv_{name}").restype = c_void_p
+        library.lilv_plugin_get_num_ports.restype = c_uint32
+        for name in ("node_as_string", "node_as_uri"):
+            getattr(library, f"lilv_{name}").restype = c_char_p
+        library.lilv_node_as_float.restype = c_float
+        for name in (
+            "port_is_a",
+            "port_has_property",
+            "nodes_is_end",
+            "plugins_is_end",
+            "node_is_uri",
+            "node_is_blank",
+        ):
+            getattr(library, f"lilv_{name}").restype = c_bool
+        return library
+    raise EffectLoadError(
+        "LV2 plugins cannot be read: neither DawDreamer's library nor liblilv-0 offers lilv; "
+        "install dawdreamer, or liblilv-0-0 with apt"
+    )
+
+
+class Lilv:
+    """A lilv world with all installed plugins' manifests loaded."""
+
+    def __init__(self) -> None:
+        self._c = _library()
+        self._world = c_void_p(self._c.lilv_world_new())
+        self._c.lilv_world_load_all(self._world)
+        self._plugins = c_void_p(self._c.lilv_world_get_all_plugins(self._world))
+        self._nodes: dict[str, c_void_p] = {}
+
+    def uris(self) -> list[str]:
+        """URIs of all installed plugins, sorted."""
+        return sorted(self._text(self._c.lilv_plugin_get_uri(p)) for p in self._each_plugin())
+
+    def summaries(self) -> list[Lv2Plugin]:
+        """Identity of all installed plugins, without their ports, sorted by URI."""
+        return sorted((self._identity(p) for p in self._each_plugin()), key=lambda p: p.uri)
+
+    def plugin(self, uri: str) -> Lv2Plugin | None:
+        """Everything a plugin says of itself, or None if it is not installed."""
+        found = self._c.lilv_plugins_get_by_uri(self._plugins, self._node(uri))
+        if not found:
+            return None
+        plugin = c_void_p(found)
+        identity = self._identity(plugin)
+        count = self._c.lilv_plugin_get_num_ports(plugin)
+        ports = tuple(self._port(plugin, index) for index in range(count))
+        return Lv2Plugin(**{**identity.__dict__, "ports": ports})
+
+    def _each_plugin(self) -> Iterator[c_void_p]:
+        c = self._c
+        place = c.lilv_plugins_begin(self._plugins)
+        while not c.lilv_plugins_is_end(self._plugins, c_void_p(place)):
+            yield c_void_p(c.lilv_plugins_get(self._plugins, c_void_p(place)))
+            place = c.lilv_plugins_next(self._plugins, c_void_p(place))
+
+    def _node(self, uri: str) -> c_void_p:
+        if uri not in self._nodes:
+            self._nodes[uri] = c_void_p(self._c.lilv_new_uri(self._world, uri.encode()))
+        return self._nodes[uri]
+
+    def _text(self, node: int | None) -> str:
+        if not node:
+            return ""
+        text = self._c.lilv_node_as_string(c_void_p(node))
+        return text.decode(errors="replace") if text else ""
+
+    def _path(self, node: int | None) -> str:
+        text = self._text(node)
+        return unquote(urlparse(text).path).rstrip("/") if text.startswith("file:") else text
+
+    def _first(self, plugin: c_void_p, predicate: str) -> str:
+        nodes = self._c.lilv_plugin_get_value(plugin, self._node(predicate))
+        return self._text(self._c.lilv_nodes_get_first(c_void_p(nodes))) if nodes else ""
+
+    def _identity(self, plugin: c_void_p) -> Lv2Plugin:
+        c = self._c
+        kind = c.lilv_plugin_get_class(plugin)
+        minor = self._first(plugin, CORE + "minorVersion")
+        micro = self._first(plugin, CORE + "microVersion")
+        return Lv2Plugin(
+            uri=self._text(c.lilv_plugin_get_uri(plugin)),
+            name=self._text(c.lilv_plugin_get_name(plugin)),
+            category=self._text(c.lilv_plugin_class_get_label(c_void_p(kind))) if kind else "",
+            author=self._text(c.lilv_plugin_get_author_name(plugin)),
+            version=f"{minor or 0}.{micro or 0}" if minor or micro else "",
+            bundle=self._path(c.lilv_plugin_get_bundle_uri(plugin)),
+            library=self._path(c.lilv_plugin_get_library_uri(plugin)),
+        )
+
+    def _values(self, plugin: c_void_p, port: c_void_p, predicate: str) -> list[int]:
+        c = self._c
+        nodes = c.lilv_port_get_value(plugin, port, self._node(predicate))
+        if not nodes:
+            return []
+        result, place = [], c.lilv_nodes_begin(c_void_p(nodes))
+        while not c.lilv_nodes_is_end(c_void_p(nodes), c_void_p(place)):
+            result.append(c.lilv_nodes_get(c_void_p(nodes), c_void_p(place)))
+            place = c.lilv_nodes_next(c_void_p(nodes), c_void_p(place))
+        return result
+
+    def _port(self, plugin: c_void_p, index: int) -> Lv2Port:
+        c = self._c
+        port = c_void_p(c.lilv_plugin_get_port_by_index(plugin, c_uint32(index)))
+
+        def is_a(kind: str) -> bool:
+            return bool(c.lilv_port_is_a(plugin, port, self._node(CORE + kind)))
+
+        kind = next((k for k in ("Audio", "Control", "CV") if is_a(f"{k}Port")), "other").lower()
+        common = {
+            "index": index,
+            "symbol": self._text(c.lilv_port_get_symbol(plugin, port)),
+            "name": self._text(c.lilv_port_get_name(plugin, port)),
+            "is_input": is_a("InputPort"),
+            "kind": kind,
+            "properties": frozenset(
+                self._text(node).rsplit("#", 1)[-1]
+                for node in self._values(plugin, port, CORE + "portProperty")
+            ),
+            "designation": next(
+                (
+                    self._text(n).rsplit("#", 1)[-1]
+                    for n in self._values(plugin, port, CORE + "designation")
+                ),
+                "",
+            ),
+        }
+        if kind != "control":
+            return Lv2Port(**common)
+        default, minimum, maximum = c_void_p(), c_void_p(), c_void_p()
+        c.lilv_port_get_range(plugin, port, byref(default), byref(minimum), byref(maximum))
+        return Lv2Port(
+            **common,
+            default=self._number(default),
+            minimum=self._number(minimum),
+            maximum=self._number(maximum),
+            unit=self._unit(plugin, port),
+            scale_points=self._scale_points(plugin, port),
+        )
+
+    def _number(self, node: c_void_p) -> float | None:
+        if not node.value:
+            return None
+        value = float(self._c.lilv_node_as_float(node))
+        return value if value == value else None
+
+    def _unit(self, plugin: c_void_p, port: c_void_p) -> str:
+        for node in self._values(plugin, port, UNITS + "unit"):
+            text = self._text(node)
+            if text.startswith(UNITS):
+                return text[len(UNITS) :]
+            symbol = self._c.lilv_world_get(
+                self._world, c_void_p(node), self._node(UNITS + "symbol"), None
+            )
+            if symbol:
+                return self._text(symbol)
+        return ""
+
+    def _scale_points(self, plugin: c_void_p, port: c_void_p) -> tuple[tuple[float, str], ...]:
+        c = self._c
+        points = c.lilv_port_get_scale_points(plugin, port)
+        if not points:
+            return ()
+        result, place = [], c.lilv_scale_points_begin(c_void_p(points))
+        while not c.lilv_nodes_is_end(c_void_p(points), c_void_p(place)):
+            point = c_void_p(c.lilv_scale_points_get(c_void_p(points), c_void_p(place)))
+            value = c.lilv_node_as_float(c_void_p(c.lilv_scale_point_get_value(point)))
+            label = self._text(c.lilv_scale_point_get_label(point))
+            result.append((float(value), label))
+            place = c.lilv_scale_points_next(c_void_p(points), c_void_p(place))
+        return tuple(sorted(result))
+
+
+@functools.cache
+def installed() -> Lilv:
+    """The installed LV2 plugins, read once a process."""
+    return Lilv()
+
+
+__all__ = ["Lilv", "Lv2Plugin", "Lv2Port", "installed"]

@@ -1,0 +1,296 @@
+"""LV2 plugins: their knobs from lilv, their sound from DawDreamer."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import hashlib
+import re
+from collections import Counter
+from pathlib import Path
+
+from numpy.typing import ArrayLike
+
+from dialin.audio import Audio
+from dialin.effects.effect import Stream
+from dialin.effects.lilv import Lv2Plugin, Lv2Port, installed
+from dialin.effects.parameter import Parameter
+from dialin.effects.preroll import PrerollStream
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.errors import EffectLoadError, EffectNotFoundError, RenderError
+
+MAX_GAIN_DB = 24.0
+"""Gain knobs are not turned further than this: some plugins go to +100 dB."""
+
+_UNITS = {
+    "db": "dB", "hz": "Hz", "khz": "kHz", "mhz": "MHz", "ms": "ms", "s": "s", "min": "min",
+    "pc": "%", "coef": "x", "semitone12TET": "st", "cent": "ct", "degree": "deg", "oct": "oct",
+    "bpm": "bpm", "frame": "frames", "midiNote": "note",
+}  # fmt: skip
+_EXCLUDED_PROPERTIES = {"notOnGUI", "trigger", "causesArtifacts", "expensive", "notAutomatic"}
+_EXCLUDED_DESIGNATIONS = {"enabled", "latency", "freeWheeling"}
+_EXCLUDED_NAME = re.compile(
+    r"^(bypass|enabled?|on|power|active|dither(ing)?|panic|reset|clear|latency)$"
+    r"|\b(bypass|meters?|pause|graph|visibility|fft|spectrum|solo|mute|ui|zoom|analy[sz]er)\b",
+    re.IGNORECASE,
+)
+_GAIN_NAME = re.compile(r"\b(gain|level|make-?up|output|input|volume|amp|drive)\b", re.IGNORECASE)
+_SIDE_CHAIN = re.compile(r"side.?chain|external|\bkey\b|\bsc\b", re.IGNORECASE)
+
+
+def open_lv2(uri: str) -> Lv2Effect:
+    """Open an installed LV2 plugin by its URI.
+
+    Raises
+    ------
+    EffectNotFoundError
+        If no plugin of that URI is installed; plugins of a similar name are suggested.
+    EffectLoadError
+        If it is an instrument, has no audio output, or does not open.
+    """
+    return Lv2Effect(describe_lv2(uri))
+
+
+def describe_lv2(uri: str) -> Lv2Plugin:
+    """What an installed plugin says of itself; see `open_lv2` for what it raises."""
+    plugin = installed().plugin(uri)
+    if plugin is None:
+        near = difflib.get_close_matches(uri, installed().uris(), n=2, cutoff=0.7)
+        hint = f"did you mean {' or '.join(near)}?" if near else "see: dialin effects list"
+        raise EffectNotFoundError(f"no LV2 plugin {uri!r} is installed; {hint}")
+    return plugin
+
+
+class Lv2Effect:
+    """One LV2 plugin."""
+
+    def __init__(self, plugin: Lv2Plugin) -> None:
+        from dialin.effects.dawdreamer_host import Graph, check_layout
+
+        self._plugin = plugin
+        audio = [p for p in plugin.ports if p.kind == "audio"]
+        inputs = [p for p in audio if p.is_input]
+        side = [p for p in inputs if _is_side_chain(p)]
+        outputs = sum(not p.is_input for p in audio)
+        self._layout = check_layout(plugin.uri, len(inputs), outputs, len(side))
+        ports = _controls(plugin)
+        self._ids = port_ids(ports)
+        self._spec = lv2_spec(plugin)
+        self._graphs: dict[int, Graph] = {}
+        self._host_index: dict[str, int] = {}
+        self._fixed: dict[int, float] = {}
+        self._ports = dict(zip(self._ids, ports, strict=True))
+        self._graph(44_100)
+
+    @property
+    def spec(self) -> EffectSpec:
+        """Identity and knobs."""
+        return self._spec
+
+    def process(
+        self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
+    ) -> Audio:
+        """Render; see `Effect.process`."""
+        import numpy as np
+
+        from dialin.effects.dawdreamer_host import spread
+
+        values = self._values(self._spec.check(settings))
+        graph = self._graph(sample_rate)
+        silence = round(tail * sample_rate)
+        if silence > 0:
+            audio = np.pad(audio, ((0, 0), (0, silence)))
+        try:
+            return spread(audio, self._layout, lambda fed: graph.render(fed, values))
+        except RenderError as error:
+            raise RenderError(f"{self._spec.uri}: {error}") from error
+
+    def stream(
+        self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
+    ) -> Stream:
+        """Start a block-wise render; see `PrerollStream`."""
+        vector = self._spec.check(settings)
+        return PrerollStream(
+            lambda audio: self.process(audio, sample_rate, vector),
+            channels,
+            sample_rate,
+            round(tail * sample_rate),
+        )
+
+    def state(self, settings: ArrayLike) -> bytes | None:
+        """LV2 presets are made of named values; there is no opaque state to keep."""
+        return None
+
+    def close(self) -> None:
+        """Let go of the plugin."""
+        self._graphs.clear()
+
+    def _graph(self, sample_rate: int) -> Graph:  # type: ignore[name-defined]  # noqa: F821
+        from dialin.effects.dawdreamer_host import Graph, indices_by_name
+
+        if sample_rate in self._graphs:
+            return self._graphs[sample_rate]
+        uri = self._plugin.uri
+        try:
+            graph = Graph(
+                lambda engine: engine.make_plugin_processor("effect", uri),
+                sample_rate,
+                self._layout.inputs,
+            )
+        except RuntimeError as error:
+            raise EffectLoadError(
+                f"the LV2 plugin {uri} is installed but does not open ({str(error).strip()}); "
+                "its file may be broken or miss a library it needs (try: lv2info, ldd)"
+            ) from error
+        described = graph.processor.get_parameters_description()
+        names = [d["name"] for d in described]
+        ports = list(self._ports.values())
+        found = indices_by_name(names, [p.name for p in ports])
+        self._host_index = {
+            id: described[place]["index"]
+            for id, place in zip(self._ids, found, strict=True)
+            if place is not None
+        }
+        # What has no knob of ours (bypass, what the host adds) stays where the host starts it.
+        taken = set(self._host_index.values())
+        self._fixed = {
+            d["index"]: graph.processor.get_parameter(d["index"])
+            for d in described
+            if d["index"] not in taken
+        }
+        self._graphs[sample_rate] = graph
+        return graph
+
+    def _values(self, vector: Settings) -> dict[int, float]:
+        """Host values (the host maps its 0 to 1 linearly to the port's range) by host index."""
+        values = dict(self._fixed)
+        knobs = {p.id: p.to_native(v) for p, v in zip(self._spec.parameters, vector, strict=True)}
+        knobs |= {p.id: p.default for p in self._spec.excluded}
+        for id, native in knobs.items():
+            port = self._ports[id]
+            low, high = port_range(port)
+            if id in self._host_index:
+                values[self._host_index[id]] = (native - low) / (high - low)
+        return values
+
+
+def _controls(plugin: Lv2Plugin) -> list[Lv2Port]:
+    return [
+        port
+        for port in plugin.ports
+        if port.kind == "control"
+        and port.is_input
+        and port.designation not in _EXCLUDED_DESIGNATIONS
+    ]
+
+
+def _is_side_chain(port: Lv2Port) -> bool:
+    return "isSideChain" in port.properties or bool(
+        _SIDE_CHAIN.search(port.name) or _SIDE_CHAIN.search(port.symbol)
+    )
+
+
+def port_ids(ports: list[Lv2Port]) -> list[str]:
+    """Ids of ports: their symbols (unique by the standard), made safe."""
+    raw = [re.sub(r"[^A-Za-z0-9]+", "_", p.symbol).strip("_").lower() or "p" for p in ports]
+    count: Counter[str] = Counter()
+    result = []
+    for id in raw:
+        count[id] += 1
+        result.append(id if count[id] == 1 else f"{id}_{count[id]}")
+    return result
+
+
+def port_range(port: Lv2Port) -> tuple[float, float]:
+    """Native range of a control port; 0 to 1 where it declares none."""
+    low = 0.0 if port.minimum is None else port.minimum
+    high = 1.0 if port.maximum is None else port.maximum
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def lv2_spec(plugin: Lv2Plugin) -> EffectSpec:
+    """Spec of an LV2 plugin from what it says of itself.
+
+    Logarithmic ports get a log curve; integer, enumerated and toggled ones are stepped; gain is
+    capped at `MAX_GAIN_DB`. Ports a person would not turn to shape the sound (bypass, meters,
+    triggers, what is not meant for the GUI) are excluded. Ports whose range is given in fractions
+    of the sample rate are excluded too: hosts of this kind do not scale them.
+    """
+    ports = _controls(plugin)
+    names = Counter(p.name for p in ports)
+    settable, excluded = [], []
+    for port, id in zip(ports, port_ids(ports), strict=True):
+        label = port.name if names[port.name] == 1 else f"{port.name} ({port.symbol})"
+        parameter = _parameter(port, id, label)
+        low, high = port_range(port)
+        degenerate = (
+            port.maximum is not None and port.minimum is not None and port.maximum <= port.minimum
+        )
+        out = (
+            degenerate
+            or port.properties & _EXCLUDED_PROPERTIES
+            or "sampleRate" in port.properties
+            or _EXCLUDED_NAME.search(port.name)
+            or not low < high
+        )
+        if out:
+            excluded.append(parameter.with_status("excluded"))
+        else:
+            settable.append(parameter)
+    return EffectSpec(
+        uri=f"lv2:{plugin.uri}",
+        name=plugin.name,
+        format="lv2",
+        parameters=tuple(settable),
+        excluded=tuple(excluded),
+        version=plugin.version,
+        vendor=plugin.author,
+        category=plugin.category.removesuffix(" Plugin").removesuffix("Plugin"),
+        file=plugin.bundle,
+        file_hash=_file_hash(plugin.library),
+    )
+
+
+def _parameter(port: Lv2Port, id: str, name: str) -> Parameter:
+    low, high = port_range(port)
+    default = low if port.default is None else min(high, max(low, port.default))
+    unit = _UNITS.get(port.unit, port.unit)
+    if "toggled" in port.properties:
+        default = high if default > (low + high) / 2 else low
+        return Parameter(id, name, unit, low, high, default, "toggle")
+    points = [(value, label) for value, label in port.scale_points if low <= value <= high]
+    distinct = {value: label for value, label in points}
+    if "enumeration" in port.properties and len(distinct) >= 2:
+        values = tuple(sorted(distinct))
+        nearest = min(values, key=lambda v: abs(v - default))
+        return Parameter(
+            id, name, unit, min(values), max(values), nearest, "stepped",
+            values=values, labels=tuple(distinct[v] for v in values),
+        )  # fmt: skip
+    if "integer" in port.properties and float(low).is_integer() and high - low <= 128:
+        steps = int(high - low) + 1
+        if steps == 2:
+            return Parameter(id, name, unit, low, high, round(default), "toggle")
+        return Parameter(
+            id, name, unit, low, low + steps - 1, round(default), "stepped", steps=steps
+        )
+    high = _capped(port, unit, low, high)
+    log = low > 0 and ("logarithmic" in port.properties or (unit == "Hz" and high / low >= 50))
+    return Parameter(id, name, unit, low, high, min(high, default), "log" if log else "linear")
+
+
+def _capped(port: Lv2Port, unit: str, low: float, high: float) -> float:
+    if unit == "dB" and low < MAX_GAIN_DB < high:
+        return MAX_GAIN_DB
+    ratio = 10 ** (MAX_GAIN_DB / 20)
+    if unit == "x" and low < ratio < high and _GAIN_NAME.search(port.name):
+        return ratio
+    return high
+
+
+@functools.lru_cache(maxsize=256)
+def _file_hash(path: str) -> str:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""
