@@ -1,6 +1,7 @@
 """The built-in effects do what an effect promises, every one of them."""
 
 import numpy as np
+import pedalboard
 import pytest
 
 from dialin.effects.builtin import open_builtin
@@ -180,3 +181,11 @@ def test_protocol_and_errors() -> None:
         effect.process(noise(1, 10), RATE, [0.5])
     with pytest.raises(EffectNotFoundError, match="did you mean reverb"):
         open_builtin("revreb")
+
+
+def test_distortion_is_pedalboards() -> None:
+    effect = open_builtin("distortion")
+    for drive in (0.0, 12.0, 48.0):
+        audio = noise(2, 50_001, level=0.5)
+        wet = effect.process(audio, RATE, effect.spec.vector({"drive": drive, "mix": 100.0}))
+        assert np.abs(wet - pedalboard.Distortion(drive)(audio, RATE)).max() < 3e-7

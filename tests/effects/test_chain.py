@@ -91,7 +91,8 @@ class Broken(BuiltinEffect):
 def test_a_slot_that_breaks_is_named() -> None:
     from dialin.effects.builtin_table import BUILTINS
 
-    chain = Chain(chain_uri(["gain", "reverb"]), lambda uri: Broken(BUILTINS[uri.split(":")[1]]))
+    uri = chain_uri(["fake:gain", "reverb"])
+    chain = Chain(uri, lambda slot: Broken(BUILTINS[slot.split(":")[1]]))
     with pytest.raises(NonFiniteOutputError, match="slot 'gain'"):
         chain.process(noise(1, 100), 44_100, chain.spec.default)
 

@@ -157,8 +157,11 @@ class BuiltinEffect:
 
 
 def blend(dry: Audio, wet: Audio, mix: float) -> Audio:
-    """Part of the way from dry to wet."""
-    return dry + np.float32(mix) * (wet - dry)
+    """Part of the way from dry to wet; `wet` is overwritten."""
+    wet -= dry
+    wet *= np.float32(mix)
+    wet += dry
+    return wet
 
 
 class BuiltinStream:
