@@ -1,0 +1,204 @@
+"""What a match is: settings, preset, audio, and the facts of how it came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dialin.audio import Audio
+from dialin.effects.spec import EffectSpec, Settings
+
+if TYPE_CHECKING:
+    from dialin.effects import Preset
+    from dialin.rendering import RenderPool
+
+
+@dataclass(frozen=True)
+class MatchProgress:
+    """Where a search stands.
+
+    Attributes
+    ----------
+    renders, budget : int
+    seconds : float
+        Since the search began.
+    best : float
+        Lowest distance to the reference so far.
+    untouched : float
+        Distance of the input as it is.
+    """
+
+    renders: int
+    budget: int
+    seconds: float
+    best: float
+    untouched: float
+
+
+@dataclass(frozen=True)
+class AspectReport:
+    """One aspect of the sound: how much it counted, and how far off it was and is."""
+
+    name: str
+    weight: float
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class KnobReport:
+    """One knob.
+
+    Attributes
+    ----------
+    id, name, unit : str
+    before, after : float
+        The effect's default and the match, in native units.
+    before_position, after_position : float
+        The same in [0, 1].
+    before_text, after_text : str
+        As a person reads them.
+    locked : bool
+        Whether it was kept by wish.
+    """
+
+    id: str
+    name: str
+    unit: str
+    before: float
+    after: float
+    before_position: float
+    after_position: float
+    before_text: str
+    after_text: str
+    locked: bool = False
+
+
+@dataclass(frozen=True)
+class SlotReport:
+    """One effect of the chain: its knobs, or why it was left out."""
+
+    slot: str
+    uri: str
+    name: str
+    used: bool
+    reason: str
+    knobs: tuple[KnobReport, ...]
+
+
+@dataclass(frozen=True)
+class SoundReport:
+    """Level facts of a recording (of the excerpts that were analysed)."""
+
+    name: str
+    sample_rate: int
+    channels: int
+    seconds: float
+    loudness_lufs: float
+    peak_dbfs: float
+    crest_db: float
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class MatchReport:
+    """Everything worth knowing of a match.
+
+    Attributes
+    ----------
+    before, after : float
+        Distance to the reference, untouched and matched.
+    aspects : tuple of AspectReport
+    slots : tuple of SlotReport
+    input, output : SoundReport
+    references : tuple of SoundReport
+    seed, budget, renders, failures : int
+    seconds : float
+    interrupted : bool
+        Whether Ctrl-C or the time limit ended the search early.
+    notes : tuple of str
+        What the person should know.
+    version : str
+    """
+
+    before: float
+    after: float
+    aspects: tuple[AspectReport, ...]
+    slots: tuple[SlotReport, ...]
+    input: SoundReport
+    output: SoundReport
+    references: tuple[SoundReport, ...]
+    seed: int
+    budget: int
+    renders: int
+    failures: int
+    seconds: float
+    interrupted: bool
+    notes: tuple[str, ...]
+    version: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; infinite levels (silence) become None."""
+
+        def plain(value: Any) -> Any:
+            if isinstance(value, Mapping):
+                return {key: plain(item) for key, item in value.items()}
+            if isinstance(value, list | tuple):
+                return [plain(item) for item in value]
+            if isinstance(value, float) and not np.isfinite(value):
+                return None
+            return value
+
+        result: dict[str, Any] = plain(asdict(self))
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """The result of `dialin.match`.
+
+    Attributes
+    ----------
+    effects : tuple of str
+        URIs of the effects in use, in order; empty where leaving the input alone sounds closest.
+    spec : EffectSpec, optional
+        Spec of their chain; None where there are none.
+    settings : ndarray
+        In [0, 1], in the order of `spec`.
+    preset : Preset
+        What to save, apply and export.
+    report : MatchReport
+    """
+
+    effects: tuple[str, ...]
+    spec: EffectSpec | None
+    settings: Settings
+    preset: Preset
+    report: MatchReport
+    _input: tuple[Audio, int] | str = field(repr=False, default="")
+    _pool: RenderPool | None = field(repr=False, default=None)
+
+    def audio(self, amount: float = 100.0, *, tail: float = 0.0) -> tuple[Audio, int]:
+        """The whole input through the match.
+
+        Parameters
+        ----------
+        amount : float
+            How far the knobs move from neutral to the match, in per cent, 0 to 100.
+        tail : float
+            Seconds rendered after the end.
+
+        Returns
+        -------
+        audio : ndarray, float32, shape (channels, samples)
+        sample_rate : int
+            The input's own.
+        """
+        from dialin.audio import read_audio
+        from dialin.matching.apply import render_audio
+
+        audio, rate = read_audio(self._input) if isinstance(self._input, str) else self._input
+        return render_audio(self.preset, audio, rate, amount=amount, tail=tail, pool=self._pool), rate
