@@ -1,0 +1,29 @@
+"""The command line. It parses and shows; everything is computed in the rooms below.
+
+Commands import what they need when they run, so that ``dialin --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line and leave with an exit code that tells the kind of error.
+
+    0 done, 1 unexpected, 2 usage, 3 audio, 4 effect, 5 render, 6 preset, 7 output, 130 Ctrl-C.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal of an odd locale gets question marks for what it cannot show, not a crash.
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+    try:
+        from dialin.cli.app import app
+
+        app(prog_name="dialin")
+    except KeyboardInterrupt:
+        # Only here while modules load or at exit: a command's own Ctrl-C is handled inside it.
+        raise SystemExit(130) from None

@@ -1,0 +1,205 @@
+"""What all commands share: where text goes, how errors end a command, how options look."""
+
+from __future__ import annotations
+
+import json as json_format
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from dialin.errors import DialinError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object instead of text.", show_default=False)
+]
+QuietOption = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print nothing but errors.", show_default=False),
+]
+OverwriteOption = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace results of an earlier run.", show_default=False),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Worker processes; one a CPU core by default."),
+]
+
+
+@dataclass
+class Output:
+    """Where a command's words go.
+
+    Results go to stdout; progress, warnings and errors to stderr, so that pipes stay clean.
+    """
+
+    json: bool = False
+    quiet: bool = False
+    debug: bool = False
+
+    @property
+    def talks(self) -> bool:
+        """Whether text for people is wanted."""
+        return not (self.json or self.quiet)
+
+    @property
+    def stdout(self) -> Console:
+        """Rich console of results."""
+        from rich.console import Console
+
+        return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+    @property
+    def stderr(self) -> Console:
+        """Rich console of progress and remarks."""
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+    def say(self, text: str) -> None:
+        """Print a line of result (rich markup allowed; escape what people wrote)."""
+        if self.talks:
+            self.stdout.print(text)
+
+    def table(self, table: Any) -> None:
+        """Print a rich table; one piped away is given room instead of the terminal's 80 columns."""
+        if not self.talks:
+            return
+        console = self.stdout
+        console.print(table, width=None if console.is_terminal else 200)
+
+    def warn(self, text: str) -> None:
+        """Print a remark on stderr, unless quiet."""
+        if not self.quiet:
+            sys.stderr.write(f"note: {text}\n")
+
+    def data(self, payload: Any) -> None:
+        """Print the JSON object, where it was asked for."""
+        if self.json:
+            sys.stdout.write(json_text(payload) + "\n")
+
+
+def json_text(payload: Any) -> str:
+    """Payload as strict JSON: numpy numbers become plain, infinities and NaN become null."""
+    return json_format.dumps(plain(payload), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """Value with everything that strict JSON cannot hold made plain."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, str | int | bool) or value is None:
+        return value
+    return str(value)
+
+
+def begin(context: typer.Context, *, json: bool = False, quiet: bool = False) -> Output:
+    """Set up a command's output from its own flags."""
+    output = context.find_object(Output) or Output()
+    output.json, output.quiet = json, quiet
+    return output
+
+
+def confirm_overwrite(output: Output, overwrite: bool, folder: object) -> bool:
+    """Ask, where there is someone to ask, whether earlier results may be replaced."""
+    if overwrite or not output.talks or not sys.stdin.isatty() or not sys.stderr.isatty():
+        return overwrite
+    return typer.confirm(f"{folder} holds earlier results. Replace them?", err=True)
+
+
+def pairs(values: list[str] | None, *, option: str, example: str) -> list[tuple[str, str]]:
+    """Split ``name=value`` options.
+
+    Raises
+    ------
+    UsageError
+        If one of them has no name, no value or no equals sign.
+    """
+    result = []
+    for text in values or []:
+        name, equals, value = text.partition("=")
+        if not (equals and name.strip() and value.strip()):
+            raise UsageError(f"{option} {text!r} is not understood; write {option} {example}")
+        result.append((name.strip(), value.strip()))
+    return result
+
+
+def number(text: str, *, option: str, example: str) -> float:
+    """Read a finite number from an option, or raise `UsageError`."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if value - value != 0:
+        raise UsageError(f"{option}: {text!r} is no number; write {option} {example}")
+    return value
+
+
+def words(values: list[str] | None) -> list[str]:
+    """Options that may be repeated or separated by commas, flat."""
+    return [word.strip() for value in values or [] for word in value.split(",") if word.strip()]
+
+
+class Commands(TyperGroup):
+    """The root command: turns every error into one sentence and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        output = Output(debug=bool(os.environ.get("DIALIN_DEBUG")))
+        ctx.obj = output
+        try:
+            return super().invoke(ctx)
+        except DialinError as error:
+            raise typer.Exit(_fail(output, error.code, str(error), error.exit_code)) from error
+        except KeyboardInterrupt:
+            code = _fail(output, "interrupted", "stopped by Ctrl-C", INTERRUPTED)
+            raise typer.Exit(code) from None
+        except BrokenPipeError:
+            # Whoever read the output has left, as `head` does; that is no error of ours.
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123
+            raise typer.Exit(0) from None
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            if _is_click(error):
+                raise
+            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            code = _fail(
+                output,
+                "unexpected",
+                f"something went wrong inside dialin ({reason}); this is a bug. "
+                "`dialin --debug ...` shows where: please send that with your report",
+                1,
+            )
+            raise typer.Exit(code) from error
+
+
+def _is_click(error: Exception) -> bool:
+    # Click's own errors (typer carries its copy of click) know how to show themselves.
+    return any(base.__name__ == "ClickException" for base in type(error).__mro__)
+
+
+def _fail(output: Output, code: str, message: str, exit_code: int) -> int:
+    if output.debug and sys.exc_info()[0] is not None:
+        traceback.print_exc()
+    if output.json:
+        output.data({"error": {"code": code, "message": message, "exit_code": exit_code}})
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    return exit_code

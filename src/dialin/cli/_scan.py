@@ -1,0 +1,165 @@
+"""Scanning: every installed effect opened and probed, what came of it kept on disk.
+
+Each effect gets worker processes with a deadline, so that those which crash or hang cost a line
+in the table. What is known already, of a file that has not changed since, is not done again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dialin
+from dialin.errors import DialinError
+
+if TYPE_CHECKING:
+    from dialin.effects import EffectEntry
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of scanning one effect.
+
+    Attributes
+    ----------
+    uri, name, format : str
+    outcome : str
+        ``ok``, or the code of the error, such as ``render-crash``.
+    knobs : int
+        Settable ones; 0 where it did not open.
+    text : str
+        What a person should know.
+    seconds : float
+        Time it took.
+    stamp : str
+        State of the plugin's file; another one means that it must be scanned again.
+    """
+
+    uri: str
+    name: str
+    format: str
+    outcome: str
+    knobs: int
+    text: str
+    seconds: float
+    stamp: str
+
+
+def scan_file() -> Path:
+    """Where verdicts are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "dialin" / "scan.json"
+
+
+def load_verdicts(path: Path) -> dict[str, Verdict]:
+    """Verdicts of earlier scans by URI; none where the file is missing or of another shape."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        return {uri: Verdict(**verdict) for uri, verdict in data["verdicts"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        # A cache: what cannot be read is found out again.
+        return {}
+
+
+def save_verdicts(path: Path, verdicts: dict[str, Verdict]) -> None:
+    """Write all verdicts in one step."""
+    body = {"verdicts": {uri: asdict(verdict) for uri, verdict in sorted(verdicts.items())}}
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(body, indent=1, ensure_ascii=False), "utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def stamp(entry: EffectEntry) -> str:
+    """State of an effect's file: size and time of it, or of everything in its bundle."""
+    file = Path(entry.file) if entry.file else None
+    if file is None or not file.exists():
+        return f"dialin {dialin.__version__}"
+    parts = [file, *sorted(file.rglob("*"))] if file.is_dir() else [file]
+    states = [p.stat() for p in parts if p.exists()]
+    return f"{sum(s.st_size for s in states)} {max(s.st_mtime_ns for s in states)}"
+
+
+def scan(
+    entries: Sequence[EffectEntry],
+    *,
+    deadline: float,
+    workers: int,
+    known: dict[str, Verdict],
+    tell: Callable[[Verdict], None],
+) -> list[Verdict]:
+    """Scan effects, several at a time; those in `known` with the same stamp are taken from it.
+
+    `tell` is called in this thread with each verdict as it comes, the known ones first.
+    """
+    todo: queue.SimpleQueue[EffectEntry] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Verdict] = queue.SimpleQueue()
+    found: dict[str, Verdict] = {}
+    waiting = 0
+    for entry in entries:
+        old = known.get(entry.uri)
+        if old is not None and old.stamp == stamp(entry):
+            found[entry.uri] = old
+            tell(old)
+        else:
+            todo.put(entry)
+            waiting += 1
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                entry = todo.get_nowait()
+            except queue.Empty:
+                return
+            done.put(_scan_one(entry, deadline))
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, waiting))]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(waiting):
+            verdict = done.get()
+            found[verdict.uri] = verdict
+            tell(verdict)
+    finally:
+        stop.set()
+    return [found[entry.uri] for entry in entries]
+
+
+def _scan_one(entry: EffectEntry, deadline: float) -> Verdict:
+    from dialin.rendering import RenderPool
+
+    began = time.monotonic()
+    outcome, knobs, text = "ok", 0, ""
+    try:
+        # A pool of its own, so that what one plugin leaves behind in a worker hurts no other.
+        with RenderPool(
+            workers=1, deadline=deadline, load_deadline=deadline, quarantine=0
+        ) as pool:
+            knobs = pool.describe(entry.uri).size
+            text = remarks(pool.probe(entry.uri))
+    except DialinError as error:
+        outcome, text = error.code, str(error)
+    except Exception as error:
+        # One odd plugin must not end the scan of five hundred; the table says what it was.
+        outcome, text = "unexpected", f"{type(error).__name__}: {error}".splitlines()[0]
+    spent = time.monotonic() - began
+    return Verdict(
+        entry.uri, entry.name, entry.format, outcome, knobs, text, round(spent, 2), stamp(entry)
+    )
+
+
+def remarks(probe: Any) -> str:
+    """What a probe found worth saying, in a few words; empty if all is well."""
+    return ""

@@ -1,0 +1,73 @@
+"""The command line's root: which commands there are."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Annotated
+
+import typer
+
+import dialin
+from dialin.cli import apply, effects, match, presets
+from dialin.cli._console import Commands, Output
+
+HELP = """Find the knob settings that make a recording sound like a reference.
+
+\b
+  dialin match dry.wav reference.wav -o out/
+  dialin match dry.wav reference.wav -o out/ --fx compressor --fx reverb
+  dialin apply out/preset.json *.wav -o wet/ --amount 80
+  dialin effects list --search reverb
+  dialin presets show out/preset.json
+
+Exit codes: 0 done, 2 usage, 3 audio, 4 effect, 5 render, 6 preset, 7 output, 130 Ctrl-C.
+"""
+
+app = typer.Typer(
+    name="dialin",
+    cls=Commands,
+    help=HELP,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dialin {dialin.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", help="Show the traceback of an error."),
+    ] = False,
+) -> None:
+    """Options of all commands."""
+    output = context.find_object(Output)
+    if output is not None:
+        output.debug = output.debug or debug
+
+
+app.command("match", help=match.HELP)(match.match)
+app.command("apply", help=apply.HELP)(apply.apply)
+app.add_typer(effects.app, name="effects")
+app.add_typer(presets.app, name="presets")
+
+if importlib.util.find_spec("dialin.cli.timbre") is not None:
+    from dialin.cli.timbre import app as timbre_app
+
+    if timbre_app.registered_callback is None and len(timbre_app.registered_commands) == 1:
+        # One command and no group options: `dialin timbre FILES`, not `dialin timbre timbre`.
+        app.registered_commands += timbre_app.registered_commands
+    else:
+        app.add_typer(timbre_app, name="timbre")

@@ -1,0 +1,164 @@
+"""``dialin apply``: a preset on other files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dialin.cli._console import (
+    JsonOption,
+    Output,
+    OverwriteOption,
+    QuietOption,
+    begin,
+    confirm_overwrite,
+)
+
+if TYPE_CHECKING:
+    from dialin.errors import DialinError
+    from dialin.matching.apply import Applied, ApplyProgress
+
+HELP = """Render files through a preset: full length, each in its own format.
+
+\b
+  dialin apply out/preset.json song.wav -o wet/
+  dialin apply out/preset.json *.wav -o wet/ --amount 80
+  dialin apply out/preset.json drums.flac -o wet/ --tail 2 --headroom
+"""
+
+
+def apply(
+    context: typer.Context,
+    preset: Annotated[Path, typer.Argument(help="A preset.json written by dialin match.")],
+    files: Annotated[list[Path], typer.Argument(help="Audio files of any length.")],
+    folder: Annotated[Path, typer.Option("--output", "-o", help="Where the results go.")],
+    amount: Annotated[
+        float, typer.Option(help="How far the knobs move from neutral to the preset, in per cent.")
+    ] = 100.0,
+    headroom: Annotated[
+        bool,
+        typer.Option(
+            "--headroom",
+            help="Turn a result that would clip down by just enough (and say by how much).",
+        ),
+    ] = False,
+    tail: Annotated[
+        float, typer.Option(help="Seconds rendered after the end, for reverb to ring out.")
+    ] = 0.0,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Run the command; `HELP` is what its users read."""
+    output = begin(context, json=json, quiet=quiet)
+    from dialin.matching.apply import apply_preset
+
+    earlier = folder.is_dir() and any((folder / file.name).exists() for file in files)
+    overwrite = confirm_overwrite(output, overwrite, folder) if earlier else overwrite
+    failures: list[tuple[Path, DialinError]] = []
+    with FileBar(output) as bar:
+        results = apply_preset(
+            preset,
+            files,
+            folder,
+            amount=amount,
+            headroom=headroom,
+            tail=tail,
+            overwrite=overwrite,
+            progress=bar.update,
+            on_failure=lambda file, error: failures.append((file, error)),
+        )
+    show(output, results)
+    if len(files) == 1 and failures:
+        raise failures[0][1]
+    for file, error in failures:
+        typer.echo(f"error: {file}: {error}", err=True)
+    output.data(
+        {
+            "preset": str(preset),
+            "amount": amount,
+            "files": [result.to_dict() for result in results],
+            "failures": [
+                {"source": str(file), "code": error.code, "message": str(error)}
+                for file, error in failures
+            ],
+        }
+    )
+    if failures:
+        raise typer.Exit(failures[0][1].exit_code)
+
+
+def show(output: Output, results: list[Applied]) -> None:
+    """Say what was written, and what a person should know about its level."""
+    from rich.markup import escape
+
+    for result in results:
+        speed = result.seconds / max(result.render_seconds, 1e-9)
+        gain = f", turned down {-result.gain_db:.1f} dB" if result.gain_db else ""
+        output.say(
+            f"{escape(str(result.target))}  {result.seconds:.1f} s, {result.sample_rate} Hz, "
+            f"{result.channels} ch, {result.subtype}, peak {result.peak_dbfs:.1f} dBFS{gain}  "
+            f"[dim]{speed:.0f}x real time[/]"
+        )
+        remark = level_remark(result)
+        if remark:
+            output.warn(remark)
+
+
+def level_remark(result: Applied) -> str:
+    """Sentence on clipping or silence, or empty."""
+    if result.clipped:
+        return (
+            f"{result.target} clips: its peak lies {result.over_db:.1f} dB above full scale and "
+            f"{result.clipped} samples were cut by the {result.subtype} format; "
+            "--headroom turns it down by that much"
+        )
+    if result.over_db > 0:
+        return (
+            f"{result.target} peaks {result.over_db:.1f} dB above full scale; its floating point "
+            "format keeps that, but players will clip it (--headroom turns it down)"
+        )
+    if result.peak_dbfs < -90:
+        return f"{result.target} is silent (peak {result.peak_dbfs:.1f} dBFS)"
+    return ""
+
+
+class FileBar:
+    """Progress over files, on stderr."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._progress: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> FileBar:
+        if self._output.talks and self._output.stderr.is_terminal:
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f} %"),
+                TimeRemainingColumn(),
+                console=self._output.stderr,
+                transient=True,
+            )
+            self._task = self._progress.add_task("starting", total=None)
+            self._progress.start()
+        return self
+
+    def update(self, progress: ApplyProgress) -> None:
+        """Show where the rendering stands."""
+        if self._progress is not None:
+            self._progress.update(
+                self._task,
+                description=f"{progress.file.name} ({progress.index + 1} of {progress.files})",
+                completed=progress.done,
+                total=progress.seconds,
+            )
+
+    def __exit__(self, *error: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()

@@ -1,0 +1,275 @@
+"""``dialin effects``: what is installed, its knobs, and what the probe says of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dialin.cli._console import JsonOption, Output, QuietOption, WorkersOption, begin
+
+if TYPE_CHECKING:
+    from dialin.cli._scan import Verdict
+    from dialin.effects import EffectEntry, EffectSpec, Probe
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""What effects are installed, their knobs, and how they behave.
+
+\b
+  dialin effects list --format lv2 --search reverb
+  dialin effects show builtin:compressor
+  dialin effects probe lv2:http://drobilla.net/plugins/mda/Overdrive
+  dialin effects scan --format vst3
+""",
+)
+
+FormatOption = Annotated[
+    list[str] | None,
+    typer.Option("--format", "-f", help="Only these formats: builtin, lv2, vst3, au, faust."),
+]
+SearchOption = Annotated[
+    str | None, typer.Option("--search", "-s", help="Only what has this in its name or category.")
+]
+EffectArgument = Annotated[
+    str, typer.Argument(metavar="EFFECT", help="Such as builtin:reverb or lv2:URI.")
+]
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    formats: FormatOption = None,
+    search: SearchOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """List what is installed. No plugin's code is run."""
+    output = begin(context, json=json, quiet=quiet)
+    entries = _entries(formats, search)
+    output.data([_entry_dict(entry) for entry in entries])
+    if not output.talks:
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("effect", overflow="fold", style="cyan")
+    for column in ("name", "category", "vendor"):
+        table.add_column(column, overflow="fold")
+    for entry in entries:
+        cells = (entry.uri, entry.name, entry.category, entry.vendor)
+        table.add_row(*(escape(cell) for cell in cells))
+    output.table(table)
+    output.say(f"[dim]{len(entries)} effects; dialin effects show EFFECT tells the knobs of one[/]")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    effect: EffectArgument,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Show an effect's knobs: units, ranges, defaults."""
+    output = begin(context, json=json, quiet=quiet)
+    from dialin.rendering import RenderPool
+
+    with RenderPool(workers=1) as pool:
+        spec = pool.describe(effect)
+    output.data(spec.to_dict() | {"hash": spec.hash})
+    if output.talks:
+        _show_spec(output, spec)
+
+
+@app.command()
+def probe(
+    context: typer.Context,
+    effect: EffectArgument,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Find out how an effect behaves: live and dead knobs, latency, repeatability, dangers."""
+    output = begin(context, json=json, quiet=quiet)
+    from dialin.rendering import RenderPool
+
+    with RenderPool(workers=1, deadline=PROBE_DEADLINE) as pool:
+        spec = pool.describe(effect)
+        found = pool.probe(effect)
+    output.data(found.to_dict())
+    if output.talks:
+        _show_probe(output, spec, found)
+
+
+@app.command()
+def scan(
+    context: typer.Context,
+    formats: FormatOption = None,
+    search: SearchOption = None,
+    deadline: Annotated[
+        float, typer.Option(min=1, help="Seconds one effect may take to open, and per render.")
+    ] = 30.0,
+    again: Annotated[
+        bool, typer.Option("--again", help="Probe also what an earlier scan has probed.")
+    ] = False,
+    workers: WorkersOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Open and probe everything, each in a worker process; crashes are noted, not suffered.
+
+    What was scanned before is not done again unless its file has changed, so a scan that was
+    stopped goes on where it was.
+    """
+    output = begin(context, json=json, quiet=quiet)
+    import os
+
+    from dialin.cli._scan import Verdict, load_verdicts, save_verdicts, scan_file
+    from dialin.cli._scan import scan as run
+
+    entries = _entries(formats, search)
+    path = scan_file()
+    known = load_verdicts(path)
+    usable = {} if again else known
+
+    def tell(verdict: Verdict) -> None:
+        if known.get(verdict.uri) != verdict:
+            known[verdict.uri] = verdict
+            save_verdicts(path, known)
+        bar.update(verdict)
+
+    with ScanBar(output, len(entries)) as bar:
+        verdicts = run(
+            entries,
+            deadline=deadline,
+            workers=workers or os.cpu_count() or 1,
+            known=usable,
+            tell=tell,
+        )
+    output.data([asdict(verdict) for verdict in verdicts])
+    if not output.talks:
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("effect", overflow="fold", style="cyan")
+    table.add_column("verdict")
+    table.add_column("knobs", justify="right")
+    table.add_column("remarks", overflow="fold")
+    for verdict in verdicts:
+        colour = "green" if verdict.outcome == "ok" else "red"
+        table.add_row(
+            escape(verdict.uri),
+            f"[{colour}]{verdict.outcome}[/]",
+            str(verdict.knobs or ""),
+            escape(verdict.text),
+        )
+    output.table(table)
+    bad = sum(verdict.outcome != "ok" for verdict in verdicts)
+    output.say(f"[dim]{len(verdicts)} effects, {bad} of them unusable; kept in {path}[/]")
+
+
+class ScanBar:
+    """Progress of a scan on stderr, and a line for each effect that fails."""
+
+    def __init__(self, output: Output, total: int) -> None:
+        self._output = output
+        self._total = total
+        self._progress: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> ScanBar:
+        if self._output.talks and self._output.stderr.is_terminal:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            self._progress = Progress(
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.description}"),
+                console=self._output.stderr,
+                transient=True,
+            )
+            self._task = self._progress.add_task("", total=self._total)
+            self._progress.start()
+        return self
+
+    def update(self, verdict: Verdict) -> None:
+        """Count one more."""
+        if self._progress is not None:
+            self._progress.update(self._task, advance=1, description=verdict.name)
+
+    def __exit__(self, *error: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def _entries(formats: list[str] | None, search: str | None) -> list[EffectEntry]:
+    from dialin.cli._console import words
+    from dialin.effects import list_effects
+    from dialin.effects.uri import FORMATS
+    from dialin.errors import UsageError
+
+    wanted = words(formats)
+    for name in wanted:
+        if name not in FORMATS:
+            raise UsageError(f"--format {name!r} is unknown; use one of {', '.join(FORMATS)}")
+    entries = list_effects(wanted or None)
+    if search:
+        text = search.casefold()
+        entries = [
+            entry
+            for entry in entries
+            if text in f"{entry.name} {entry.category} {entry.vendor} {entry.uri}".casefold()
+        ]
+    return entries
+
+
+def _entry_dict(entry: EffectEntry) -> dict[str, Any]:
+    return {
+        "uri": entry.uri,
+        "name": entry.name,
+        "format": entry.format,
+        "category": entry.category,
+        "vendor": entry.vendor,
+        "file": str(entry.file),
+    }
+
+
+def _show_spec(output: Output, spec: EffectSpec) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    by = f" by {escape(spec.vendor)}" if spec.vendor else ""
+    version = f", version {escape(spec.version)}" if spec.version else ""
+    category = f", {escape(spec.category)}" if spec.category else ""
+    output.say(f"[bold]{escape(spec.name)}[/]{by} ({spec.format}{version}{category})")
+    output.say(f"[cyan]{escape(spec.uri)}[/]")
+    if spec.file:
+        output.say(f"[dim]{escape(str(Path(spec.file)))}[/]")
+    output.say("")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("knob", style="cyan")
+    table.add_column("name")
+    table.add_column("from", justify="right")
+    table.add_column("to", justify="right")
+    table.add_column("default", justify="right")
+    table.add_column("travel")
+    for knob in spec.parameters:
+        if knob.labels:
+            travel = " | ".join(knob.labels[:8]) + (" | ..." if len(knob.labels) > 8 else "")
+        elif knob.curve == "stepped":
+            travel = f"{knob.steps} steps"
+        else:
+            travel = "on or off" if knob.curve == "toggle" else knob.curve
+        if knob.status == "dead":
+            travel += ", does nothing"
+        default = knob.text(knob.to_normalised(knob.default))
+        cells = (knob.id, knob.name, knob.text(0.0), knob.text(1.0), default, travel)
+        table.add_row(*(escape(cell) for cell in cells))
+    output.table(table)
+    if spec.excluded:
+        names = ", ".join(escape(knob.id) for knob in spec.excluded)
+        output.say(f"[dim]left alone: {names}[/]")
