@@ -71,6 +71,17 @@ def test_channels(name: str) -> None:
             assert np.array_equal(apart[0], alone[0])
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_more_than_two_channels(name: str) -> None:
+    effect, settings, audio = open_builtin(name), busy(name), noise(5, 6_000)
+    audio[2:4] = audio[:2]
+    wet = effect.process(audio, RATE, settings)
+    assert not any(np.array_equal(wet[c], audio[c]) for c in range(5))
+    if name not in ("brickwall", "pitch"):  # these listen to all channels together
+        assert np.array_equal(wet[2:4], wet[:2])
+        assert np.array_equal(wet[4:], effect.process(audio[4:], RATE, settings))
+
+
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in ("delay", "ladder")])
 def test_no_latency(name: str) -> None:
     effect = open_builtin(name)

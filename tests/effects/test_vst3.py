@@ -1,5 +1,6 @@
 """Every Zam VST3 does what an effect promises."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -187,9 +188,26 @@ def test_any_way_to_name_it() -> None:
 
 
 def test_audio_units_need_a_mac() -> None:
-    import sys
-
     if sys.platform == "darwin":
         pytest.skip("this is a Mac")
     with pytest.raises(EffectLoadError, match="only macOS"):
         open_effect("au:AUDelay")
+
+
+def test_instruments_and_odd_channel_counts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dialin.effects import pedalboard_host
+
+    class Odd:
+        name = "Odd"
+        is_effect = False
+
+        def process(self, *args: object, **options: object) -> None:
+            raise ValueError("Plugin 'Odd' does not support 2-channel output.")
+
+    odd = Odd()
+    monkeypatch.setattr(pedalboard_host._pedalboard, "load_plugin", lambda *a, **k: odd)
+    with pytest.raises(EffectLoadError, match="is an instrument; dialin needs an effect"):
+        HostedEffect("vst3:/x", "vst3", "/x", "", "")
+    odd.is_effect = True
+    with pytest.raises(EffectLoadError, match="neither mono nor stereo"):
+        HostedEffect("vst3:/x", "vst3", "/x", "", "")

@@ -70,6 +70,10 @@ class BuiltinEffect:
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Audio:
         """Render; see `Effect.process`."""
+        if self._row.stereo and audio.shape[0] > 2:
+            pairs = [audio[place] for place in pairs_of(audio.shape[0])]
+            wet_pairs = [self.process(pair, sample_rate, settings, tail=tail) for pair in pairs]
+            return np.concatenate(wet_pairs, axis=0)
         plugin, mix = self._plugin(settings, sample_rate)
         silence = round(tail * sample_rate)
         if silence > 0:
@@ -89,6 +93,12 @@ class BuiltinEffect:
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Stream:
         """Start a block-wise render; see `Effect.stream`."""
+        if self._row.stereo and channels > 2:
+            pairs = pairs_of(channels)
+            return SplitStream(
+                [self.stream(sample_rate, p.stop - p.start, settings, tail=tail) for p in pairs],
+                pairs,
+            )
         plugin, mix = self._plugin(settings, sample_rate)
         return self._start(plugin, mix, sample_rate, channels, round(tail * sample_rate))
 
@@ -162,6 +172,32 @@ def blend(dry: Audio, wet: Audio, mix: float) -> Audio:
     wet *= np.float32(mix)
     wet += dry
     return wet
+
+
+def pairs_of(channels: int) -> list[slice]:
+    """Channels two by two, the last of an odd number alone.
+
+    Pedalboard's reverb lets more than two channels through untouched, without a word.
+    """
+    return [slice(first, min(first + 2, channels)) for first in range(0, channels, 2)]
+
+
+class SplitStream:
+    """Streams side by side, each for some of the channels."""
+
+    def __init__(self, streams: list[Stream], places: list[slice]) -> None:
+        self._streams = streams
+        self._places = places
+        self.exact = all(stream.exact for stream in streams)
+
+    def process(self, block: Audio) -> Audio:
+        """Feed a block; returns what is ready."""
+        both = zip(self._streams, self._places, strict=True)
+        return np.concatenate([stream.process(block[place]) for stream, place in both], axis=0)
+
+    def finish(self) -> Audio:
+        """Return the rest and the tail."""
+        return np.concatenate([stream.finish() for stream in self._streams], axis=0)
 
 
 class BuiltinStream:
