@@ -318,10 +318,9 @@ EXPORT long contrast_peaks(const double *x, long n, double contrast, long *found
         for (long k = last + 1; k < i - 1; k++)
             notch = x[k] < notch ? x[k] : notch;
         if (x[peak] - notch < contrast) {
-            if (!(x[peak] > x[i])) {
+            before = notch < before ? notch : before;
+            if (!(x[peak] > x[i]))
                 peak = i;
-                before = notch < before ? notch : before;
-            }
         } else {
             if (x[peak] - before > contrast) {
                 found[count++] = peak;

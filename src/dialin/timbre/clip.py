@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -197,3 +198,14 @@ class Clip:
     def strength(self) -> Floats:
         """Onset strength of `samples`, dB a hop: (frames,)."""
         return onset_strength(power_of(self.stft))
+
+
+def value_of(attribute: Callable[[Clip], float], clip: Clip) -> tuple[float, str | None]:
+    """Value of one attribute, or NaN and the reason why it has none."""
+    try:
+        value = float(attribute(clip))
+    except Meaningless as reason:
+        return float("nan"), str(reason)
+    if not np.isfinite(value):
+        return float("nan"), "an input of its regression is not finite"
+    return value, None

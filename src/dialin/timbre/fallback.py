@@ -162,8 +162,9 @@ def contrast_peaks(x: Samples, contrast: float) -> Indices:
     for last, here in zip(candidates, candidates[1:], strict=False):
         notch = float(x[last : max(here - 1, last + 1)].min())
         if x[peak] - notch < contrast:
+            before = min(notch, before)
             if not x[peak] > x[here]:
-                peak, before = here, min(notch, before)
+                peak = here
             continue
         if x[peak] - before > contrast:
             found.append(peak)

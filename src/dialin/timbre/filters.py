@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import asinh, cos, log10, pi, radians, sin, sinh, sqrt, tan
+from math import asinh, cos, pi, sin, sqrt, tan
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""The compiled kernels (``_native.c``), called through ctypes with the interpreter lock released."""
+"""The compiled kernels (``_native.c``), called through ctypes without the interpreter lock."""
 
 from __future__ import annotations
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import log10
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.timbre.clip import Clip, Meaningless
+from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.loudness import band_weights
 from dialin.timbre.tables import BOOMINESS
 
@@ -40,10 +41,29 @@ def boominess_terms(clip: Clip) -> tuple[float, float]:
     return log10(mean), log10(level)
 
 
-def boominess(clip: Clip) -> float:
-    """Boominess on the AudioCommons scale ("booming" there), about 0 to 100.
-
-    The booming index of Hatano and Hashimoto, "Booming index as a measure for evaluating booming
-    sensation", Inter-Noise 2000; AudioCommons D5.8.
-    """
+def boominess_of(clip: Clip) -> float:
+    """Boominess of a prepared clip; see `boominess`."""
     return float(BOOMINESS @ (*boominess_terms(clip), 1.0))
+
+
+def boominess(audio: Any, sample_rate: float) -> float:
+    """Boominess: loudness at the low end.
+
+    Parameters
+    ----------
+    audio : array_like, shape (channels, samples) or (samples,)
+        Any float or integer type.
+    sample_rate : int
+        Hz, 8000 or more.
+
+    Returns
+    -------
+    float
+        Points, about 0 to 100; NaN where nothing is heard under 280 Hz.
+
+    Notes
+    -----
+    The booming index of Hatano and Hashimoto, "Booming index as a measure for evaluating booming
+    sensation", Inter-Noise 2000, on ISO 532 B loudness; AudioCommons D5.8 ("booming").
+    """
+    return value_of(boominess_of, Clip(audio, sample_rate))[0]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from dialin.timbre.clip import Clip, Meaningless
+from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.spectra import detrended, power_of
 from dialin.timbre.tables import BRIGHTNESS, RATE
 
@@ -41,10 +41,28 @@ def brightness_terms(clip: Clip) -> tuple[float, float]:
     return log10(float(above.sum()) / weight), log10(mean)
 
 
-def brightness(clip: Clip) -> float:
-    """Brightness on the AudioCommons scale, about 0 to 100 (AudioCommons D5.8).
-
-    From the share of energy above 2 kHz and the spectral centroid above 100 Hz: frames of 2048
-    samples every 512, Hamming, weighted by power.
-    """
+def brightness_of(clip: Clip) -> float:
+    """Brightness of a prepared clip; see `brightness`."""
     return float(BRIGHTNESS @ (*brightness_terms(clip), 1.0))
+
+
+def brightness(audio: Any, sample_rate: float) -> float:
+    """Brightness: how much of the sound lies above 2 kHz, and where its centroid is.
+
+    Parameters
+    ----------
+    audio : array_like, shape (channels, samples) or (samples,)
+        Any float or integer type.
+    sample_rate : int
+        Hz, 8000 or more.
+
+    Returns
+    -------
+    float
+        Points, about 0 to 100; NaN where it has no meaning.
+
+    Notes
+    -----
+    AudioCommons D5.8: frames of 2048 samples every 512, Hamming, weighted by power.
+    """
+    return value_of(brightness_of, Clip(audio, sample_rate))[0]

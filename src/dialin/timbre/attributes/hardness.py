@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from math import log10
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from dialin.timbre.clip import Clip, Meaningless
+from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.loudness import band_weights
@@ -158,6 +159,29 @@ def _centroid(x: Floats) -> float | None:
     return float(magnitude[high] @ hertz[high]) / total if total > 0.0 else None
 
 
-def hardness(clip: Clip) -> float:
-    """Hardness on the AudioCommons scale, about 0 to 100 (AudioCommons D5.8)."""
+def hardness_of(clip: Clip) -> float:
+    """Hardness of a prepared clip; see `hardness`."""
     return float(HARDNESS @ (*hardness_terms(clip), 1.0))
+
+
+def hardness(audio: Any, sample_rate: float) -> float:
+    """Hardness: how abruptly, brightly and percussively sounds begin.
+
+    Parameters
+    ----------
+    audio : array_like, shape (channels, samples) or (samples,)
+        Any float or integer type.
+    sample_rate : int
+        Hz, 8000 or more.
+
+    Returns
+    -------
+    float
+        Points, about 0 to 100; NaN where it has no meaning.
+
+    Notes
+    -----
+    AudioCommons D5.8: bandwidth, spectral centroid, duration and strength of attacks, loudness in
+    the middle of the Bark scale, and the share of percussive sound (Fitzgerald 2010).
+    """
+    return value_of(hardness_of, Clip(audio, sample_rate))[0]

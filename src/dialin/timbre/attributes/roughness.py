@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from math import log10
+from typing import Any
 
 import numpy as np
 from scipy import fft
 
-from dialin.timbre.clip import Clip, Meaningless
+from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.peaks import sharpened
@@ -51,12 +52,31 @@ def mean_roughness(clip: Clip) -> float:
     return total / len(starts)
 
 
-def roughness(clip: Clip) -> float:
-    """Roughness on the AudioCommons scale, about 20 to 80; 0 where hardly anything beats.
-
-    Vassilakis, "Auditory roughness as means of musical expression" (2005), and AudioCommons D5.8,
-    which takes the stronger partial where Vassilakis takes the weaker; its regression was fitted
-    so.
-    """
+def roughness_of(clip: Clip) -> float:
+    """Roughness of a prepared clip; see `roughness`."""
     mean = mean_roughness(clip)
     return 0.0 if mean < 0.01 else float(ROUGHNESS @ (log10(mean), 1.0))
+
+
+def roughness(audio: Any, sample_rate: float) -> float:
+    """Roughness: the beating of neighbouring partials.
+
+    Parameters
+    ----------
+    audio : array_like, shape (channels, samples) or (samples,)
+        Any float or integer type.
+    sample_rate : int
+        Hz, 8000 or more.
+
+    Returns
+    -------
+    float
+        Points, about 20 to 80, or 0 where hardly anything beats; NaN where it has no meaning.
+
+    Notes
+    -----
+    Vassilakis, "Auditory roughness as means of musical expression" (2005), and AudioCommons D5.8,
+    which takes the stronger partial of a pair where Vassilakis takes the weaker; its regression
+    was fitted so, and ours keeps it.
+    """
+    return value_of(roughness_of, Clip(audio, sample_rate))[0]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import log10
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.timbre.clip import Clip, Meaningless
+from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.tables import SHARPNESS
 
 BARK = np.arange(1, 241) / 10.0
@@ -31,12 +32,32 @@ def mean_acum(clip: Clip) -> float:
     return float(acum @ power / power.sum())
 
 
-def sharpness(clip: Clip) -> float:
-    """Sharpness on the AudioCommons scale, about 0 to 100.
-
-    Fastl and Zwicker, "Psychoacoustics" (2007), chapter 9; AudioCommons D5.8.
-    """
+def sharpness_of(clip: Clip) -> float:
+    """Sharpness of a prepared clip; see `sharpness`."""
     mean = mean_acum(clip)
     if not mean > 0.0:
         raise Meaningless("nothing is loud enough to be heard")
     return float(SHARPNESS @ (log10(mean), 1.0))
+
+
+def sharpness(audio: Any, sample_rate: float) -> float:
+    """Sharpness: the centre of gravity of loudness, weighted towards the highest bands.
+
+    Parameters
+    ----------
+    audio : array_like, shape (channels, samples) or (samples,)
+        Any float or integer type.
+    sample_rate : int
+        Hz, 8000 or more.
+
+    Returns
+    -------
+    float
+        Points, about 0 to 100; NaN where it has no meaning.
+
+    Notes
+    -----
+    Fastl and Zwicker, "Psychoacoustics" (2007), chapter 9, on ISO 532 B loudness; mapped to the
+    listeners' scale of AudioCommons D5.8.
+    """
+    return value_of(sharpness_of, Clip(audio, sample_rate))[0]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from math import log10
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from dialin.timbre.clip import Clip, Meaningless
+from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.loudness import band_weights
@@ -85,10 +86,29 @@ def warmth_terms(clip: Clip) -> tuple[float, ...]:
     )
 
 
-def warmth(clip: Clip) -> float:
-    """Warmth on the AudioCommons scale, about 0 to 100 (AudioCommons D5.8).
-
-    Segments that hold no sound, and bins of exactly zero, are left out; the reference fails on
-    both.
-    """
+def warmth_of(clip: Clip) -> float:
+    """Warmth of a prepared clip; see `warmth`."""
     return float(WARMTH @ (*warmth_terms(clip), 1.0))
+
+
+def warmth(audio: Any, sample_rate: float) -> float:
+    """Warmth: energy around the fundamental and just above, against what lies higher.
+
+    Parameters
+    ----------
+    audio : array_like, shape (channels, samples) or (samples,)
+        Any float or integer type.
+    sample_rate : int
+        Hz, 8000 or more.
+
+    Returns
+    -------
+    float
+        Points, about 0 to 100; NaN where it has no meaning.
+
+    Notes
+    -----
+    AudioCommons D5.8. Segments that hold no sound and bins that are exactly zero are left out,
+    where the reference raises.
+    """
+    return value_of(warmth_of, Clip(audio, sample_rate))[0]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import exp
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.timbre.clip import Clip, Meaningless
+from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.kernels import kernels
 from dialin.timbre.resampling import resample
 from dialin.timbre.tables import RATE, REVERB
@@ -85,3 +86,30 @@ def reverb_time(clip: Clip) -> float:
 def reverb_probability(seconds: float) -> float:
     """Probability that listeners call a sound with this RT60 reverberant (AudioCommons D5.8)."""
     return 1.0 / (1.0 + exp(-float(REVERB @ (seconds, 1.0))))
+
+
+def reverb_of(clip: Clip) -> float:
+    """Reverb of a prepared clip; see `reverb`."""
+    return reverb_probability(reverb_time(clip))
+
+
+def reverb(audio: Any, sample_rate: float) -> float:
+    """Reverb: how likely listeners are to call the sound reverberant.
+
+    Parameters
+    ----------
+    audio : array_like, shape (channels, samples) or (samples,)
+        Any float or integer type.
+    sample_rate : int
+        Hz, 8000 or more.
+
+    Returns
+    -------
+    float
+        Probability, 0 to 1; 0.5 or more counts as reverberant. NaN where it has no meaning.
+
+    Notes
+    -----
+    The reverberation time of `reverb_time` through the logistic regression of AudioCommons D5.8.
+    """
+    return value_of(reverb_of, Clip(audio, sample_rate))[0]

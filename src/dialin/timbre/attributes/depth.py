@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from math import log10
+from typing import Any
 
 import numpy as np
 from scipy import fft
 
-from dialin.timbre.brightness import frame_power
-from dialin.timbre.clip import HOLD, Clip, Meaningless
+from dialin.timbre.attributes.brightness import frame_power
+from dialin.timbre.clip import HOLD, Clip, Meaningless, value_of
 from dialin.timbre.kernels import kernels
 from dialin.timbre.onsets import find_onsets
 from dialin.timbre.peaks import sharpened
@@ -40,7 +41,8 @@ def _mean_duration(clip: Clip) -> float:
         part = rms[first:last]
         if part.size == 0:
             continue
-        peak = int(np.argmax(part))
+        # The first of equal maxima: in a steady tone rounding alone would choose.
+        peak = int(np.argmax(part >= part.max() * (1.0 - 1e-9)))
         quiet = np.flatnonzero(part[peak:] < DECAYED)
         lengths.append(int(quiet[0]) if quiet.size else part.size - peak)
     return float(np.mean(lengths)) * STEP / RATE if lengths else 0.0
@@ -100,6 +102,29 @@ def _window_sum(length: int) -> float:
     return float(window("hamming", length).sum())
 
 
-def depth(clip: Clip) -> float:
-    """Depth on the AudioCommons scale, about 0 to 100 (AudioCommons D5.8)."""
+def depth_of(clip: Clip) -> float:
+    """Depth of a prepared clip; see `depth`."""
     return float(DEPTH @ (*depth_terms(clip), 1.0))
+
+
+def depth(audio: Any, sample_rate: float) -> float:
+    """Depth: the weight, pitch and length of what sounds low.
+
+    Parameters
+    ----------
+    audio : array_like, shape (channels, samples) or (samples,)
+        Any float or integer type.
+    sample_rate : int
+        Hz, 8000 or more.
+
+    Returns
+    -------
+    float
+        Points, about 0 to 100; NaN where it has no meaning.
+
+    Notes
+    -----
+    AudioCommons D5.8: the centroid below 2 kHz, the share of power below 500 Hz, how long sounds
+    last, and the lowest spectral peak.
+    """
+    return value_of(depth_of, Clip(audio, sample_rate))[0]
