@@ -211,3 +211,24 @@ def test_instruments_and_odd_channel_counts_are_refused(monkeypatch: pytest.Monk
     odd.is_effect = True
     with pytest.raises(EffectLoadError, match="neither mono nor stereo"):
         HostedEffect("vst3:/x", "vst3", "/x", "", "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=needs_vst3(f"{n}.vst3"))
+        for n in ("ZaMultiComp", "ZaMultiCompX2", "ZamDelay", "ZamEQ2", "ZamDynamicEQ")
+    ],
+)
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050])
+def test_frequencies_stay_below_the_nyquist_frequency(name: str, rate: int) -> None:
+    effect = load(name)
+    highest = {p.id: p.maximum for p in effect.spec.parameters if p.unit == "Hz"}
+    assert max(highest.values()) > rate / 2
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        settings = effect.spec.random(rng)
+        for id in highest:
+            settings[effect.spec.index(id)] = 1.0
+        wet = effect.process(noise(1, rate // 2), rate, settings)
+        assert np.abs(wet).max() < 1_000

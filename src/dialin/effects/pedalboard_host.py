@@ -31,6 +31,9 @@ from dialin.effects.vst3_parameters import (
 )
 from dialin.errors import EffectLoadError, EffectNotFoundError, RenderError
 
+NYQUIST_SHARE = 0.45
+"""Highest frequency a knob is set to, as a share of the sample rate."""
+
 LONGEST_LATENCY = 60.0
 """Seconds of silence after which a plugin that still gives no sample is given up."""
 
@@ -149,13 +152,19 @@ class HostedEffect:
         """Let go of the plugin."""
         self._plugin = None
 
-    def apply(self, plugin: Any, vector: ArrayLike) -> None:
-        """Put a plugin, of this effect, at these settings."""
+    def apply(self, plugin: Any, vector: ArrayLike, sample_rate: int) -> None:
+        """Put a plugin, of this effect, at these settings.
+
+        Frequencies stay below the Nyquist frequency, beyond which many filters return no numbers.
+        """
         knobs = plugin._parameters
         for (index, travel), parameter, value in zip(
             self._knobs, self._spec.parameters, np.asarray(vector), strict=True
         ):
-            knobs[index].raw_value = travel.to_position(parameter.to_native(float(value)))
+            native = parameter.to_native(float(value))
+            if parameter.unit == "Hz":
+                native = max(parameter.minimum, min(native, NYQUIST_SHARE * sample_rate))
+            knobs[index].raw_value = travel.to_position(native)
 
     def groups(self, channels: int) -> list[slice]:
         """Which channels go through the plugin together."""
@@ -258,7 +267,7 @@ class PluginRun:
         self._empty = np.zeros((effect.channels, 0), dtype=np.float32)
         # Settings reach the processor's half of a plugin with the next block, and only what it
         # knows is in the state that the new instance starts from: so a block of silence first.
-        effect.apply(plugin, vector)
+        effect.apply(plugin, vector, sample_rate)
         self._call(np.zeros((effect.channels, BLOCK), dtype=np.float32))
         plugin.reset()
         self._rest: Audio = self._empty
