@@ -49,9 +49,9 @@ def bundle(folder: Path, name: str, platform: str, content: bytes) -> Path:
         (elf(9999), "a Linux binary for processor 9999"),
         (pe(0x8664), "a Windows binary for x86_64"),
         (pe(0x14C), "a Windows binary for 32-bit x86"),
-        (b"MZ", "a file that is no plugin binary"),
+        (b"MZ", "a file of another kind"),
         (struct.pack("<II", 0xFEEDFACF, 0x0100000C) + bytes(20), "a macOS binary for ARM64"),
-        (b"RIFF1234WAVE", "a file that is no plugin binary"),
+        (b"RIFF1234WAVE", "a file of another kind"),
         (b"", "an empty file"),
     ],
 )
@@ -76,7 +76,7 @@ def test_what_is_not_there(linux: Path, tmp_path: Path) -> None:
     with pytest.raises(EffectNotFoundError, match="there is no file"):
         find_vst3("/nowhere/Echo.vst3")
     (tmp_path / "song.wav").write_bytes(b"RIFF1234WAVE")
-    with pytest.raises(EffectLoadError, match=r"not a VST3 plugin.*\*\.vst3"):
+    with pytest.raises(EffectLoadError, match=r"is no VST3 plugin but a file.*\*\.vst3"):
         find_vst3(str(tmp_path / "song.wav"))
 
 
@@ -86,7 +86,7 @@ def test_what_is_not_there(linux: Path, tmp_path: Path) -> None:
         ("x86_64-win", pe(0x8664), "is built for x86_64-win; this machine needs x86_64-linux"),
         ("aarch64-linux", elf(183), "is built for aarch64-linux; this machine needs"),
         ("x86_64-linux", elf(183), "is a Linux binary for ARM64; this machine needs a Linux"),
-        ("x86_64-linux", b"hello", "is a file that is no plugin binary"),
+        ("x86_64-linux", b"hello", "is a file of another kind"),
         ("x86_64-linux", b"", "is an empty file"),
     ],
 )

@@ -91,7 +91,7 @@ def find_vst3(name: str) -> Path:
             return parent
     what = "a folder" if path.is_dir() else describe_binary(path)
     raise EffectLoadError(
-        f"{str(path)!r} is {what}, not a VST3 plugin; a VST3 is a bundle or file named *.vst3"
+        f"{str(path)!r} is no VST3 plugin but {what}; a VST3 is a bundle or file named *.vst3"
     )
 
 
@@ -161,7 +161,7 @@ def describe_binary(path: Path) -> str:
     if head[:4] in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe"):
         kind = struct.unpack("<I", head[4:8])[0]
         return f"a macOS binary for {_MACH_MACHINES.get(kind, f'processor {kind}')}"
-    return "a file that is no plugin binary"
+    return "a file of another kind"
 
 
 def hash_file(path: Path) -> str:
