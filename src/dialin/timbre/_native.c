@@ -391,6 +391,77 @@ EXPORT WIDE double pair_roughness(const double *frequency, const double *level, 
     return total;
 }
 
+/* Frame by frame over magnitude spectra (frames, bins): pick the peaks of the spectrum less `low`
+ * over `range`, place them by parabola on the spectrum itself, and sum their pairs' roughness.
+ * scratch: 5 * bins; found: bins. total: (frames,). */
+EXPORT void frame_roughness(const double *spectra, long frames, long bins, double low,
+                            double range, double hertz, const double *stronger, long terms,
+                            double *scratch, long *found, double *total)
+{
+    double *normal = scratch, *frequency = scratch + bins, *level = scratch + 2 * bins;
+    double *bin = scratch + 3 * bins, *root = scratch + 4 * bins;
+    for (long f = 0; f < frames; f++) {
+        const double *x = spectra + f * bins;
+        long count;
+        for (long i = 0; i < bins; i++)
+            normal[i] = (x[i] - low) / range;
+        count = contrast_peaks(normal, bins, 0.01, found);
+        for (long p = 0; p < count; p++) {
+            long i = found[p];
+            double place = (double)i, height = x[i];
+            if (i > 0 && i + 1 < bins) {
+                double bend = x[i - 1] - 2.0 * x[i] + x[i + 1], tilt = x[i - 1] - x[i + 1];
+                if (bend < 0.0) {
+                    place = (double)i + 0.5 * tilt / bend;
+                    height = x[i] - 0.25 * tilt * (0.5 * tilt / bend);
+                }
+            }
+            frequency[p] = place * hertz;
+            level[p] = height;
+            bin[p] = x[i];
+            root[p] = pow(height, 0.1);
+            normal[p] = 0.24 / (0.0207 * frequency[p] + 18.96);
+        }
+        total[f] = count < 2 ? 0.0
+                             : pair_roughness(frequency, level, bin, root, normal, count,
+                                              stronger, terms);
+    }
+}
+
+/* Sum of magnitudes of each spectrum, and the number of bins from where the sum reaches 5 % of
+ * it up to the highest bin of magnitude `threshold` or more (0 if none). The first bin is taken
+ * as zero. spectra: (frames, bins) complex. */
+EXPORT WIDE void bandwidths(const float *spectra, long frames, long bins, float threshold,
+                            float *magnitude, double *level, long *width)
+{
+    for (long f = 0; f < frames; f++, spectra += 2 * bins) {
+        float parts[16] = {0}, sum = 0.0f;
+        double total, part = 0.0;
+        long last = bins - 1, first = 0, whole = bins & ~15L;
+        for (long i = 0; i < bins; i++)
+            magnitude[i] = sqrtf(spectra[2 * i] * spectra[2 * i] +
+                                 spectra[2 * i + 1] * spectra[2 * i + 1]);
+        magnitude[0] = 0.0f;
+        for (long i = 0; i < whole; i += 16)
+            for (int l = 0; l < 16; l++)
+                parts[l] += magnitude[i + l];
+        for (int l = 0; l < 16; l++)
+            sum += parts[l];
+        for (long i = whole; i < bins; i++)
+            sum += magnitude[i];
+        total = sum;
+        level[f] = total;
+        width[f] = 0;
+        while (last >= 0 && !(magnitude[last] >= threshold))
+            last--;
+        if (last < 0)
+            continue;
+        while (first < bins && (part += magnitude[first]) < 0.05 * total)
+            first++;
+        width[f] = last - first;
+    }
+}
+
 /* How many sub-frames of sound decay each frame starts with: variance and maximum must fall and
  * minimum rise from one to the next. start: first sample of each frame; edges: (count + 1, 2)
  * first and last sample of each sub-frame. passed: (frames,). */

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dialin.timbre import tables
 from dialin.timbre.filters import halving_section, third_octave_filters
+from dialin.timbre.peaks import sharpened
 
 Samples = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -177,7 +178,7 @@ def contrast_peaks(x: Samples, contrast: float) -> Indices:
     return np.array(found, dtype=np.int64)
 
 
-def pair_roughness(frequency: Samples, level: Samples, bins: Samples) -> float:
+def _pair_roughness(frequency: Samples, level: Samples, bins: Samples) -> float:
     """Vassilakis' roughness of all pairs of partials, summed.
 
     Parameters
@@ -191,6 +192,53 @@ def pair_roughness(frequency: Samples, level: Samples, bins: Samples) -> float:
     share = 2.0 * np.where(bins[i] >= bins[j], a, b) / (a + b)
     beats = np.exp(-3.51 * d) - np.exp(-5.75 * d)
     return float(np.sum((a * b) ** 0.1 * 0.5 * share**3.11 * beats))
+
+
+def frame_roughness(spectra: Samples, low: float, high: float, hertz: float) -> Samples:
+    """Roughness of each frame: its peaks picked, placed between bins and paired.
+
+    Parameters
+    ----------
+    spectra : shape (frames, bins)
+        Magnitudes.
+    low, high : float
+        Least and largest magnitude of the whole clip; peaks stand out by a hundredth of that.
+    hertz : float
+        Width of a bin.
+
+    Returns
+    -------
+    shape (frames,)
+    """
+    total = np.zeros(len(spectra))
+    for f, row in enumerate(spectra):
+        found = contrast_peaks((row - low) / (high - low), 0.01)
+        if found.size >= 2:
+            places, heights = sharpened(row, found)
+            total[f] = _pair_roughness(places * hertz, heights, row[found])
+    return total
+
+
+def bandwidths(
+    spectra: NDArray[np.complex64], threshold: float
+) -> tuple[Samples, Indices]:
+    """Level and bandwidth of each spectrum (frames, bins), its first bin taken as zero.
+
+    Returns
+    -------
+    level : shape (frames,)
+        Sum of magnitudes.
+    width : shape (frames,)
+        Bins from where the sum reaches 5 % to the highest of magnitude `threshold` or more; 0
+        if there is none.
+    """
+    magnitude = np.abs(spectra)
+    magnitude[:, 0] = 0.0
+    sums = np.cumsum(magnitude, axis=1, dtype=np.float64)
+    first = np.argmax(sums >= 0.05 * sums[:, -1:], axis=1)
+    over = magnitude >= np.float32(threshold)
+    last = magnitude.shape[1] - 1 - np.argmax(over[:, ::-1], axis=1)
+    return sums[:, -1], np.where(over.any(axis=1), last - first, 0)
 
 
 def decay_runs(x: Samples, starts: Indices, edges: Indices) -> Indices:

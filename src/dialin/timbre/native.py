@@ -37,7 +37,15 @@ _slopes = _declare("loudness_slopes", None, _pointer, _long, *[_pointer] * 5)
 _envelope = _declare("hold_envelope", None, _pointer, _long, _long, _double, _pointer)
 _median = _declare("running_median", None, _pointer, _long, _long, _pointer)
 _peaks = _declare("contrast_peaks", _long, _pointer, _long, _double, _pointer)
-_pairs = _declare("pair_roughness", _double, *[_pointer] * 5, _long, _pointer, _long)
+_frame_roughness = _declare(
+    "frame_roughness",
+    None,
+    *(_pointer, _long, _long, _double, _double, _double),
+    *(_pointer, _long, _pointer, _pointer, _pointer),
+)
+_bandwidths = _declare(
+    "bandwidths", None, _pointer, _long, _long, ctypes.c_float, *[_pointer] * 3
+)
 _runs = _declare("decay_runs", None, _pointer, _pointer, _long, _pointer, _long, _pointer)
 
 
@@ -134,22 +142,40 @@ def contrast_peaks(x: Samples, contrast: float) -> Indices:
     return found[:count].astype(np.int64)
 
 
-def pair_roughness(frequency: Samples, level: Samples, bins: Samples) -> float:
-    """See `fallback.pair_roughness`."""
-    frequency, level, bins = _samples(frequency), _samples(level), _samples(bins)
-    root, slope = level**0.1, 0.24 / (0.0207 * frequency + 18.96)
-    return float(
-        _pairs(
-            frequency.ctypes.data,
-            level.ctypes.data,
-            bins.ctypes.data,
-            root.ctypes.data,
-            slope.ctypes.data,
-            frequency.size,
-            STRONGER_SHARE.ctypes.data,
-            STRONGER_SHARE.size,
-        )
+def frame_roughness(spectra: Samples, low: float, high: float, hertz: float) -> Samples:
+    """See `fallback.frame_roughness`."""
+    spectra = _samples(spectra)
+    count, bins = spectra.shape
+    scratch, found = np.empty(5 * bins), np.empty(bins, dtype=_LONG)
+    total = np.empty(count)
+    _frame_roughness(
+        spectra.ctypes.data,
+        *(count, bins, low, high - low, hertz),
+        STRONGER_SHARE.ctypes.data,
+        STRONGER_SHARE.size,
+        scratch.ctypes.data,
+        found.ctypes.data,
+        total.ctypes.data,
     )
+    return total
+
+
+def bandwidths(
+    spectra: NDArray[np.complex64], threshold: float
+) -> tuple[Samples, Indices]:
+    """See `fallback.bandwidths`."""
+    spectra = np.ascontiguousarray(spectra, dtype=np.complex64)
+    count, bins = spectra.shape
+    magnitude = np.empty(bins, dtype=np.float32)
+    level, width = np.empty(count), np.empty(count, dtype=_LONG)
+    _bandwidths(
+        spectra.ctypes.data,
+        *(count, bins, threshold),
+        magnitude.ctypes.data,
+        level.ctypes.data,
+        width.ctypes.data,
+    )
+    return level, width.astype(np.int64)
 
 
 def decay_runs(x: Samples, starts: Indices, edges: Indices) -> Indices:

@@ -11,7 +11,6 @@ from scipy import fft
 from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
-from dialin.timbre.peaks import sharpened
 from dialin.timbre.spectra import power_of
 from dialin.timbre.tables import RATE, ROUGHNESS
 
@@ -41,15 +40,8 @@ def mean_roughness(clip: Clip) -> float:
     high = spectra.max()
     if not high > low:
         return 0.0
-    normal = (spectra - low) / (high - low)
-    total = 0.0
-    for row, level in zip(normal, spectra, strict=True):
-        found = kernels.contrast_peaks(row, 0.01)
-        if found.size < 2:
-            continue
-        places, heights = sharpened(level, found)
-        total += kernels.pair_roughness(places * RATE / SIZE, heights, level[found])
-    return total / len(starts)
+    total = kernels.frame_roughness(spectra, float(low), float(high), RATE / SIZE).sum()
+    return float(total) / len(starts)
 
 
 def roughness_of(clip: Clip) -> float:
