@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dialin.effects.chain import chain_slots, chain_uri
 from dialin.effects.effect import Effect
 from dialin.effects.open import open_effect
 from dialin.effects.pedalboard_host import HostedEffect, open_vst3
@@ -232,3 +233,32 @@ def test_frequencies_stay_below_the_nyquist_frequency(name: str, rate: int) -> N
             settings[effect.spec.index(id)] = 1.0
         wet = effect.process(noise(1, rate // 2), rate, settings)
         assert np.abs(wet).max() < 1_000
+
+
+@needs_vst3("ZamDelay.vst3")
+@needs_vst3("ZaMaximX2.vst3")
+def test_chain_of_plugins_of_several_kinds() -> None:
+    delay = f"vst3:{vst3_path('ZamDelay.vst3')}"
+    chain = open_effect(
+        chain_uri([delay, "builtin:reverb", f"vst3:{vst3_path('ZaMaximX2.vst3')}", delay])
+    )
+    assert [name for name, _, _ in chain_slots(chain.spec)] == [
+        "zamdelay",
+        "reverb",
+        "zamaximx2",
+        "zamdelay2",
+    ]
+    settings = chain.spec.random(np.random.default_rng(2))
+    assert_pure(chain, noise(2, 12_001), RATE, settings)
+    assert_streams(chain, noise(2, 12_001), RATE, settings)
+    # Two streams at once keep out of each other's way, and of whole renders in between.
+    audio = noise(2, 12_001)
+    whole = chain.process(audio, RATE, settings)
+    first = chain.stream(RATE, 2, settings)
+    begun = first.process(audio[:, :6_000])
+    second = chain.stream(RATE, 2, chain.spec.default)
+    second.process(audio[:, :6_000])
+    chain.process(audio, RATE, chain.spec.default)
+    rest = [first.process(audio[:, 6_000:]), first.finish()]
+    assert np.array_equal(np.concatenate([begun, *rest], axis=1), whole)
+    chain.close()
