@@ -282,9 +282,7 @@ class RenderPool:
             job.measure_args,
         )
         limit = self.deadline if job.deadline is None else job.deadline
-        return _Task(
-            number, request, _pickle(request), job.effect, job.settings, limit, scratch
-        )
+        return _Task(number, request, _pickle(request), job.effect, job.settings, limit, scratch)
 
     # -- dispatch -----------------------------------------------------------------------------
 
@@ -337,9 +335,7 @@ class RenderPool:
         with contextlib.suppress(OSError):
             worker.connection.send((task.number, slot, task.payload))
 
-    def _collect(
-        self, waiting: deque[_Task], wanted: set[int]
-    ) -> Iterator[tuple[_Task, Result]]:
+    def _collect(self, waiting: deque[_Task], wanted: set[int]) -> Iterator[tuple[_Task, Result]]:
         busy = {w.connection: w for w in self._processes if w.tasks}
         now = time.monotonic()
         limit = min((self._due(w) for w in busy.values()), default=now)
