@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import Any
 
 from dialin.errors import UsageError
@@ -15,13 +14,13 @@ ATTRIBUTES: tuple[str, ...] = tuple(OF_CLIP)
 """Names of the attributes, in the order in which they are reported."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Timbre(Mapping[str, float]):
     """The timbre of a clip: a mapping from attribute to value.
 
     Attributes
     ----------
-    values : mapping of str to float
+    scores : mapping of str to float
         Points on the AudioCommons scales; "reverb" is a probability, 0 to 1. NaN where an
         attribute has no meaning.
     reasons : mapping of str to str
@@ -30,23 +29,23 @@ class Timbre(Mapping[str, float]):
         Reverberation time in seconds behind "reverb"; NaN if that was not asked for.
     """
 
-    values_: Mapping[str, float] = field(repr=True)
+    scores: Mapping[str, float]
     reasons: Mapping[str, str]
     rt60: float = float("nan")
 
     def __getitem__(self, name: str) -> float:
-        return self.values_[name]
+        return self.scores[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.values_)
+        return iter(self.scores)
 
     def __len__(self) -> int:
-        return len(self.values_)
+        return len(self.scores)
 
     @property
     def reverberant(self) -> bool | None:
         """Whether listeners would call it reverberant; None where that has no meaning."""
-        probability = self.values_.get("reverb", float("nan"))
+        probability = self.scores.get("reverb", float("nan"))
         return None if probability != probability else probability >= 0.5
 
 
@@ -108,4 +107,4 @@ def timbre(
             values[name], reason = value_of(OF_CLIP[name], clip)
         if reason is not None:
             reasons[name] = reason
-    return Timbre(MappingProxyType(values), MappingProxyType(reasons), seconds)
+    return Timbre(values, reasons, seconds)

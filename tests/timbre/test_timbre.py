@@ -1,0 +1,194 @@
+"""What timbre promises about any input at all."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dialin
+from dialin.errors import AudioError, UsageError
+from dialin.timbre import ATTRIBUTES, Timbre, timbre, timbre_batch, timbre_files
+from tests.timbre.regenerate import DATA
+
+RATE = 44_100
+
+
+def _tones(seconds: float = 0.6, rate: int = RATE) -> np.ndarray:
+    t = np.arange(int(seconds * rate)) / rate
+    return 0.2 * np.sin(2 * np.pi * 110 * t) + 0.1 * np.sin(2 * np.pi * 3_000 * t) * (t % 0.2 < 0.1)
+
+
+def _total(found: Timbre) -> None:
+    """Every attribute is there, finite or NaN with a reason."""
+    for name in ATTRIBUTES:
+        assert math.isfinite(found[name]) != (name in found.reasons), (name, found)
+
+
+def test_package_is_callable_and_a_module() -> None:
+    assert dialin.timbre(_tones(), RATE, "sharpness") == dialin.timbre.timbre(
+        _tones(), RATE, "sharpness"
+    )
+    assert dialin.timbre.brightness(_tones(), RATE) == timbre(_tones(), RATE)["brightness"]
+    assert list(timbre(_tones(), RATE)) == list(ATTRIBUTES)
+
+
+def test_public_names_are_true() -> None:
+    for name in dialin.timbre.__all__:
+        assert hasattr(dialin.timbre, name), name
+    assert "brightness" in dialin.timbre.brightness.__doc__.lower()
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_one_attribute_is_what_all_give(name: str) -> None:
+    assert getattr(dialin.timbre, name)(_tones(), RATE) == timbre(_tones(), RATE)[name]
+
+
+def test_unknown_attribute() -> None:
+    with pytest.raises(UsageError, match="'shininess'.*hardness"):
+        timbre(_tones(), RATE, ["shininess"])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_not_finite_is_refused(bad: float) -> None:
+    x = np.stack([_tones(), _tones()])
+    x[1, 77] = bad
+    with pytest.raises(AudioError, match=rf"{bad} at channel 1, sample 77"):
+        timbre(x, RATE)
+
+
+@pytest.mark.parametrize(
+    "audio", [np.zeros((2, 0)), np.zeros((2, 2, 2)), np.zeros((RATE, 2)), np.array(["a"] * 9_000)]
+)
+def test_wrong_shapes_and_types_are_refused(audio: np.ndarray) -> None:
+    with pytest.raises(AudioError):
+        timbre(audio, RATE)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 7_999, 44_100.5, math.nan, 10**7])
+def test_wrong_rates_are_refused(rate: float) -> None:
+    with pytest.raises(AudioError, match="sample rate"):
+        timbre(_tones(), rate)
+
+
+@pytest.mark.parametrize(
+    ("audio", "reason"),
+    [
+        (np.zeros(RATE), "silence"),
+        (np.stack([_tones(), -_tones()]), "cancel"),
+        (_tones() * 1e-6, "-70 LUFS"),
+        (_tones()[:1], "too short"),
+        (_tones()[:800], "too short"),
+    ],
+)
+def test_no_meaning_is_nan_with_a_reason(audio: np.ndarray, reason: str) -> None:
+    found = timbre(audio, RATE)
+    _total(found)
+    for name in ATTRIBUTES[:-1]:
+        assert math.isnan(found[name])
+        assert reason in found.reasons[name]
+
+
+def test_boominess_of_a_high_tone_says_why_it_is_missing() -> None:
+    x = 0.5 * np.sin(2 * np.pi * 18_000 * np.arange(RATE) / RATE)
+    found = timbre(x, RATE)
+    assert "280 Hz" in found.reasons.get("boominess", "280 Hz")
+    _total(found)
+
+
+def test_gain_changes_nothing_but_needs_no_scaling() -> None:
+    x = _tones()
+    loud, quiet = timbre(x * 8.0, RATE), timbre(x * 0.05, RATE)
+    for name in ATTRIBUTES:
+        assert loud[name] == pytest.approx(quiet[name], abs=1e-6), name
+
+
+def test_input_is_never_changed() -> None:
+    x = np.stack([_tones(), _tones()]).astype(np.float32)
+    before = x.copy()
+    timbre(x, RATE)
+    assert np.array_equal(x, before)
+
+
+def test_types_and_channels_agree() -> None:
+    x = np.round(_tones() * 32_767)
+    expected = timbre(x / 32_768, RATE)
+    for other in (x.astype(np.int16), (x / 32_768).astype(np.float32), np.stack([x, x]) / 32_768):
+        found = timbre(other, RATE)
+        for name in ATTRIBUTES:
+            assert found[name] == pytest.approx(expected[name], abs=1e-3), name
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 24_000, 48_000, 96_000])
+def test_other_rates_are_measured_alike(rate: int) -> None:
+    found, expected = timbre(_tones(2.0, rate), rate), timbre(_tones(2.0), RATE)
+    _total(found)
+    for name in ("depth", "brightness", "sharpness", "boominess"):
+        assert found[name] == pytest.approx(expected[name], abs=4.0), name
+    assert found.rt60 == pytest.approx(expected.rt60, abs=0.2)
+
+
+def _signals(draw: st.DrawFn) -> np.ndarray:
+    size = draw(st.sampled_from([1, 2, 1_000, 4_410, 9_002, 8_192, 12_345, 30_000]))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    n = np.arange(size)
+    base = {
+        "zero": np.zeros(size),
+        "constant": np.ones(size),
+        "impulse": (n == size // 2) * 1.0,
+        "impulses": (n % 2_000 == 0) * 1.0,
+        "noise": rng.normal(size=size),
+        "square": np.sign(np.sin(n * 0.05)),
+        "tone": np.sin(n * rng.uniform(0, np.pi)),
+        "late": rng.normal(size=size) * (n > size * 0.7),
+        "early": rng.normal(size=size) * (n < size * 0.3),
+        "steps": np.round(rng.normal(size=size)),
+        "nyquist": (-1.0) ** n,
+    }[
+        draw(
+            st.sampled_from(
+                "zero constant impulse impulses noise square tone late early steps nyquist".split()
+            )
+        )
+    ]
+    gain = 10.0 ** draw(st.sampled_from([-300, -160, -6, -3, -1, 0, 1, 6, 160, 300]))
+    channels = draw(st.sampled_from([1, 2, 8]))
+    x = np.stack([base * rng.choice([-1.0, 1.0, 0.5]) for _ in range(channels)]) * gain
+    return x + draw(st.sampled_from([0.0, 0.0, 0.1]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.composite(_signals)(), st.sampled_from([8_000, 24_000, 44_100, 48_000, 44_056]))
+def test_any_finite_input_gives_values_or_reasons(x: np.ndarray, rate: int) -> None:
+    with np.errstate(all="raise", under="ignore"):
+        _total(timbre(x, rate))
+
+
+def test_batch_keeps_order_and_hands_errors_back() -> None:
+    clips = [(_tones(), RATE), (np.full(9_000, np.nan), RATE), (_tones(0.3), RATE)]
+    for workers in (1, 2):
+        found = list(timbre_batch(clips, "sharpness", workers=workers))
+        assert found[0] == timbre(_tones(), RATE, "sharpness")
+        assert isinstance(found[1], AudioError)
+        assert found[2] == timbre(_tones(0.3), RATE, "sharpness")
+
+
+def test_files() -> None:
+    found = list(
+        timbre_files(
+            [DATA / "A050.flac", DATA / "none.wav"], ["brightness"], excerpt=1.0, workers=1
+        )
+    )
+    assert isinstance(found[0], Timbre)
+    assert "none.wav" in str(found[1])
+
+
+def test_importing_dialin_leaves_timbre_alone() -> None:
+    code = "import sys, dialin; print('dialin.timbre' in sys.modules, 'scipy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
