@@ -145,6 +145,11 @@ class RenderPool:
                 self._folder = None
             atexit.unregister(self.close)
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
     def _root(self) -> Path:
         if self._closed:
             raise errors.UsageError("this RenderPool is closed; make a new one")
