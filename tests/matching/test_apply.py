@@ -8,7 +8,14 @@ import soundfile
 
 from dialin.audio import read_audio
 from dialin.effects.open import open_effect
-from dialin.errors import AudioFileError, OutputError, UsageError
+from dialin.errors import (
+    AudioFileError,
+    NonFiniteOutputError,
+    OutputError,
+    RenderCrashError,
+    RenderTimeoutError,
+    UsageError,
+)
 from dialin.matching import apply as module
 from dialin.matching.apply import CEILING, render_file
 from dialin.rendering import RenderPool
@@ -186,3 +193,35 @@ def test_two_inputs_of_one_name_are_refused(tmp_path):
     files = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav"]
     with pytest.raises(UsageError, match="would both become"):
         module._targets(files, Path(tmp_path / "out"), None)
+
+
+@pytest.mark.parametrize(
+    ("effect", "error"),
+    [
+        ("fake:freeze", RenderTimeoutError),
+        ("fake:hang", RenderTimeoutError),
+        ("fake:crash", RenderCrashError),
+        ("fake:exit", RenderCrashError),
+        ("fake:nan", NonFiniteOutputError),
+    ],
+)
+def test_a_bad_plugin_costs_its_file_and_nothing_else(
+    pool, tmp_path, monkeypatch, effect, error
+):
+    monkeypatch.setattr(module, "STALL", 0.7)
+    source, target = tmp_path / "in.wav", tmp_path / "out" / "in.wav"
+    soundfile.write(source, noise(0.3), 44_100)
+    with pytest.raises(error, match=effect):
+        render_file(source, target, effect, pool.describe(effect).default, pool=pool)
+    assert [p.name for p in tmp_path.iterdir()] == ["in.wav"]
+    render_file(source, target, GAIN, gain_of(pool, 0), pool=pool)
+
+
+def test_no_effect_at_all_hands_the_file_through(pool, tmp_path):
+    source, target = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(source, noise(5.0), 44_100, subtype="PCM_24")
+    done = render_file(source, target, "", [], pool=pool, tail=0.5)
+    before, after = read_audio(source)[0], read_audio(target)[0]
+    assert done.seconds == pytest.approx(5.5)
+    np.testing.assert_array_equal(after[:, : before.shape[1]], before)
+    assert not after[:, before.shape[1] :].any()

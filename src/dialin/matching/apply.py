@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dialin.audio import AudioInfo, audio_info, to_db
+from dialin.audio import Audio, AudioInfo, audio_info, check_audio, to_db
 from dialin.errors import (
     DialinError,
     OutputError,
@@ -29,7 +29,7 @@ from dialin.errors import (
     RenderTimeoutError,
     UsageError,
 )
-from dialin.matching.streaming import FileJob, FileRender, read_count, stream_file
+from dialin.matching.streaming import FileJob, FileRender, copy_file, read_count, stream_file
 
 if TYPE_CHECKING:
     from dialin.effects import Preset
@@ -139,7 +139,7 @@ def render_file(
     source, target : path-like
         The output is written beside the target under another name and moved when it is whole.
     effect : str
-        URI of an effect or a chain.
+        URI of an effect or a chain; empty for none.
     settings : array_like
         In [0, 1], in spec order.
     pool : RenderPool
@@ -290,7 +290,7 @@ def _apply_all(
     progress: Callable[[ApplyProgress], None] | None,
     on_failure: Callable[[Path, DialinError], None] | None,
 ) -> list[Applied]:
-    settings = settings_for(preset, pool, amount)
+    effect, settings = settings_for(preset, amount, pool)
     results = []
     for index, (source, goal) in enumerate(goals.items()):
 
@@ -304,7 +304,7 @@ def _apply_all(
                 render_file(
                     source,
                     goal,
-                    preset.effect,
+                    effect,
                     settings,
                     pool=pool,
                     headroom=headroom,
@@ -320,8 +320,15 @@ def _apply_all(
     return results
 
 
-def settings_for(preset: Preset, pool: RenderPool, amount: float) -> np.ndarray:
-    """Settings of a preset's effect at an amount; checks that the effect still fits the preset.
+def settings_for(preset: Preset, amount: float, pool: RenderPool) -> tuple[str, np.ndarray]:
+    """Effect and settings of a preset at an amount, checked against what is installed.
+
+    Returns
+    -------
+    effect : str
+        URI; empty where the preset holds no effect.
+    settings : ndarray
+        In [0, 1], in spec order.
 
     Raises
     ------
@@ -331,6 +338,73 @@ def settings_for(preset: Preset, pool: RenderPool, amount: float) -> np.ndarray:
         If the effect cannot be opened.
     """
     raise NotImplementedError
+
+
+def render_audio(
+    preset: Preset,
+    audio: Audio,
+    sample_rate: int,
+    *,
+    amount: float = 100.0,
+    tail: float = 0.0,
+    pool: RenderPool | None = None,
+) -> Audio:
+    """Render audio in memory through a preset.
+
+    Parameters
+    ----------
+    preset : Preset
+    audio : ndarray, shape (channels, samples)
+    sample_rate : int
+    amount : float
+        How far the knobs move from neutral to the preset, in per cent, 0 to 100.
+    tail : float
+        Seconds rendered after the end.
+    pool : RenderPool, optional
+        Where there is none, or where it was closed: the one that all effects share.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples + round(tail * sample_rate))
+
+    Raises
+    ------
+    UsageError, AudioError, PresetError, EffectError
+    """
+    from dialin.rendering import Job, RenderPool
+
+    check_amount(amount)
+    _check_tail(tail)
+    checked = check_audio(audio, sample_rate)
+    if pool is None or pool.closed:
+        with RenderPool(workers=1) as own:
+            return render_audio(preset, checked, sample_rate, amount=amount, tail=tail, pool=own)
+    effect, settings = settings_for(preset, amount, pool)
+    if not effect:
+        rest = np.zeros((checked.shape[0], round(tail * sample_rate)), dtype=np.float32)
+        return np.concatenate([checked, rest], axis=1)
+    seconds = checked.shape[1] / sample_rate + tail
+    job = Job(effect, checked, settings, sample_rate, tail, deadline=120.0 + 4.0 * seconds)
+    rendered: Audio = pool.render([job])[0].get()
+    return rendered
+
+
+def level_remark(result: Applied) -> str:
+    """Sentence on clipping or silence, or empty."""
+    if result.clipped:
+        return (
+            f"{result.target} clips: its peak lies {result.over_db:.1f} dB above full scale and "
+            f"{result.clipped} samples were cut by the {result.subtype} format; "
+            "--headroom turns it down by that much"
+        )
+    if result.over_db > 0:
+        return (
+            f"{result.target} peaks {result.over_db:.1f} dB above full scale; its floating point "
+            "format keeps that, but players will clip it (--headroom turns it down)"
+        )
+    if result.peak_dbfs < -90:
+        return f"{result.target} is silent (peak {result.peak_dbfs:.1f} dBFS)"
+    return ""
 
 
 def check_amount(amount: float) -> None:
@@ -411,7 +485,10 @@ def _call(
     before = time.time()
     with _watch(job.counter, info.sample_rate, progress):
         try:
-            result = pool.call(stream_file, job, deadline=deadline, effect=effect)
+            if effect:
+                result = pool.call(stream_file, job, deadline=deadline, effect=effect)
+            else:
+                result = pool.call(copy_file, job, deadline=deadline)
         except RenderCrashError as error:
             counter = Path(job.counter)
             last = counter.stat().st_mtime if counter.exists() else before

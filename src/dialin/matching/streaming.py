@@ -16,8 +16,8 @@ from typing import TextIO
 
 import numpy as np
 
-from dialin.audio import Audio, audio_info, read_blocks, write_audio
-from dialin.effects.effect import Effect
+from dialin.audio import Audio, AudioInfo, audio_info, read_blocks, write_audio
+from dialin.effects.effect import Effect, Stream
 from dialin.errors import NonFiniteOutputError
 
 BLOCK = 1 << 17
@@ -86,6 +86,29 @@ class FileRender:
     exact: bool
 
 
+class Untouched:
+    """The stream of no effect at all: what comes in goes out."""
+
+    exact = True
+
+    def __init__(self, sample_rate: int, channels: int, tail: float) -> None:
+        self._rest = np.zeros((channels, round(tail * sample_rate)), dtype=np.float32)
+
+    def process(self, block: Audio) -> Audio:
+        """Hand the block back."""
+        return block
+
+    def finish(self) -> Audio:
+        """Return the tail, which is silent."""
+        return self._rest
+
+
+def copy_file(job: FileJob) -> FileRender:
+    """Do what `stream_file` does, with no effect in between: for a preset that holds none."""
+    info = audio_info(job.source)
+    return _run(Untouched(info.sample_rate, info.channels, job.tail), info, job, "no effect")
+
+
 def stream_file(effect: Effect, job: FileJob) -> FileRender:
     """Render one file in blocks; runs on a worker's main thread.
 
@@ -99,29 +122,26 @@ def stream_file(effect: Effect, job: FileJob) -> FileRender:
         If the target cannot be written.
     """
     info = audio_info(job.source)
-    log = Path(os.devnull).open("w")  # the timer holds on to its descriptor
-    try:
-        stream = effect.stream(
-            info.sample_rate, info.channels, np.array(job.settings), tail=job.tail
-        )
-        frames, clipped, peak, square = 0, 0, 0.0, 0.0
+    stream = effect.stream(info.sample_rate, info.channels, np.array(job.settings), tail=job.tail)
+    return _run(stream, info, job, effect.spec.uri)
 
-        def account(audio: Audio) -> Audio:
-            nonlocal frames, clipped, peak, square
-            if not np.isfinite(audio).all():
-                raise NonFiniteOutputError(
-                    f"{effect.spec.uri} returned samples that are not finite about "
-                    f"{frames / info.sample_rate:.1f} s into {job.source!r}; "
-                    "change its settings or leave it out"
-                )
-            if job.gain != 1.0:
-                audio = audio * np.float32(job.gain)
-            size = np.abs(audio)
-            frames += audio.shape[1]
-            peak = max(peak, float(size.max(initial=0.0)))
-            clipped += int((size > 1.0).sum())
-            square += float(np.sum(np.square(audio, dtype=np.float64)))
-            return audio
+
+def _run(stream: Stream, info: AudioInfo, job: FileJob, name: str) -> FileRender:
+    total = _Levels()
+
+    def checked(audio: Audio) -> Audio:
+        if not np.isfinite(audio).all():
+            raise NonFiniteOutputError(
+                f"{name} returned samples that are not finite about "
+                f"{total.frames / info.sample_rate:.1f} s into {job.source!r}; "
+                "change its settings or leave it out"
+            )
+        if job.gain != 1.0:
+            audio = audio * np.float32(job.gain)
+        total.add(audio)
+        return audio
+
+    with Path(os.devnull).open("w") as log:
 
         def blocks() -> Iterator[Audio]:
             done = 0
@@ -130,32 +150,49 @@ def stream_file(effect: Effect, job: FileJob) -> FileRender:
                 done += block.shape[1]
                 ready = stream.process(block)
                 if ready.shape[1]:
-                    yield account(ready)
+                    yield checked(ready)
                 _count(job.counter, done)
             _arm(job.stall + 4 * job.tail, log)
             rest = stream.finish()
             if rest.shape[1]:
-                yield account(rest)
+                yield checked(rest)
 
-        write_audio(
-            job.target,
-            blocks(),
-            info.sample_rate,
-            subtype=job.subtype,
-            container=job.container,
-            overwrite=True,
-        )
-    finally:
-        faulthandler.cancel_dump_traceback_later()
-        log.close()
+        try:
+            write_audio(
+                job.target,
+                blocks(),
+                info.sample_rate,
+                subtype=job.subtype,
+                container=job.container,
+                overwrite=True,
+            )
+        finally:
+            faulthandler.cancel_dump_traceback_later()
     return FileRender(
-        frames=frames,
+        frames=total.frames,
         channels=info.channels,
-        peak=peak,
-        mean_square=square / max(1, frames * info.channels),
-        clipped=clipped,
+        peak=total.peak,
+        mean_square=total.square / max(1, total.frames * info.channels),
+        clipped=total.clipped,
         exact=bool(stream.exact),
     )
+
+
+@dataclass
+class _Levels:
+    """Running peak, power and count of what was written."""
+
+    frames: int = 0
+    peak: float = 0.0
+    square: float = 0.0
+    clipped: int = 0
+
+    def add(self, audio: Audio) -> None:
+        size = np.abs(audio)
+        self.frames += audio.shape[1]
+        self.peak = max(self.peak, float(size.max(initial=0.0)))
+        self.clipped += int((size > 1.0).sum())
+        self.square += float(np.sum(np.square(audio, dtype=np.float64)))
 
 
 def _arm(seconds: float, log: TextIO) -> None:
