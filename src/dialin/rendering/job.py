@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
-from dialin.errors import RenderError
+from dialin.errors import DialinError
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +65,14 @@ class Result:
     Attributes
     ----------
     value : ndarray or what the job's `measure` returned
-    failure : RenderError, optional
-        Typed; its message names the effect and the settings.
+    failure : DialinError, optional
+        Typed (mostly a `RenderError`); its message names the effect and the settings.
     seconds : float
         Time the worker spent on it.
     """
 
     value: Any = None
-    failure: RenderError | None = None
+    failure: DialinError | None = None
     seconds: float = field(default=0.0)
 
     def get(self) -> Any:

@@ -8,22 +8,68 @@ still uses, and it cannot be told not to before Python 3.13.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import mmap
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 
 from dialin.audio import Audio
 
+PREFIX = "dialin-"
+ENOUGH = 2**30
+"""Free bytes below which shared memory is too small (containers often give it 64 MiB)."""
+YOUNG = 10.0
+"""Seconds for which a folder is left alone, locked or not."""
 
-def memory_folder() -> Path:
-    """A fresh folder on the fastest temporary storage there is."""
-    shm = Path("/dev/shm")
-    root = shm if shm.is_dir() and os.access(shm, os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix="dialin-", dir=root))
+
+class MemoryFolder:
+    """A fresh folder on the fastest temporary storage there is.
+
+    It holds a lock for as long as its process lives, so that the next one can tell which folders
+    belong to processes that were killed before they could clean up, and delete those.
+
+    Attributes
+    ----------
+    path : Path
+    """
+
+    def __init__(self) -> None:
+        shm = Path("/dev/shm")
+        root = Path(tempfile.gettempdir())
+        if shm.is_dir() and os.access(shm, os.W_OK):
+            _sweep(shm)
+            if shutil.disk_usage(shm).free >= ENOUGH:
+                root = shm
+        _sweep(root)
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
+        self._lock = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def remove(self) -> None:
+        """Delete the folder and what is in it."""
+        remove_folder(self.path)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def _sweep(root: Path) -> None:
+    for lock in root.glob(f"{PREFIX}*/lock"):
+        with contextlib.suppress(OSError):
+            # A younger one may not have locked it yet.
+            if time.time() - lock.stat().st_mtime < YOUNG:
+                continue
+            descriptor = os.open(lock, os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove_folder(lock.parent)
+            finally:
+                os.close(descriptor)
 
 
 def remove_folder(folder: Path) -> None:
@@ -60,8 +106,9 @@ class Arena:
             on_disk = self.path.stat().st_size
             if on_disk < size:
                 # Some room to grow, so that slightly longer audio does not map anew.
-                os.truncate(self.path, size + size // 4)
                 on_disk = size + size // 4
+                with self.path.open("r+b") as file:
+                    _reserve(file.fileno(), on_disk)
             with self.path.open("r+b") as file:
                 self._map = mmap.mmap(file.fileno(), 0)
             self._size = on_disk
@@ -87,3 +134,11 @@ class Arena:
                 self._map.close()
             self._map = None
         self.path.unlink(missing_ok=True)
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    # Where storage is full, a file that was only truncated kills whoever writes to its map.
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+    else:
+        os.ftruncate(descriptor, size)

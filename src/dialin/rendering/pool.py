@@ -8,13 +8,10 @@ import itertools
 import os
 import pickle
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from multiprocessing import connection as mpc
 from pathlib import Path
 from typing import Any
@@ -24,47 +21,18 @@ from dialin.audio import Audio, check_audio
 from dialin.effects.spec import EffectSpec
 from dialin.errors import (
     DialinError,
-    EffectError,
     QuarantinedError,
     RenderCrashError,
     RenderError,
     RenderTimeoutError,
 )
 from dialin.rendering.job import Job, Result, SharedAudio, describe_settings
-from dialin.rendering.memory import Arena, memory_folder, remove_folder, write_shared
+from dialin.rendering.memory import MemoryFolder, write_shared
+from dialin.rendering.process import Task, WorkerProcess, exit_name
 from dialin.rendering.protocol import CallRequest, RenderRequest
 
 LOOK_AHEAD = 2
 """Jobs a worker holds at a time: the one it runs, and the next, so that it never waits."""
-
-
-@dataclass(eq=False)
-class _Task:
-    """Something a worker is to do, and where its answer goes."""
-
-    number: int
-    request: RenderRequest | CallRequest
-    payload: bytes
-    label: str
-    settings: Any
-    deadline: float
-    scratch: Path | None = None
-
-
-@dataclass(eq=False)
-class _WorkerProcess:
-    """The parent's side of one worker."""
-
-    process: subprocess.Popen[bytes]
-    connection: mpc.Connection
-    folder: Path
-    arenas: tuple[Arena, Arena]
-    tasks: deque[tuple[_Task, int]] = field(default_factory=deque)
-    busy_since: float = 0.0
-    loading_since: float | None = None
-    ready: bool = False
-    renders: int = 0
-    next_slot: int = 0
 
 
 class RenderPool:
@@ -83,7 +51,12 @@ class RenderPool:
     recycle : int
         Renders after which a worker is replaced by a fresh one.
     max_growth : float
-        Gigabytes a worker may grow before it is replaced (Linux).
+        Gibibytes a worker may grow before it is replaced (Linux).
+
+    Notes
+    -----
+    Workers start when there is work for them. Several threads may use one pool: whichever waits
+    for a result tends the workers for all of them. Linux and macOS.
 
     Examples
     --------
@@ -110,13 +83,20 @@ class RenderPool:
         self._quarantine = quarantine
         self._recycle = recycle
         self._max_growth = max_growth
-        self._lock = threading.RLock()
         self._numbers = itertools.count()
-        self._processes: list[_WorkerProcess] = []
+        self._processes: list[WorkerProcess] = []
         self._offences: Counter[str] = Counter()
         self._specs: dict[str, EffectSpec] = {}
-        self._folder: Path | None = None
+        self._folder: MemoryFolder | None = None
+        self._bell: tuple[socket.socket, socket.socket] | None = None
         self._closed = False
+        self._pid = os.getpid()
+        # Guards the four below; processes and offences belong to the thread that is tending.
+        self._turn = threading.Condition(threading.RLock())
+        self._waiting: deque[Task] = deque()
+        self._wanted: set[int] = set()
+        self._finished: dict[int, Result | BaseException] = {}
+        self._tended = False
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -126,73 +106,53 @@ class RenderPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Stop the workers and delete the shared audio. Idempotent."""
-        with self._lock:
-            self._closed = True
-            for worker in self._processes:
-                with contextlib.suppress(OSError):
-                    worker.connection.send(None)
-            limit = time.monotonic() + 0.5
-            for worker in self._processes:
-                if not worker.tasks:
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        worker.process.wait(max(0.0, limit - time.monotonic()))
-                self._discard(worker)
-            self._processes.clear()
-            if self._folder is not None:
-                remove_folder(self._folder)
-                self._folder = None
-            atexit.unregister(self.close)
-
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
 
+    def close(self) -> None:
+        """Stop the workers and delete the shared audio. Idempotent."""
+        if os.getpid() != self._pid:
+            return  # in a fork of the program: the workers are the original's
+        with self._turn:
+            self._closed = True
+            self._ring()
+            while self._tended:
+                self._turn.wait(1.0)
+            for worker in self._processes:
+                if not worker.tasks:
+                    with contextlib.suppress(OSError):
+                        worker.connection.send(None)
+            for worker in self._processes:
+                worker.stop(0.0 if worker.tasks else 0.5)
+            self._processes.clear()
+            if self._folder is not None:
+                self._folder.remove()
+                self._folder = None
+            if self._bell is not None:
+                for end in self._bell:
+                    end.close()
+                self._bell = None
+            atexit.unregister(self.close)
+
     def _root(self) -> Path:
-        if self._closed:
-            raise errors.UsageError("this RenderPool is closed; make a new one")
-        if self._folder is None:
-            self._folder = memory_folder()
-            atexit.register(self.close)
-        return self._folder
+        with self._turn:
+            if self._closed:
+                raise errors.UsageError("this RenderPool is closed; make a new one")
+            if self._folder is None:
+                self._folder = MemoryFolder()
+                self._bell = socket.socketpair()
+                for end in self._bell:
+                    end.setblocking(False)
+                atexit.register(self.close)
+            return self._folder.path
 
-    def _start(self) -> _WorkerProcess:
-        folder = self._root() / f"worker{next(self._numbers)}"
-        (folder / "tmp").mkdir(parents=True)
-        ours, theirs = socket.socketpair()
-        environment = os.environ | {
-            "TMPDIR": str(folder / "tmp"),
-            "DIALIN_PARENT": str(os.getpid()),
-            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
-            # Plugins that read memory they never wrote then read the same every time.
-            "MALLOC_PERTURB_": "255",
-        }
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "dialin.rendering.worker", str(theirs.fileno()), folder],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-                pass_fds=[theirs.fileno()],
-            )
-        theirs.close()
-        arenas = (Arena(folder / "out0"), Arena(folder / "out1"))
-        return _WorkerProcess(process, mpc.Connection(ours.detach()), folder, arenas)
-
-    def _discard(self, worker: _WorkerProcess) -> None:
-        worker.connection.close()
-        if worker.process.poll() is None:
-            worker.process.kill()
-        worker.process.wait()
-        for arena in worker.arenas:
-            arena.close()
-        remove_folder(worker.folder)
+    def _ring(self) -> None:
+        """Wake the thread that tends the workers, if it is waiting for them."""
+        if self._bell is not None:
+            with contextlib.suppress(OSError):
+                self._bell[1].send(b"!")
 
     # -- audio --------------------------------------------------------------------------------
 
@@ -201,7 +161,14 @@ class RenderPool:
         checked = check_audio(audio, sample_rate)
         key = f"in{next(self._numbers)}"
         path = self._root() / key
-        write_shared(path, checked)
+        try:
+            write_shared(path, checked)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise errors.OutputError(
+                f"cannot share {checked.nbytes / 2**20:.0f} MiB of audio with the workers in "
+                f"{str(path.parent)!r}: {error}; free some memory or disk space"
+            ) from error
         shape = (checked.shape[0], checked.shape[1])
         return SharedAudio(key, str(path), shape, int(sample_rate))
 
@@ -217,7 +184,12 @@ class RenderPool:
         Raises
         ------
         RuntimeError
-            If a job's `measure` raised: that is a fault of the program, not of a plugin.
+            If a job's `measure` raised: that is a fault of the program, not of a plugin. The
+            message holds the worker's traceback.
+        dialin.errors.UsageError
+            If a `measure` cannot be sent to a worker, or the pool is closed.
+        dialin.errors.RenderError
+            If worker processes cannot start; the message ends with what they printed.
         """
         jobs = list(jobs)
         results: list[Result | None] = [None] * len(jobs)
@@ -227,15 +199,18 @@ class RenderPool:
 
     def render_iter(self, jobs: Iterable[Job]) -> Iterator[tuple[int, Result]]:
         """Render jobs, yielding ``(index, result)`` as they finish."""
-        with self._lock:
-            tasks = []
-            places: dict[int, int] = {}
+        tasks = []
+        places: dict[int, int] = {}
+        try:
             for place, job in enumerate(jobs):
                 task = self._render_task(job)
                 places[task.number] = place
                 tasks.append(task)
-            for task, result in self._run(tasks):
-                yield places[task.number], result
+        except BaseException:
+            _forget_scratch(tasks)
+            raise
+        for task, result in self._run(tasks):
+            yield places[task.number], result
 
     def call(
         self,
@@ -243,19 +218,20 @@ class RenderPool:
         *arguments: Any,
         deadline: float | None = None,
         effect: str | None = None,
+        label: str | None = None,
     ) -> Any:
         """Run a module-level function on a worker's main thread and return its result.
 
         With `effect` the function gets that effect, opened in the worker, as its first argument.
+        `label` is what messages of errors and the quarantine call it.
         """
+        _check_function(function)
         request = CallRequest(function, arguments, effect)
-        label = effect or getattr(function, "__qualname__", repr(function))
+        name: str = label or effect or getattr(function, "__qualname__", repr(function))
         limit = self.deadline if deadline is None else deadline
-        task = _Task(next(self._numbers), request, _pickle(request), label, None, limit)
-        with self._lock:
-            for _, result in self._run([task]):
-                return result.get()
-        raise RuntimeError("the pool gave no answer")
+        task = Task(next(self._numbers), request, _pickle(request), name, None, limit)
+        ((_, result),) = self._run([task])
+        return result.get()
 
     def describe(self, uri: str) -> EffectSpec:
         """Spec of an effect or a chain, read in a worker."""
@@ -267,9 +243,13 @@ class RenderPool:
         """Find out what an effect's knobs do; see `dialin.effects.probe`."""
         from dialin.effects.probe import Probe, probe_uri
 
-        return Probe.from_dict(self.call(probe_uri, uri, options, deadline=10 * self.deadline))
+        return Probe.from_dict(
+            self.call(probe_uri, uri, options, deadline=10 * self.deadline, label=uri)
+        )
 
-    def _render_task(self, job: Job) -> _Task:
+    def _render_task(self, job: Job) -> Task:
+        if job.measure is not None:
+            _check_function(job.measure)
         number = next(self._numbers)
         scratch = None
         if isinstance(job.audio, SharedAudio):
@@ -287,161 +267,221 @@ class RenderPool:
             job.measure_args,
         )
         limit = self.deadline if job.deadline is None else job.deadline
-        return _Task(number, request, _pickle(request), job.effect, job.settings, limit, scratch)
+        return Task(number, request, _pickle(request), job.effect, job.settings, limit, scratch)
 
-    # -- dispatch -----------------------------------------------------------------------------
+    # -- waiting for results ------------------------------------------------------------------
 
-    def _run(self, tasks: list[_Task]) -> Iterator[tuple[_Task, Result]]:
-        waiting = deque(tasks)
-        open_numbers = {task.number for task in tasks}
-        while open_numbers:
-            for task in self._refuse(waiting):
-                open_numbers.discard(task.number)
-                yield task, Result(failure=self._quarantined(task))
-            self._feed(waiting)
-            for task, result in self._collect(waiting, open_numbers):
-                if task.number in open_numbers:
-                    open_numbers.discard(task.number)
-                    if task.scratch is not None:
-                        task.scratch.unlink(missing_ok=True)
-                    yield task, result
+    def _run(self, tasks: list[Task]) -> Iterator[tuple[Task, Result]]:
+        unanswered = {task.number: task for task in tasks}
+        if tasks:
+            self._root()
+        with self._turn:
+            self._waiting.extend(tasks)
+            self._wanted.update(unanswered)
+            self._ring()
+        try:
+            while unanswered:
+                with self._turn:
+                    numbers = [n for n in self._finished if n in unanswered]
+                    done = [(unanswered.pop(n), self._finished.pop(n)) for n in numbers]
+                    self._wanted.difference_update(numbers)
+                _forget_scratch([task for task, _ in done])
+                for _, outcome in done:
+                    if isinstance(outcome, BaseException):
+                        raise outcome
+                for task, outcome in done:
+                    assert isinstance(outcome, Result)
+                    yield task, outcome
+                if unanswered and not done:
+                    self._advance(unanswered)
+        finally:
+            with self._turn:
+                self._wanted.difference_update(unanswered)
+                for number in unanswered:
+                    self._finished.pop(number, None)
+                if unanswered:
+                    kept = [t for t in self._waiting if t.number not in unanswered]
+                    self._waiting.clear()
+                    self._waiting.extend(kept)
+            _forget_scratch(list(unanswered.values()))
 
-    def _refuse(self, waiting: deque[_Task]) -> list[_Task]:
+    def _advance(self, unanswered: dict[int, Task]) -> None:
+        """Tend the workers until something happens, or let the thread that does so finish."""
+        with self._turn:
+            if self._closed:
+                raise errors.UsageError("this RenderPool was closed during a render")
+            if any(number in unanswered for number in self._finished):
+                return
+            if self._tended:
+                self._turn.wait(1.0)
+                return
+            self._tended = True
+        try:
+            self._refuse()
+            self._feed()
+            self._listen()
+        except BaseException:
+            # Ctrl-C may have torn a message apart, and the plugin may be what hangs.
+            for worker in [w for w in self._processes if w.tasks]:
+                self._remove(worker, keep_running=True)
+            raise
+        finally:
+            with self._turn:
+                self._tended = False
+                self._turn.notify_all()
+
+    def _settle(self, task: Task, outcome: Result | BaseException) -> None:
+        with self._turn:
+            if task.number in self._wanted:
+                self._finished[task.number] = outcome
+
+    # -- tending the workers, one thread at a time --------------------------------------------
+
+    def _refuse(self) -> None:
         if not self._quarantine:
-            return []
-        bad = [t for t in waiting if self._offences[t.label] >= self._quarantine]
+            return
+        with self._turn:
+            bad = [t for t in self._waiting if self._offences[t.label] >= self._quarantine]
+            for task in bad:
+                self._waiting.remove(task)
         for task in bad:
-            waiting.remove(task)
-        return bad
+            count = self._offences[task.label]
+            message = (
+                f"{task.label} crashed or hung {count} times and is refused from now on; "
+                "probe it (dialin effects probe) or leave it out"
+            )
+            self._settle(task, Result(failure=QuarantinedError(message)))
 
-    def _quarantined(self, task: _Task) -> QuarantinedError:
-        return QuarantinedError(
-            f"{task.label} crashed or hung {self._offences[task.label]} times and is refused "
-            "from now on; probe it (dialin effects probe) or leave it out"
-        )
-
-    def _feed(self, waiting: deque[_Task]) -> None:
-        wanted = min(self.workers, len(waiting) + sum(bool(w.tasks) for w in self._processes))
-        while len(self._processes) < wanted:
-            self._processes.append(self._start())
+    def _feed(self) -> None:
+        for worker in [w for w in self._processes if w.retiring and not w.tasks]:
+            self._processes.remove(worker)
+            worker.stop(0.2)
+        with self._turn:
+            staying = [w for w in self._processes if not w.retiring]
+            wanted = min(self.workers, len(self._waiting) + sum(bool(w.tasks) for w in staying))
+            missing = wanted - len(staying)
+        for _ in range(missing):
+            folder = self._root() / f"worker{next(self._numbers)}"
+            worker = WorkerProcess.start(folder, self.load_deadline)
+            self._processes.append(worker)
+            staying.append(worker)
         for depth in range(1, LOOK_AHEAD + 1):
-            for worker in self._processes:
-                if waiting and len(worker.tasks) < depth:
-                    # A job that could start at once elsewhere is not queued behind another.
-                    self._send(worker, waiting.popleft())
+            for worker in staying:
+                # A job that could start at once elsewhere is not queued behind another.
+                with self._turn:
+                    task = None
+                    if self._waiting and len(worker.tasks) < depth:
+                        task = self._waiting.popleft()
+                if task is not None:
+                    worker.give(task)
 
-    def _send(self, worker: _WorkerProcess, task: _Task) -> None:
-        slot = worker.next_slot
-        worker.next_slot = 1 - slot
-        if not worker.tasks:
-            worker.busy_since = time.monotonic()
-        worker.tasks.append((task, slot))
-        # A worker that died has its say in _collect.
-        with contextlib.suppress(OSError):
-            worker.connection.send((task.number, slot, task.payload))
-
-    def _collect(self, waiting: deque[_Task], wanted: set[int]) -> Iterator[tuple[_Task, Result]]:
-        busy = {w.connection: w for w in self._processes if w.tasks}
+    def _listen(self) -> None:
+        busy: dict[Any, WorkerProcess] = {w.connection: w for w in self._processes if w.tasks}
         now = time.monotonic()
-        limit = min((self._due(w) for w in busy.values()), default=now)
-        ready = mpc.wait(list(busy), timeout=max(0.0, limit - now) + 0.01)
-        for channel in ready:
-            worker = busy[channel]  # type: ignore[index]
+        limit = min((w.due() for w in busy.values()), default=now)
+        bell = self._bell
+        assert bell is not None
+        for channel in mpc.wait([*busy, bell[0]], timeout=max(0.0, limit - now) + 0.005):
+            if channel is bell[0]:
+                with contextlib.suppress(OSError):
+                    bell[0].recv(4096)
+                continue
+            worker = busy[channel]
             try:
                 message = worker.connection.recv()
             except (EOFError, OSError):
-                yield from self._lost(worker, waiting, wanted, RenderCrashError)
-                continue
-            yield from self._heard(worker, message)
+                self._lose(worker, RenderCrashError)
+            else:
+                self._hear(worker, message)
         now = time.monotonic()
         for worker in list(self._processes):
-            if worker.tasks and now > self._due(worker) and not worker.connection.poll():
-                yield from self._lost(worker, waiting, wanted, RenderTimeoutError)
+            if worker.tasks and now > worker.due() and not worker.connection.poll():
+                self._lose(worker, RenderTimeoutError)
 
-    def _due(self, worker: _WorkerProcess) -> float:
-        task, _ = worker.tasks[0]
-        if not worker.ready or worker.loading_since is not None:
-            return (worker.loading_since or worker.busy_since) + self.load_deadline
-        return worker.busy_since + task.deadline
-
-    def _heard(
-        self, worker: _WorkerProcess, message: tuple[int, str, Any, float]
-    ) -> Iterator[tuple[_Task, Result]]:
+    def _hear(self, worker: WorkerProcess, message: tuple[int, str, Any, float]) -> None:
         number, kind, content, seconds = message
-        now = time.monotonic()
-        if kind == "ready":
-            worker.ready, worker.busy_since = True, now
-            return
+        worker.busy_since, worker.loading_since = time.monotonic(), None
         if kind == "loading":
-            worker.loading_since = now
+            worker.loading_since = worker.busy_since
+        elif kind == "ready":
+            worker.ready = True
+        if kind in ("ready", "loading", "loaded"):
             return
-        if kind == "loaded":
-            worker.loading_since, worker.busy_since = None, now
-            return
-        worker.loading_since, worker.busy_since = None, now
         task, slot = worker.tasks.popleft()
         assert task.number == number
         worker.renders += 1
+        outcome: Result | BaseException
         if kind == "audio":
-            result = Result(worker.arenas[slot].read(content), seconds=seconds)
+            outcome = Result(worker.arenas[slot].read(content), seconds=seconds)
         elif kind == "value":
-            result = Result(content, seconds=seconds)
+            outcome = Result(content, seconds=seconds)
         elif kind == "error":
-            result = Result(failure=_rebuild(*content), seconds=seconds)
+            outcome = Result(failure=_rebuild(*content), seconds=seconds)
         else:
-            raise RuntimeError(f"a function run in a rendering worker failed:\n{content}")
-        self._retire(worker)
-        yield task, result
+            text = f"a function run in a rendering worker failed:\n{content}"
+            outcome = RuntimeError(text)
+        self._settle(task, outcome)
+        worker.retiring = worker.has_aged(self._recycle, self._max_growth)
 
-    def _lost(
-        self,
-        worker: _WorkerProcess,
-        waiting: deque[_Task],
-        wanted: set[int],
-        kind: type[RenderError],
-    ) -> Iterator[tuple[_Task, Result]]:
+    def _lose(self, worker: WorkerProcess, kind: type[RenderError]) -> None:
         """A worker died or hung: its running job fails, those behind it go elsewhere."""
-        tasks = [task for task, _ in worker.tasks]
-        log = _tail(worker.folder / "log")
-        never_started = not worker.ready
-        self._processes.remove(worker)
-        if kind is RenderTimeoutError:
-            worker.process.kill()
-        code = worker.process.wait()
-        self._discard(worker)
-        if never_started and kind is RenderCrashError:
-            raise RuntimeError(f"a rendering worker could not start (exit status {code}):\n{log}")
-        running, rest = tasks[0], tasks[1:]
-        waiting.extendleft(reversed([t for t in rest if t.number in wanted]))
-        self._offences[running.label] += 1
+        running = worker.tasks[0][0]
         loading = worker.loading_since is not None
+        log = worker.log()
+        if not worker.ready:
+            code = self._remove(worker, keep_running=False)
+            how = exit_name(code)
+            if kind is RenderTimeoutError:
+                how = f"not ready after {self.load_deadline:g} s"
+            text = f"a rendering worker could not start ({how}); it printed:\n{log or '(nothing)'}"
+            self._settle(running, RenderError(text))
+            return
+        code = self._remove(worker, keep_running=False)
+        self._offences[running.label] += 1
         what = "while opening it" if loading else "while rendering"
         if running.settings is not None and not loading:
             what += f" at settings {describe_settings(running.settings)}"
         if kind is RenderCrashError:
-            how = f"crashed its worker process ({_signal_name(code)}) {what}"
+            how = f"crashed its worker process ({exit_name(code)}) {what}"
         else:
             limit = self.load_deadline if loading else running.deadline
             how = f"did not finish within {limit:g} s {what} and was stopped"
         message = f"{running.label} {how}; leave it out or try other settings"
-        yield running, Result(failure=kind(message))
+        self._settle(running, Result(failure=kind(message)))
 
-    def _retire(self, worker: _WorkerProcess) -> None:
-        if worker.tasks:
-            return
-        old = worker.renders >= self._recycle
-        if not old and worker.renders % 1_000 == 0:
-            old = _memory_of(worker.process.pid) > self._max_growth * 2**30
-        if old:
+    def _remove(self, worker: WorkerProcess, *, keep_running: bool) -> int:
+        """End a worker; what it had not begun waits for another one, first in the queue."""
+        if worker in self._processes:
             self._processes.remove(worker)
-            with contextlib.suppress(OSError):
-                worker.connection.send(None)
-            self._discard(worker)
+        tasks = [task for task, _ in worker.tasks][0 if keep_running else 1 :]
+        worker.tasks.clear()
+        with self._turn:
+            self._waiting.extendleft(t for t in reversed(tasks) if t.number in self._wanted)
+        # A crashed process is waited for a moment: its own exit status says how it died.
+        if not keep_running:
+            with contextlib.suppress(Exception):
+                if worker.connection.poll(0):
+                    worker.process.wait(1.0)
+        return worker.stop()
 
 
 def _spec_of(effect: Any) -> EffectSpec:
     spec: EffectSpec = effect.spec
     return spec
+
+
+def _forget_scratch(tasks: Iterable[Task]) -> None:
+    for task in tasks:
+        if task.scratch is not None:
+            task.scratch.unlink(missing_ok=True)
+
+
+def _check_function(function: Callable[..., Any]) -> None:
+    if getattr(function, "__module__", None) == "__main__":
+        raise errors.UsageError(
+            f"{getattr(function, '__qualname__', function)!r} is defined in the program's main "
+            "script or a notebook, which worker processes do not import; move it to a module"
+        )
 
 
 def _pickle(request: object) -> bytes:
@@ -454,32 +494,8 @@ def _pickle(request: object) -> bytes:
         ) from error
 
 
-def _rebuild(name: str, message: str) -> EffectError:
+def _rebuild(name: str, message: str) -> DialinError:
     kind = getattr(errors, name, RenderError)
     if not (isinstance(kind, type) and issubclass(kind, DialinError)):
         kind = RenderError
-    error: EffectError = kind(message)
-    return error
-
-
-def _signal_name(code: int) -> str:
-    import signal
-
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return signal.Signals(-code).name
-    return f"exit status {code}"
-
-
-def _tail(path: Path, characters: int = 2_000) -> str:
-    with contextlib.suppress(OSError):
-        return path.read_text(errors="replace")[-characters:]
-    return ""
-
-
-def _memory_of(pid: int) -> int:
-    """Resident bytes of a process; 0 where the system does not tell."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-    return 0
+    return kind(message)

@@ -1,11 +1,12 @@
 """A rendering worker: a fresh interpreter that loads plugins on its main thread, nothing else.
 
-Started by `dialin.rendering.pool` as ``python -m dialin.rendering.worker FD FOLDER``. It talks
-through a socket, never through standard output: plugins print there.
+Started by `dialin.rendering.process` as ``python -m dialin.rendering.worker SOCKET LIFELINE
+FOLDER``. It talks through a socket, never through standard output: plugins print there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
@@ -23,7 +24,7 @@ import numpy as np
 from dialin.audio import Audio
 from dialin.effects.effect import Effect
 from dialin.effects.open import open_effect
-from dialin.errors import DialinError, NonFiniteOutputError
+from dialin.errors import DialinError, EffectLoadError, NonFiniteOutputError, RenderError
 from dialin.rendering.job import describe_settings
 from dialin.rendering.memory import Arena, map_shared
 from dialin.rendering.protocol import CallRequest
@@ -73,7 +74,16 @@ class Worker:
             return "value", request.function(effect, *request.arguments)
         effect = self._open(request.effect, number)
         audio = self._input(*request.audio)
-        output = effect.process(audio, request.sample_rate, request.settings, tail=request.tail)
+        try:
+            output = effect.process(audio, request.sample_rate, request.settings, tail=request.tail)
+        except DialinError:
+            raise
+        except Exception as error:
+            # A host's own complaint is about this effect at these settings: it costs this job.
+            raise RenderError(
+                f"{request.effect} failed at settings {describe_settings(request.settings)}, "
+                f"{request.sample_rate} Hz: {type(error).__name__}: {error}"
+            ) from error
         with np.errstate(over="ignore", invalid="ignore"):
             suspicious = not np.isfinite(output.sum())
         if suspicious and not np.isfinite(output).all():
@@ -90,7 +100,14 @@ class Worker:
         effect = self._effects.get(uri)
         if effect is None:
             self._connection.send((number, "loading", uri, 0.0))
-            effect = open_effect(uri)
+            try:
+                effect = open_effect(uri)
+            except DialinError:
+                raise
+            except Exception as error:
+                raise EffectLoadError(
+                    f"{uri} cannot be opened: {type(error).__name__}: {error}"
+                ) from error
             self._effects[uri] = effect
             self._connection.send((number, "loaded", uri, 0.0))
             while len(self._effects) > KEEP_EFFECTS:
@@ -109,20 +126,35 @@ class Worker:
         return audio
 
 
-def _leave_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+def _leave_with_parent(lifeline: int, parent: int) -> None:
+    """See to it that this process ends when the parent does, however that may end.
+
+    The parent holds the other end of the pipe `lifeline`. When that is closed, the kernel sends
+    SIGIO, whose default is to end the process: this works even while a plugin loops for ever
+    without letting the interpreter run. (Linux's PR_SET_PDEATHSIG would too, but it fires when
+    the *thread* that started us ends.) The thread below is for systems without that.
+    """
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+        flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def main() -> None:
     """Entry point of a worker process."""
-    descriptor, folder = int(sys.argv[1]), Path(sys.argv[2])
-    # Ctrl-C goes to the whole process group; the parent decides what it means.
+    descriptor, lifeline, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    # Ctrl-C is the parent's to interpret.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(
-        target=_leave_with_parent, args=(int(os.environ["DIALIN_PARENT"]),), daemon=True
-    ).start()
+    _leave_with_parent(lifeline, int(os.environ["DIALIN_PARENT"]))
     connection = Connection(descriptor)
     worker = Worker(connection, folder)
     connection.send((-1, "ready", os.getpid(), 0.0))

@@ -1,0 +1,169 @@
+"""The parent's side of one worker process: how it starts, is watched and ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from multiprocessing import connection as mpc
+from pathlib import Path
+from typing import Any
+
+from dialin.rendering.memory import Arena, remove_folder
+from dialin.rendering.protocol import CallRequest, RenderRequest
+
+
+@dataclass(eq=False)
+class Task:
+    """Something a worker is to do."""
+
+    number: int
+    request: RenderRequest | CallRequest
+    payload: bytes
+    label: str
+    settings: Any
+    deadline: float
+    scratch: Path | None = None
+
+
+@dataclass(eq=False)
+class WorkerProcess:
+    """A worker process and what it was given to do, the running task first."""
+
+    process: subprocess.Popen[bytes]
+    connection: mpc.Connection
+    lifeline: int
+    folder: Path
+    arenas: tuple[Arena, Arena]
+    load_deadline: float
+    tasks: deque[tuple[Task, int]] = field(default_factory=deque)
+    busy_since: float = field(default_factory=time.monotonic)
+    loading_since: float | None = None
+    ready: bool = False
+    retiring: bool = False
+    renders: int = 0
+    first_memory: int = 0
+    looked_at: float = 0.0
+    next_slot: int = 0
+
+    @classmethod
+    def start(cls, folder: Path, load_deadline: float) -> WorkerProcess:
+        """Start a fresh interpreter, which never imports the program's ``__main__``."""
+        (folder / "tmp").mkdir(parents=True)
+        ours, theirs = socket.socketpair()
+        # Nothing is ever written here. The kernel tells the worker when our end is gone.
+        lifeline, lifeline_write = os.pipe()
+        # An empty entry of sys.path means the current folder.
+        path = [os.path.abspath(p) for p in sys.path]  # noqa: PTH100
+        environment = os.environ | {
+            "TMPDIR": str(folder / "tmp"),
+            "DIALIN_PARENT": str(os.getpid()),
+            "PYTHONPATH": os.pathsep.join(path),
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+            # Plugins that read memory they never wrote then read the same every time.
+            "MALLOC_PERTURB_": "255",
+        }
+        command = [sys.executable, "-P", "-m", "dialin.rendering.worker"]
+        try:
+            with (folder / "log").open("wb") as log:
+                process = subprocess.Popen(
+                    [*command, str(theirs.fileno()), str(lifeline), str(folder)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=environment,
+                    pass_fds=[theirs.fileno(), lifeline],
+                    # Out of the terminal's foreground group: Ctrl-C is for the parent alone,
+                    # even before the worker could say that it ignores it.
+                    process_group=0,
+                )
+        except BaseException:
+            ours.close()
+            os.close(lifeline_write)
+            raise
+        finally:
+            theirs.close()
+            os.close(lifeline)
+        arenas = (Arena(folder / "out0"), Arena(folder / "out1"))
+        connection = mpc.Connection(ours.detach())
+        return cls(process, connection, lifeline_write, folder, arenas, load_deadline)
+
+    def give(self, task: Task) -> None:
+        """Queue a task behind those the worker has."""
+        slot = self.next_slot
+        self.next_slot = 1 - slot
+        if not self.tasks:
+            self.busy_since = time.monotonic()
+        self.tasks.append((task, slot))
+        # If it is dead, reading from it says so, and why.
+        with contextlib.suppress(OSError):
+            self.connection.send((task.number, slot, task.payload))
+
+    def due(self) -> float:
+        """Moment by which the running task must have been answered."""
+        if not self.ready:
+            return self.busy_since + self.load_deadline
+        if self.loading_since is not None:
+            return self.loading_since + self.load_deadline
+        return self.busy_since + self.tasks[0][0].deadline
+
+    def has_aged(self, renders: int, growth: float) -> bool:
+        """Whether it rendered or grew so much that a fresh one should take its place."""
+        now = time.monotonic()
+        if self.renders >= renders:
+            return True
+        if now - self.looked_at < 0.2:
+            return False
+        self.looked_at = now
+        memory = resident_memory(self.process.pid)
+        self.first_memory = self.first_memory or memory
+        return memory - self.first_memory > growth * 2**30
+
+    def stop(self, patience: float = 0.0) -> int:
+        """End the process, by force after `patience` seconds, and delete what it had."""
+        if patience > 0:
+            with contextlib.suppress(OSError):
+                self.connection.send(None)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(patience)
+        if self.process.poll() is None:
+            self.process.kill()
+        code = self.process.wait()
+        self.connection.close()
+        if self.lifeline >= 0:
+            os.close(self.lifeline)
+            self.lifeline = -1
+        for arena in self.arenas:
+            arena.close()
+        remove_folder(self.folder)
+        return code
+
+    def log(self, characters: int = 2_000) -> str:
+        """The end of what the worker and its plugins printed."""
+        with contextlib.suppress(OSError):
+            return (self.folder / "log").read_text(errors="replace")[-characters:].strip()
+        return ""
+
+
+def exit_name(code: int) -> str:
+    """How a process ended, in words: a signal's name or an exit status."""
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return signal.Signals(-code).name
+    return f"exit status {code}"
+
+
+def resident_memory(pid: int) -> int:
+    """Resident bytes of a process; 0 where the system does not tell."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    return 0
