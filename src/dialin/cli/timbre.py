@@ -1,0 +1,304 @@
+"""``dialin timbre``: the timbre of files as numbers, and what it says about effects."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from dialin.cli._console import (
+    JsonOption,
+    Output,
+    QuietOption,
+    WorkersOption,
+    begin,
+    json_text,
+    words,
+)
+from dialin.errors import AudioFileError, DialinError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from dialin.timbre import Timbre
+
+HELP = """Measure the timbre of recordings: hardness, depth, brightness, roughness, warmth,
+sharpness, boominess and reverb, on the published AudioCommons scales.
+
+\b
+  dialin timbre song.wav
+  dialin timbre album/*.flac --csv > timbre.csv
+  dialin timbre album/ -o timbre.csv --excerpt 5
+  dialin timbre song.wav --attributes brightness,depth --json
+  dialin timbre analyse songs/ -o analysis/
+"""
+
+SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
+
+
+class DefaultCommand(TyperGroup):
+    """A group whose first command is meant where none is named."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command, `measure` if the first word is no command."""
+        if args and args[0] not in self.commands:
+            args = ["measure", *args]
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Leave options of the default command to it."""
+        helps = set(ctx.help_option_names)
+        if args and args[0].startswith("-") and not helps & set(args[:1]):
+            args = ["measure", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=DefaultCommand, help=HELP, no_args_is_help=True)
+
+
+@app.command()
+def measure(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Audio files, or folders of them.")],
+    attributes: Annotated[
+        list[str] | None,
+        typer.Option(help="Which attributes, separated by commas; all by default."),
+    ] = None,
+    excerpt: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Measure only the middle so many seconds of each file."),
+    ] = None,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print a CSV table.", show_default=False)
+    ] = False,
+    output_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write CSV here, as it is made; files already in it are skipped."
+        ),
+    ] = None,
+    workers: WorkersOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Measure files. A file that cannot be measured is reported, skipped, and exits with 3."""
+    output = begin(context, json=json, quiet=quiet)
+    if json and (as_csv or output_file):
+        raise UsageError("--json stands alone; leave out --csv and --output")
+    from dialin.timbre.extract import check_attributes
+
+    names = check_attributes(words(attributes) or None)
+    paths = _expand(files)
+    if output_file is not None:
+        failures = _to_file(output, paths, names, excerpt, workers, output_file)
+    else:
+        failures = _to_stdout(output, paths, names, excerpt, workers, as_csv)
+    if failures:
+        raise typer.Exit(AudioFileError.exit_code)
+
+
+def _expand(files: list[Path]) -> list[Path]:
+    """Files as given, folders replaced by the audio files in them."""
+    paths: list[Path] = []
+    for path in files:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            if not inside:
+                raise AudioFileError(f"there are no audio files in {str(path)!r}")
+            paths += inside
+        else:
+            paths.append(path)
+    return paths
+
+
+def _results(
+    output: Output,
+    paths: list[Path],
+    names: tuple[str, ...],
+    excerpt: float | None,
+    workers: int | None,
+) -> Iterator[tuple[Path, Timbre | DialinError]]:
+    """Each file with its result, with a progress bar on stderr where someone looks."""
+    from rich.progress import Progress
+
+    from dialin.timbre import timbre_files
+
+    # A process takes half a second to start, so few files are measured faster in this one.
+    count = workers or (1 if len(paths) < 8 else os.cpu_count() or 1)
+    hidden = not (output.talks or len(paths) > 1) or output.quiet or not sys.stderr.isatty()
+    with Progress(console=output.stderr, disable=hidden, transient=True) as progress:
+        task = progress.add_task("measuring", total=len(paths))
+        found = timbre_files(paths, names, excerpt=excerpt, workers=count)
+        for path, result in zip(paths, found, strict=True):
+            progress.advance(task)
+            if isinstance(result, DialinError):
+                sys.stderr.write(f"error: {' '.join(str(result).split())}\n")
+            yield path, result
+
+
+def _cells(found: Timbre, names: tuple[str, ...]) -> list[str]:
+    """Values as CSV cells; empty where there is none."""
+    values = [found[name] for name in names]
+    cells = ["" if v != v else f"{v:.6g}" for v in values]
+    cells.append("" if found.rt60 != found.rt60 else f"{found.rt60:.6g}")
+    cells.append("; ".join(f"{name}: {why}" for name, why in found.reasons.items()))
+    return cells
+
+
+def _line(cells: list[str]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue()
+
+
+def _to_file(
+    output: Output,
+    paths: list[Path],
+    names: tuple[str, ...],
+    excerpt: float | None,
+    workers: int | None,
+    target: Path,
+) -> int:
+    """Add what is missing to a CSV table; return how many files failed."""
+    header = _line(["file", *names, "rt60", "reasons"])
+    try:
+        old = target.read_text() if target.exists() else ""
+        if old and not old.startswith(header):
+            raise OutputError(
+                f"{str(target)!r} holds another table (its first line is "
+                f"{old.partition(chr(10))[0]!r}); name another file or the same attributes"
+            )
+        # A run that was killed may have left half a line.
+        whole = old[: old.rfind("\n") + 1]
+        done = {row[0] for row in csv.reader(io.StringIO(whole)) if row}
+        waiting = [path for path in paths if str(path) not in done]
+        if len(waiting) < len(paths):
+            output.warn(f"{len(paths) - len(waiting)} files are in {target} already")
+        failures = 0
+        if whole != old or not old:
+            target.write_text(whole or header)
+        with target.open("a", newline="") as file:
+            for path, result in _results(output, waiting, names, excerpt, workers):
+                if isinstance(result, DialinError):
+                    failures += 1
+                    continue
+                file.write(_line([str(path), *_cells(result, names)]))
+                file.flush()
+    except OSError as error:
+        raise OutputError(f"cannot write {str(target)!r}: {error.strerror}") from error
+    output.say(f"{len(waiting) - failures} files measured, table in {target}")
+    return failures
+
+
+def _to_stdout(
+    output: Output,
+    paths: list[Path],
+    names: tuple[str, ...],
+    excerpt: float | None,
+    workers: int | None,
+    as_csv: bool,
+) -> int:
+    """Print a table, CSV or JSON; return how many files failed."""
+    results = list(_results(output, paths, names, excerpt, workers))
+    failures = sum(isinstance(result, DialinError) for _, result in results)
+    if output.json:
+        sys.stdout.write(json_text({"files": [_entry(p, r) for p, r in results]}) + "\n")
+    elif as_csv:
+        sys.stdout.write(_line(["file", *names, "rt60", "reasons"]))
+        for path, result in results:
+            if not isinstance(result, DialinError):
+                sys.stdout.write(_line([str(path), *_cells(result, names)]))
+    else:
+        _show(output, results, names)
+    return failures
+
+
+def _entry(path: Path, result: Timbre | DialinError) -> dict[str, Any]:
+    if isinstance(result, DialinError):
+        return {"file": str(path), "error": {"code": result.code, "message": str(result)}}
+    return {
+        "file": str(path),
+        "timbre": dict(result),
+        "reverberant": result.reverberant,
+        "rt60": result.rt60,
+        "reasons": dict(result.reasons),
+    }
+
+
+def _show(
+    output: Output, results: list[tuple[Path, Timbre | DialinError]], names: tuple[str, ...]
+) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("file")
+    for name in names:
+        table.add_column(name, justify="right")
+    reasons = []
+    for path, result in results:
+        if isinstance(result, DialinError):
+            continue
+        cells = []
+        for name in names:
+            value = result[name]
+            if name == "reverb" and value == value:
+                cells.append(f"{value:.2f} ({result.rt60:.2f} s)")
+            else:
+                cells.append("-" if value != value else f"{value:.1f}")
+        table.add_row(escape(path.name), *cells)
+        for why in dict.fromkeys(result.reasons.values()):
+            which = ", ".join(n for n, w in result.reasons.items() if w == why)
+            reasons.append(f"{path.name}: no {which}: {why}")
+    output.table(table)
+    for reason in reasons:
+        output.warn(reason)
+
+
+@app.command()
+def analyse(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="A folder of songs.")],
+    target: Annotated[
+        Path, typer.Option("--output", "-o", help="Where table, heat map and report go.")
+    ],
+    excerpts: Annotated[int, typer.Option(min=18, help="How many excerpts.")] = 3_726,
+    effect: Annotated[
+        list[str] | None, typer.Option("--fx", help="Effects; nine of them by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of places and settings.")] = 0,
+    workers: WorkersOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Render songs through effects: which attributes vary, agree, and hear which effect.
+
+    A run that was stopped goes on where it was.
+    """
+    output = begin(context, json=json, quiet=quiet)
+    from rich.progress import Progress
+
+    from dialin.evaluation.timbre_analysis import EFFECTS, analyse
+
+    if not folder.is_dir():
+        raise AudioFileError(f"there is no folder {str(folder)!r}; name a folder of songs")
+    hidden = not output.talks or not sys.stderr.isatty()
+    with Progress(console=output.stderr, disable=hidden, transient=True) as progress:
+        task = progress.add_task("rendering and measuring", total=excerpts)
+        written = analyse(
+            folder,
+            target,
+            count=excerpts,
+            seed=seed,
+            effects=words(effect) or EFFECTS,
+            workers=workers,
+            progress=lambda done: progress.update(task, completed=done),
+        )
+    output.data({"written": [str(path) for path in written]})
+    for path in written:
+        output.say(str(path))

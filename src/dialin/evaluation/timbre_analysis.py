@@ -1,0 +1,437 @@
+"""Which timbre attributes vary, which say the same, and which effect moves which.
+
+Excerpts of real songs are rendered through effects with random settings and measured before and
+after. The table of clips grows on disk as it is made, so that a run that was stopped goes on
+where it was.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio import audio_info, read_audio
+from dialin.audio.excerpts import SILENCE_MEAN_SQUARE, silence_level
+from dialin.errors import AudioError, DialinError, OutputError
+from dialin.evaluation.timbre_statistics import (
+    SEED_CLIPS,
+    SEED_CORRELATIONS,
+    choose,
+    correlation,
+    movement,
+    plot_correlation,
+    seed_agreement,
+)
+from dialin.rendering import Job, RenderPool
+from dialin.timbre import ATTRIBUTES, timbre
+
+Floats = NDArray[np.float64]
+
+MDA = "lv2:http://drobilla.net/plugins/mda/"
+EFFECTS = (
+    "builtin:compressor",
+    "builtin:distortion",
+    "builtin:reverb",
+    "builtin:delay",
+    "builtin:chorus",
+    "builtin:phaser",
+    MDA + "RingMod",
+    MDA + "MultiBand",
+    MDA + "Ambience",
+)
+"""Nine effects: dynamics, distortion, reverb, delay and modulation among them."""
+
+SECONDS = 5.0
+LEAST_SECONDS = 20.0
+"""Shorter files are no songs."""
+
+LEAST_RATE = 22_050
+PEAK = 10.0 ** (-12.0 / 20.0)
+LEAST_LIKENESS = 0.75
+"""Cosine of mean MFCCs before and after an effect under which the result is nonsense."""
+
+CHUNK = 90
+DRAWS = 6
+SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff"}
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A piece of a song, mono, at a peak of -12 dBFS, and its measures."""
+
+    name: str
+    audio: NDArray[np.float32]
+    rate: int
+    values: tuple[float, ...]
+    mfcc: tuple[float, ...]
+
+
+def mean_mfcc(audio: NDArray[np.float32], rate: int) -> tuple[float, ...]:
+    """Mean of 30 cepstral coefficients over 60 mel bands: (30,)."""
+    from scipy import fft
+
+    rows = np.lib.stride_tricks.sliding_window_view(audio[0], 2048)[::1024]
+    power = np.abs(fft.rfft(rows * np.hanning(2048).astype(np.float32), axis=1)) ** 2
+    hertz = np.fft.rfftfreq(2048, 1.0 / rate)
+    mel = np.log1p(hertz / 700.0)
+    edges = np.linspace(mel[0], mel[-1], 62)
+    rise = (mel - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    fall = (edges[2:, None] - mel) / np.diff(edges)[1:, None]
+    bands = np.log(power @ np.maximum(0.0, np.minimum(rise, fall)).T + 1e-10)
+    return tuple(fft.dct(bands, norm="ortho", axis=1)[:, :30].mean(axis=0).tolist())
+
+
+def _normalised(audio: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Mono at the working peak, or None where it is silent."""
+    mono = audio.mean(axis=0, keepdims=True)
+    peak = float(np.abs(mono).max())
+    if not peak > 1e-6:
+        return None
+    mono = np.asarray(mono * np.float32(PEAK / peak))
+    return mono if silence_level(mono) >= SILENCE_MEAN_SQUARE else None
+
+
+def prepare(path: str, place: float) -> Excerpt | str:
+    """Cut and measure an excerpt; a word for why not instead, where it cannot be used."""
+    try:
+        info = audio_info(path)
+        frames = round(SECONDS * info.sample_rate)
+        start = int(place * (info.frames - frames))
+        audio, rate = read_audio(path, start=start, frames=frames)
+        mono = _normalised(audio)
+        if mono is None:
+            return "silent"
+        found = timbre(mono, rate)
+    except DialinError:
+        return "unreadable"
+    name = f"{Path(path).name}@{start / rate:.2f}"
+    values = tuple(found[a] for a in ATTRIBUTES)
+    return Excerpt(name, mono, rate, values, mean_mfcc(mono, rate))
+
+
+def measure_render(
+    audio: NDArray[np.float32], rate: int, dry_mfcc: Sequence[float]
+) -> tuple[float, ...] | str:
+    """Timbre of a render, or a word for why it is rejected; runs where the effect runs."""
+    try:
+        mono = _normalised(audio)
+        if mono is None:
+            return "silent"
+        a, b = np.array(dry_mfcc), np.array(mean_mfcc(mono, rate))
+        if not a @ b >= LEAST_LIKENESS * np.sqrt((a @ a) * (b @ b)):
+            return "nonsense"
+        found = timbre(mono, rate)
+    except AudioError:
+        return "not finite"
+    return tuple(found[name] for name in ATTRIBUTES)
+
+
+def songs(folder: Path) -> list[Path]:
+    """Audio files under `folder` that are long enough for a song, sorted.
+
+    Raises
+    ------
+    AudioError
+        If there are none.
+    """
+    found = []
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
+        try:
+            info = audio_info(path)
+        except AudioError:
+            continue
+        if info.seconds >= LEAST_SECONDS and info.sample_rate >= LEAST_RATE:
+            found.append(path)
+    if not found:
+        raise AudioError(
+            f"there are no songs under {str(folder)!r}: no audio file of {LEAST_SECONDS:g} s or "
+            f"more at {LEAST_RATE} Hz or more"
+        )
+    return found
+
+
+def _excerpts(
+    files: Sequence[Path], count: int, rng: np.random.Generator, workers: int
+) -> Iterator[tuple[list[Excerpt], Counter[str]]]:
+    """Chunks of usable excerpts, drawn evenly over the files, and what was passed over."""
+    made = 0
+    with ProcessPoolExecutor(workers, get_context("spawn")) as processes:
+        while made < count:
+            passed: Counter[str] = Counter()
+            chosen = [str(files[i]) for i in rng.choice(len(files), CHUNK)]
+            good: list[Excerpt] = []
+            for found in processes.map(prepare, chosen, rng.random(CHUNK).tolist(), chunksize=5):
+                if isinstance(found, str):
+                    passed[found] += 1
+                else:
+                    good.append(found)
+            good = good[: count - made]
+            made += len(good)
+            if not good:
+                raise AudioError(f"none of {CHUNK} excerpts could be used: {dict(passed)}")
+            yield good, passed
+
+
+def collect(
+    folder: Path,
+    table: Path,
+    *,
+    count: int,
+    seed: int,
+    effects: Sequence[str],
+    pool: RenderPool,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Render and measure `count` excerpts of the songs under `folder`; rows go to `table`.
+
+    Raises
+    ------
+    AudioError
+        If there are no songs.
+    """
+    files = songs(folder)
+    done = len(read_table(table)[0]) if table.exists() else 0
+    rng = np.random.default_rng([seed, done])
+    specs = {effect: pool.describe(effect) for effect in effects}
+    columns = [f"{when}_{a}" for when in ("dry", "wet") for a in ATTRIBUTES]
+    with table.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if done == 0:
+            writer.writerow(["excerpt", "effect", "settings", "rejected", *columns])
+        for good, passed in _excerpts(files, count - done, rng, pool.workers):
+            for row in _render(good, done, specs, rng, pool):
+                writer.writerow(row)
+            for reason, times in passed.items():
+                writer.writerow([f"({times} passed over: {reason})", "", "", times])
+            file.flush()
+            done += len(good)
+            if progress:
+                progress(done)
+
+
+def _render(
+    good: Sequence[Excerpt],
+    done: int,
+    specs: dict[str, Any],
+    rng: np.random.Generator,
+    pool: RenderPool,
+) -> Iterator[list[Any]]:
+    """Rows of excerpts through one effect each, redrawn while the result is of no use."""
+    effects = list(specs)
+    waiting = {i: effects[(done + i) % len(effects)] for i in range(len(good))}
+    rejected: dict[int, list[str]] = {i: [] for i in waiting}
+    for _ in range(DRAWS):
+        jobs, settings = [], {}
+        for i, effect in waiting.items():
+            spec, clip = specs[effect], good[i]
+            settings[i] = spec.check(rng.uniform(0.01, 0.99, spec.size))
+            jobs.append(
+                Job(
+                    effect,
+                    clip.audio,
+                    settings[i],
+                    clip.rate,
+                    measure=measure_render,
+                    measure_args=(clip.mfcc,),
+                )
+            )
+        for i, result in zip(list(waiting), pool.render(jobs), strict=True):
+            value = "failed" if result.failure is not None else result.value
+            if isinstance(value, str):
+                rejected[i].append(value)
+                continue
+            knobs = " ".join(f"{v:.4f}" for v in settings[i])
+            yield [
+                *(good[i].name, waiting.pop(i), knobs, "+".join(rejected[i])),
+                *(f"{v:.6g}" for v in (*good[i].values, *value)),
+            ]
+        if not waiting:
+            return
+    for i, effect in waiting.items():
+        dry = [f"{v:.6g}" for v in good[i].values]
+        yield [good[i].name, effect, "", "+".join(rejected[i]), *dry, *["nan"] * len(ATTRIBUTES)]
+
+
+def read_table(table: Path) -> tuple[list[str], Floats, Floats, Counter[str], Counter[str]]:
+    """Effects, dry and wet values, rejected renders and passed-over excerpts of a table."""
+    effects: list[str] = []
+    rows: list[list[float]] = []
+    rejected: Counter[str] = Counter()
+    passed: Counter[str] = Counter()
+    with table.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if not row["effect"]:
+                reason = row["excerpt"].partition(": ")[2].rstrip(")")
+                passed[reason] += int(row["rejected"])
+                continue
+            rejected.update(f"{r} ({row['effect']})" for r in row["rejected"].split("+") if r)
+            effects.append(row["effect"])
+            rows.append(
+                [float(row[f"{w}_{a}"] or "nan") for w in ("dry", "wet") for a in ATTRIBUTES]
+            )
+    values = np.array(rows).reshape(len(rows), 2, len(ATTRIBUTES))
+    return effects, values[:, 0], values[:, 1], rejected, passed
+
+
+def analyse(
+    folder: Path,
+    output: Path,
+    *,
+    count: int = 3_726,
+    seed: int = 0,
+    effects: Sequence[str] = EFFECTS,
+    workers: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Path]:
+    """Run the analysis and write its table, heat map and report to `output`.
+
+    Parameters
+    ----------
+    folder : Path
+        Songs, searched through all its folders.
+    output : Path
+        A half-done one is continued.
+    count : int
+        Excerpts; each goes through one effect, in turn.
+    seed : int
+        Of places and settings.
+    effects : sequence of str
+        URIs.
+    workers : int, optional
+        Processes, one a core by default.
+    progress : callable, optional
+        Called with the number of excerpts done.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write to {str(output)!r}: {error.strerror}") from error
+    table = output / "clips.csv"
+    with RenderPool(workers) as pool:
+        collect(
+            folder,
+            table,
+            count=count,
+            seed=seed,
+            effects=effects,
+            pool=pool,
+            progress=progress,
+        )
+    return [table, *report(table, output)]
+
+
+def report(table: Path, output: Path) -> list[Path]:
+    """Write heat map and report of a table of clips."""
+    effects, dry, wet, rejected, passed = read_table(table)
+    good = np.isfinite(wet).any(axis=1)
+    effects = [e for e, ok in zip(effects, good, strict=True) if ok]
+    dry, wet = dry[good], wet[good]
+    strength = correlation(wet)
+    choice = choose(ATTRIBUTES, wet, scales={"reverb": 100.0})
+    count = len(effects)
+    drawn = plot_correlation(
+        ATTRIBUTES, strength, f"{count:,} excerpts through {len(set(effects))} effects",
+        output / "correlation",
+    )  # fmt: skip
+    text = [
+        "# Timbre of effected songs",
+        "",
+        f"{count:,} excerpts of {SECONDS:g} s, one of {len(set(effects))} effects each, random "
+        f"settings, peaks at -12 dBFS before and after. Renders rejected and drawn anew: "
+        f"{sum(rejected.values()):,}; excerpts given up after {DRAWS} draws: "
+        f"{int((~good).sum())}; excerpts passed over: {sum(passed.values()):,}.",
+        "",
+        *_variance_lines(dry, wet),
+        *_correlation_lines(strength),
+        *_choice_lines(choice.kept, choice.reasons),
+        *_movement_lines(dry, wet, effects),
+        *_rejected_lines(rejected, passed),
+    ]
+    path = output / "report.md"
+    path.write_text("\n".join(text) + "\n")
+    return [*drawn, path]
+
+
+def _variance_lines(dry: Floats, wet: Floats) -> list[str]:
+    lines = [
+        "## Spread",
+        "",
+        "| attribute | mean | variance | standard deviation | variance before | no value |",
+        "|---|---|---|---|---|---|",
+    ]
+    for i, name in enumerate(ATTRIBUTES):
+        w, d = wet[:, i], dry[:, i]
+        lines.append(
+            f"| {name} | {np.nanmean(w):.3g} | {np.nanvar(w):.4g} | {np.nanstd(w):.3g} | "
+            f"{np.nanvar(d):.4g} | {int(np.isnan(w).sum())} |"
+        )
+    return [*lines, ""]
+
+
+def _correlation_lines(strength: Floats) -> list[str]:
+    agreement, difference = seed_agreement(ATTRIBUTES, strength)
+    lines = [
+        "## Correlation",
+        "",
+        "![Absolute correlation](correlation.png)",
+        "",
+        f"Beside the seed project's {SEED_CLIPS:,} clips (read off its heat map): over its pairs "
+        f"the two sets of figures correlate at {agreement:.2f} and differ by {difference:.2f} on "
+        "average.",
+        "",
+        "| pair | seed | here |",
+        "|---|---|---|",
+    ]
+    for (a, b), seed in SEED_CORRELATIONS.items():
+        here = strength[ATTRIBUTES.index(a), ATTRIBUTES.index(b)]
+        lines.append(f"| {a} - {b} | {seed:.2f} | {here:.2f} |")
+    return [*lines, ""]
+
+
+def _choice_lines(kept: Sequence[str], reasons: Any) -> list[str]:
+    return [
+        "## Selection",
+        "",
+        f"Kept: {', '.join(kept)}. The seed project kept brightness and depth.",
+        "",
+        *(f"* {name} dropped: {reason}." for name, reason in reasons.items()),
+        "",
+    ]
+
+
+def _movement_lines(dry: Floats, wet: Floats, effects: Sequence[str]) -> list[str]:
+    lines = [
+        "## Which attribute hears which effect",
+        "",
+        "Mean absolute change in standard deviations of the untouched excerpts (mean change in "
+        "points in brackets; reverb as a probability).",
+        "",
+        "| effect | clips | " + " | ".join(ATTRIBUTES) + " |",
+        "|---" * (len(ATTRIBUTES) + 2) + "|",
+    ]
+    for effect, (mean, _, size) in sorted(movement(dry, wet, effects).items()):
+        cells = (f"{s:.2f} ({m:+.2g})" for s, m in zip(size, mean, strict=True))
+        name = effect.rpartition("/")[2].rpartition(":")[2]
+        lines.append(f"| {name} | {effects.count(effect)} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _rejected_lines(rejected: Counter[str], passed: Counter[str]) -> list[str]:
+    lines = ["## Rejected", "", "| what | times |", "|---|---|"]
+    lines += [f"| render {what} | {n} |" for what, n in rejected.most_common()]
+    lines += [f"| excerpt {what} | {n} |" for what, n in passed.most_common()]
+    return lines
