@@ -224,14 +224,14 @@ def plain(value: Any) -> Any:
 
 def _native(preset: Preset, folder: Path) -> tuple[list[Path], list[str]]:
     """Write presets for other hosts; those that cannot be had are no reason to lose the match."""
-    from dialin.effects import export_preset
-
     written: list[Path] = []
     notes: list[str] = []
     formats = {slot.format for slot in preset.slots}
     for kind, wanted in (("vstpreset", "vst3"), ("lv2", "lv2")):
         if wanted not in formats:
             continue
+        from dialin.effects import export_preset
+
         try:
             written += export_preset(preset, kind, folder)
         except DialinError as error:
