@@ -227,7 +227,7 @@ class RenderPool:
         """
         _check_function(function)
         request = CallRequest(function, arguments, effect)
-        name: str = label or effect or getattr(function, "__qualname__", repr(function))
+        name: str = label or effect or str(getattr(function, "__qualname__", function))
         limit = self.deadline if deadline is None else deadline
         task = Task(next(self._numbers), request, _pickle(request), name, None, limit)
         ((_, result),) = self._run([task])
@@ -353,9 +353,10 @@ class RenderPool:
             self._settle(task, Result(failure=QuarantinedError(message)))
 
     def _feed(self) -> None:
-        for worker in [w for w in self._processes if w.retiring and not w.tasks]:
-            self._processes.remove(worker)
-            worker.stop(0.2)
+        for worker in [w for w in self._processes if not w.tasks]:
+            if worker.retiring or worker.process.poll() is not None:
+                self._processes.remove(worker)
+                worker.stop(0.2)
         with self._turn:
             staying = [w for w in self._processes if not w.retiring]
             wanted = min(self.workers, len(self._waiting) + sum(bool(w.tasks) for w in staying))
