@@ -98,9 +98,10 @@ def _tilt(audio: Audio, sample_rate: int, native: Native) -> Audio:
 
 
 def _drive(audio: Audio, sample_rate: int, native: Native) -> Audio:
-    wet = np.tanh(audio * _amplitude(native["drive"])) * _amplitude(native["level"])
+    shaped = np.tanh(audio * _amplitude(native["drive"])) * _amplitude(native["level"])
     mix = native["mix"] / 100.0
-    return ((1.0 - mix) * audio + mix * wet).astype(np.float32)
+    wet: Audio = ((1.0 - mix) * audio + mix * shaped).astype(np.float32)
+    return wet
 
 
 def _echo(audio: Audio, sample_rate: int, native: Native) -> Audio:

@@ -371,7 +371,7 @@ class RenderPool:
                 # A job that could start at once elsewhere is not queued behind another.
                 with self._turn:
                     task = None
-                    if self._waiting and len(worker.tasks) < depth:
+                    if self._waiting and len(worker.tasks) < depth and worker.is_brisk():
                         task = self._waiting.popleft()
                 if task is not None:
                     worker.give(task)
@@ -411,6 +411,7 @@ class RenderPool:
         task, slot = worker.tasks.popleft()
         assert task.number == number
         worker.renders += 1
+        worker.last_seconds = seconds
         outcome: Result | BaseException
         if kind == "audio":
             outcome = Result(worker.arenas[slot].read(content), seconds=seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -17,6 +18,10 @@ from typing import Any
 
 from dialin.rendering.memory import Arena, remove_folder
 from dialin.rendering.protocol import CallRequest, RenderRequest
+
+
+BRIEF = 0.1
+"""Seconds below which a render is short enough to queue another behind it."""
 
 
 @dataclass(eq=False)
@@ -51,6 +56,7 @@ class WorkerProcess:
     first_memory: int = 0
     looked_at: float = 0.0
     next_slot: int = 0
+    last_seconds: float = math.inf
 
     @classmethod
     def start(cls, folder: Path, load_deadline: float) -> WorkerProcess:
@@ -68,8 +74,10 @@ class WorkerProcess:
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
-            # Plugins that read memory they never wrote then read the same every time.
+            # Plugins that read memory they never wrote then read zeros every time (glibc fills
+            # with the complement). Its per-thread cache would hand out memory unfilled.
             "MALLOC_PERTURB_": "255",
+            "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
         }
         command = [sys.executable, "-P", "-m", "dialin.rendering.worker"]
         try:
@@ -106,6 +114,17 @@ class WorkerProcess:
         # If it is dead, reading from it says so, and why.
         with contextlib.suppress(OSError):
             self.connection.send((task.number, slot, task.payload))
+
+    def is_brisk(self) -> bool:
+        """Whether a job may be queued behind what it does: only where that ends soon.
+
+        Then it pays, as the worker need not wait for us between two short renders. Behind a long
+        one the job would wait while another worker falls idle.
+        """
+        if not self.tasks:
+            return True
+        brief = self.last_seconds < BRIEF and time.monotonic() - self.busy_since < BRIEF
+        return brief and isinstance(self.tasks[0][0].request, RenderRequest)
 
     def due(self) -> float:
         """Moment by which the running task must have been answered."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Self
 
 from numpy.typing import ArrayLike
 
@@ -61,6 +62,15 @@ class RemoteEffect:
         job = Job(self.spec.uri, audio, vector, sample_rate=sample_rate, tail=tail)
         result: Audio = self._pool.render([job])[0].get()
         return result
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing to do: the plugin stays loaded in the pool, which closes it."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.spec.name}: {self.spec.size} parameters>"

@@ -1,0 +1,172 @@
+"""What becomes of the worker processes when the program itself ends, is killed or interrupted."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dialin.effects.open import open_effect
+from dialin.errors import RenderError
+from dialin.rendering import Job, RenderPool, load_effect, memory, process
+from tests.rendering.test_pool import alive
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+
+
+def start(tmp_path, body):
+    script = tmp_path / "program.py"
+    script.write_text(textwrap.dedent(body))
+    return subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+BUSY = """
+    import os, sys, threading, time
+    import numpy as np
+    from dialin.rendering import Job, RenderPool
+    pool = RenderPool(workers=2)
+    dry = pool.share(np.ones((1, 100), np.float32), 44_100)
+    pool.render([Job("{uri}", dry, [0.5, 0.0])] * 4)
+    pids = [str(w.process.pid) for w in pool._processes]
+    print(pool._folder.path, *pids, flush=True)
+"""
+HANG = """
+    def later():
+        time.sleep(0.5)
+        print("busy", flush=True)
+    threading.Thread(target=later, daemon=True).start()
+    pool.render([Job("{uri}", dry, [0.5, 1.0])] * 4)
+"""
+
+
+def wait_until(condition, seconds=5.0):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+@needs_proc
+@pytest.mark.parametrize("uri", ["fake:hang", "fake:freeze"])
+def test_no_worker_outlives_a_killed_program(tmp_path, uri, monkeypatch):
+    program = start(tmp_path, (BUSY + HANG).format(uri=uri))
+    folder, *pids = program.stdout.readline().split()
+    assert len(pids) == 2 and all(alive(pid) for pid in pids)
+    assert program.stdout.readline() == "busy\n"
+    program.kill()
+    program.communicate()
+    assert wait_until(lambda: not any(alive(pid) for pid in pids))
+    # Nobody was left to delete its shared memory; the next pool does.
+    monkeypatch.setattr(memory, "YOUNG", 0.0)
+    memory.MemoryFolder().remove()
+    assert not Path(folder).exists()
+
+
+def test_the_next_pool_leaves_a_living_programs_memory_alone(monkeypatch):
+    monkeypatch.setattr(memory, "YOUNG", -1.0)
+    mine, other = memory.MemoryFolder(), memory.MemoryFolder()
+    assert mine.path.is_dir()
+    mine.remove()
+    other.remove()
+    assert not mine.path.exists() and not other.path.exists()
+
+
+@needs_proc
+def test_a_program_that_forgets_to_close_its_pool_leaves_nothing(tmp_path):
+    program = start(tmp_path, BUSY.format(uri="fake:slow"))
+    out, err = program.communicate(timeout=20)
+    folder, *pids = out.split()
+    assert program.returncode == 0 and err == ""
+    assert not Path(folder).exists()
+    assert not any(alive(pid) for pid in pids)
+
+
+def test_a_script_without_a_main_guard_works(tmp_path):
+    program = start(
+        tmp_path,
+        """
+        print("started", flush=True)
+        import numpy as np
+        from dialin.rendering import load_effect
+        gain = load_effect("fake:gain")
+        print(gain.process(np.ones((1, 3), np.float32), 44_100, [0.5]))
+        """,
+    )
+    out, err = program.communicate(timeout=30)
+    assert (program.returncode, err) == (0, "")
+    assert out == "started\n[[1. 1. 1.]]\n"
+
+
+@needs_proc
+def test_ctrl_c_stops_a_hanging_render_and_leaves_the_pool_usable(tmp_path):
+    after = """
+    print(sum(r.failure is None for r in pool.render([Job("fake:gain", dry, [0.5])] * 4)))
+    """
+    body = (
+        (BUSY + HANG)
+        .format(uri="fake:hang")
+        .replace(
+            '    pool.render([Job("fake:hang", dry, [0.5, 1.0])] * 4)\n',
+            '    try:\n        pool.render([Job("fake:hang", dry, [0.5, 1.0])] * 4)\n'
+            '    except KeyboardInterrupt:\n        print("stopped", flush=True)\n',
+        )
+    )
+    program = start(tmp_path, body + after)
+    pids = program.stdout.readline().split()[1:]
+    assert program.stdout.readline() == "busy\n"
+    program.send_signal(signal.SIGINT)
+    out, err = program.communicate(timeout=20)
+    assert (out, err) == ("stopped\n4\n", "")
+    assert not any(alive(pid) for pid in pids)
+
+
+def test_workers_ignore_the_terminals_ctrl_c():
+    with RenderPool(workers=1) as pool:
+        pid = pool.call(os.getpid)
+        assert os.getpgid(pid) != os.getpgid(0)
+        os.kill(pid, signal.SIGINT)
+        time.sleep(0.1)
+        assert pool.call(os.getpid) == pid
+
+
+def test_a_worker_that_cannot_start_says_why(monkeypatch, tmp_path):
+    broken = tmp_path / "numpy.py"
+    broken.write_text("raise ImportError('numpy is out of order')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with RenderPool(workers=1) as pool, pytest.raises(RenderError) as caught:
+        pool.call(os.getpid)
+    assert "could not start (exit status 1)" in str(caught.value)
+    assert "numpy is out of order" in str(caught.value)
+
+
+def test_a_worker_killed_while_idle_is_replaced():
+    audio = np.ones((1, 8), np.float32)
+    with RenderPool(workers=1) as pool:
+        pid = pool.call(os.getpid)
+        os.kill(pid, signal.SIGKILL)
+        assert wait_until(lambda: not alive(pid))
+        (result,) = pool.render([Job("fake:gain", audio, [0.5], 44_100)])
+        assert result.failure is None
+
+
+def test_load_effect_renders_through_a_worker_as_here():
+    audio = np.random.default_rng(0).normal(0, 0.1, (2, 1_000)).astype(np.float32)
+    with RenderPool(workers=1) as pool, load_effect("fake:drive", pool) as drive:
+        here = open_effect("fake:drive")
+        assert drive.spec == here.spec
+        settings = drive.spec.vector({"drive": 30})
+        np.testing.assert_array_equal(
+            drive.process(audio, 44_100, settings), here.process(audio, 44_100, settings)
+        )
+
+
+def test_how_a_process_ended_in_words():
+    assert process.exit_name(-11) == "SIGSEGV"
+    assert process.exit_name(3) == "exit status 3"
