@@ -50,7 +50,7 @@ def test_one_attribute_is_what_all_give(name: str) -> None:
 
 
 def test_unknown_attribute() -> None:
-    with pytest.raises(UsageError, match="'shininess'.*hardness"):
+    with pytest.raises(UsageError, match=r"'shininess'.*hardness"):
         timbre(_tones(), RATE, ["shininess"])
 
 

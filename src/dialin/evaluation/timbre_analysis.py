@@ -337,7 +337,7 @@ def analyse(
 def report(table: Path, output: Path) -> list[Path]:
     """Write heat map and report of a table of clips."""
     effects, dry, wet, rejected, passed = read_table(table)
-    good = np.isfinite(wet).any(axis=1)
+    good = np.asarray(np.isfinite(wet).any(axis=1))
     effects = [e for e, ok in zip(effects, good, strict=True) if ok]
     dry, wet = dry[good], wet[good]
     strength = correlation(wet)

@@ -116,9 +116,7 @@ def choose(
         strongest, first, second = max(pairs, key=lambda p: -1.0 if np.isnan(p[0]) else p[0])
         if not strongest > most_correlation:
             break
-        means = [
-            float(np.nanmean([table[i, j] for j in alive if j != i])) for i in (first, second)
-        ]
+        means = [float(np.nanmean([table[i, j] for j in alive if j != i])) for i in (first, second)]
         drop, keep = (first, second) if means[0] >= means[1] else (second, first)
         reasons[names[drop]] = (
             f"says much the same as {names[keep]} (correlation {strongest:.2f}, over "

@@ -88,7 +88,7 @@ class Clip:
     @cached_property
     def seconds(self) -> float:
         """Duration."""
-        return self.channels.shape[1] / self.rate
+        return float(self.channels.shape[1] / self.rate)
 
     @cached_property
     def samples(self) -> Floats:
@@ -102,7 +102,9 @@ class Clip:
             If there is no sound, or all of it is under the gate of -70 LUFS.
         """
         if self.seconds < SHORTEST:
-            raise Meaningless(f"too short: {self.seconds * 1e3:.3g} ms, at least {SHORTEST * 1e3:.0f} ms are needed")
+            raise Meaningless(
+                f"too short: {self.seconds * 1e3:.3g} ms, at least {SHORTEST * 1e3:.0f} ms are needed"
+            )
         top = np.abs(self.channels).max()
         if top == 0.0:
             raise Meaningless("silence: every sample is zero")
@@ -145,22 +147,22 @@ class Clip:
     @property
     def above_2k(self) -> Singles:
         """`highpassed` above 2 kHz, on its scale."""
-        return self._tree[1][0]
+        return np.asarray(self._tree[1][0])
 
     @property
     def above_100(self) -> Singles:
         """`highpassed` above 100 Hz, on its scale."""
-        return self._tree[1][1]
+        return np.asarray(self._tree[1][1])
 
     @property
     def below_2k(self) -> Singles:
         """`highpassed` below 2 kHz, on its scale."""
-        return self._tree[1][2]
+        return np.asarray(self._tree[1][2])
 
     @property
     def below_500(self) -> Singles:
         """`highpassed` below 500 Hz, on its scale."""
-        return self._tree[1][3]
+        return np.asarray(self._tree[1][3])
 
     @cached_property
     def _loudness(self) -> tuple[Floats, Floats, Floats]:

@@ -62,9 +62,7 @@ def check_attributes(attributes: Iterable[str] | str | None) -> tuple[str, ...]:
     return names
 
 
-def timbre(
-    audio: Any, sample_rate: float, attributes: Iterable[str] | str | None = None
-) -> Timbre:
+def timbre(audio: Any, sample_rate: float, attributes: Iterable[str] | str | None = None) -> Timbre:
     """Measure the timbre of a clip on the scales of AudioCommons.
 
     Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil, floor
 
 import numpy as np
@@ -127,7 +128,7 @@ def loudness_slopes(core: Samples) -> tuple[Samples, Samples]:
 
 
 def hold_envelope(x: Samples, hold: int, fall: float) -> Samples:
-    """Envelope of \\|x\\|: rises at once, holds `hold` samples, then falls by `fall` a sample."""
+    """Envelope of the magnitude: rises at once, holds `hold` samples, then falls by `fall` a sample."""
     level, wait, out = 0.0, 0, []
     for v in np.abs(x).tolist():
         if v >= level:
@@ -160,7 +161,7 @@ def contrast_peaks(x: Samples, contrast: float) -> Indices:
     if not candidates:
         return np.array(found, dtype=np.int64)
     peak, before = candidates[0], -2.0
-    for last, here in zip(candidates, candidates[1:], strict=False):
+    for last, here in pairwise(candidates):
         notch = float(x[last : max(here - 1, last + 1)].min())
         if x[peak] - notch < contrast:
             before = min(notch, before)
@@ -219,9 +220,7 @@ def frame_roughness(spectra: Samples, low: float, high: float, hertz: float) -> 
     return total
 
 
-def bandwidths(
-    spectra: NDArray[np.complex64], threshold: float
-) -> tuple[Samples, Indices]:
+def bandwidths(spectra: NDArray[np.complex64], threshold: float) -> tuple[Samples, Indices]:
     """Level and bandwidth of each spectrum (frames, bins), its first bin taken as zero.
 
     Returns

@@ -43,9 +43,7 @@ _frame_roughness = _declare(
     *(_pointer, _long, _long, _double, _double, _double),
     *(_pointer, _long, _pointer, _pointer, _pointer),
 )
-_bandwidths = _declare(
-    "bandwidths", None, _pointer, _long, _long, ctypes.c_float, *[_pointer] * 3
-)
+_bandwidths = _declare("bandwidths", None, _pointer, _long, _long, ctypes.c_float, *[_pointer] * 3)
 _runs = _declare("decay_runs", None, _pointer, _pointer, _long, _pointer, _long, _pointer)
 
 
@@ -160,9 +158,7 @@ def frame_roughness(spectra: Samples, low: float, high: float, hertz: float) -> 
     return total
 
 
-def bandwidths(
-    spectra: NDArray[np.complex64], threshold: float
-) -> tuple[Samples, Indices]:
+def bandwidths(spectra: NDArray[np.complex64], threshold: float) -> tuple[Samples, Indices]:
     """See `fallback.bandwidths`."""
     spectra = np.ascontiguousarray(spectra, dtype=np.complex64)
     count, bins = spectra.shape

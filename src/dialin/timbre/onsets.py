@@ -97,7 +97,7 @@ def find_onsets(strength: Floats, envelope: Floats, margin: int) -> list[int]:
         peak = int(np.argmax(segment))
         if peak == 0 or segment[peak] - segment[: peak + 1].min() < significant:
             del onsets[i]
-    close = True
+    close = [0]
     while close:
         close = [i for i in range(1, len(onsets)) if onsets[i] - onsets[i - 1] < SEPARATION]
         onsets = [p for i, p in enumerate(onsets) if i not in close]

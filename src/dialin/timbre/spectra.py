@@ -28,14 +28,12 @@ def centred_stft(x: NDArray[np.floating]) -> NDArray[np.complex64]:
     return np.asarray(fft.rfft(tapered, axis=1, overwrite_x=True))
 
 
-def detrended(
-    x: NDArray[np.floating], length: int, hop: int, taper: str
-) -> NDArray[np.floating]:
+def detrended(x: NDArray[np.floating], length: int, hop: int, taper: str) -> NDArray[np.floating]:
     """Frames of `x` less their mean, times a window."""
     rows = frames(x, length, hop)
     rows = rows - rows.mean(axis=1, keepdims=True)
     rows *= window(taper, length).astype(rows.dtype)
-    return rows
+    return np.asarray(rows)
 
 
 def onset_strength(power: Singles) -> Floats:

@@ -56,9 +56,7 @@ def percussive_share(clip: Clip) -> float:
     return float(np.sum(drums[heard]) / np.sum(whole))
 
 
-def _inverse_pair(
-    stft: NDArray[np.complex64], mask: Singles, length: int
-) -> tuple[Floats, Floats]:
+def _inverse_pair(stft: NDArray[np.complex64], mask: Singles, length: int) -> tuple[Floats, Floats]:
     """Percussive and harmonic signals (length,) of a centred transform and its mask."""
     taper = window("hann", 2048).astype(np.float32)
     rows = fft.irfft(stft * mask, 2048, axis=1) * taper

@@ -56,7 +56,7 @@ def warmth_terms(clip: Clip) -> tuple[float, ...]:
     onsets = find_onsets(clip.strength, clip.envelope, 4096)
     if len(onsets) == 1:
         onsets = [0]
-    hertz = np.arange(SIZE // 2 + 1) * (RATE / SIZE)
+    hertz = np.asarray(np.arange(SIZE // 2 + 1) * (RATE / SIZE), dtype=np.float64)
     centroids, fits, ratios, levels = [], [], [], []
     for start, end in zip(onsets, [*onsets[1:], clip.samples.size], strict=True):
         segment = clip.samples[start:end]
