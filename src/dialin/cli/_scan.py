@@ -144,9 +144,7 @@ def _scan_one(entry: EffectEntry, deadline: float) -> Verdict:
     outcome, knobs, text = "ok", 0, ""
     try:
         # A pool of its own, so that what one plugin leaves behind in a worker hurts no other.
-        with RenderPool(
-            workers=1, deadline=deadline, load_deadline=deadline, quarantine=0
-        ) as pool:
+        with RenderPool(workers=1, deadline=deadline, load_deadline=deadline, quarantine=0) as pool:
             knobs = pool.describe(entry.uri).size
             text = remarks(pool.probe(entry.uri))
     except DialinError as error:

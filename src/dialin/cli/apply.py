@@ -94,6 +94,8 @@ def show(output: Output, results: list[Applied]) -> None:
     """Say what was written, and what a person should know about its level."""
     from rich.markup import escape
 
+    from dialin.matching.apply import level_remark
+
     for result in results:
         speed = result.seconds / max(result.render_seconds, 1e-9)
         gain = f", turned down {-result.gain_db:.1f} dB" if result.gain_db else ""
@@ -107,31 +109,13 @@ def show(output: Output, results: list[Applied]) -> None:
             output.warn(remark)
 
 
-def level_remark(result: Applied) -> str:
-    """Sentence on clipping or silence, or empty."""
-    if result.clipped:
-        return (
-            f"{result.target} clips: its peak lies {result.over_db:.1f} dB above full scale and "
-            f"{result.clipped} samples were cut by the {result.subtype} format; "
-            "--headroom turns it down by that much"
-        )
-    if result.over_db > 0:
-        return (
-            f"{result.target} peaks {result.over_db:.1f} dB above full scale; its floating point "
-            "format keeps that, but players will clip it (--headroom turns it down)"
-        )
-    if result.peak_dbfs < -90:
-        return f"{result.target} is silent (peak {result.peak_dbfs:.1f} dBFS)"
-    return ""
-
-
 class FileBar:
-    """Progress over files, on stderr."""
+    """Progress over files, on stderr: a line for each that is under way."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._progress: Any = None
-        self._task: Any = None
+        self._tasks: dict[int, Any] = {}
 
     def __enter__(self) -> FileBar:
         if self._output.talks and self._output.stderr.is_terminal:
@@ -145,19 +129,17 @@ class FileBar:
                 console=self._output.stderr,
                 transient=True,
             )
-            self._task = self._progress.add_task("starting", total=None)
             self._progress.start()
         return self
 
     def update(self, progress: ApplyProgress) -> None:
         """Show where the rendering stands."""
-        if self._progress is not None:
-            self._progress.update(
-                self._task,
-                description=f"{progress.file.name} ({progress.index + 1} of {progress.files})",
-                completed=progress.done,
-                total=progress.seconds,
-            )
+        if self._progress is None:
+            return
+        if progress.index not in self._tasks:
+            name = f"{progress.file.name} ({progress.index + 1} of {progress.files})"
+            self._tasks[progress.index] = self._progress.add_task(name, total=progress.seconds)
+        self._progress.update(self._tasks[progress.index], completed=progress.done)
 
     def __exit__(self, *error: object) -> None:
         if self._progress is not None:

@@ -12,7 +12,7 @@ from dialin.cli._console import JsonOption, Output, QuietOption, WorkersOption, 
 
 if TYPE_CHECKING:
     from dialin.cli._scan import Verdict
-    from dialin.effects import EffectEntry, EffectSpec, Probe
+    from dialin.effects import EffectEntry, EffectSpec
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -126,7 +126,7 @@ def scan(
     output = begin(context, json=json, quiet=quiet)
     import os
 
-    from dialin.cli._scan import Verdict, load_verdicts, save_verdicts, scan_file
+    from dialin.cli._scan import load_verdicts, save_verdicts, scan_file
     from dialin.cli._scan import scan as run
 
     entries = _entries(formats, search)

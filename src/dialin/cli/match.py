@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +31,6 @@ from dialin.errors import UsageError
 
 if TYPE_CHECKING:
     from dialin.matching.folder import Saved
-    from dialin.matching.match import Match
     from dialin.matching.result import MatchProgress
 
 HELP = """Find the settings that make INPUT sound like REFERENCE.
@@ -91,6 +97,9 @@ def match(
     tail: Annotated[
         float, typer.Option(help="Seconds rendered after the end, for reverb to ring out.")
     ] = 0.0,
+    deadline: Annotated[
+        float, typer.Option(min=0.1, help="Seconds a render may take before it counts as failed.")
+    ] = 20.0,
     workers: WorkersOption = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
@@ -109,17 +118,19 @@ def match(
     mix = [parse_reference(text) for text in references]
     for_aspect = dict(pairs(reference_for, option="--reference-for", example="level=loud.wav"))
 
-    from dialin.matching.folder import has_results, save_match, working_output
+    from dialin.matching.apply import check_amount
+    from dialin.matching.folder import has_results, match_folder, save_match
     from dialin.matching.match import match as run
     from dialin.rendering import RenderPool
 
+    check_amount(amount)
     if has_results(folder):
         overwrite = confirm_overwrite(output, overwrite, folder)
     with (
-        working_output(folder, overwrite=overwrite) as work,
-        RenderPool(workers=workers) as pool,
+        match_folder(folder, input, overwrite=overwrite) as work,
+        RenderPool(workers=workers, deadline=deadline) as pool,
     ):
-        with SearchBar(output) as bar:
+        with watch_interrupt() as stopped, SearchBar(output) as bar:
             found = run(
                 input,
                 mix,
@@ -134,19 +145,39 @@ def match(
                 pool=pool,
                 progress=bar.update,
             )
-        with output.busy("rendering the whole input, writing the report"):
-            saved = save_match(
-                found,
-                work,
-                input,
-                [Path(path) for path, _ in mix],
-                amount=amount,
-                headroom=headroom,
-                tail=tail,
-                pool=pool,
-                command=_command(context),
-            )
-    show(output, found, saved)
+        saved = save_match(
+            found,
+            work,
+            input,
+            [*(path for path, _ in mix), *for_aspect.values()],
+            amount=amount,
+            headroom=headroom,
+            tail=tail,
+            pool=pool,
+            command=shlex.join(["dialin", *sys.argv[1:]]),
+        )
+    show(output, saved)
+    if stopped.is_set():
+        raise typer.Exit(INTERRUPTED)
+
+
+@contextmanager
+def watch_interrupt() -> Iterator[threading.Event]:
+    """Note whether Ctrl-C is pressed, which the search answers with the best so far."""
+    pressed = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        pressed.set()
+        signal.default_int_handler(number, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def parse_reference(text: str) -> tuple[Path, float]:
@@ -209,7 +240,7 @@ def show(output: Output, saved: Saved) -> None:
         for _ in range(2):
             table.add_column()
         for knob in slot["knobs"]:
-            tags = f"  [dim]{escape(', '.join(knob['tags']))}[/]" if knob["tags"] else ""
+            tags = "  [dim]locked[/]" if knob["locked"] else ""
             moved = knob["before_text"] != knob["after_text"]
             was = f"  [dim]was {escape(knob['before_text'])}[/]" if moved else ""
             value = f"[cyan]{escape(knob['after_text'])}[/]{was}{tags}"
@@ -218,7 +249,8 @@ def show(output: Output, saved: Saved) -> None:
     output.say("")
     for file in saved.files:
         output.say(escape(str(file)))
-    output.say(f"[dim]{escape(facts['details']['renders'])}[/]")
+    speed = facts["renders"] / facts["seconds"] if facts["seconds"] > 0 else 0.0
+    output.say(f"[dim]{facts['renders']} renders in {facts['seconds']:.1f} s, {speed:.0f}/s[/]")
 
 
 class SearchBar:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dialin.cli._console import JsonOption, Output, OverwriteOption, QuietOption, begin
+from dialin.cli._console import JsonOption, OverwriteOption, QuietOption, begin
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
-    from dialin.effects import Preset
+    pass
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -7,10 +7,12 @@ reported, or avoided by `headroom`, which turns the whole file down.
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from os import PathLike
@@ -241,7 +243,7 @@ def apply_preset(
     pool : RenderPool, optional
         A pool to use; one is made and closed otherwise.
     progress : callable, optional
-        Called with an `ApplyProgress`, from another thread.
+        Called with an `ApplyProgress`, from other threads: files are rendered side by side.
     on_failure : callable, optional
         Called with a file and its error, and the other files go on. Without it the first error is
         raised; files already finished stay.
@@ -272,7 +274,7 @@ def apply_preset(
                     f"{str(goal)!r} exists already; choose another folder or overwrite it"
                 )
     if pool is None:
-        with RenderPool(workers=1) as own:
+        with RenderPool(workers=min(len(goals), os.cpu_count() or 1) or 1) as own:
             return _apply_all(
                 preset, goals, own, amount, headroom, tail, overwrite, progress, on_failure
             )
@@ -291,33 +293,48 @@ def _apply_all(
     on_failure: Callable[[Path, DialinError], None] | None,
 ) -> list[Applied]:
     effect, settings = settings_for(preset, amount, pool)
-    results = []
-    for index, (source, goal) in enumerate(goals.items()):
 
-        def tell(done: float, source: Path = source, index: int = index) -> None:
+    def render(index: int, source: Path, goal: Path) -> Applied | None:
+        total = audio_info(source).seconds
+
+        def tell(done: float) -> None:
             if progress is not None:
-                total = audio_info(source).seconds
                 progress(ApplyProgress(source, index, len(goals), done, total))
 
         try:
-            results.append(
-                render_file(
-                    source,
-                    goal,
-                    effect,
-                    settings,
-                    pool=pool,
-                    headroom=headroom,
-                    tail=tail,
-                    overwrite=overwrite,
-                    progress=tell if progress is not None else None,
-                )
+            return render_file(
+                source,
+                goal,
+                effect,
+                settings,
+                pool=pool,
+                headroom=headroom,
+                tail=tail,
+                overwrite=overwrite,
+                progress=tell if progress is not None else None,
             )
         except DialinError as error:
             if on_failure is None or isinstance(error, OutputError):
                 raise
             on_failure(source, error)
-    return results
+            return None
+
+    work = [(index, *pair) for index, pair in enumerate(goals.items())]
+    if len(work) == 1:
+        done = [render(*work[0])]
+    else:
+        threads = ThreadPoolExecutor(min(pool.workers, max(1, len(work))), "dialin-apply")
+        try:
+            done = list(threads.map(lambda args: render(*args), work))
+        except KeyboardInterrupt:
+            # Not waited for: closing the pool ends what runs.
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            raise
+        threads.shutdown()
+    return [result for result in done if result is not None]
 
 
 def settings_for(preset: Preset, amount: float, pool: RenderPool) -> tuple[str, np.ndarray]:
