@@ -28,7 +28,7 @@ from dialin.errors import (
 )
 from dialin.rendering.job import Job, Result, SharedAudio, describe_settings
 from dialin.rendering.memory import MemoryFolder, write_shared
-from dialin.rendering.process import Task, WorkerProcess, exit_name
+from dialin.rendering.process import START_DEADLINE, Task, WorkerProcess, exit_name
 from dialin.rendering.protocol import CallRequest, RenderRequest
 
 LOOK_AHEAD = 2
@@ -434,7 +434,7 @@ class RenderPool:
             code = self._remove(worker, keep_running=False)
             how = exit_name(code)
             if kind is RenderTimeoutError:
-                how = f"not ready after {self.load_deadline:g} s"
+                how = f"not ready after {START_DEADLINE:g} s"
             text = f"a rendering worker could not start ({how}); it printed:\n{log or '(nothing)'}"
             self._settle(running, RenderError(text))
             return

@@ -19,6 +19,8 @@ from typing import Any
 from dialin.rendering.memory import Arena, remove_folder
 from dialin.rendering.protocol import CallRequest, RenderRequest
 
+START_DEADLINE = 60.0
+"""Seconds a fresh interpreter may take to start, on the busiest of machines."""
 
 BRIEF = 0.1
 """Seconds below which a render is short enough to queue another behind it."""
@@ -129,7 +131,7 @@ class WorkerProcess:
     def due(self) -> float:
         """Moment by which the running task must have been answered."""
         if not self.ready:
-            return self.busy_since + self.load_deadline
+            return self.busy_since + START_DEADLINE
         if self.loading_since is not None:
             return self.loading_since + self.load_deadline
         return self.busy_since + self.tasks[0][0].deadline

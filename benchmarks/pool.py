@@ -1,0 +1,112 @@
+"""What the rendering pool costs, and what it gains.
+
+Run ``python benchmarks/pool.py [--seed 0] [--repeats 15]``. It prints, for a 5 s stereo clip at
+44.1 kHz, the median and the spread (10th to 90th percentile) over repeats of
+
+* the overhead: time of a render through a pool of one worker, audio back in this process, less
+  the time of the same render in this process; batches of both take turns, so that a busy machine
+  disturbs both alike;
+* the speed-up: renders a second with two workers against one, for an effect that computes.
+
+It exits with 1 if the overhead is 1 ms or more, or the speed-up less than 1.8 (on two cores or
+more). Measure on a quiet machine: the load is printed beside the table.
+"""
+
+import argparse
+import os
+import sys
+import time
+
+import numpy as np
+
+from dialin.effects.open import open_effect
+from dialin.rendering import Job, RenderPool
+from dialin.rendering.job import SharedAudio
+
+RATE = 44_100
+SECONDS = 5
+
+
+def peak(audio: np.ndarray, sample_rate: int) -> float:
+    return float(np.abs(audio).max())
+
+
+def spread(values: list[float]) -> str:
+    low, middle, high = np.percentile(values, [10, 50, 90])
+    return f"{middle:8.3f}   ({low:.3f} to {high:.3f})"
+
+
+def overhead(uri: str, audio: np.ndarray, settings: list, repeats: int) -> tuple[list, list]:
+    """Milliseconds a render here, and milliseconds more through a pool of one worker."""
+    effect = open_effect(uri)
+    here, extra = [], []
+    with RenderPool(workers=1) as pool:
+        dry = pool.share(audio, RATE)
+        jobs = [Job(uri, dry, s) for s in settings]
+        pool.render(jobs)
+        for _ in range(repeats):
+            start = time.perf_counter()
+            for s in settings:
+                effect.process(audio, RATE, s)
+            middle = time.perf_counter()
+            for _, result in pool.render_iter(jobs):
+                result.get()
+            end = time.perf_counter()
+            here.append(1000 * (middle - start) / len(jobs))
+            extra.append(1000 * (end - middle) / len(jobs) - here[-1])
+    return here, extra
+
+
+def speed_up(uri: str, audio: np.ndarray, settings: list, repeats: int) -> list:
+    """Renders a second with two workers over renders a second with one, audio sent back."""
+    ratios = []
+    with RenderPool(workers=1) as one, RenderPool(workers=2) as two:
+        batches = []
+        for pool in (one, two):
+            dry: SharedAudio = pool.share(audio, RATE)
+            batches.append((pool, [Job(uri, dry, s) for s in settings]))
+            pool.render(batches[-1][1])
+        for _ in range(repeats):
+            seconds = []
+            for pool, jobs in batches:
+                start = time.perf_counter()
+                for result in pool.render(jobs):
+                    result.get()
+                seconds.append(time.perf_counter() - start)
+            ratios.append(seconds[0] / seconds[1])
+    return ratios
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--repeats", type=int, default=15)
+    arguments = parser.parse_args()
+    rng = np.random.default_rng(arguments.seed)
+    audio = rng.normal(0, 0.1, (2, SECONDS * RATE)).astype(np.float32)
+    load = f", load {os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
+    cores = os.cpu_count() or 1
+    print(f"{SECONDS} s stereo at {RATE} Hz, {cores} cores{load}, seed {arguments.seed}, ")
+    print(f"median (10th to 90th percentile) of {arguments.repeats} repeats of 40 renders\n")
+    print(f"{'effect':<22}{'here, ms a render':<34}{'overhead of the pool, ms':<34}two workers, x")
+    good = True
+    for uri in ("fake:gain", "builtin:compressor", "builtin:reverb"):
+        spec = open_effect(uri).spec
+        settings = [spec.random(rng) for _ in range(40)]
+        here, extra = overhead(uri, audio, settings, arguments.repeats)
+        row = f"{uri:<22}{spread(here):<34}{spread(extra):<34}"
+        good &= float(np.median(extra)) < 1.0
+        if uri != "fake:gain" and cores >= 2:
+            ratios = speed_up(uri, audio, settings, arguments.repeats)
+            row += spread(ratios)
+            good &= float(np.median(ratios)) >= 1.8
+        print(row, flush=True)
+    print(
+        "\ntargets: overhead below 1 ms a render, two workers at least 1.8 times as fast: ", end=""
+    )
+    print("met" if good else "MISSED")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
