@@ -524,6 +524,75 @@ EXPORT WIDE void decay_runs(const double *x, const long *start, long frames, con
     }
 }
 
+/* Frames of x less their mean (if asked), times a window: (frames, length). */
+EXPORT WIDE void windowed_frames(const float *x, long hop, long frames, long length,
+                                 const float *window, long centre, float *rows)
+{
+    for (long f = 0; f < frames; f++, x += hop, rows += length) {
+        float parts[16] = {0}, mean;
+        double sum = 0.0;
+        long whole = length & ~15L;
+        for (long i = 0; centre && i < whole; i += 16)
+            for (int l = 0; l < 16; l++)
+                parts[l] += x[i + l];
+        for (int l = 0; l < 16; l++)
+            sum += parts[l];
+        for (long i = whole; centre && i < length; i++)
+            sum += x[i];
+        mean = (float)(sum / (double)length);
+        for (long i = 0; i < length; i++)
+            rows[i] = (x[i] - mean) * window[i];
+    }
+}
+
+/* Sum of squares of each windowed frame less its mean: (frames,). */
+EXPORT WIDE void frame_energies(const float *x, long hop, long frames, long length,
+                                const float *window, double *energy)
+{
+    for (long f = 0; f < frames; f++, x += hop) {
+        float parts[16] = {0}, squares[16] = {0}, mean;
+        double sum = 0.0, total = 0.0;
+        long whole = length & ~15L;
+        for (long i = 0; i < whole; i += 16)
+            for (int l = 0; l < 16; l++)
+                parts[l] += x[i + l];
+        for (int l = 0; l < 16; l++)
+            sum += parts[l];
+        for (long i = whole; i < length; i++)
+            sum += x[i];
+        mean = (float)(sum / (double)length);
+        for (long i = 0; i < whole; i += 16)
+            for (int l = 0; l < 16; l++) {
+                float v = (x[i + l] - mean) * window[i + l];
+                squares[l] += v * v;
+            }
+        for (int l = 0; l < 16; l++)
+            total += squares[l];
+        for (long i = whole; i < length; i++)
+            total += (double)((x[i] - mean) * window[i]) * ((x[i] - mean) * window[i]);
+        energy[f] = total;
+    }
+}
+
+/* Squared magnitudes of n complex numbers. */
+EXPORT WIDE void squared(const float *z, long n, float *power)
+{
+    for (long i = 0; i < n; i++)
+        power[i] = z[2 * i] * z[2 * i] + z[2 * i + 1] * z[2 * i + 1];
+}
+
+/* n complex numbers times p**2 / (p**2 + h**2), a half where both are zero. */
+EXPORT WIDE void soft_mask(const float *z, const float *percussive, const float *harmonic, long n,
+                           float *out)
+{
+    for (long i = 0; i < n; i++) {
+        float p = percussive[i] * percussive[i], sum = p + harmonic[i] * harmonic[i];
+        float mask = sum > 0.0f ? p / sum : 0.5f;
+        out[2 * i] = z[2 * i] * mask;
+        out[2 * i + 1] = z[2 * i + 1] * mask;
+    }
+}
+
 static struct PyModuleDef module = {
     PyModuleDef_HEAD_INIT, "_native", "Compiled kernels, called through ctypes.", -1, NULL,
     NULL, NULL, NULL, NULL,

@@ -14,7 +14,7 @@ from dialin.timbre.filters import butterworth_section
 from dialin.timbre.kernels import kernels
 from dialin.timbre.loudness import integrated_loudness, loudness_frames, specific_loudness
 from dialin.timbre.resampling import resample
-from dialin.timbre.spectra import centred_stft, onset_strength, power_of
+from dialin.timbre.spectra import centred_stft, onset_strength
 from dialin.timbre.tables import LOUDNESS_TARGET, RATE
 
 Floats = NDArray[np.float64]
@@ -103,7 +103,8 @@ class Clip:
         """
         if self.seconds < SHORTEST:
             raise Meaningless(
-                f"too short: {self.seconds * 1e3:.3g} ms, at least {SHORTEST * 1e3:.0f} ms are needed"
+                f"too short: {self.seconds * 1e3:.3g} ms, "
+                f"at least {SHORTEST * 1e3:.0f} ms are needed"
             )
         top = np.abs(self.channels).max()
         if top == 0.0:
@@ -143,6 +144,11 @@ class Clip:
     def highpassed(self) -> Floats:
         """`samples` above 20 Hz (third order of second-order sections), peak 1."""
         return self._tree[0]
+
+    @cached_property
+    def highpassed_single(self) -> Singles:
+        """`highpassed` in single precision."""
+        return self.highpassed.astype(np.float32)
 
     @property
     def above_2k(self) -> Singles:
@@ -199,7 +205,7 @@ class Clip:
     @cached_property
     def strength(self) -> Floats:
         """Onset strength of `samples`, dB a hop: (frames,)."""
-        return onset_strength(power_of(self.stft))
+        return onset_strength(kernels.squared(self.stft))
 
 
 def value_of(attribute: Callable[[Clip], float], clip: Clip) -> tuple[float, str | None]:

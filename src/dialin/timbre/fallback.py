@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import ceil, floor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from dialin.timbre.filters import halving_section, third_octave_filters
 from dialin.timbre.peaks import sharpened
 
 Samples = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 
@@ -128,7 +130,7 @@ def loudness_slopes(core: Samples) -> tuple[Samples, Samples]:
 
 
 def hold_envelope(x: Samples, hold: int, fall: float) -> Samples:
-    """Envelope of the magnitude: rises at once, holds `hold` samples, then falls by `fall` a sample."""
+    """Envelope: rises at once with the magnitude, holds `hold` samples, falls by `fall` a sample."""
     level, wait, out = 0.0, 0, []
     for v in np.abs(x).tolist():
         if v >= level:
@@ -269,3 +271,33 @@ def decay_runs(x: Samples, starts: Indices, edges: Indices) -> Indices:
                 break
             old = new
     return passed
+
+
+def windowed_frames(x: NDArray[Any], hop: int, window: NDArray[Any], centre: bool) -> Singles:
+    """Frames of `x` (samples,), less their mean if `centre`, times `window`: (frames, length)."""
+    rows = np.lib.stride_tricks.sliding_window_view(x, window.size)[::hop].astype(np.float32)
+    if centre:
+        rows -= rows.mean(axis=1, keepdims=True)
+    rows *= window.astype(np.float32)
+    return rows
+
+
+def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Samples:
+    """Sum of squares of each of `windowed_frames`, taken off their mean: (frames,)."""
+    rows = windowed_frames(x, hop, window, True)
+    return np.asarray(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+
+
+def squared(spectra: NDArray[np.complex64]) -> Singles:
+    """Squared magnitudes."""
+    return np.asarray(spectra.real**2 + spectra.imag**2)
+
+
+def soft_mask(
+    spectra: NDArray[np.complex64], percussive: Singles, harmonic: Singles
+) -> NDArray[np.complex64]:
+    """`spectra` times ``p**2 / (p**2 + h**2)``, a half where both are zero."""
+    p, h = percussive * percussive, harmonic * harmonic
+    total = p + h
+    mask = np.where(total > 0.0, p / np.where(total > 0.0, total, 1.0), np.float32(0.5))
+    return np.asarray(spectra * mask.astype(np.float32))

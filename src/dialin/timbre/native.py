@@ -13,6 +13,7 @@ from dialin.timbre.filters import halving_section, third_octave_filters
 from dialin.timbre.kernel_constants import STRONGER_SHARE
 
 Samples = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 _LANES = 8
@@ -44,6 +45,10 @@ _frame_roughness = _declare(
     *(_pointer, _long, _pointer, _pointer, _pointer),
 )
 _bandwidths = _declare("bandwidths", None, _pointer, _long, _long, ctypes.c_float, *[_pointer] * 3)
+_windowed = _declare("windowed_frames", None, _pointer, *[_long] * 3, _pointer, _long, _pointer)
+_energies = _declare("frame_energies", None, _pointer, *[_long] * 3, *[_pointer] * 2)
+_squared = _declare("squared", None, _pointer, _long, _pointer)
+_soft_mask = _declare("soft_mask", None, *[_pointer] * 3, _long, _pointer)
 _runs = _declare("decay_runs", None, _pointer, _pointer, _long, _pointer, _long, _pointer)
 
 
@@ -188,3 +193,48 @@ def decay_runs(x: Samples, starts: Indices, edges: Indices) -> Indices:
         passed.ctypes.data,
     )
     return passed.astype(np.int64)
+
+
+def _singles(x: NDArray[Any]) -> Singles:
+    return np.ascontiguousarray(x, dtype=np.float32)
+
+
+def windowed_frames(x: NDArray[Any], hop: int, window: NDArray[Any], centre: bool) -> Singles:
+    """See `fallback.windowed_frames`."""
+    x, window = _singles(x), _singles(window)
+    rows = np.empty(((x.size - window.size) // hop + 1, window.size), dtype=np.float32)
+    _windowed(x.ctypes.data, hop, *rows.shape, window.ctypes.data, int(centre), rows.ctypes.data)
+    return rows
+
+
+def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Samples:
+    """See `fallback.frame_energies`."""
+    x, window = _singles(x), _singles(window)
+    energy = np.empty((x.size - window.size) // hop + 1)
+    _energies(x.ctypes.data, hop, energy.size, window.size, window.ctypes.data, energy.ctypes.data)
+    return energy
+
+
+def squared(spectra: NDArray[np.complex64]) -> Singles:
+    """See `fallback.squared`."""
+    spectra = np.ascontiguousarray(spectra, dtype=np.complex64)
+    power = np.empty(spectra.shape, dtype=np.float32)
+    _squared(spectra.ctypes.data, spectra.size, power.ctypes.data)
+    return power
+
+
+def soft_mask(
+    spectra: NDArray[np.complex64], percussive: Singles, harmonic: Singles
+) -> NDArray[np.complex64]:
+    """See `fallback.soft_mask`."""
+    spectra = np.ascontiguousarray(spectra, dtype=np.complex64)
+    percussive, harmonic = _singles(percussive), _singles(harmonic)
+    masked = np.empty_like(spectra)
+    _soft_mask(
+        spectra.ctypes.data,
+        percussive.ctypes.data,
+        harmonic.ctypes.data,
+        spectra.size,
+        masked.ctypes.data,
+    )
+    return masked

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from dialin.timbre.filters import mel_filters, window
+from dialin.timbre.kernels import kernels
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -24,16 +25,21 @@ def centred_stft(x: NDArray[np.floating]) -> NDArray[np.complex64]:
     """Hann spectra of 2048 samples every 512, the first centred on sample 0: (frames, 1025)."""
     padded = np.zeros(x.size + 2048, dtype=np.float32)
     padded[1024:-1024] = x
-    tapered = frames(padded, 2048, HOP) * window("hann", 2048).astype(np.float32)
-    return np.asarray(fft.rfft(tapered, axis=1, overwrite_x=True))
+    rows = kernels.windowed_frames(padded, HOP, window("hann", 2048), False)
+    return np.asarray(fft.rfft(rows, axis=1, overwrite_x=True))
 
 
-def detrended(x: NDArray[np.floating], length: int, hop: int, taper: str) -> NDArray[np.floating]:
-    """Frames of `x` less their mean, times a window."""
-    rows = frames(x, length, hop)
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    rows *= window(taper, length).astype(rows.dtype)
-    return np.asarray(rows)
+def one_sided_power(
+    x: NDArray[np.floating], length: int, hop: int, size: int
+) -> NDArray[np.float32]:
+    """Power spectra (frames, size / 2 + 1) of Hamming frames less their mean.
+
+    What lies between the first and the last bin counts twice, as it stands for two bins.
+    """
+    rows = kernels.windowed_frames(x, hop, window("hamming", length), True)
+    power = kernels.squared(fft.rfft(rows, size, axis=1, overwrite_x=True))
+    power[:, 1:-1] *= 2.0
+    return np.asarray(power)
 
 
 def onset_strength(power: Singles) -> Floats:

@@ -6,29 +6,24 @@ from math import log10
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import fft
 
 from dialin.timbre.clip import Clip, Meaningless, value_of
-from dialin.timbre.spectra import detrended, power_of
+from dialin.timbre.filters import window
+from dialin.timbre.kernels import kernels
+from dialin.timbre.spectra import one_sided_power
 from dialin.timbre.tables import BRIGHTNESS, RATE
 
 FRAME, HOP = 2048, 512
 
 
-def frame_power(rows: NDArray[Any]) -> NDArray[np.float64]:
-    """Sum of the power spectrum of each row, by Parseval: (frames,)."""
-    return np.asarray(np.einsum("ij,ij->i", rows, rows), dtype=np.float64)
-
-
 def brightness_terms(clip: Clip) -> tuple[float, float]:
     """Logarithms of the share of energy above 2 kHz and of the centroid in Hz above 100 Hz."""
     length = min(FRAME, clip.highpassed.size)
-    total = frame_power(detrended(clip.highpassed, length, HOP, "hamming"))
-    above = frame_power(detrended(clip.above_2k, length, HOP, "hamming"))
-    rows = detrended(clip.above_100, length, HOP, "hamming")
-    spectra = power_of(fft.rfft(rows, FRAME, axis=1))
-    spectra[:, 1:-1] *= 2.0
+    taper = window("hamming", length)
+    # By Parseval the power of a frame needs no spectrum.
+    total = kernels.frame_energies(clip.highpassed_single, HOP, taper)
+    above = kernels.frame_energies(clip.above_2k, HOP, taper)
+    spectra = one_sided_power(clip.above_100, length, HOP, FRAME)
     power = spectra.sum(axis=1, dtype=np.float64)
     moments = spectra @ np.arange(FRAME // 2 + 1, dtype=spectra.dtype)
     weight = float(total.sum())

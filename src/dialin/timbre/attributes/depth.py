@@ -6,14 +6,13 @@ from math import log10
 from typing import Any
 
 import numpy as np
-from scipy import fft
 
-from dialin.timbre.attributes.brightness import frame_power
 from dialin.timbre.clip import HOLD, Clip, Meaningless, value_of
+from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.onsets import find_onsets
 from dialin.timbre.peaks import sharpened
-from dialin.timbre.spectra import centred_stft, detrended, onset_strength, power_of
+from dialin.timbre.spectra import centred_stft, one_sided_power, onset_strength
 from dialin.timbre.tables import DEPTH, RATE
 
 FRAME, HOP = 4096, 1024
@@ -25,7 +24,7 @@ def _mean_duration(clip: Clip) -> float:
     """Mean seconds from the loudest moment after an onset until 40 dB below the clip's peak."""
     x = clip.highpassed
     envelope = kernels.hold_envelope(x, HOLD, float(np.abs(x).max()) / (0.2 * RATE))
-    onsets = find_onsets(onset_strength(power_of(centred_stft(x))), envelope, 512)
+    onsets = find_onsets(onset_strength(kernels.squared(centred_stft(x))), envelope, 512)
     count = -(-max(x.size - STEP, 0) // STEP) + 1
     padded = np.zeros(count * STEP)
     padded[: x.size] = x[: padded.size]
@@ -53,15 +52,12 @@ def depth_terms(clip: Clip) -> tuple[float, ...]:
     length = min(FRAME, clip.highpassed.size)
     overlap = min(FRAME - HOP, length - 1) if length < FRAME else FRAME - HOP
     hop = length - overlap
-    whole = detrended(clip.highpassed, length, hop, "hamming").astype(np.float32)
-    scale = 1.0 / float(_window_sum(length)) ** 2
-    spectrum = power_of(fft.rfft(whole, FRAME, axis=1))
-    spectrum[:, 1:-1] *= 2.0
-    total = frame_power(whole) * FRAME * scale
-    low_power = frame_power(detrended(clip.below_500, length, hop, "hamming")) * FRAME * scale
-    rows = detrended(clip.below_2k, length, hop, "hamming")
-    lower = power_of(fft.rfft(rows, FRAME, axis=1))
-    lower[:, 1:-1] *= 2.0
+    taper = window("hamming", length)
+    scale = FRAME / float(taper.sum()) ** 2
+    spectrum = one_sided_power(clip.highpassed_single, length, hop, FRAME)
+    total = kernels.frame_energies(clip.highpassed_single, hop, taper) * scale
+    low_power = kernels.frame_energies(clip.below_500, hop, taper) * scale
+    lower = one_sided_power(clip.below_2k, length, hop, FRAME)
     power = lower.sum(axis=1, dtype=np.float64)
     moments = lower @ np.arange(FRAME // 2 + 1, dtype=lower.dtype)
     if not (power.any() and total.any()):
@@ -94,12 +90,6 @@ def depth_terms(clip: Clip) -> tuple[float, ...]:
         ratio * log_duration,
         sigmoid * log_duration,
     )
-
-
-def _window_sum(length: int) -> float:
-    from dialin.timbre.filters import window
-
-    return float(window("hamming", length).sum())
 
 
 def depth_of(clip: Clip) -> float:

@@ -38,45 +38,41 @@ def percussive_share(clip: Clip) -> float:
     magnitude = np.abs(clip.stft)
     harmonic = kernels.running_median(magnitude)
     percussive = kernels.running_median(np.ascontiguousarray(magnitude.T)).T
-    h, p = harmonic * harmonic, percussive * percussive
-    total = h + p
-    mask = np.where(total > 0.0, p / np.where(total > 0.0, total, 1.0), np.float32(0.5))
-    length = HOP * (len(mask) - 1)
-    both = _inverse_pair(clip.stft, mask, length)
+    masked = kernels.soft_mask(clip.stft, percussive, harmonic)
+    drums = _inverse(masked)
+    # What the masks leave is the rest, their transforms being linear.
+    notes = clip.samples[: drums.size].astype(np.float32) - drums
     levels = []
-    for part in both:
-        rows = part[: length // HOP * HOP].reshape(-1, HOP)
+    for part in (drums, notes):
+        rows = part.reshape(-1, HOP)
         energy = np.einsum("ij,ij->i", rows, rows)
         levels.append(np.sqrt((energy[:-1] + energy[1:]) / (2 * HOP)))
-    drums, notes = levels
-    whole = drums + notes
-    heard = whole > 0.0
-    if not heard.any():
+    whole = levels[0] + levels[1]
+    total = float(whole.sum())
+    if not total > 0.0:
         raise Meaningless("silence")
-    return float(np.sum(drums[heard]) / np.sum(whole))
+    return float(levels[0].sum()) / total
 
 
-def _inverse_pair(stft: NDArray[np.complex64], mask: Singles, length: int) -> tuple[Floats, Floats]:
-    """Percussive and harmonic signals (length,) of a centred transform and its mask."""
+def _inverse(stft: NDArray[np.complex64]) -> Singles:
+    """Signal of a centred transform, whole hops of it: (samples,)."""
     taper = window("hann", 2048).astype(np.float32)
-    rows = fft.irfft(stft * mask, 2048, axis=1) * taper
-    drums = _overlap_add(rows)
-    norm = _overlap_add(np.broadcast_to(taper * taper, rows.shape))
-    whole = _overlap_add(fft.irfft(stft, 2048, axis=1) * taper)
-    good = norm > np.finfo(np.float32).tiny
-    drums[good] /= norm[good]
-    whole[good] /= norm[good]
-    drums, whole = drums[1024 : 1024 + length], whole[1024 : 1024 + length]
-    return drums, whole - drums
-
-
-def _overlap_add(rows: NDArray[np.floating]) -> Floats:
+    rows = fft.irfft(stft, 2048, axis=1, overwrite_x=True)
+    rows *= taper
     count = len(rows)
-    out = np.zeros((count + 3, HOP))
+    out = np.zeros((count + 3, HOP), dtype=np.float32)
     parts = rows.reshape(count, 4, HOP)
     for k in range(4):
         out[k : k + count] += parts[:, k]
-    return out.reshape(-1)
+    squares = (taper * taper).reshape(4, HOP)
+    norm = np.broadcast_to(squares.sum(axis=0), (count - 1, HOP)).copy()
+    # The first and the last hop of the signal lack a frame beyond the ends.
+    for hop in range(count - 1):
+        if 3 <= hop + 2 <= count - 1:
+            continue
+        frames_there = [k for k in range(4) if 0 <= hop + 2 - k < count]
+        norm[hop] = squares[frames_there].sum(axis=0)
+    return np.asarray((out[2 : count + 1] / norm).reshape(-1))
 
 
 def bandwidth_curve(x: Floats) -> Floats:
@@ -106,7 +102,7 @@ def hardness_terms(clip: Clip) -> tuple[float, ...]:
     share = percussive_share(clip)
     x = np.concatenate([np.zeros(LEAD), clip.samples])
     envelope = np.concatenate([np.zeros(LEAD), clip.envelope])
-    strength = onset_strength(power_of(centred_stft(x)))
+    strength = onset_strength(kernels.squared(centred_stft(x)))
     onsets = find_onsets(strength, envelope, 4096)
     if len(onsets) == 1:
         onsets = [0]
