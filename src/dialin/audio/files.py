@@ -17,7 +17,7 @@ from tempfile import NamedTemporaryFile
 import numpy as np
 
 from dialin.audio.gate import Audio, check_audio
-from dialin.errors import AudioFileError, OutputError
+from dialin.errors import AudioError, AudioFileError, OutputError
 
 UNKNOWN_SIZE = 0x7FFF0000
 """A WAV header from a pipe promises at least this much; its real length is what is there."""
@@ -222,6 +222,10 @@ def write_audio(
         finally:
             if writer is not None:
                 writer.close()
+        if writer is None:
+            raise AudioError(
+                f"there is nothing to write to {str(target)!r}: no block of audio came"
+            )
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
