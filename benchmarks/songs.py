@@ -1,0 +1,66 @@
+"""Songs for benchmarks: found in a folder, split by song, cut into excerpts.
+
+The split is by a hash of the song's path (stems of one song lie in one folder and go together), so
+that adding songs moves none across: 50 % train, 20 % validation, 30 % test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from dialin.audio import audio_info, read_audio, resample
+from dialin.audio.excerpts import SILENCE_MEAN_SQUARE
+from dialin.errors import DialinError
+
+SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff"}
+PEAK = 10 ** (-12 / 20)
+
+
+def find_songs(folder: Path, seconds: float) -> list[Path]:
+    """Recordings of at least so many seconds, sorted."""
+    songs = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES:
+            try:
+                if audio_info(path).seconds >= seconds:
+                    songs.append(path)
+            except DialinError:
+                continue
+    if not songs:
+        raise SystemExit(f"no recordings of {seconds:g} s or more in {folder}")
+    return songs
+
+
+def split_of(song: Path, root: Path) -> str:
+    """``train``, ``validation`` or ``test``."""
+    name = song.relative_to(root)
+    stems = {"guitar", "song", "bass", "drums", "other", "vocals", "mixture", "rhythm"}
+    key = str(name.parent if name.stem.lower() in stems else name)
+    digit = int(hashlib.sha256(key.encode()).hexdigest(), 16) % 10
+    return "test" if digit < 3 else "validation" if digit < 5 else "train"
+
+
+def excerpts(
+    songs: list[Path], rng: np.random.Generator, *, rate: int, samples: int, mono: bool
+) -> Iterator[tuple[Path, np.ndarray]]:
+    """Random excerpts with both halves audible, peak-normalised to -12 dBFS, without end."""
+    while True:
+        song = songs[int(rng.integers(len(songs)))]
+        info = audio_info(song)
+        need = int(np.ceil(samples * info.sample_rate / rate)) + 64
+        start = int(rng.integers(max(1, info.frames - need)))
+        audio, source = read_audio(song, start=start, frames=min(need, info.frames))
+        if mono:
+            audio = audio.mean(axis=0, keepdims=True)
+        audio = resample(np.ascontiguousarray(audio[:2], dtype=np.float32), source, rate)
+        audio = audio[:, :samples]
+        if audio.shape[1] < samples:
+            continue
+        halves = audio[:, : samples // 2], audio[:, samples // 2 :]
+        if min(float(np.mean(half**2)) for half in halves) < SILENCE_MEAN_SQUARE:
+            continue
+        yield song, (audio * (PEAK / np.abs(audio).max())).astype(np.float32)

@@ -1,0 +1,182 @@
+"""An ask/tell search over knob positions: a space-filling start, then CMA-ES with restarts.
+
+CMA-ES after Hansen, "The CMA Evolution Strategy: A Tutorial" (arXiv:1604.00772), from the `cmaes`
+package; where knobs are stepped its margin variant keeps every step reachable (Hamano et al.,
+"CMA-ES with Margin", GECCO 2022). The batch size depends on the number of knobs alone, never on
+the machine, so that a seed gives the same search everywhere.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import cmaes
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+from dialin.effects.parameter import Parameter
+
+Positions = NDArray[np.float64]
+
+SIGMA = 0.25
+"""First step size of CMA-ES, as a share of a knob's travel."""
+
+RESTART_SIGMA = 0.12
+"""Step size of restarts, which begin at the best of what has been found far from each other."""
+
+CONVERGED = 0.004
+"""Standard deviation of a population, as a share of travel, at which a run has ended."""
+
+
+class KnobSearch:
+    """Ask for knob positions, tell how far from the reference they sound.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+        The knobs to search.
+    start : ndarray, shape (len(parameters),)
+        Where they stand now: the first position asked for.
+    seed : int
+    budget : int
+        Renders planned in all; a fourth of them (at most 20 and 4 a knob) fill the space first.
+    guesses : sequence of ndarray
+        More positions to try first.
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[Parameter],
+        start: Positions,
+        *,
+        seed: int,
+        budget: int,
+        guesses: Sequence[Positions] = (),
+    ) -> None:
+        self._parameters = tuple(parameters)
+        self._rng = np.random.default_rng([seed, 1])
+        self._size = len(parameters)
+        self.batch = 2 * (int(4 + 3 * np.log(max(self._size, 1))) // 2)
+        self._positions: list[Positions] = []
+        self._values: list[float] = []
+        self._cma: Any = None
+        self._pending: list[Positions] = []
+        self._spread = np.inf
+        fill = min(budget // 4, 20 + 4 * self._size)
+        self._queue = [self._snap(start), *map(self._snap, guesses)]
+        middle = np.full(self._size, 0.5)
+        if fill > 2:
+            self._queue.append(self._snap(middle))
+        if fill > len(self._queue):
+            with warnings.catch_warnings():
+                # Sobol points are balanced only in powers of two; any number serves here.
+                warnings.simplefilter("ignore", UserWarning)
+                sobol = qmc.Sobol(self._size, seed=np.random.default_rng([seed, 2]))
+                points = sobol.random(fill - len(self._queue))
+            self._queue += [self._snap(point) for point in points]
+
+    @property
+    def told(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """All positions told so far ``(n, size)`` and their values ``(n,)``."""
+        positions = np.array(self._positions).reshape(len(self._positions), self._size)
+        return positions, np.array(self._values)
+
+    def ask(self, limit: int | None = None) -> list[Positions]:
+        """The next positions to try, `batch` of them or at most `limit`; each snapped."""
+        count = self.batch if limit is None else min(limit, self.batch)
+        if self._queue:
+            count = len(self._queue) if limit is None else min(limit, len(self._queue))
+            asked, self._queue = self._queue[:count], self._queue[count:]
+            return asked
+        if self._size == 0:
+            return []
+        if self._cma is None or self._finished():
+            self._restart()
+            self._spread = np.inf
+        self._pending = [np.asarray(self._cma.ask()) for _ in range(self._cma.population_size)]
+        return [self._snap(p) for p in self._pending[:count]]
+
+    def tell(self, positions: Sequence[Positions], values: Sequence[float]) -> None:
+        """Say how far off each asked position sounded; ``inf`` for a render that failed."""
+        self._positions += [np.asarray(p) for p in positions]
+        self._values += [float(v) for v in values]
+        if self._pending and len(positions) == len(self._pending):
+            worst = max([v for v in values if np.isfinite(v)], default=1.0)
+            solutions = [
+                (x, float(v) if np.isfinite(v) else 2 * worst + 1)
+                for x, v in zip(self._pending, values, strict=True)
+            ]
+            self._cma.tell(solutions)
+            self._spread = float(np.std(self._pending, axis=0).max())
+        self._pending = []
+
+    def _finished(self) -> bool:
+        return bool(self._cma.should_stop()) or self._spread < CONVERGED
+
+    def _restart(self) -> None:
+        positions, values = self.told
+        order = np.argsort(values)
+        if self._cma is None:
+            best = positions[order[: max(1, min(3, len(order) // 8))]]
+            mean, sigma = best.mean(axis=0), SIGMA
+        else:
+            # Next basin: the best point that lies well away from where the last run ended.
+            centre = np.clip(self._cma.mean, 0, 1)
+            away = [i for i in order if np.abs(positions[i] - centre).max() > 0.2]
+            mean = positions[away[0]] if away else self._rng.random(self._size)
+            sigma = RESTART_SIGMA if away else SIGMA
+        seed = int(self._rng.integers(2**31))
+        bounds = np.array([[0.0, 1.0]] * self._size)
+        mean = np.clip(mean, 0.02, 0.98)
+        population = max(self.batch, 4)
+        steps = np.array([1 / (p.steps - 1) if p.is_stepped else 0.0 for p in self._parameters])
+        if steps.any():
+            self._cma = _Margin(
+                cmaes.CMAwM(
+                    mean=mean,
+                    sigma=sigma,
+                    bounds=bounds,
+                    steps=steps,
+                    seed=seed,
+                    population_size=population,
+                )
+            )
+        else:
+            self._cma = cmaes.CMA(
+                mean=mean, sigma=sigma, bounds=bounds, seed=seed, population_size=population
+            )
+
+    def _snap(self, position: Positions) -> Positions:
+        return np.array([p.snap(float(v)) for p, v in zip(self._parameters, position, strict=True)])
+
+
+class _Margin:
+    """CMAwM with the face of CMA: it keeps what `tell` needs beside what is evaluated."""
+
+    def __init__(self, inner: cmaes.CMAwM) -> None:
+        self._inner = inner
+        self._told: list[NDArray[np.float64]] = []
+
+    @property
+    def population_size(self) -> int:
+        return int(self._inner.population_size)
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        return np.asarray(self._inner.mean)
+
+    def should_stop(self) -> bool:
+        return bool(self._inner.should_stop())
+
+    def ask(self) -> NDArray[np.float64]:
+        evaluated, kept = self._inner.ask()
+        self._told.append(kept)
+        return np.asarray(evaluated)
+
+    def tell(self, solutions: Sequence[tuple[NDArray[np.float64], float]]) -> None:
+        kept = self._told[-len(solutions) :]
+        self._inner.tell([(k, v) for k, (_, v) in zip(kept, solutions, strict=True)])
+        self._told = []

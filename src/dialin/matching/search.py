@@ -1,0 +1,293 @@
+"""Searching an effect's knobs for the sound of a reference, within a budget of renders.
+
+1. *Search.* Renders of an excerpt are measured in the workers (style features, and a sample of the
+   spectrogram); the optimiser minimises the style distance, plus a little for straying from the
+   default, which keeps knobs that do nothing where they are.
+2. *Pick.* The lowest distance is not the best bet: input and reference play different music, so
+   distances carry content noise. Every candidate i gets a weight ``exp(-(d_i - d_min) / T)``, and
+   the pick is the candidate whose expected audible difference to all the others, weighted so, is
+   least (minimum Bayes risk; a weighted medoid). The untouched input is a candidate like any
+   other, so where the evidence is weak it wins.
+3. *Prune.* Effects of a chain are taken out one by one, as long as that does not cost more than
+   `PRUNE_TOLERANCE` of the distance gained.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio import Audio
+from dialin.effects.chain import chain_slots, chain_uri
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.errors import RenderError
+from dialin.matching.detail import Detail, detail, detail_distances
+from dialin.matching.features import Vector, style_features
+from dialin.matching.optimiser import KnobSearch
+from dialin.matching.style import Target
+from dialin.rendering import Job, RenderPool, SharedAudio
+
+PRIOR = 0.03
+"""Distance that a knob's full travel from its default costs, shared by all knobs."""
+
+TEMPERATURE = 0.1
+"""Difference in distance at which a candidate's weight falls to 1/e."""
+
+CANDIDATES = 64
+"""How many of the renders take part in the pick."""
+
+PRUNE_TOLERANCE = 0.04
+"""Share of the gain that an effect must bring to stay in a chain."""
+
+
+def measure(audio: Audio, sample_rate: int) -> tuple[Vector, Detail]:
+    """What a worker sends back of a render."""
+    return style_features(audio, sample_rate), detail(audio, sample_rate)
+
+
+@dataclass(eq=False)
+class Candidate:
+    """One rendered setting; `settings` is None for the untouched input."""
+
+    settings: Settings | None
+    features: Vector
+    detail: Detail
+    distance: float
+
+
+@dataclass(eq=False)
+class Found:
+    """What a search came to.
+
+    Attributes
+    ----------
+    slots : tuple of int
+        Places, in the chain searched, of the effects to use; empty for the untouched input.
+    settings : ndarray
+        Of the whole chain searched.
+    features : ndarray
+        Style features of the pick.
+    distance, untouched : float
+    left_out : dict
+        Place of a slot that is not used -> why.
+    renders, failures : int
+    seconds : float
+    interrupted : bool
+    """
+
+    slots: tuple[int, ...]
+    settings: Settings
+    features: Vector
+    distance: float
+    untouched: float
+    left_out: dict[int, str] = field(default_factory=dict)
+    renders: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+
+
+class Search:
+    """One search: an excerpt, a target, a chain.
+
+    Parameters
+    ----------
+    pool : RenderPool
+    spec : EffectSpec
+        Of the chain to search.
+    audio : SharedAudio
+        The input's excerpt.
+    untouched : tuple of features and detail
+        Of that excerpt as it is.
+    target : Target
+    locked : dict
+        Place in the settings vector -> position in [0, 1], kept.
+    seed, budget : int
+    seconds : float, optional
+        Time limit.
+    progress : callable, optional
+        ``progress(renders, seconds, best)``.
+    """
+
+    def __init__(
+        self,
+        pool: RenderPool,
+        spec: EffectSpec,
+        audio: SharedAudio,
+        untouched: tuple[Vector, Detail],
+        target: Target,
+        *,
+        locked: dict[int, float],
+        seed: int,
+        budget: int,
+        seconds: float | None = None,
+        progress: Callable[[int, float, float], None] | None = None,
+    ) -> None:
+        self._pool, self._spec, self._audio, self._target = pool, spec, audio, target
+        self._seed, self._budget, self._limit = seed, budget, seconds
+        self._progress = progress
+        self._start = spec.default
+        for place, position in locked.items():
+            self._start[place] = position
+        self._free = [
+            place
+            for place, parameter in enumerate(spec.parameters)
+            if place not in locked and parameter.status == "live"
+        ]
+        features, sample = untouched
+        self._untouched = Candidate(None, features, sample, float(target.distance(features)))
+        self._candidates: list[Candidate] = []
+        self._began = time.monotonic()
+        self.renders = self.failures = 0
+        self.last_failure: RenderError | None = None
+
+    def run(self) -> Found:
+        """Search, pick and prune; Ctrl-C ends the search and keeps the best so far."""
+        interrupted = False
+        slots_of = chain_slots(self._spec)
+        pruning = min(2 * len(slots_of), self._budget // 4) if len(slots_of) > 1 else 0
+        try:
+            interrupted = self._search(max(1, self._budget - pruning))
+        except KeyboardInterrupt:
+            interrupted = True
+        if not self._candidates and self.last_failure is not None:
+            raise self.last_failure
+        pick = self._pick()
+        slots = tuple(range(len(slots_of)))
+        left_out: dict[int, str] = {}
+        if pick.settings is None:
+            left_out = dict.fromkeys(slots, "the input sounds closer to the reference without it")
+            slots = ()
+        elif pruning:
+            try:
+                slots, pick, left_out = self._prune(pick, slots)
+            except KeyboardInterrupt:
+                interrupted = True
+        return Found(
+            slots=slots,
+            settings=self._start if pick.settings is None else pick.settings,
+            features=pick.features,
+            distance=pick.distance,
+            untouched=self._untouched.distance,
+            left_out=left_out,
+            renders=self.renders,
+            failures=self.failures,
+            seconds=time.monotonic() - self._began,
+            interrupted=interrupted,
+        )
+
+    def _search(self, budget: int) -> bool:
+        """Spend the budget; True if the time limit ended it early."""
+        parameters = [self._spec.parameters[place] for place in self._free]
+        search = KnobSearch(parameters, self._start[self._free], seed=self._seed, budget=budget)
+        while self.renders < budget:
+            asked = search.ask(budget - self.renders)
+            if not asked:
+                return False
+            settings = []
+            for position in asked:
+                vector = self._start.copy()
+                vector[self._free] = position
+                settings.append(vector)
+            found = self._render(self._spec.uri, settings)
+            values = [
+                np.inf if candidate is None else candidate.distance + self._stray(vector)
+                for candidate, vector in zip(found, settings, strict=True)
+            ]
+            self._candidates += [candidate for candidate in found if candidate is not None]
+            search.tell(asked, values)
+            if self._limit is not None and time.monotonic() - self._began > self._limit:
+                return self.renders < budget
+        return False
+
+    def _stray(self, vector: Settings) -> float:
+        moved = np.abs(vector - self._spec.default)[self._free]
+        return PRIOR * float(moved.mean()) if moved.size else 0.0
+
+    def _render(self, uri: str, settings: Sequence[Settings]) -> list[Candidate | None]:
+        jobs = [Job(uri, self._audio, vector, measure=measure) for vector in settings]
+        found: list[Candidate | None] = [None] * len(jobs)
+        for place, result in self._pool.render_iter(jobs):
+            self.renders += 1
+            if result.failure is not None:
+                self.failures += 1
+                self.last_failure = result.failure
+            else:
+                features, sample = result.value
+                found[place] = Candidate(
+                    settings[place], features, sample, float(self._target.distance(features))
+                )
+            if self._progress is not None:
+                every = [*self._candidates, *(c for c in found if c is not None)]
+                best = min([self._untouched.distance, *(c.distance for c in every)])
+                self._progress(self.renders, time.monotonic() - self._began, best)
+        return found
+
+    def _pick(self) -> Candidate:
+        """The candidate of least expected difference to what the reference may be."""
+        ranked = sorted(self._candidates, key=lambda c: c.distance)[: CANDIDATES - 1]
+        field = [self._untouched, *ranked]
+        distances = np.array([c.distance for c in field])
+        weights = np.exp(-(distances - distances.min()) / TEMPERATURE)
+        risk = detail_distances(np.stack([c.detail for c in field])) @ (weights / weights.sum())
+        return field[int(np.argmin(risk))]
+
+    def _prune(
+        self, pick: Candidate, slots: tuple[int, ...]
+    ) -> tuple[tuple[int, ...], Candidate, dict[int, str]]:
+        """Take out effects that bring too little, the least useful first.
+
+        Each slot is left out once by itself, to rank them; then they go one after another, as
+        long as what is lost altogether stays within the tolerance.
+        """
+        places = chain_slots(self._spec)
+        whole = pick.settings
+        assert whole is not None
+        reached, gain = pick.distance, self._untouched.distance - pick.distance
+        allowed = reached + PRUNE_TOLERANCE * max(gain, 0.0)
+        left_out: dict[int, str] = {}
+        alone = self._without(whole, [tuple(s for s in slots if s != out) for out in slots])
+        costs = [np.inf if c is None else c.distance - reached for c in alone]
+        for place in np.argsort(costs, kind="stable"):
+            gone = int(place)
+            if not np.isfinite(costs[gone]) or len(slots) == 1 or costs[gone] + reached > allowed:
+                break
+            trial = tuple(s for s in slots if s != gone)
+            (candidate,) = (
+                [alone[gone]] if len(trial) == len(places) - 1 else self._without(whole, [trial])
+            )
+            if candidate is None or candidate.distance > allowed:
+                continue
+            share = 100 * costs[gone] / max(gain, 1e-9)
+            left_out[gone] = (
+                "the match is closer without it"
+                if share <= 0
+                else f"it brought {share:.1f} % of the gain, less than the "
+                f"{100 * PRUNE_TOLERANCE:.0f} % it must"
+            )
+            pick = Candidate(whole, candidate.features, candidate.detail, candidate.distance)
+            slots = trial
+        return slots, pick, left_out
+
+    def _without(
+        self, whole: Settings, trials: Sequence[tuple[int, ...]]
+    ) -> list[Candidate | None]:
+        """Render with some slots only; the settings stay those of the whole chain."""
+        places = chain_slots(self._spec)
+        found: list[Candidate | None] = []
+        for trial in trials:
+            uri = chain_uri([places[s][1] for s in trial])
+            found += self._render(uri, [np.concatenate([whole[places[s][2]] for s in trial])])
+        return found
+
+
+def settings_of(found: Found, spec: EffectSpec) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """URIs and settings of the effects that a search kept."""
+    places = chain_slots(spec)
+    uris = tuple(places[s][1] for s in found.slots)
+    parts = [found.settings[places[s][2]] for s in found.slots]
+    return uris, np.concatenate(parts) if parts else np.zeros(0)

@@ -1,0 +1,177 @@
+"""How far apart two recordings sound, whatever is played: a distance with named aspects.
+
+Each feature's difference is divided by its *content noise*, the standard deviation of the
+difference between two halves of the same song under the same settings (measured by
+``benchmarks/content_noise.py`` on songs kept out of every table). A distance of about 0.6 is thus
+what two pieces of one recording differ by, and 0 is the same sound.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio import Audio
+from dialin.errors import UsageError
+from dialin.matching.features import ASPECTS, Vector, feature_aspects, style_features
+
+DEFAULT_WEIGHTS: Mapping[str, float] = {
+    "tone": 1.0,
+    "level": 0.25,
+    "dynamics": 1.0,
+    "space": 1.0,
+    "modulation": 1.0,
+    "distortion": 1.0,
+}
+"""How much each aspect counts. Level counts little: a volume knob mends it."""
+
+LIMIT = 6.0
+"""Differences count up to this many times the content noise, so that no single feature rules."""
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What to sound like: features of one or several references, and what they count.
+
+    Attributes
+    ----------
+    features : ndarray, shape (references, features)
+    shares : ndarray, shape (references, aspects)
+        How much each reference counts in each aspect; columns sum to 1.
+    weights : ndarray, shape (aspects,)
+        How much each aspect counts; sums to 1.
+    """
+
+    features: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    names: tuple[str, ...] = field(default=ASPECTS)
+
+    def aspects(self, features: Vector) -> NDArray[np.float64]:
+        """Distance in each aspect; NaN where neither side can be compared.
+
+        Parameters
+        ----------
+        features : ndarray, shape (features,) or (n, features)
+
+        Returns
+        -------
+        ndarray, shape (aspects,) or (n, aspects)
+        """
+        rows = np.atleast_2d(features)
+        total = np.zeros((rows.shape[0], len(ASPECTS)))
+        for reference, share in zip(self.features, self.shares, strict=True):
+            total += share * aspect_distances(rows, reference)
+        return total[0] if features.ndim == 1 else total
+
+    def distance(self, features: Vector) -> NDArray[np.float64]:
+        """Weighted mean over the aspects that can be compared."""
+        aspects = np.atleast_2d(self.aspects(features))
+        present = ~np.isnan(aspects)
+        weight = np.where(present, self.weights, 0.0)
+        value = np.where(present, aspects, 0.0)
+        result = (weight * value).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-12)
+        return np.asarray(result[0] if features.ndim == 1 else result)
+
+
+def aspect_distances(rows: NDArray[np.float64], reference: Vector) -> NDArray[np.float64]:
+    """Mean absolute difference in units of content noise, by aspect: ``(n, aspects)``."""
+    scaled = np.minimum(np.abs(rows - reference) / content_noise(), LIMIT)
+    result = np.full((rows.shape[0], len(ASPECTS)), np.nan)
+    for place, columns in enumerate(_columns()):
+        part = scaled[:, columns]
+        present = ~np.isnan(part)
+        count = present.sum(axis=1)
+        total = np.where(present, part, 0.0).sum(axis=1)
+        result[:, place] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return result
+
+
+def style_distance(a: Audio, a_rate: int, b: Audio, b_rate: int) -> dict[str, float]:
+    """Distance between two recordings in each aspect, and ``total`` with the default weights.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (channels, samples)
+    a_rate, b_rate : int
+        In hertz.
+    """
+    target = make_target([style_features(b, b_rate)])
+    features = style_features(a, a_rate)
+    result = dict(zip(ASPECTS, map(float, target.aspects(features)), strict=True))
+    return result | {"total": float(target.distance(features))}
+
+
+def make_target(
+    features: Sequence[Vector],
+    shares: Sequence[Mapping[str, float]] | None = None,
+    weights: Mapping[str, float] | None = None,
+    only: Sequence[str] | None = None,
+) -> Target:
+    """Put references and weights together.
+
+    Parameters
+    ----------
+    features : sequence of ndarray
+        One for each reference.
+    shares : sequence of mapping, optional
+        For each reference, how much it counts in each aspect. All the same by default.
+    weights : mapping, optional
+        Aspect to weight, in place of the default one.
+    only : sequence of str, optional
+        Aspects to match; the others count nothing.
+
+    Raises
+    ------
+    UsageError
+        If an aspect is unknown, a weight negative, or nothing is left to match.
+    """
+    for name in (*(weights or {}), *(only or ())):
+        check_aspect(name)
+    chosen = {**DEFAULT_WEIGHTS, **(weights or {})}
+    for name, weight in chosen.items():
+        if not (np.isfinite(weight) and weight >= 0):
+            raise UsageError(f"the weight of {name} is {weight}; use a number from 0 up")
+    vector = np.array([chosen[a] if not only or a in only else 0.0 for a in ASPECTS])
+    if vector.sum() <= 0:
+        raise UsageError("nothing is left to match: every aspect has weight 0")
+    rows = np.array(
+        [[float(s.get(a, 0.0)) for a in ASPECTS] for s in shares]
+        if shares is not None
+        else np.ones((len(features), len(ASPECTS)))
+    )
+    sums = rows.sum(axis=0)
+    vector = np.where(sums > 0, vector, 0.0)
+    rows = rows / np.where(sums > 0, sums, 1.0)
+    return Target(np.array(features), rows, vector / vector.sum())
+
+
+def check_aspect(name: str) -> str:
+    """Return an aspect's name, or raise `UsageError` if there is none such."""
+    if name not in ASPECTS:
+        raise UsageError(f"there is no aspect {name!r}; choose from {', '.join(ASPECTS)}")
+    return name
+
+
+@functools.cache
+def _columns() -> tuple[NDArray[np.intp], ...]:
+    names = np.array(feature_aspects())
+    return tuple(np.flatnonzero(names == aspect) for aspect in ASPECTS)
+
+
+@functools.cache
+def content_noise() -> NDArray[np.float64]:
+    """Standard deviation of each feature's difference between halves of one song."""
+    text = files("dialin.matching").joinpath("content_noise.json").read_text("utf-8")
+    noise = np.array(json.loads(text)["noise"], dtype=np.float64)
+    if noise.shape != (len(feature_aspects()),):
+        raise RuntimeError(
+            "content_noise.json belongs to other features; run benchmarks/content_noise.py"
+        )
+    return noise
