@@ -205,9 +205,7 @@ def test_two_inputs_of_one_name_are_refused(tmp_path):
         ("fake:nan", NonFiniteOutputError),
     ],
 )
-def test_a_bad_plugin_costs_its_file_and_nothing_else(
-    pool, tmp_path, monkeypatch, effect, error
-):
+def test_a_bad_plugin_costs_its_file_and_nothing_else(pool, tmp_path, monkeypatch, effect, error):
     monkeypatch.setattr(module, "STALL", 0.7)
     source, target = tmp_path / "in.wav", tmp_path / "out" / "in.wav"
     soundfile.write(source, noise(0.3), 44_100)
@@ -225,3 +223,20 @@ def test_no_effect_at_all_hands_the_file_through(pool, tmp_path):
     assert done.seconds == pytest.approx(5.5)
     np.testing.assert_array_equal(after[:, : before.shape[1]], before)
     assert not after[:, before.shape[1] :].any()
+
+
+def test_amount_moves_what_has_a_neutral_position_and_nothing_else(pool):
+    spec = pool.describe("fake:drive")
+    match = spec.vector({"drive": 20, "level": -6, "mix": 80})
+    half = spec.native(module.toward_neutral(spec, match, 50))
+    neutral = {p.id: p.neutral for p in spec.parameters}
+    for knob, value in spec.native(match).items():
+        start = value if neutral[knob] is None else neutral[knob]
+        assert half[knob] == pytest.approx((start + value) / 2)
+    np.testing.assert_array_equal(module.toward_neutral(spec, match, 100), match)
+
+
+def test_amount_zero_is_neutral(pool):
+    spec = pool.describe(GAIN)
+    none = module.toward_neutral(spec, spec.vector({"gain": 12}), 0)
+    assert spec.native(none)["gain"] == pytest.approx(0, abs=1e-9)

@@ -10,6 +10,7 @@ import soundfile
 from dialin.audio import read_audio
 from dialin.errors import OutputError
 from dialin.matching import folder as module
+from dialin.matching.apply import Fitted
 from dialin.matching.folder import has_results, match_folder, save_match
 from dialin.matching.result import (
     AspectReport,
@@ -72,7 +73,7 @@ def pool():
 def place(tmp_path, pool, monkeypatch):
     spec = pool.describe("fake:gain")
     vector = spec.vector({"gain": 12})
-    monkeypatch.setattr(module, "settings_for", lambda *_: ("fake:gain", vector))
+    monkeypatch.setattr(module, "settings_for", lambda *_: Fitted("fake:gain", vector))
     rng = np.random.default_rng(0)
     for name in ("dry.flac", "ref.wav", "other.wav"):
         soundfile.write(tmp_path / name, rng.uniform(-0.9, 0.9, (RATE, 1)), RATE)

@@ -104,6 +104,8 @@ def show(output: Output, results: list[Applied]) -> None:
             f"{result.channels} ch, {result.subtype}, peak {result.peak_dbfs:.1f} dBFS{gain}  "
             f"[dim]{speed:.0f}x real time[/]"
         )
+        for note in result.notes:
+            output.warn(f"{result.target}: {note}")
         remark = level_remark(result)
         if remark:
             output.warn(remark)

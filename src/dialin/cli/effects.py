@@ -33,6 +33,9 @@ FormatOption = Annotated[
 SearchOption = Annotated[
     str | None, typer.Option("--search", "-s", help="Only what has this in its name or category.")
 ]
+PROBE_DEADLINE = 30.0
+"""Seconds a single render of a probe may take."""
+
 EffectArgument = Annotated[
     str, typer.Argument(metavar="EFFECT", help="Such as builtin:reverb or lv2:URI.")
 ]
@@ -273,3 +276,24 @@ def _show_spec(output: Output, spec: EffectSpec) -> None:
     if spec.excluded:
         names = ", ".join(escape(knob.id) for knob in spec.excluded)
         output.say(f"[dim]left alone: {names}[/]")
+
+
+def _show_probe(output: Output, spec: EffectSpec, probe: Probe) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    output.say(f"[bold]{escape(spec.name)}[/]  [cyan]{escape(spec.uri)}[/]")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for _ in range(2):
+        table.add_column(overflow="fold")
+    for name, value in probe.to_dict().items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {state}" for key, state in value.items())
+        elif isinstance(value, list | tuple):
+            value = ", ".join(str(item) for item in value)
+        elif isinstance(value, bool):
+            value = "yes" if value else "no"
+        elif isinstance(value, float):
+            value = f"{value:.4g}"
+        table.add_row(name.replace("_", " "), escape(str(value)))
+    output.table(table)

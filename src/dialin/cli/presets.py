@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dialin.cli._console import JsonOption, OverwriteOption, QuietOption, begin
+from dialin.cli._console import JsonOption, Output, OverwriteOption, QuietOption, begin
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,3 +68,42 @@ def export(
     output.data({"written": [str(path) for path in written]})
     for path in written:
         output.say(str(path))
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    preset: PresetArgument,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Check that a preset's effects are installed here and still have its knobs."""
+    output = begin(context, json=json, quiet=quiet)
+    from dialin.effects import Preset
+    from dialin.matching.apply import settings_for
+    from dialin.rendering import RenderPool
+
+    loaded = Preset.load(preset)
+    with RenderPool(workers=1) as pool:
+        fitted = settings_for(loaded, 100.0, pool)
+    output.data({"preset": str(preset), "fits": True, "notes": list(fitted.notes)})
+    for note in fitted.notes:
+        output.warn(note)
+    output.say(f"{preset} fits what is installed")
+
+
+def _show(output: Output, preset: Preset) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not preset.slots:
+        output.say("this preset holds no effect: leaving the input alone sounded closest")
+    for slot in preset.slots:
+        version = f" version {escape(slot.version)}" if slot.version else ""
+        output.say(f"[bold]{escape(slot.name)}[/]{version}  [cyan]{escape(slot.uri)}[/]")
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for _ in range(2):
+            table.add_column()
+        for knob, value in slot.native.items():
+            table.add_row(f"  {escape(knob)}", f"{value:.6g}")
+        output.table(table)

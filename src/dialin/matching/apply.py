@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from tempfile import mkdtemp
@@ -27,6 +27,8 @@ from dialin.audio import Audio, AudioInfo, audio_info, check_audio, to_db
 from dialin.errors import (
     DialinError,
     OutputError,
+    ParameterError,
+    PresetError,
     RenderCrashError,
     RenderTimeoutError,
     UsageError,
@@ -35,6 +37,7 @@ from dialin.matching.streaming import FileJob, FileRender, copy_file, read_count
 
 if TYPE_CHECKING:
     from dialin.effects import Preset
+    from dialin.effects.spec import EffectSpec
     from dialin.rendering import RenderPool
 
 CEILING = 10 ** (-0.1 / 20)
@@ -292,7 +295,7 @@ def _apply_all(
     progress: Callable[[ApplyProgress], None] | None,
     on_failure: Callable[[Path, DialinError], None] | None,
 ) -> list[Applied]:
-    effect, settings = settings_for(preset, amount, pool)
+    fitted = settings_for(preset, amount, pool)
 
     def render(index: int, source: Path, goal: Path) -> Applied | None:
         total = audio_info(source).seconds
@@ -302,17 +305,18 @@ def _apply_all(
                 progress(ApplyProgress(source, index, len(goals), done, total))
 
         try:
-            return render_file(
+            done = render_file(
                 source,
                 goal,
-                effect,
-                settings,
+                fitted.effect,
+                fitted.settings,
                 pool=pool,
                 headroom=headroom,
                 tail=tail,
                 overwrite=overwrite,
                 progress=tell if progress is not None else None,
             )
+            return replace(done, notes=(*fitted.notes, *done.notes))
         except DialinError as error:
             if on_failure is None or isinstance(error, OutputError):
                 raise
@@ -337,24 +341,95 @@ def _apply_all(
     return [result for result in done if result is not None]
 
 
-def settings_for(preset: Preset, amount: float, pool: RenderPool) -> tuple[str, np.ndarray]:
-    """Effect and settings of a preset at an amount, checked against what is installed.
+@dataclass(frozen=True)
+class Fitted:
+    """A preset made ready for the effects that are installed here.
 
-    Returns
-    -------
+    Attributes
+    ----------
     effect : str
         URI; empty where the preset holds no effect.
     settings : ndarray
         In [0, 1], in spec order.
+    notes : tuple of str
+        What a person should know, such as that a plugin's version is another one.
+    """
+
+    effect: str
+    settings: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
+    """Fit a preset to the installed effects, at an amount.
+
+    A plugin whose knobs differ from those the preset was made with is set by its knobs' names
+    and native values, and a note says so.
 
     Raises
     ------
     PresetError
-        If the installed effect's knobs are not those the preset was made for.
+        If the installed plugin lacks a knob of the preset, or does not reach its value.
     EffectError
-        If the effect cannot be opened.
+        If an effect cannot be opened.
     """
-    raise NotImplementedError
+    check_amount(amount)
+    if not preset.slots:
+        return Fitted("", np.zeros(0))
+    vectors, notes = [], []
+    for slot in preset.slots:
+        spec = pool.describe(slot.uri)
+        vector = np.asarray(slot.normalised, dtype=np.float64)
+        if slot.spec_hash != spec.hash:
+            versions = f"version {slot.version or 'unknown'}, here is {spec.version or 'unknown'}"
+            try:
+                vector = spec.vector(slot.native)
+            except ParameterError as error:
+                raise PresetError(
+                    f"the preset was made with another build of {spec.name} ({versions}), whose "
+                    f"knobs do not fit: {error}; install that version or match again"
+                ) from error
+            notes.append(
+                f"the preset was made with another build of {spec.name} ({versions}); "
+                "its knobs were set by name, so listen whether it sounds the same"
+            )
+        elif slot.version != spec.version:
+            notes.append(
+                f"the preset was made with {spec.name} version {slot.version or 'unknown'}, "
+                f"here is version {spec.version or 'unknown'}; its knobs are the same"
+            )
+        vectors.append(toward_neutral(spec, vector, amount))
+    return Fitted(preset.effect, np.concatenate(vectors), tuple(notes))
+
+
+def toward_neutral(spec: EffectSpec, settings: ArrayLike, amount: float) -> np.ndarray:
+    """Settings moved part of the way from where the effect does nothing.
+
+    Knobs that have a neutral position (mix 0 %, gain 0 dB) move along their travel; the others
+    stay as they are, because half a cut-off frequency is no half filter. Where no knob has one,
+    all move from their defaults.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of one effect, no chain.
+    settings : array_like
+        In [0, 1].
+    amount : float
+        In per cent, 0 to 100.
+    """
+    target = spec.check(settings)
+    share = amount / 100
+    if share == 1:
+        return target
+    has_neutral = any(p.neutral is not None for p in spec.parameters)
+    start = target.copy()
+    for place, knob in enumerate(spec.parameters):
+        if knob.neutral is not None:
+            start[place] = knob.to_normalised(knob.neutral)
+        elif not has_neutral:
+            start[place] = knob.to_normalised(knob.default)
+    return spec.check(start + share * (target - start))
 
 
 def render_audio(
@@ -396,12 +471,14 @@ def render_audio(
     if pool is None or pool.closed:
         with RenderPool(workers=1) as own:
             return render_audio(preset, checked, sample_rate, amount=amount, tail=tail, pool=own)
-    effect, settings = settings_for(preset, amount, pool)
-    if not effect:
+    fitted = settings_for(preset, amount, pool)
+    if not fitted.effect:
         rest = np.zeros((checked.shape[0], round(tail * sample_rate)), dtype=np.float32)
         return np.concatenate([checked, rest], axis=1)
     seconds = checked.shape[1] / sample_rate + tail
-    job = Job(effect, checked, settings, sample_rate, tail, deadline=120.0 + 4.0 * seconds)
+    job = Job(
+        fitted.effect, checked, fitted.settings, sample_rate, tail, deadline=120.0 + 4.0 * seconds
+    )
     rendered: Audio = pool.render([job])[0].get()
     return rendered
 

@@ -147,17 +147,19 @@ def save_match(
     preset = match.preset
     preset.save(staged / "preset.json", overwrite=True)
     rendered = staged / f"{info.path.stem}.{suffix}"
+    fitted = settings_for(preset, amount, pool)
     audio = render_file(
         info.path,
         rendered,
-        *settings_for(preset, amount, pool),
+        fitted.effect,
+        fitted.settings,
         pool=pool,
         headroom=headroom,
         tail=tail,
     )
     audio = replace(audio, target=folder / rendered.name)
     native, refused = _native(preset, staged / "native")
-    notes = [*match.report.notes, *refused, *filter(None, [level_remark(audio)])]
+    notes = [*match.report.notes, *fitted.notes, *refused, *filter(None, [level_remark(audio)])]
     facts = match.report.to_dict() | {
         "amount": amount,
         "notes": notes,
