@@ -12,7 +12,7 @@ from dialin.cli._console import JsonOption, Output, QuietOption, WorkersOption, 
 
 if TYPE_CHECKING:
     from dialin.cli._scan import Verdict
-    from dialin.effects import EffectEntry, EffectSpec
+    from dialin.effects import EffectEntry, EffectSpec, Probe
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -11,7 +11,7 @@ from dialin.cli._console import JsonOption, Output, OverwriteOption, QuietOption
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
-    pass
+    from dialin.effects import Preset
 
 app = typer.Typer(
     no_args_is_help=True,
