@@ -90,12 +90,39 @@ def test_frame_roughness() -> None:
 
 def test_bandwidths() -> None:
     rng = np.random.default_rng(7)
-    spectra = (rng.normal(size=(9, 300)) + 1j * rng.normal(size=(9, 300))).astype(np.complex64)
+    spectra = rng.exponential(1.0, (9, 300)).astype(np.float32)
     spectra[0] = 0.0
-    spectra[1, 200:] *= 1e-3
+    spectra[1, 200:] *= 1e-6
     ours, theirs = (k.bandwidths(spectra, 0.1) for k in (native, fallback))
     assert np.allclose(ours[0], theirs[0], rtol=1e-5)
     assert np.array_equal(ours[1], theirs[1])
+
+
+@pytest.mark.parametrize(
+    ("size", "length", "hop"),
+    [(64, 64, 16), (2048, 2048, 512), (4096, 2205, 700), (4096, 4096, 128)],
+)
+@pytest.mark.parametrize("centre", [False, True])
+def test_power_spectra(size: int, length: int, hop: int, centre: bool) -> None:
+    x = np.random.default_rng(10).normal(0.2, 1.0, length + 20 * hop + 5).astype(np.float32)
+    taper = np.hamming(length)
+    ours, theirs = (k.power_spectra(x, hop, taper, size, centre) for k in (native, fallback))
+    assert ours.shape == theirs.shape
+    assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-6 * float(theirs.max()))
+
+
+def test_frames_and_masks() -> None:
+    rng = np.random.default_rng(11)
+    x, taper = rng.normal(size=5_000).astype(np.float32), np.hanning(333)
+    for k in ("windowed_frames", "frame_energies"):
+        extra = (True,) if k == "windowed_frames" else ()
+        ours, theirs = (getattr(m, k)(x, 100, taper, *extra) for m in (native, fallback))
+        assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-5), k
+    z = (rng.normal(size=(4, 50)) + 1j * rng.normal(size=(4, 50))).astype(np.complex64)
+    p, h = np.abs(rng.normal(size=(2, 4, 50))).astype(np.float32)
+    p[0], h[0] = 0.0, 0.0
+    assert np.allclose(native.soft_mask(z, p, h), fallback.soft_mask(z, p, h), atol=1e-6)
+    assert np.allclose(native.squared(z), fallback.squared(z), rtol=1e-6)
 
 
 def test_decay_runs() -> None:

@@ -5,34 +5,7 @@
  * run without the interpreter lock. Each has a twin in fallback.py that gives the same values.
  * All arrays are C-contiguous; every output is written in full.
  */
-#define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x030B0000
-#include <Python.h>
-#include <math.h>
-#include <string.h>
-
-#if defined(_WIN32)
-#define EXPORT __declspec(dllexport)
-#else
-#define EXPORT __attribute__((visibility("default")))
-#endif
-
-/* Where the compiler can, build wide-vector twins and let the loader pick one. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
-#define WIDE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define WIDE
-#endif
-
-/* Filters fed with silence decay into denormal numbers, which are a hundred times slower. */
-#if defined(__SSE2__) || defined(_M_X64)
-#include <xmmintrin.h>
-#define FLUSH_DENORMALS unsigned int saved_csr = _mm_getcsr(); _mm_setcsr(saved_csr | 0x8040)
-#define RESTORE_DENORMALS _mm_setcsr(saved_csr)
-#else
-#define FLUSH_DENORMALS
-#define RESTORE_DENORMALS
-#endif
+#include "_native.h"
 
 #define MAX_SECTIONS 8
 #define LANES 8
@@ -93,7 +66,7 @@ EXPORT WIDE void filter_tree(const double *x, long n, const double *trunk, const
 }
 
 /* Eighth-order band-pass over interleaved frames: mean square and maximum of the output. */
-static inline __attribute__((always_inline)) void
+static INLINE void
 band(const double *x, long n, const double *b, const double *a, double *power, double *peak)
 {
     double z[8][LANES] = {{0}}, sum[LANES] = {0}, top[LANES];
@@ -338,7 +311,7 @@ EXPORT long contrast_peaks(const double *x, long n, double contrast, long *found
 }
 
 /* exp(x) for -745 < x <= 0 to a few units in the last place, in a form compilers vectorise. */
-static inline __attribute__((always_inline)) double quick_exp(double x)
+static INLINE double quick_exp(double x)
 {
     const double shift = 6755399441055744.0; /* 1.5 * 2**52: rounds to an integer */
     double k = x * 1.4426950408889634 + shift, t, p;
@@ -428,40 +401,6 @@ EXPORT void frame_roughness(const double *spectra, long frames, long bins, doubl
     }
 }
 
-/* Sum of magnitudes of each spectrum, and the number of bins from where the sum reaches 5 % of
- * it up to the highest bin of magnitude `threshold` or more (0 if none). The first bin is taken
- * as zero. spectra: (frames, bins) complex. */
-EXPORT WIDE void bandwidths(const float *spectra, long frames, long bins, float threshold,
-                            float *magnitude, double *level, long *width)
-{
-    for (long f = 0; f < frames; f++, spectra += 2 * bins) {
-        float parts[16] = {0}, sum = 0.0f;
-        double total, part = 0.0;
-        long last = bins - 1, first = 0, whole = bins & ~15L;
-        for (long i = 0; i < bins; i++)
-            magnitude[i] = sqrtf(spectra[2 * i] * spectra[2 * i] +
-                                 spectra[2 * i + 1] * spectra[2 * i + 1]);
-        magnitude[0] = 0.0f;
-        for (long i = 0; i < whole; i += 16)
-            for (int l = 0; l < 16; l++)
-                parts[l] += magnitude[i + l];
-        for (int l = 0; l < 16; l++)
-            sum += parts[l];
-        for (long i = whole; i < bins; i++)
-            sum += magnitude[i];
-        total = sum;
-        level[f] = total;
-        width[f] = 0;
-        while (last >= 0 && !(magnitude[last] >= threshold))
-            last--;
-        if (last < 0)
-            continue;
-        while (first < bins && (part += magnitude[first]) < 0.05 * total)
-            first++;
-        width[f] = last - first;
-    }
-}
-
 /* How many sub-frames of sound decay each frame starts with: variance and maximum must fall and
  * minimum rise from one to the next. start: first sample of each frame; edges: (count + 1, 2)
  * first and last sample of each sub-frame. passed: (frames,). */
@@ -521,75 +460,6 @@ EXPORT WIDE void decay_runs(const double *x, const long *start, long frames, con
             top = high;
             bottom = low;
         }
-    }
-}
-
-/* Frames of x less their mean (if asked), times a window: (frames, length). */
-EXPORT WIDE void windowed_frames(const float *x, long hop, long frames, long length,
-                                 const float *window, long centre, float *rows)
-{
-    for (long f = 0; f < frames; f++, x += hop, rows += length) {
-        float parts[16] = {0}, mean;
-        double sum = 0.0;
-        long whole = length & ~15L;
-        for (long i = 0; centre && i < whole; i += 16)
-            for (int l = 0; l < 16; l++)
-                parts[l] += x[i + l];
-        for (int l = 0; l < 16; l++)
-            sum += parts[l];
-        for (long i = whole; centre && i < length; i++)
-            sum += x[i];
-        mean = (float)(sum / (double)length);
-        for (long i = 0; i < length; i++)
-            rows[i] = (x[i] - mean) * window[i];
-    }
-}
-
-/* Sum of squares of each windowed frame less its mean: (frames,). */
-EXPORT WIDE void frame_energies(const float *x, long hop, long frames, long length,
-                                const float *window, double *energy)
-{
-    for (long f = 0; f < frames; f++, x += hop) {
-        float parts[16] = {0}, squares[16] = {0}, mean;
-        double sum = 0.0, total = 0.0;
-        long whole = length & ~15L;
-        for (long i = 0; i < whole; i += 16)
-            for (int l = 0; l < 16; l++)
-                parts[l] += x[i + l];
-        for (int l = 0; l < 16; l++)
-            sum += parts[l];
-        for (long i = whole; i < length; i++)
-            sum += x[i];
-        mean = (float)(sum / (double)length);
-        for (long i = 0; i < whole; i += 16)
-            for (int l = 0; l < 16; l++) {
-                float v = (x[i + l] - mean) * window[i + l];
-                squares[l] += v * v;
-            }
-        for (int l = 0; l < 16; l++)
-            total += squares[l];
-        for (long i = whole; i < length; i++)
-            total += (double)((x[i] - mean) * window[i]) * ((x[i] - mean) * window[i]);
-        energy[f] = total;
-    }
-}
-
-/* Squared magnitudes of n complex numbers. */
-EXPORT WIDE void squared(const float *z, long n, float *power)
-{
-    for (long i = 0; i < n; i++)
-        power[i] = z[2 * i] * z[2 * i] + z[2 * i + 1] * z[2 * i + 1];
-}
-
-/* n complex numbers times p**2 / (p**2 + h**2), a half where both are zero. */
-EXPORT WIDE void soft_mask(const float *z, const float *percussive, const float *harmonic, long n,
-                           float *out)
-{
-    for (long i = 0; i < n; i++) {
-        float p = percussive[i] * percussive[i], sum = p + harmonic[i] * harmonic[i];
-        float mask = sum > 0.0f ? p / sum : 0.5f;
-        out[2 * i] = z[2 * i] * mask;
-        out[2 * i + 1] = z[2 * i + 1] * mask;
     }
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from dialin.timbre import tables
 from dialin.timbre.filters import halving_section, third_octave_filters
@@ -130,7 +131,7 @@ def loudness_slopes(core: Samples) -> tuple[Samples, Samples]:
 
 
 def hold_envelope(x: Samples, hold: int, fall: float) -> Samples:
-    """Envelope: rises at once with the magnitude, holds `hold` samples, falls by `fall` a sample."""
+    """Envelope: rises with the magnitude, holds `hold` samples, falls by `fall` a sample."""
     level, wait, out = 0.0, 0, []
     for v in np.abs(x).tolist():
         if v >= level:
@@ -222,8 +223,8 @@ def frame_roughness(spectra: Samples, low: float, high: float, hertz: float) -> 
     return total
 
 
-def bandwidths(spectra: NDArray[np.complex64], threshold: float) -> tuple[Samples, Indices]:
-    """Level and bandwidth of each spectrum (frames, bins), its first bin taken as zero.
+def bandwidths(spectra: NDArray[np.float32], threshold: float) -> tuple[Samples, Indices]:
+    """Level and bandwidth of each power spectrum (frames, bins), its first bin taken as zero.
 
     Returns
     -------
@@ -233,7 +234,7 @@ def bandwidths(spectra: NDArray[np.complex64], threshold: float) -> tuple[Sample
         Bins from where the sum reaches 5 % to the highest of magnitude `threshold` or more; 0
         if there is none.
     """
-    magnitude = np.abs(spectra)
+    magnitude = np.sqrt(spectra)
     magnitude[:, 0] = 0.0
     sums = np.cumsum(magnitude, axis=1, dtype=np.float64)
     first = np.argmax(sums >= 0.05 * sums[:, -1:], axis=1)
@@ -301,3 +302,10 @@ def soft_mask(
     total = p + h
     mask = np.where(total > 0.0, p / np.where(total > 0.0, total, 1.0), np.float32(0.5))
     return np.asarray(spectra * mask.astype(np.float32))
+
+
+def power_spectra(
+    x: NDArray[Any], hop: int, window: NDArray[Any], size: int, centre: bool
+) -> Singles:
+    """Power spectra of `windowed_frames`, filled up to `size`: (frames, size / 2 + 1)."""
+    return squared(fft.rfft(windowed_frames(x, hop, window, centre), size, axis=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,9 @@ _frame_roughness = _declare(
 _bandwidths = _declare("bandwidths", None, _pointer, _long, _long, ctypes.c_float, *[_pointer] * 3)
 _windowed = _declare("windowed_frames", None, _pointer, *[_long] * 3, _pointer, _long, _pointer)
 _energies = _declare("frame_energies", None, _pointer, *[_long] * 3, *[_pointer] * 2)
+_power_spectra = _declare(
+    "power_spectra", None, _pointer, *[_long] * 3, _pointer, *[_long] * 2, *[_pointer] * 4
+)
 _squared = _declare("squared", None, _pointer, _long, _pointer)
 _soft_mask = _declare("soft_mask", None, *[_pointer] * 3, _long, _pointer)
 _runs = _declare("decay_runs", None, _pointer, _pointer, _long, _pointer, _long, _pointer)
@@ -163,9 +167,9 @@ def frame_roughness(spectra: Samples, low: float, high: float, hertz: float) -> 
     return total
 
 
-def bandwidths(spectra: NDArray[np.complex64], threshold: float) -> tuple[Samples, Indices]:
+def bandwidths(spectra: NDArray[np.float32], threshold: float) -> tuple[Samples, Indices]:
     """See `fallback.bandwidths`."""
-    spectra = np.ascontiguousarray(spectra, dtype=np.complex64)
+    spectra = np.ascontiguousarray(spectra, dtype=np.float32)
     count, bins = spectra.shape
     magnitude = np.empty(bins, dtype=np.float32)
     level, width = np.empty(count), np.empty(count, dtype=_LONG)
@@ -238,3 +242,32 @@ def soft_mask(
         masked.ctypes.data,
     )
     return masked
+
+
+@lru_cache(maxsize=4)
+def _turns(size: int) -> tuple[Singles, Singles]:
+    """Cosines and sines of a transform."""
+    angle = -2.0 * np.pi * np.arange(size) / size
+    return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+
+
+def power_spectra(
+    x: NDArray[Any], hop: int, window: NDArray[Any], size: int, centre: bool
+) -> Singles:
+    """See `fallback.power_spectra`."""
+    x, window = _singles(x), _singles(window)
+    cosine, sine = _turns(size)
+    work = np.empty(32 * size, dtype=np.float32)
+    count = (x.size - window.size) // hop + 1
+    power = np.empty((count, size // 2 + 1), dtype=np.float32)
+    _power_spectra(
+        x.ctypes.data,
+        *(hop, count, window.size),
+        window.ctypes.data,
+        *(int(centre), size),
+        cosine.ctypes.data,
+        sine.ctypes.data,
+        work.ctypes.data,
+        power.ctypes.data,
+    )
+    return power

@@ -29,6 +29,13 @@ def centred_stft(x: NDArray[np.floating]) -> NDArray[np.complex64]:
     return np.asarray(fft.rfft(rows, axis=1, overwrite_x=True))
 
 
+def centred_power(x: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Squared magnitudes of `centred_stft`."""
+    padded = np.zeros(x.size + 2048, dtype=np.float32)
+    padded[1024:-1024] = x
+    return np.asarray(kernels.power_spectra(padded, HOP, window("hann", 2048), 2048, False))
+
+
 def one_sided_power(
     x: NDArray[np.floating], length: int, hop: int, size: int
 ) -> NDArray[np.float32]:
@@ -36,8 +43,7 @@ def one_sided_power(
 
     What lies between the first and the last bin counts twice, as it stands for two bins.
     """
-    rows = kernels.windowed_frames(x, hop, window("hamming", length), True)
-    power = kernels.squared(fft.rfft(rows, size, axis=1, overwrite_x=True))
+    power = kernels.power_spectra(x, hop, window("hamming", length), size, True)
     power[:, 1:-1] *= 2.0
     return np.asarray(power)
 

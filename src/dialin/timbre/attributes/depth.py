@@ -12,7 +12,7 @@ from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.onsets import find_onsets
 from dialin.timbre.peaks import sharpened
-from dialin.timbre.spectra import centred_stft, one_sided_power, onset_strength
+from dialin.timbre.spectra import centred_power, one_sided_power, onset_strength
 from dialin.timbre.tables import DEPTH, RATE
 
 FRAME, HOP = 4096, 1024
@@ -24,7 +24,7 @@ def _mean_duration(clip: Clip) -> float:
     """Mean seconds from the loudest moment after an onset until 40 dB below the clip's peak."""
     x = clip.highpassed
     envelope = kernels.hold_envelope(x, HOLD, float(np.abs(x).max()) / (0.2 * RATE))
-    onsets = find_onsets(onset_strength(kernels.squared(centred_stft(x))), envelope, 512)
+    onsets = find_onsets(onset_strength(centred_power(x)), envelope, 512)
     count = -(-max(x.size - STEP, 0) // STEP) + 1
     padded = np.zeros(count * STEP)
     padded[: x.size] = x[: padded.size]

@@ -14,7 +14,7 @@ from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.loudness import band_weights
 from dialin.timbre.onsets import attack_time, find_onsets
-from dialin.timbre.spectra import HOP, centred_stft, frames, onset_strength, power_of
+from dialin.timbre.spectra import HOP, centred_power, onset_strength, power_of
 from dialin.timbre.tables import HARDNESS, RATE
 
 Floats = NDArray[np.float64]
@@ -82,11 +82,14 @@ def bandwidth_curve(x: Floats) -> Floats:
     tenth of the range of summed magnitude. The frames have no window, so that taking their mean
     off empties the first bin and nothing else.
     """
-    rows = frames(x.astype(np.float32), FRAME, STEP)
     threshold = THRESHOLD * np.sqrt(RATE * FRAME)
+    boxcar = np.ones(FRAME, dtype=np.float32)
+    count = (x.size - FRAME) // STEP + 1
+    single = x.astype(np.float32)
     levels, widths = [], []
-    for first in range(0, len(rows), CHUNK):
-        spectra = fft.rfft(rows[first : first + CHUNK], axis=1)
+    for first in range(0, count, CHUNK):
+        part = single[first * STEP : (min(first + CHUNK, count) - 1) * STEP + FRAME]
+        spectra = kernels.power_spectra(part, STEP, boxcar, FRAME, False)
         level, width = kernels.bandwidths(spectra, threshold)
         levels.append(level)
         widths.append(width)
@@ -102,7 +105,7 @@ def hardness_terms(clip: Clip) -> tuple[float, ...]:
     share = percussive_share(clip)
     x = np.concatenate([np.zeros(LEAD), clip.samples])
     envelope = np.concatenate([np.zeros(LEAD), clip.envelope])
-    strength = onset_strength(kernels.squared(centred_stft(x)))
+    strength = onset_strength(centred_power(x))
     onsets = find_onsets(strength, envelope, 4096)
     if len(onsets) == 1:
         onsets = [0]
