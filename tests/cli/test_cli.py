@@ -117,7 +117,7 @@ def test_an_unexpected_error_says_how_to_see_more(monkeypatch, capsys):
     def broken(*_, **__):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("dialin.effects.list_effects", broken)
+    monkeypatch.setattr("dialin.effects.catalogue.list_effects", broken)
     result = CliRunner().invoke(app, ["effects", "list"])
     assert result.exit_code == 1
     assert "ZeroDivisionError: oops" in result.stderr

@@ -12,6 +12,7 @@ from dialin.errors import (
     AudioFileError,
     NonFiniteOutputError,
     OutputError,
+    PresetError,
     RenderCrashError,
     RenderTimeoutError,
     UsageError,
@@ -240,3 +241,73 @@ def test_amount_zero_is_neutral(pool):
     spec = pool.describe(GAIN)
     none = module.toward_neutral(spec, spec.vector({"gain": 12}), 0)
     assert spec.native(none)["gain"] == pytest.approx(0, abs=1e-9)
+
+
+def preset_of(pool, *effects):
+    from dialin.effects.preset import Preset
+
+    specs = [pool.describe(uri) for uri, _ in effects]
+    vectors = [spec.vector(native) for spec, (_, native) in zip(specs, effects, strict=True)]
+    return Preset.from_settings(specs, np.concatenate([np.zeros(0), *vectors]))
+
+
+def test_a_preset_goes_over_many_files(pool, tmp_path):
+    names = [f"{n}.wav" for n in range(5)]
+    for n, name in enumerate(names):
+        soundfile.write(tmp_path / name, noise(0.1 * (n + 1)), 44_100, subtype="FLOAT")
+    preset = preset_of(pool, (GAIN, {"gain": 6}), ("fake:gain", {"gain": -12}))
+    preset.save(tmp_path / "preset.json")
+    files = [tmp_path / name for name in names]
+    done = module.apply_preset(tmp_path / "preset.json", files, tmp_path / "wet", amount=50)
+    assert [result.target.name for result in done] == names
+    for file, result in zip(files, done, strict=True):
+        expected = read_audio(file)[0] * 10 ** (-3 / 20)
+        np.testing.assert_allclose(read_audio(result.target)[0], expected, rtol=1e-5)
+
+
+def test_in_memory_is_the_same_as_in_files(pool, tmp_path):
+    soundfile.write(tmp_path / "in.wav", noise(4.0), 44_100, subtype="FLOAT")
+    preset = preset_of(pool, (GAIN, {"gain": 6}), (REVERB, {}))
+    module.apply_preset(preset, [tmp_path / "in.wav"], tmp_path / "wet", pool=pool, tail=0.5)
+    audio, rate = read_audio(tmp_path / "in.wav")
+    memory = module.render_audio(preset, audio, rate, pool=pool, tail=0.5)
+    np.testing.assert_array_equal(read_audio(tmp_path / "wet" / "in.wav")[0], memory)
+
+
+def test_a_preset_without_effects_changes_nothing(pool, tmp_path):
+    soundfile.write(tmp_path / "in.wav", noise(), 44_100, subtype="PCM_16")
+    module.apply_preset(preset_of(pool), [tmp_path / "in.wav"], tmp_path / "wet", pool=pool)
+    given, made = read_audio(tmp_path / "in.wav")[0], read_audio(tmp_path / "wet" / "in.wav")[0]
+    np.testing.assert_array_equal(given, made)
+    np.testing.assert_array_equal(module.render_audio(preset_of(pool), given, 44_100), given)
+
+
+def test_another_build_of_a_plugin_is_set_by_name_or_refused(pool):
+    from dataclasses import replace
+
+    preset = preset_of(pool, ("fake:drive", {"drive": 20}))
+    (slot,) = preset.slots
+    older = replace(preset, slots=(replace(slot, spec_hash="0" * 16, version="0.1"),))
+    fitted = module.settings_for(older, 100, pool)
+    np.testing.assert_allclose(fitted.settings, preset.settings, atol=1e-9)
+    assert "another build" in fitted.notes[0]
+    odd = replace(slot.knobs[0], id="gone")
+    other = replace(preset, slots=(replace(slot, knobs=(odd,), spec_hash="0" * 16),))
+    with pytest.raises(PresetError, match="do not fit"):
+        module.settings_for(other, 100, pool)
+
+
+def test_one_bad_file_is_told_and_the_others_go_on(pool, tmp_path):
+    for name in ("a.wav", "c.wav"):
+        soundfile.write(tmp_path / name, noise(0.1), 44_100)
+    (tmp_path / "b.wav").write_bytes(b"no audio")
+    files = [tmp_path / name for name in ("a.wav", "b.wav", "c.wav")]
+    preset, told = preset_of(pool, (GAIN, {"gain": 3})), []
+    with pytest.raises(AudioFileError):
+        module.apply_preset(preset, files, tmp_path / "wet", pool=pool)
+    assert not (tmp_path / "wet").exists()
+    done = module.apply_preset(
+        preset, files, tmp_path / "wet", pool=pool, on_failure=lambda *failure: told.append(failure)
+    )
+    assert [result.target.name for result in done] == ["a.wav", "c.wav"]
+    assert [file.name for file, _ in told] == ["b.wav"]

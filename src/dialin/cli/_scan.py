@@ -20,7 +20,7 @@ import dialin
 from dialin.errors import DialinError
 
 if TYPE_CHECKING:
-    from dialin.effects import EffectEntry
+    from dialin.effects.catalogue import EffectEntry
 
 
 @dataclass(frozen=True)

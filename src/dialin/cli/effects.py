@@ -12,7 +12,9 @@ from dialin.cli._console import JsonOption, Output, QuietOption, WorkersOption, 
 
 if TYPE_CHECKING:
     from dialin.cli._scan import Verdict
-    from dialin.effects import EffectEntry, EffectSpec, Probe
+    from dialin.effects.catalogue import EffectEntry
+    from dialin.effects.probe import Probe
+    from dialin.effects.spec import EffectSpec
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -211,7 +213,7 @@ class ScanBar:
 
 def _entries(formats: list[str] | None, search: str | None) -> list[EffectEntry]:
     from dialin.cli._console import words
-    from dialin.effects import list_effects
+    from dialin.effects.catalogue import list_effects
     from dialin.effects.uri import FORMATS
     from dialin.errors import UsageError
 

@@ -11,7 +11,7 @@ from dialin.cli._console import JsonOption, Output, OverwriteOption, QuietOption
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
-    from dialin.effects import Preset
+    from dialin.effects.preset import Preset
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,7 +39,7 @@ def show(
 ) -> None:
     """Show what a preset holds. The effects need not be installed."""
     output = begin(context, json=json, quiet=quiet)
-    from dialin.effects import Preset
+    from dialin.effects.preset import Preset
 
     loaded = Preset.load(preset)
     output.data(loaded.to_dict())
@@ -61,7 +61,8 @@ def export(
     output = begin(context, json=json, quiet=quiet)
     if to not in KINDS:
         raise UsageError(f"--to {to!r} is unknown; use one of {', '.join(KINDS)}")
-    from dialin.effects import Preset, export_preset
+    from dialin.effects.export import export_preset
+    from dialin.effects.preset import Preset
 
     loaded = Preset.load(preset)
     written = export_preset(loaded, to, folder)
@@ -79,7 +80,7 @@ def check(
 ) -> None:
     """Check that a preset's effects are installed here and still have its knobs."""
     output = begin(context, json=json, quiet=quiet)
-    from dialin.effects import Preset
+    from dialin.effects.preset import Preset
     from dialin.matching.apply import settings_for
     from dialin.rendering import RenderPool
 
@@ -104,6 +105,6 @@ def _show(output: Output, preset: Preset) -> None:
         table = Table(box=None, show_header=False, pad_edge=False)
         for _ in range(2):
             table.add_column()
-        for knob, value in slot.native.items():
-            table.add_row(f"  {escape(knob)}", f"{value:.6g}")
+        for knob in slot.knobs:
+            table.add_row(f"  {escape(knob.id)}", escape(knob.text or f"{knob.native:.6g}"))
         output.table(table)

@@ -36,7 +36,7 @@ from dialin.errors import (
 from dialin.matching.streaming import FileJob, FileRender, copy_file, read_count, stream_file
 
 if TYPE_CHECKING:
-    from dialin.effects import Preset
+    from dialin.effects.preset import Preset
     from dialin.effects.spec import EffectSpec
     from dialin.rendering import RenderPool
 
@@ -262,7 +262,7 @@ def apply_preset(
         If there are no files, or two outputs would get the same name.
     PresetError, AudioError, EffectError, OutputError
     """
-    from dialin.effects import Preset
+    from dialin.effects.preset import Preset
     from dialin.rendering import RenderPool
 
     if not isinstance(preset, Preset):
@@ -379,8 +379,8 @@ def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
     vectors, notes = [], []
     for slot in preset.slots:
         spec = pool.describe(slot.uri)
-        vector = np.asarray(slot.normalised, dtype=np.float64)
-        if slot.spec_hash != spec.hash:
+        vector = slot.normalised
+        if slot.spec_hash != spec.hash or vector.size != spec.size:
             versions = f"version {slot.version or 'unknown'}, here is {spec.version or 'unknown'}"
             try:
                 vector = spec.vector(slot.native)

@@ -37,7 +37,7 @@ from dialin.matching.apply import (
 from dialin.matching.report import Track, report_html
 
 if TYPE_CHECKING:
-    from dialin.effects import Preset
+    from dialin.effects.preset import Preset
     from dialin.matching.result import Match
     from dialin.rendering import RenderPool
 
@@ -232,7 +232,7 @@ def _native(preset: Preset, folder: Path) -> tuple[list[Path], list[str]]:
     for kind, wanted in (("vstpreset", "vst3"), ("lv2", "lv2")):
         if wanted not in formats:
             continue
-        from dialin.effects import export_preset
+        from dialin.effects.export import export_preset
 
         try:
             written += export_preset(preset, kind, folder)
