@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import connection as mpc
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dialin import errors
 from dialin.audio import Audio, check_audio
@@ -30,6 +30,9 @@ from dialin.rendering.job import Job, Result, SharedAudio, describe_settings
 from dialin.rendering.memory import MemoryFolder, write_shared
 from dialin.rendering.process import START_DEADLINE, Task, WorkerProcess, exit_name
 from dialin.rendering.protocol import CallRequest, RenderRequest
+
+if TYPE_CHECKING:
+    from dialin.effects.probe import Probe
 
 LOOK_AHEAD = 2
 """Jobs a worker holds at a time: the one it runs, and the next, so that it never waits."""
@@ -239,13 +242,10 @@ class RenderPool:
             self._specs[uri] = self.call(_spec_of, effect=uri)
         return self._specs[uri]
 
-    def probe(self, uri: str, **options: Any) -> Any:
-        """Find out what an effect's knobs do; see `dialin.effects.probe`."""
-        from dialin.effects.probe import Probe, probe_uri
-
-        return Probe.from_dict(
-            self.call(probe_uri, uri, options, deadline=10 * self.deadline, label=uri)
-        )
+    def probe(self, uri: str, **options: Any) -> Probe:
+        """Find out what an effect's knobs do; options as of `dialin.effects.probe_effect`."""
+        probe: Probe = self.call(_probe, options, effect=uri, deadline=10 * self.deadline)
+        return probe
 
     def _render_task(self, job: Job) -> Task:
         if job.measure is not None:
@@ -470,6 +470,12 @@ class RenderPool:
 def _spec_of(effect: Any) -> EffectSpec:
     spec: EffectSpec = effect.spec
     return spec
+
+
+def _probe(effect: Any, options: dict[str, Any]) -> Probe:
+    from dialin.effects.probe import probe_effect
+
+    return probe_effect(effect, **options)
 
 
 def _forget_scratch(tasks: Iterable[Task]) -> None:
