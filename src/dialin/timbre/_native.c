@@ -33,58 +33,71 @@ EXPORT WIDE void biquads(const double *x, double *y, long n, const double *secti
     RESTORE_DENORMALS;
 }
 
+typedef double lanes __attribute__((vector_size(8 * LANES), aligned(8)));
+typedef long long choice __attribute__((vector_size(8 * LANES), aligned(8)));
+typedef double quad __attribute__((vector_size(32), aligned(8)));
+
 /* One section three times over as the trunk, then four sections three times over each as
  * branches, side by side in the lanes of a vector. trunk: (5,), branches: (5, 4),
  * trunk_out: (n,), branch_out: (4, n). */
 EXPORT WIDE void filter_tree(const double *x, long n, const double *trunk, const double *branches,
                              double *trunk_out, float *branch_out)
 {
-    double t1[3] = {0}, t2[3] = {0}, s1[3][4] = {{0}}, s2[3][4] = {{0}};
+    double p1 = 0, p2 = 0, q1 = 0, q2 = 0, r1 = 0, r2 = 0;
+    double t0 = trunk[0], t1 = trunk[1], t2 = trunk[2], t3 = trunk[3], t4 = trunk[4];
+    quad b0 = *(const quad *)branches, b1 = *(const quad *)(branches + 4);
+    quad b2 = *(const quad *)(branches + 8), a1 = *(const quad *)(branches + 12);
+    quad a2 = *(const quad *)(branches + 16);
+    quad s1 = {0}, s2 = {0}, u1 = {0}, u2 = {0}, w1 = {0}, w2 = {0};
     FLUSH_DENORMALS;
     for (long i = 0; i < n; i++) {
-        double v = x[i], w[4];
-        for (int k = 0; k < 3; k++) {
-            double u = trunk[0] * v + t1[k];
-            t1[k] = trunk[1] * v - trunk[3] * u + t2[k];
-            t2[k] = trunk[2] * v - trunk[4] * u;
-            v = u;
-        }
-        trunk_out[i] = v;
+        double v = x[i], y = t0 * v + p1;
+        quad in, out;
+        p1 = t1 * v + p2 - t3 * y;
+        p2 = t2 * v - t4 * y;
+        v = y, y = t0 * v + q1;
+        q1 = t1 * v + q2 - t3 * y;
+        q2 = t2 * v - t4 * y;
+        v = y, y = t0 * v + r1;
+        r1 = t1 * v + r2 - t3 * y;
+        r2 = t2 * v - t4 * y;
+        trunk_out[i] = y;
+        in = (quad){y, y, y, y};
+        out = b0 * in + s1;
+        s1 = b1 * in + s2 - a1 * out;
+        s2 = b2 * in - a2 * out;
+        in = out, out = b0 * in + u1;
+        u1 = b1 * in + u2 - a1 * out;
+        u2 = b2 * in - a2 * out;
+        in = out, out = b0 * in + w1;
+        w1 = b1 * in + w2 - a1 * out;
+        w2 = b2 * in - a2 * out;
         for (int l = 0; l < 4; l++)
-            w[l] = v;
-        for (int k = 0; k < 3; k++)
-            for (int l = 0; l < 4; l++) {
-                double u = branches[l] * w[l] + s1[k][l];
-                s1[k][l] = branches[4 + l] * w[l] - branches[12 + l] * u + s2[k][l];
-                s2[k][l] = branches[8 + l] * w[l] - branches[16 + l] * u;
-                w[l] = u;
-            }
-        for (int l = 0; l < 4; l++)
-            branch_out[l * n + i] = (float)w[l];
+            branch_out[l * n + i] = (float)out[l];
     }
     RESTORE_DENORMALS;
 }
 
 /* Eighth-order band-pass over interleaved frames: mean square and maximum of the output. */
-static INLINE void
-band(const double *x, long n, const double *b, const double *a, double *power, double *peak)
+static INLINE void band(const double *x, long n, const double *b, const double *a, double *power,
+                        double *peak)
 {
-    double z[8][LANES] = {{0}}, sum[LANES] = {0}, top[LANES];
-    for (int l = 0; l < LANES; l++)
-        top[l] = -1.0;
+    lanes z0 = {0}, z1 = {0}, z2 = {0}, z3 = {0}, z4 = {0}, z5 = {0}, z6 = {0}, z7 = {0};
+    lanes sum = {0}, top = z0 - 1.0;
+    choice higher;
     for (long i = 0; i < n; i++) {
-        double y[LANES];
-        const double *v = x + i * LANES;
-        for (int l = 0; l < LANES; l++)
-            y[l] = b[0] * v[l] + z[0][l];
-        for (int k = 0; k < 7; k++)
-            for (int l = 0; l < LANES; l++)
-                z[k][l] = b[k + 1] * v[l] - a[k + 1] * y[l] + z[k + 1][l];
-        for (int l = 0; l < LANES; l++) {
-            z[7][l] = b[8] * v[l] - a[8] * y[l];
-            sum[l] += y[l] * y[l];
-            top[l] = y[l] > top[l] ? y[l] : top[l];
-        }
+        lanes v = *(const lanes *)(x + i * LANES), y = b[0] * v + z0;
+        z0 = b[1] * v + z1 - a[1] * y;
+        z1 = b[2] * v + z2 - a[2] * y;
+        z2 = b[3] * v + z3 - a[3] * y;
+        z3 = b[4] * v + z4 - a[4] * y;
+        z4 = b[5] * v + z5 - a[5] * y;
+        z5 = b[6] * v + z6 - a[6] * y;
+        z6 = b[7] * v + z7 - a[7] * y;
+        z7 = b[8] * v - a[8] * y;
+        sum += y * y;
+        higher = y > top;
+        top = (lanes)(((choice)y & higher) | ((choice)top & ~higher));
     }
     for (int l = 0; l < LANES; l++) {
         power[l] = sum[l] / (double)n;

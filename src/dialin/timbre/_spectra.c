@@ -3,6 +3,9 @@
 
 #define VL 16
 #define BLOCK 32
+#define LOAD(place) (*(wide *)(place))
+
+typedef float wide __attribute__((vector_size(4 * VL), aligned(4), may_alias));
 
 /* One Stockham pass of radix 4 over `n` points of stride `s` (floats), from (a, b) to (c, d).
  * cosine, sine: exp(-2 pi i k / size); step: their stride for one n-th of a turn. */
@@ -17,31 +20,31 @@ static INLINE void radix4(long n, long s, const float *restrict a, const float *
         float c3 = cosine[3 * p * step], s3 = sine[3 * p * step];
         const float *ar = a + s * p, *ai = b + s * p;
         float *yr = c + s * 4 * p, *yi = d + s * 4 * p;
-        INDEPENDENT
-        for (long q = 0; q < s; q++) {
-            float r0 = ar[q], r1 = ar[q + s * quarter], r2 = ar[q + s * 2 * quarter];
-            float r3 = ar[q + s * 3 * quarter], i0 = ai[q], i1 = ai[q + s * quarter];
-            float i2 = ai[q + s * 2 * quarter], i3 = ai[q + s * 3 * quarter];
-            float apcr = r0 + r2, apci = i0 + i2, amcr = r0 - r2, amci = i0 - i2;
-            float bpdr = r1 + r3, bpdi = i1 + i3, jr = i3 - i1, ji = r1 - r3;
-            float ur = amcr - jr, ui = amci - ji, vr = apcr - bpdr, vi = apci - bpdi;
-            float wr = amcr + jr, wi = amci + ji;
-            yr[q] = apcr + bpdr;
-            yi[q] = apci + bpdi;
-            yr[q + s] = c1 * ur - s1 * ui;
-            yi[q + s] = c1 * ui + s1 * ur;
-            yr[q + 2 * s] = c2 * vr - s2 * vi;
-            yi[q + 2 * s] = c2 * vi + s2 * vr;
-            yr[q + 3 * s] = c3 * wr - s3 * wi;
-            yi[q + 3 * s] = c3 * wi + s3 * wr;
+        for (long q = 0; q < s; q += VL) {
+            wide r0 = LOAD(ar + q), r1 = LOAD(ar + q + s * quarter);
+            wide r2 = LOAD(ar + q + s * 2 * quarter), r3 = LOAD(ar + q + s * 3 * quarter);
+            wide i0 = LOAD(ai + q), i1 = LOAD(ai + q + s * quarter);
+            wide i2 = LOAD(ai + q + s * 2 * quarter), i3 = LOAD(ai + q + s * 3 * quarter);
+            wide apcr = r0 + r2, apci = i0 + i2, amcr = r0 - r2, amci = i0 - i2;
+            wide bpdr = r1 + r3, bpdi = i1 + i3, jr = i3 - i1, ji = r1 - r3;
+            wide ur = amcr - jr, ui = amci - ji, vr = apcr - bpdr, vi = apci - bpdi;
+            wide wr = amcr + jr, wi = amci + ji;
+            LOAD(yr + q) = apcr + bpdr;
+            LOAD(yi + q) = apci + bpdi;
+            LOAD(yr + q + s) = c1 * ur - s1 * ui;
+            LOAD(yi + q + s) = c1 * ui + s1 * ur;
+            LOAD(yr + q + 2 * s) = c2 * vr - s2 * vi;
+            LOAD(yi + q + 2 * s) = c2 * vi + s2 * vr;
+            LOAD(yr + q + 3 * s) = c3 * wr - s3 * wi;
+            LOAD(yi + q + 3 * s) = c3 * wi + s3 * wr;
         }
     }
 }
 
 /* Power spectra of frames of x, `hop` apart, less their mean if asked, windowed, and filled up
- * with zeros to `size` (a power of two, 64 or more): (frames, size / 2 + 1). Sixteen frames go
+ * with zeros to `size` (a power of two, 64 or more): (frames, size / 2 + 1). Eight frames go
  * side by side through one transform. cosine, sine: exp(-2 pi i k / size), k < size;
- * work: 4 * 16 * size / 2. */
+ * work: 4 * 8 * size / 2. */
 EXPORT WIDE void power_spectra(const float *x, long hop, long frames, long length,
                                const float *window, long centre, long size, const float *cosine,
                                const float *sine, float *work, float *power)

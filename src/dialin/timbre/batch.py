@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
 from multiprocessing import get_context
@@ -34,12 +34,25 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
+def _keep_memory() -> None:
+    """Have a worker's allocator keep what it frees (glibc); faulting pages anew costs a fifth."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(-3, 1 << 28)  # M_MMAP_THRESHOLD
+        mallopt(-1, 1 << 28)  # M_TRIM_THRESHOLD
+
+
 def _ordered(task: Any, items: Iterable[Any], workers: int) -> Iterator[Any]:
     """Results of `task` over `items` in order, a few per worker in flight."""
     if workers <= 1:
         yield from map(task, items)
         return
-    with _one_thread_each(), ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with (
+        _one_thread_each(),
+        ProcessPoolExecutor(workers, get_context("spawn"), _keep_memory) as pool,
+    ):
         waiting = iter(items)
         running = [pool.submit(task, item) for item in islice(waiting, 4 * workers)]
         while running:
