@@ -1,0 +1,36 @@
+"""Training data: from songs to pairs, fast, checked, resumable, on one machine or many.
+
+`dialin.data.torch_dataset.PairDataset` makes pairs on the fly; it needs torch and is therefore
+not imported here.
+"""
+
+from dialin.data.checks import CAUSES, check_render
+from dialin.data.mfcc import mean_cosine, mfcc
+from dialin.data.pairs import Pair, Plan, make_pair
+from dialin.data.recipe import Recipe, SongSource, load_recipe
+from dialin.data.render import Progress, make_plan, read_manifest, render_recipe
+from dialin.data.report import RejectionReport, rejection_report
+from dialin.data.songs import Corpus, Track, find_songs, split_of
+
+__all__ = [
+    "CAUSES",
+    "Corpus",
+    "Pair",
+    "Plan",
+    "Progress",
+    "Recipe",
+    "RejectionReport",
+    "SongSource",
+    "Track",
+    "check_render",
+    "find_songs",
+    "load_recipe",
+    "make_pair",
+    "make_plan",
+    "mean_cosine",
+    "mfcc",
+    "read_manifest",
+    "rejection_report",
+    "render_recipe",
+    "split_of",
+]

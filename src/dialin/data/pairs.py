@@ -1,0 +1,337 @@
+"""Making one training pair: excerpt, augmentation, renders, checks, halves.
+
+A pair is a pure function of the plan (recipe, songs, spec) and its index. How many processes or
+machines there are, in which order they work, and what was lost on the way change nothing.
+
+Excerpts and settings are drawn from generators of their own, so that recipes of different effects
+with one seed are cut from the same places.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio import Audio
+from dialin.data.augment import (
+    draw_augmentation,
+    finish,
+    source_samples,
+    stretch,
+    to_peak,
+)
+from dialin.data.checks import check_render
+from dialin.data.mfcc import mfcc
+from dialin.data.priors import draw_settings
+from dialin.data.reading import ReadingCache, read_track
+from dialin.data.recipe import Recipe, digest
+from dialin.data.songs import Corpus, Track
+from dialin.effects.effect import Effect
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.errors import AudioFileError, RenderError
+
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides pairs, small enough to send to any machine."""
+
+    recipe: Recipe
+    corpus: Corpus
+    spec: EffectSpec
+    presets: tuple[Settings, ...] = ()
+    cache: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Hash of recipe, songs, spec and presets (16 hex digits)."""
+        presets = [p.tolist() for p in self.presets]
+        return digest([self.recipe.identity, self.corpus.hash, self.spec.hash, presets])
+
+
+@dataclass
+class Pair:
+    """A training pair, or the account of why there is none.
+
+    Attributes
+    ----------
+    record : dict
+        Plain data: where it was cut, settings, halves, what was rejected on the way.
+    audio : dict of str to ndarray
+        ``clean``, ``input``, ``target`` and, for ``reference = "song"``, ``reference``; each
+        float32 ``(channels, samples)`` at the recipe's peak level. Empty for a lost pair.
+    seconds : dict
+        Time spent in ``decode``, ``augment``, ``render``, ``checks``.
+    """
+
+    record: dict[str, Any]
+    audio: dict[str, Audio] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def halves(self) -> tuple[Audio, Audio, Audio]:
+        """Input, reference and ground truth, as a controller is trained with.
+
+        Input and ground truth are the same half; the reference is the other half of the target,
+        or the same half of the other song.
+        """
+        middle = self.audio["target"].shape[1] // 2
+        first, second = slice(0, middle), slice(middle, 2 * middle)
+        near, far = (first, second) if self.record["half"] == "A" else (second, first)
+        reference = self.audio.get("reference")
+        return (
+            self.audio["input"][:, near],
+            self.audio["target"][:, far] if reference is None else reference[:, near],
+            self.audio["target"][:, near],
+        )
+
+
+class _Dropped(Exception):
+    """An excerpt gave no accepted render; another is tried."""
+
+
+class _Maker:
+    """The state of making one pair."""
+
+    def __init__(self, effect: Effect, plan: Plan, index: int) -> None:
+        self.effect, self.plan, self.recipe = effect, plan, plan.recipe
+        seed = plan.recipe.seed
+        self.places = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, 0)))
+        self.knobs = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, 1)))
+        self.rejected: list[list[Any]] = []
+        self.dropped: Counter[str] = Counter()
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.read = read_track if not plan.cache else _cache(plan.cache).read
+
+    @contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[what] += time.perf_counter() - start
+
+    def excerpt(self, besides: str | None = None) -> tuple[Audio, dict[str, Any]]:
+        """Cut an active excerpt and augment it."""
+        options = self.recipe.excerpt
+        rate, samples = options.sample_rate, options.samples
+        for _ in range(options.places):
+            track = self.plan.corpus.draw(self.places, besides)
+            change = draw_augmentation(self.places, self.recipe.augment)
+            wanted = source_samples(change, samples, rate)
+            speed = change.get("speed", 1.0)
+            room = track.seconds - wanted / rate * speed
+            start = round(float(self.places.random()) * room, DIGITS)
+            noise = np.random.default_rng(self.places.integers(2**63))
+            if room < 0:
+                self.dropped["too short"] += 1
+                continue
+            audio = self._decode(track, start, wanted, speed)
+            if audio is None:
+                self.dropped["unreadable"] += 1
+                continue
+            middle = samples // 2
+            with self.timed("checks"):
+                active = all(
+                    float(np.mean(np.square(half))) >= options.silence
+                    for half in (audio[:, :middle], audio[:, middle:samples])
+                )
+            if not active:
+                self.dropped["silent"] += 1
+                continue
+            with self.timed("augment"):
+                audio = stretch(audio, rate, samples, change)
+                audio = finish(audio, options, change, noise)
+            where = {"track": track.id, "song": track.song, "start": start}
+            return audio, {**where, "augmentation": change} if change else where
+        raise _Dropped("no active excerpt")
+
+    def _decode(self, track: Track, start: float, samples: int, speed: float) -> Audio | None:
+        options = self.recipe.excerpt
+        with self.timed("decode"):
+            try:
+                return self.read(
+                    track,
+                    start,
+                    samples,
+                    options.sample_rate,
+                    channels=options.channels,
+                    speed=speed,
+                )
+            except AudioFileError:
+                return None
+
+    def render(
+        self, audio: Audio, before: NDArray[np.float32], settings: Settings
+    ) -> tuple[Audio | None, float]:
+        """Render and check; None if it was refused, which is noted."""
+        options = self.recipe
+        similarity = float("nan")
+        try:
+            with self.timed("render"):
+                wet = self.effect.process(audio, options.excerpt.sample_rate, settings)
+        except RenderError:
+            cause: str | None = "failed"
+        else:
+            with self.timed("checks"):
+                cause, similarity = check_render(
+                    wet, options.excerpt.sample_rate, before, options.checks
+                )
+        if cause is None:
+            return to_peak(wet, options.excerpt.peak_dbfs), similarity
+        self.rejected.append([cause, [round(float(v), 3) for v in settings]])
+        return None, similarity
+
+    def effected(
+        self, audio: Audio, before: NDArray[np.float32], other: tuple[Audio, Any] | None = None
+    ) -> tuple[Audio, Settings, float, Audio | None]:
+        """Draw settings until a render (of both excerpts, where there are two) is accepted."""
+        for _ in range(self.recipe.settings.redraws):
+            settings = draw_settings(
+                self.knobs, self.plan.spec, self.recipe.settings, list(self.plan.presets)
+            )
+            wet, similarity = self.render(audio, before, settings)
+            if wet is None:
+                continue
+            if other is None:
+                return wet, settings, similarity, None
+            wet_other, _ = self.render(other[0], other[1], settings)
+            if wet_other is not None:
+                return wet, settings, similarity, wet_other
+        raise _Dropped("no accepted settings")
+
+    def attempt(self) -> tuple[dict[str, Any], dict[str, Audio]]:
+        """Try for one pair from one excerpt."""
+        options = self.recipe.settings
+        clean, where = self.excerpt()
+        half = "AB"[int(self.knobs.integers(2))]
+        input_effected = self.knobs.random() < options.input_probability
+        target_effected = self.knobs.random() < options.target_probability
+        with self.timed("checks"):
+            before = mfcc(clean, self.recipe.excerpt.sample_rate)
+        record = {**where, "half": half, "input_settings": None, "settings": None}
+        plain = to_peak(clean, self.recipe.excerpt.peak_dbfs)
+        audio = {"clean": clean, "input": plain, "target": plain}
+        if self.recipe.reference == "song":
+            other, elsewhere = self.excerpt(besides=where["song"])
+            record["reference"] = elsewhere
+            audio["reference"] = to_peak(other, self.recipe.excerpt.peak_dbfs)
+        if input_effected:
+            wet, settings, similarity, _ = self.effected(clean, before)
+            audio["input"] = wet
+            record["input_settings"] = _numbers(settings)
+            record["input_similarity"] = round(similarity, 4)
+        if target_effected:
+            second = None
+            if "reference" in audio:
+                with self.timed("checks"):
+                    second = (other, mfcc(other, self.recipe.excerpt.sample_rate))
+            wet, settings, similarity, wet_other = self.effected(clean, before, second)
+            audio["target"] = wet
+            record["settings"] = _numbers(settings)
+            record["similarity"] = round(similarity, 4)
+            if wet_other is not None:
+                audio["reference"] = wet_other
+        return record, audio
+
+
+def _numbers(settings: Settings) -> list[float]:
+    return [round(float(v), DIGITS) for v in settings]
+
+
+def make_pair(effect: Effect, plan: Plan, index: int) -> Pair:
+    """Make pair number `index`.
+
+    Excerpts for which no settings are accepted are dropped and counted; after
+    ``settings.excerpts`` of them the pair is given up, and its record has ``"lost": true``.
+    Nothing untouched is ever passed off as processed.
+    """
+    maker = _Maker(effect, plan, index)
+    head: dict[str, Any] = {"index": index}
+    audio: dict[str, Audio] = {}
+    for _ in range(plan.recipe.settings.excerpts):
+        try:
+            record, audio = maker.attempt()
+        except _Dropped as drop:
+            maker.dropped[str(drop)] += 1
+            continue
+        head |= record
+        if plan.recipe.timbre:
+            with maker.timed("timbre"):
+                head["timbre"] = {
+                    name: _timbre(audio[name], plan.recipe.excerpt.sample_rate)
+                    for name in ("input", "target")
+                }
+        break
+    else:
+        head["lost"] = True
+    if maker.rejected:
+        head["rejected"] = maker.rejected
+    if maker.dropped:
+        head["dropped"] = dict(sorted(maker.dropped.items()))
+    return Pair(head, audio, dict(maker.seconds))
+
+
+def _timbre(audio: Audio, sample_rate: int) -> dict[str, float | None]:
+    from dialin.timbre import timbre
+
+    found = timbre(audio, sample_rate)
+    return {k: round(float(v), 4) if np.isfinite(v) else None for k, v in found.items()}
+
+
+# -- in worker processes ----------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4)
+def _cache(folder: str) -> ReadingCache:
+    return ReadingCache(folder)
+
+
+@lru_cache(maxsize=4)
+def read_plan(path: str) -> Plan:
+    """Read what `write_plan` wrote; kept, since a worker needs it for each pair."""
+    with Path(path).open("rb") as file:
+        plan = pickle.load(file)
+    assert isinstance(plan, Plan)
+    return plan
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    """Put a plan where workers on this machine read it."""
+    with path.open("wb") as file:
+        pickle.dump(plan, file)
+
+
+def pair_in_worker(effect: Effect, path: str, index: int) -> Pair:
+    """`make_pair`, for `RenderPool.call`."""
+    return make_pair(effect, read_plan(path), index)
+
+
+def packed_pair_in_worker(
+    effect: Effect, path: str, index: int
+) -> tuple[dict[str, Any], dict[str, bytes], dict[str, float]]:
+    """Make a pair and encode it; see `dialin.data.shards` for the names of its files."""
+    from dialin.data.shards import pack_pair
+
+    plan = read_plan(path)
+    pair = make_pair(effect, plan, index)
+    started = time.perf_counter()
+    files = pack_pair(pair, plan.recipe.excerpt.sample_rate, plan.recipe.bits)
+    pair.seconds["encode"] = time.perf_counter() - started
+    return pair.record, files, pair.seconds
+
+
+def audio_hash(integers: NDArray[np.int32]) -> str:
+    """Hash of quantised samples, whatever file format they travel in (16 hex digits)."""
+    shape = np.array(integers.shape, np.int64).tobytes()
+    data = np.ascontiguousarray(integers, dtype="<i4").tobytes()
+    return hashlib.sha256(shape + data).hexdigest()[:16]

@@ -1,0 +1,62 @@
+"""The same recipe on a Ray cluster: one task a shard, repeated elsewhere if its node is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from dialin.data.pairs import Plan
+from dialin.errors import UsageError
+
+if TYPE_CHECKING:
+    from dialin.data.render import Progress
+
+
+def shard_task(plan: Plan, place: str, shard: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """Make and write one shard, with a worker process of its own for the effect."""
+    from dialin.data.render import Progress, data_pool, render_shards
+    from dialin.data.shards import Store
+
+    state = Progress(plan.recipe.pairs)
+    # Ray runs tasks on threads it chooses; plugins want a process's main thread.
+    with data_pool(1) as pool:
+        (records,) = render_shards(pool, plan, Store(place), [shard], state)
+    return records, state.seconds
+
+
+def render_on_ray(
+    plan: Plan,
+    place: str,
+    shards: Iterable[int],
+    state: Progress,
+    progress: Callable[[Progress], None] | None,
+) -> Iterator[list[dict[str, Any]]]:
+    """Make shards on a cluster, yielding each one's records as it is done, in any order.
+
+    The cluster's address comes from ``RAY_ADDRESS``; without it Ray starts on this machine.
+    """
+    try:
+        import ray  # type: ignore[import-not-found, unused-ignore]
+    except ImportError as error:
+        raise UsageError(
+            "--engine ray needs Ray: pip install 'dialin[ray]', or use --engine local"
+        ) from error
+    own = not ray.is_initialized()
+    if own:
+        ray.init(log_to_driver=False, include_dashboard=False)
+    try:
+        task: Any = ray.remote(max_retries=-1, num_cpus=1)(shard_task)
+        shared = ray.put(plan)
+        waiting = [task.remote(shared, place, shard) for shard in shards]
+        while waiting:
+            ready, waiting = ray.wait(waiting, num_returns=1)
+            records, seconds = ray.get(ready[0])
+            state.spend(seconds)
+            for record in records:
+                state.add(record)
+            if progress is not None:
+                progress(state)
+            yield records
+    finally:
+        if own:
+            ray.shutdown()

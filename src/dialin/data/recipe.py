@@ -1,0 +1,326 @@
+"""Recipes: what training data is made of, as a TOML file read into dataclasses.
+
+A recipe fixes every random choice. Together with the songs it names it decides each pair, so its
+`identity` (all of it but where the songs lie and how many pairs are wanted) is what a folder of
+rendered pairs is known by.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from dialin.errors import UsageError
+
+Split = Literal["train", "valid", "test"]
+
+
+@dataclass(frozen=True)
+class SongSource:
+    """Where songs lie and how they are told apart.
+
+    Attributes
+    ----------
+    root : str
+        A folder; ``~`` and ``${VARIABLE}`` are expanded, a relative path starts at the recipe.
+    kind : {"folder", "musdb18", "musdb18hq"}
+        A tree of audio files, or one of the two layouts of MUSDB18.
+    group : {"file", "folder", "speaker"}
+        What must never be divided between splits: each file, all files of a folder, or all files
+        of a speaker (VCTK ``p225_001``, DAPS ``f1_script1``, LibriTTS ``84/121123/84_...``).
+    join : bool
+        Put the files of a group end to end, for corpora of very short files.
+    stem : str
+        MUSDB18: ``mixture``, ``drums``, ``bass``, ``other``, ``vocals``, or ``any`` for all five.
+    include, exclude : tuple of str
+        Glob patterns on the path below `root`; exclusion wins.
+    weight : float
+        Times this source is more likely than the rest.
+    """
+
+    root: str
+    kind: Literal["folder", "musdb18", "musdb18hq"] = "folder"
+    group: Literal["file", "folder", "speaker"] = "file"
+    join: bool = False
+    stem: str = "mixture"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class ExcerptOptions:
+    """How excerpts are cut: rate in hertz, lengths in seconds, levels in dBFS."""
+
+    sample_rate: int = 24_000
+    seconds: float = 5.0
+    channels: int = 1
+    peak_dbfs: float = -12.0
+    fade: float = 0.05
+    silence: float = 1e-5
+    places: int = 20
+
+    @property
+    def samples(self) -> int:
+        """Length in samples, even, so that both halves are equally long."""
+        return 2 * round(self.seconds * self.sample_rate / 2)
+
+
+@dataclass(frozen=True)
+class AugmentOptions:
+    """Random changes of an excerpt before any effect. Ranges are ``(lowest, highest)``.
+
+    `method` is ``rubberband`` (pitch and tempo apart, slow) or ``resample`` (both together, as a
+    tape would, nearly free; it follows `pitch`). Each change happens with `probability`, then
+    with its own one.
+    """
+
+    probability: float = 0.0
+    method: Literal["rubberband", "resample"] = "resample"
+    pitch: tuple[float, float] = (-2.0, 2.0)
+    tempo: tuple[float, float] = (0.9, 1.1)
+    pitch_probability: float = 1.0
+    tempo_probability: float = 1.0
+    gain_db: tuple[float, float] = (0.0, 0.0)
+    polarity_probability: float = 0.0
+    tilt_db: tuple[float, float] = (0.0, 0.0)
+    noise_dbfs: tuple[float, float] = (-80.0, -50.0)
+    noise_probability: float = 0.0
+
+
+@dataclass(frozen=True)
+class Prior:
+    """How one knob is drawn, in the normalised space.
+
+    ``uniform`` between `low` and `high`; ``log`` the same with equal odds for each octave above
+    0.01; ``beta`` with shapes `a` and `b`, scaled to the range; ``fixed`` at `value`.
+    """
+
+    kind: Literal["uniform", "log", "beta", "fixed"] = "uniform"
+    low: float = 0.01
+    high: float = 0.99
+    a: float = 1.0
+    b: float = 1.0
+    value: float = 0.5
+
+
+@dataclass(frozen=True)
+class SettingsOptions:
+    """How settings are drawn.
+
+    Attributes
+    ----------
+    low, high : float
+        Range of knobs without a prior of their own.
+    input_probability, target_probability : float
+        Probability that the input, the target, carries the effect.
+    redraws : int
+        Draws for one excerpt before it is dropped.
+    excerpts : int
+        Excerpts for one pair before the pair is given up.
+    priors : mapping of str to Prior
+        By parameter id.
+    presets : tuple of str
+        Preset files to start from, `preset_probability` of the time, each knob moved by a normal
+        deviation of `preset_jitter`.
+    """
+
+    low: float = 0.01
+    high: float = 0.99
+    input_probability: float = 0.0
+    target_probability: float = 1.0
+    redraws: int = 100
+    excerpts: int = 20
+    priors: Mapping[str, Prior] = field(default_factory=dict)
+    presets: tuple[str, ...] = ()
+    preset_probability: float = 0.0
+    preset_jitter: float = 0.05
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What a render must pass. See `dialin.data.checks`."""
+
+    silence: float = 1e-5
+    peak_dbfs: float = 40.0
+    clipped: float = 0.05
+    similarity: float = 0.75
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a set of pairs.
+
+    Attributes
+    ----------
+    effect : str
+        URI of an effect or a chain.
+    songs : tuple of SongSource
+    seed, pairs : int
+    split : {"train", "valid", "test"}
+    splits : tuple of float
+        Shares of songs in train, valid and test.
+    weighting : {"duration", "file", "folder"}
+        What is equally likely: each second, each file or each folder.
+    reference : {"halves", "song"}
+        Take the reference from the other half of the excerpt, or from another song.
+    timbre : bool
+        Measure the timbre of both sides of each pair.
+    shard : int
+        Pairs in a file.
+    bits : int
+        16 or 24, of the audio written.
+    """
+
+    effect: str
+    songs: tuple[SongSource, ...]
+    seed: int = 0
+    pairs: int = 1000
+    split: Split = "train"
+    splits: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    weighting: Literal["duration", "file", "folder"] = "duration"
+    reference: Literal["halves", "song"] = "halves"
+    timbre: bool = False
+    shard: int = 128
+    bits: int = 16
+    excerpt: ExcerptOptions = field(default_factory=ExcerptOptions)
+    augment: AugmentOptions = field(default_factory=AugmentOptions)
+    settings: SettingsOptions = field(default_factory=SettingsOptions)
+    checks: CheckOptions = field(default_factory=CheckOptions)
+
+    def __post_init__(self) -> None:
+        self._between("pairs", self.pairs, 1, 10**9)
+        self._between("shard", self.shard, 1, 100_000)
+        self._between("excerpt.seconds", self.excerpt.seconds, 0.1, 600.0)
+        self._between("excerpt.sample_rate", self.excerpt.sample_rate, 8000, 192_000)
+        self._between("excerpt.channels", self.excerpt.channels, 1, 2)
+        self._between("settings.redraws", self.settings.redraws, 1, 10_000)
+        self._between("settings.excerpts", self.settings.excerpts, 1, 10_000)
+        for name in ("input_probability", "target_probability", "preset_probability"):
+            self._between(f"settings.{name}", getattr(self.settings, name), 0.0, 1.0)
+        self._between("augment.probability", self.augment.probability, 0.0, 1.0)
+        if self.bits not in (16, 24):
+            raise UsageError(f"bits = {self.bits} in the recipe: use 16 or 24")
+        if not self.songs:
+            raise UsageError("the recipe names no songs; add a [[songs]] table with a root")
+        if min(self.splits) < 0 or abs(sum(self.splits) - 1) > 1e-6:
+            raise UsageError(f"splits = {list(self.splits)} in the recipe: three shares, sum 1")
+
+    @staticmethod
+    def _between(name: str, value: float, low: float, high: float) -> None:
+        if not low <= value <= high:
+            raise UsageError(f"{name} = {value:g} in the recipe: use {low:g} to {high:g}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; `from_dict` reads it back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
+        """Read a recipe; unknown keys and wrong types are refused by name."""
+        recipe = _build(cls, data, "")
+        assert isinstance(recipe, cls)
+        return recipe
+
+    @property
+    def identity(self) -> str:
+        """Hash of what decides each single pair, apart from the songs (16 hex digits)."""
+        body = self.to_dict()
+        body.pop("pairs")
+        for source in body["songs"]:
+            source.pop("root")
+        return digest(body)
+
+
+def digest(body: Any) -> str:
+    """Hash of plain data, whatever the order of its keys (16 hex digits)."""
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def load_recipe(path: str | os.PathLike[str]) -> Recipe:
+    """Read a recipe from a TOML file.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing, no TOML, or says something that no recipe can say.
+    """
+    file = Path(path)
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"the recipe {str(file)!r} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"the recipe {str(file)!r} is no TOML: {error}") from error
+    recipe = Recipe.from_dict(data)
+    songs = tuple(
+        dataclasses.replace(s, root=str(_expand(s.root, file.parent))) for s in recipe.songs
+    )
+    return dataclasses.replace(recipe, songs=songs)
+
+
+def _expand(root: str, beside: Path) -> Path:
+    text = os.path.expandvars(str(Path(root).expanduser()))
+    missing = re.search(r"\$\{?(\w+)", text)
+    if missing:
+        raise UsageError(
+            f"the recipe's songs lie in {root!r}, but the environment variable {missing[1]} is not "
+            "set; set it to the folder of your songs"
+        )
+    return beside / text
+
+
+def _build(kind: Any, value: Any, where: str) -> Any:
+    """Turn plain data into `kind`, naming the place of whatever does not fit."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        make: Any = kind
+        if not isinstance(value, Mapping):
+            raise UsageError(f"{where} = {value!r} in the recipe: a table was expected")
+        hints = get_type_hints(kind)
+        names = [f.name for f in dataclasses.fields(kind)]
+        unknown = sorted(set(value) - set(names))
+        if unknown:
+            raise UsageError(
+                f"the recipe does not know {where + '.' if where else ''}{unknown[0]}; "
+                f"allowed here: {', '.join(names)}"
+            )
+        needed = [
+            f.name
+            for f in dataclasses.fields(kind)
+            if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        ]
+        lacking = [name for name in needed if name not in value]
+        if lacking:
+            raise UsageError(f"the recipe lacks {where + '.' if where else ''}{lacking[0]}")
+        prefix = f"{where}." if where else ""
+        return make(**{k: _build(hints[k], v, prefix + k) for k, v in value.items()})
+    if origin is Literal:
+        if value not in arguments:
+            raise UsageError(f"{where} = {value!r} in the recipe: use one of {list(arguments)}")
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        if arguments[-1] is Ellipsis:
+            return tuple(_build(arguments[0], v, where) for v in value)
+        if len(value) == len(arguments):
+            return tuple(_build(a, v, where) for a, v in zip(arguments, value, strict=True))
+        raise UsageError(f"{where} = {list(value)} in the recipe: {len(arguments)} values expected")
+    if origin is not None and issubclass(origin, Mapping) and isinstance(value, Mapping):
+        return {k: _build(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if origin in (Union, types.UnionType) or not isinstance(kind, type) or origin is not None:
+        raise UsageError(f"{where} = {value!r} in the recipe is of the wrong type")
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise UsageError(f"{where} = {value!r} in the recipe: {kind.__name__} was expected")

@@ -1,0 +1,204 @@
+"""Shards: pairs on disk as WebDataset tar files, readable without dialin.
+
+A folder of pairs holds ``shard-00000.tar``, ``shard-00001.tar`` and so on, each with its records as
+``shard-00000.jsonl`` beside it, and at the end ``manifest.jsonl`` (all records) and
+``manifest.json`` (recipe, hashes, versions, counts). A shard is there when its ``.jsonl`` is there:
+that is written last, and each file appears under its name in one piece.
+
+Within a tar file pair 17 is ``000000017.input.flac``, ``000000017.target.flac``,
+``000000017.json`` and, where they differ from the input, ``000000017.clean.flac`` and
+``000000017.reference.flac``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from dialin.data.pairs import Pair, audio_hash
+from dialin.errors import OutputError, UsageError
+
+
+def encode_flac(integers: np.ndarray, sample_rate: int, bits: int) -> bytes:
+    """Encode ``(channels, samples)`` integers of `bits` bits as FLAC."""
+    import soundfile
+
+    buffer = io.BytesIO()
+    left = integers.T.astype(np.int32) << (32 - bits)
+    soundfile.write(buffer, left, sample_rate, format="FLAC", subtype=f"PCM_{bits}")
+    return buffer.getvalue()
+
+
+def pack_pair(pair: Pair, sample_rate: int, bits: int) -> dict[str, bytes]:
+    """Files of a pair by suffix; adds the hashes of its audio to its record."""
+    if not pair.audio:
+        return {}
+    top = 2 ** (bits - 1) - 1
+    files: dict[str, bytes] = {}
+    hashes: dict[str, str] = {}
+    for name, audio in sorted(pair.audio.items()):
+        if name == "clean" and pair.record["input_settings"] is None:
+            continue
+        # Peaks are at the recipe's level, far below full scale, so nothing is clipped here.
+        integers = np.clip(np.rint(audio * np.float32(top)), -top, top).astype(np.int32)
+        hashes[name] = audio_hash(integers)
+        files[f"{name}.flac"] = encode_flac(integers, sample_rate, bits)
+    pair.record["audio"] = hashes
+    files["json"] = line(pair.record).encode()
+    return files
+
+
+def line(record: Mapping[str, Any]) -> str:
+    """One record as canonical JSON, without the line's end."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def tar(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """Tar file of named bytes; the same bytes for the same files."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            info.mode = 0o644
+            archive.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+class Store:
+    """A folder to write into: a local one, or anything fsspec knows (``s3://...``).
+
+    Files appear under their names in one piece.
+    """
+
+    def __init__(self, place: str | os.PathLike[str]) -> None:
+        self.place = os.fspath(place)
+        self._fs: Any = None
+        if "://" in self.place:
+            try:
+                import fsspec  # type: ignore[import-untyped, import-not-found, unused-ignore]
+            except ImportError as error:
+                raise UsageError(
+                    f"{self.place!r} needs fsspec: pip install 'dialin[data]', or name a folder"
+                ) from error
+            try:
+                self._fs, self._root = fsspec.core.url_to_fs(self.place)
+            except (ImportError, ValueError) as error:
+                raise UsageError(f"{self.place!r} cannot be opened: {error}") from error
+        else:
+            self._root = str(Path(self.place))
+        with self._translated():
+            if self._fs is None:
+                Path(self._root).mkdir(parents=True, exist_ok=True)
+            else:
+                self._fs.makedirs(self._root, exist_ok=True)
+
+    def _translated(self) -> _Translated:
+        return _Translated(self.place)
+
+    def names(self) -> set[str]:
+        """Names of the files there are."""
+        with self._translated():
+            if self._fs is None:
+                return {p.name for p in Path(self._root).iterdir()}
+            self._fs.invalidate_cache()
+            return {PurePosixPath(p).name for p in self._fs.ls(self._root, detail=False)}
+
+    def read(self, name: str) -> bytes:
+        """Content of a file."""
+        with self._translated():
+            if self._fs is None:
+                return (Path(self._root) / name).read_bytes()
+            data: bytes = self._fs.cat_file(f"{self._root}/{name}")
+            return data
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file in one piece, replacing what is there."""
+        with self._translated():
+            if self._fs is not None:
+                self._fs.pipe_file(f"{self._root}/{name}", data)
+                return
+            temporary = Path(self._root) / f".{name}.{os.getpid()}.part"
+            try:
+                with temporary.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(Path(self._root) / name)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Delete what interrupted runs left half written."""
+        if self._fs is None:
+            for path in Path(self._root).glob(".*.part"):
+                with suppress(OSError):
+                    path.unlink()
+
+    def size(self) -> int:
+        """Bytes in all files, or 0 where the place does not tell."""
+        if self._fs is None:
+            return sum(p.stat().st_size for p in Path(self._root).iterdir() if p.is_file())
+        return sum(int(i.get("size") or 0) for i in self._fs.ls(self._root, detail=True))
+
+
+class _Translated:
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise OutputError(
+                f"cannot read or write in {self._place!r}: {error}; is it writable, and not full?"
+            ) from error
+
+
+def shard_name(shard: int) -> str:
+    """Name of a shard without its suffix."""
+    return f"shard-{shard:05d}"
+
+
+def write_shard(
+    store: Store, shard: int, pairs: Iterable[tuple[dict[str, Any], dict[str, bytes]]]
+) -> list[dict[str, Any]]:
+    """Write a shard's tar file, then its records; returns the records."""
+    ordered = sorted(pairs, key=lambda pair: pair[0]["index"])
+    files = [
+        (f"{record['index']:09d}.{suffix}", data)
+        for record, contents in ordered
+        for suffix, data in sorted(contents.items())
+    ]
+    records = [record for record, _ in ordered]
+    store.write(f"{shard_name(shard)}.tar", tar(files))
+    store.write(f"{shard_name(shard)}.jsonl", "".join(line(r) + "\n" for r in records).encode())
+    return records
+
+
+def read_shard(store: Store, shard: int) -> list[dict[str, Any]]:
+    """Records of a finished shard."""
+    return read_lines(store.read(f"{shard_name(shard)}.jsonl"))
+
+
+def read_lines(data: bytes) -> list[dict[str, Any]]:
+    """Read records from JSON lines."""
+    return [json.loads(text) for text in data.decode().splitlines()]
+
+
+def manifest_hash(records: Iterable[Mapping[str, Any]]) -> str:
+    """SHA-256 of the sorted records, which hold the hashes of all audio."""
+    whole = hashlib.sha256()
+    for record in sorted(records, key=lambda r: int(r["index"])):
+        whole.update(line(record).encode() + b"\n")
+    return whole.hexdigest()

@@ -1,0 +1,259 @@
+"""Finding songs, and dividing them into train, valid and test for good.
+
+A song's split is decided by a hash of its own name (or its speaker's, or its folder's) alone, so
+adding files never moves another one across.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dialin.audio import audio_info
+from dialin.data.recipe import Recipe, SongSource, Split, digest
+from dialin.errors import AudioFileError, UsageError
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".oga")
+STEMS = ("mixture", "drums", "bass", "other", "vocals")
+SHORTEST = 0.05
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file, or one stream of a stem file, and its length."""
+
+    path: str
+    frames: int
+    sample_rate: int
+    stem: int = -1
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds."""
+        return self.frames / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Track:
+    """Something excerpts are cut from: a file, or several end to end.
+
+    Attributes
+    ----------
+    id : str
+        Path below the root; the same on every machine.
+    song : str
+        What decides the split: tracks of the same song stand on the same side.
+    """
+
+    id: str
+    song: str
+    folder: str
+    split: Split
+    weight: float
+    parts: tuple[Part, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds."""
+        return sum(part.seconds for part in self.parts)
+
+    def identity(self) -> list[object]:
+        """What makes this track itself, wherever it lies."""
+        return [self.id, self.song, self.split, [[p.frames, p.sample_rate] for p in self.parts]]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Tracks of one split and how likely each is."""
+
+    tracks: tuple[Track, ...]
+    odds: tuple[float, ...]
+    hash: str
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def hours(self) -> float:
+        """Total duration in hours."""
+        return sum(t.seconds for t in self.tracks) / 3600
+
+    def draw(self, rng: np.random.Generator, besides: str | None = None) -> Track:
+        """Draw a track; `besides` is a song it must not belong to."""
+        odds = np.array(self.odds)
+        if besides is not None:
+            odds[[t.song == besides for t in self.tracks]] = 0.0
+            if not odds.any():
+                raise UsageError(
+                    f"the reference is to come from another song, but {besides!r} is the only one "
+                    "of its split; add songs or use reference = 'halves'"
+                )
+        edges = np.cumsum(odds)
+        place = np.searchsorted(edges, rng.random() * edges[-1], side="right")
+        return self.tracks[min(int(place), len(self.tracks) - 1)]
+
+
+def split_of(song: str, splits: Sequence[float] = (0.8, 0.1, 0.1)) -> Split:
+    """Split that a song belongs to, by a hash of its name."""
+    value = int.from_bytes(hashlib.sha256(song.encode()).digest()[:8], "big") / 2**64
+    if value < splits[0]:
+        return "train"
+    return "valid" if value < splits[0] + splits[1] else "test"
+
+
+def speaker_of(path: str) -> str:
+    """Speaker of a file in the layouts of VCTK, DAPS and LibriTTS, otherwise its first folder.
+
+    >>> speaker_of("wav48/p225/p225_001.wav"), speaker_of("clean/f1_script1_clean.wav")
+    ('p225', 'f1')
+    >>> speaker_of("train-clean-100/84/121123/84_121123_000007_000001.wav")
+    '84'
+    """
+    name = Path(path).name
+    for pattern in (r"([ps]\d+)_\d+", r"([fm]\d+)_script\d+", r"(\d+)_\d+_\d+_\d+"):
+        found = re.match(pattern, name)
+        if found:
+            return found[1]
+    parts = Path(path).parts
+    return parts[0] if len(parts) > 1 else Path(path).stem
+
+
+def find_songs(recipe: Recipe) -> Corpus:
+    """Tracks of the recipe's split.
+
+    Raises
+    ------
+    UsageError
+        If a root is missing or holds nothing usable; the message says what was looked for.
+    """
+    tracks: list[Track] = []
+    unreadable: list[str] = []
+    for source in recipe.songs:
+        root = Path(source.root)
+        if not root.is_dir():
+            raise UsageError(f"there is no folder {source.root!r} to take songs from")
+        if source.kind == "folder":
+            found = _folder(root, source, recipe, unreadable)
+        else:
+            found = _musdb(root, source, recipe)
+        if not found:
+            raise UsageError(_nothing(root, source))
+        tracks += found
+    chosen = sorted((t for t in tracks if t.split == recipe.split), key=lambda t: t.id)
+    if not chosen:
+        names = ", ".join(sorted({t.split for t in tracks}))
+        raise UsageError(
+            f"no song falls into the split {recipe.split!r}: there are {len(tracks)}, all in "
+            f"{names}; add songs or change splits = {list(recipe.splits)}"
+        )
+    hash = digest([t.identity() for t in chosen])
+    return Corpus(tuple(chosen), _odds(chosen, recipe.weighting), hash, tuple(unreadable))
+
+
+def _nothing(root: Path, source: SongSource) -> str:
+    if source.kind == "musdb18":
+        return f"{str(root)!r} holds no MUSDB18: looked for train/*.stem.mp4 and test/*.stem.mp4"
+    if source.kind == "musdb18hq":
+        return (
+            f"{str(root)!r} holds no MUSDB18-HQ: looked for train/*/mixture.wav and "
+            "test/*/mixture.wav"
+        )
+    patterns = f" matching {list(source.include)}" if source.include else ""
+    return f"{str(root)!r} holds no songs: looked for {', '.join(SUFFIXES)} files{patterns}"
+
+
+def _odds(tracks: Sequence[Track], weighting: str) -> tuple[float, ...]:
+    folders: dict[str, float] = defaultdict(float)
+    for track in tracks:
+        folders[track.folder] += track.seconds
+    result = []
+    for track in tracks:
+        base = 1.0 if weighting == "file" else track.seconds
+        if weighting == "folder":
+            base /= folders[track.folder]
+        result.append(base * track.weight)
+    return tuple(result)
+
+
+def _wanted(name: str, source: SongSource) -> bool:
+    if any(fnmatch.fnmatch(name, pattern) for pattern in source.exclude):
+        return False
+    return not source.include or any(fnmatch.fnmatch(name, p) for p in source.include)
+
+
+def _folder(root: Path, source: SongSource, recipe: Recipe, unreadable: list[str]) -> list[Track]:
+    groups: dict[str, list[tuple[str, Part]]] = defaultdict(list)
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if path.suffix.lower() not in SUFFIXES or not _wanted(name, source) or not path.is_file():
+            continue
+        try:
+            info = audio_info(path)
+        except AudioFileError:
+            unreadable.append(name)
+            continue
+        if info.seconds < SHORTEST:
+            continue
+        groups[_song(name, source.group)].append(
+            (name, Part(str(path), info.frames, info.sample_rate))
+        )
+    tracks = []
+    for song, members in groups.items():
+        split = split_of(song, recipe.splits)
+        folder = str(Path(members[0][0]).parent)
+        pieces: Iterable[tuple[str, tuple[Part, ...]]] = (
+            [(song, tuple(part for _, part in members))]
+            if source.join
+            else [(name, (part,)) for name, part in members]
+        )
+        tracks += [Track(id, song, folder, split, source.weight, parts) for id, parts in pieces]
+    return tracks
+
+
+def _song(name: str, group: str) -> str:
+    if group == "speaker":
+        return speaker_of(name)
+    if group == "folder":
+        return str(Path(name).parent)
+    return str(Path(name).with_suffix(""))
+
+
+def _musdb(root: Path, source: SongSource, recipe: Recipe) -> list[Track]:
+    if source.stem not in (*STEMS, "any"):
+        raise UsageError(f"stem = {source.stem!r} in the recipe: use one of {[*STEMS, 'any']}")
+    stems = STEMS if source.stem == "any" else (source.stem,)
+    tracks = []
+    for subset in ("train", "test"):
+        pattern = "*.stem.mp4" if source.kind == "musdb18" else "*/mixture.wav"
+        for path in sorted((root / subset).glob(pattern)):
+            hq = source.kind == "musdb18hq"
+            title = path.parent.name if hq else path.name.removesuffix(".stem.mp4")
+            if not _wanted(f"{subset}/{title}", source):
+                continue
+            split: Split = "test"
+            if subset == "train":
+                # Test songs are those of the published split; valid is taken out of train.
+                shares = (recipe.splits[0], 1.0 - recipe.splits[0], 0.0)
+                split = split_of(title, shares)
+            for stem in stems:
+                part = _wav_part(path.parent / f"{stem}.wav") if hq else _stem_part(path, stem)
+                id = f"{subset}/{title}/{stem}"
+                tracks.append(Track(id, title, subset, split, source.weight, (part,)))
+    return tracks
+
+
+def _wav_part(path: Path) -> Part:
+    info = audio_info(path)
+    return Part(str(path), info.frames, info.sample_rate)
+
+
+def _stem_part(path: Path, stem: str) -> Part:
+    from dialin.data.reading import stem_info
+
+    frames, rate = stem_info(path)
+    return Part(str(path), frames, rate, STEMS.index(stem))
