@@ -41,6 +41,10 @@ sharpness, boominess and reverb, on the published AudioCommons scales.
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
 
 
+UPRIGHT = 4
+"""Up to so many files are shown as columns."""
+
+
 class DefaultCommand(TyperGroup):
     """A group whose first command is meant where none is named."""
 
@@ -236,25 +240,30 @@ def _show(
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
-    table.add_column("file")
-    for name in names:
-        table.add_column(name, justify="right")
-    reasons = []
+    rows, reasons = [], []
     for path, result in results:
         if isinstance(result, DialinError):
             continue
-        cells = []
+        cells = [escape(path.name)]
         for name in names:
             value = result[name]
             if name == "reverb" and value == value:
                 cells.append(f"{value:.2f} ({result.rt60:.2f} s)")
             else:
                 cells.append("-" if value != value else f"{value:.1f}")
-        table.add_row(escape(path.name), *cells)
+        rows.append(cells)
         for why in dict.fromkeys(result.reasons.values()):
             which = ", ".join(n for n, w in result.reasons.items() if w == why)
             reasons.append(f"{path.name}: no {which}: {why}")
+    heads = ["", *names]
+    if len(rows) <= UPRIGHT:
+        # A few files stand side by side, so that the names of attributes fit a terminal.
+        heads, *rows = [list(column) for column in zip(heads, *rows, strict=True)]
+    table = Table(box=None, pad_edge=False)
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="right" if i else "left")
+    for row in rows:
+        table.add_row(*row)
     output.table(table)
     for reason in reasons:
         output.warn(reason)
