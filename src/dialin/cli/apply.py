@@ -74,7 +74,8 @@ def apply(
     if len(files) == 1 and failures:
         raise failures[0][1]
     for file, error in failures:
-        typer.echo(f"error: {file}: {error}", err=True)
+        where = "" if str(file) in str(error) else f"{file}: "
+        typer.echo(f"error: {where}{error}", err=True)
     output.data(
         {
             "preset": str(preset),

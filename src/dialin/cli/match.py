@@ -140,8 +140,8 @@ def match(
                 seed=seed,
                 only=words(only) or None,
                 lock=locks or None,
-                amount=amount,
                 weights=weights or None,
+                reference_for=for_aspect or None,
                 pool=pool,
                 progress=bar.update,
             )
