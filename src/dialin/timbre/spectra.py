@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 HOP = 512
+CHUNK = 32
 """Hop in samples of the onset and percussion spectra (their frames are 2048 long)."""
 
 
@@ -25,8 +26,15 @@ def centred_stft(x: NDArray[np.floating]) -> NDArray[np.complex64]:
     """Hann spectra of 2048 samples every 512, the first centred on sample 0: (frames, 1025)."""
     padded = np.zeros(x.size + 2048, dtype=np.float32)
     padded[1024:-1024] = x
-    rows = kernels.windowed_frames(padded, HOP, window("hann", 2048), False)
-    return np.asarray(fft.rfft(rows, axis=1, overwrite_x=True))
+    count = x.size // HOP + 1
+    spectra = np.empty((count, 1025), dtype=np.complex64)
+    # A few frames at a time: small arrays are reused, large ones are paged in anew.
+    for first in range(0, count, CHUNK):
+        last = min(first + CHUNK, count)
+        part = padded[first * HOP : (last - 1) * HOP + 2048]
+        rows = kernels.windowed_frames(part, HOP, window("hann", 2048), False)
+        spectra[first:last] = fft.rfft(rows, axis=1, overwrite_x=True)
+    return spectra
 
 
 def centred_power(x: NDArray[np.floating]) -> NDArray[np.float32]:

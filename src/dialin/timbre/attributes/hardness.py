@@ -57,13 +57,14 @@ def percussive_share(clip: Clip) -> float:
 def _inverse(stft: NDArray[np.complex64]) -> Singles:
     """Signal of a centred transform, whole hops of it: (samples,)."""
     taper = window("hann", 2048).astype(np.float32)
-    rows = fft.irfft(stft, 2048, axis=1, overwrite_x=True)
-    rows *= taper
-    count = len(rows)
+    count = len(stft)
     out = np.zeros((count + 3, HOP), dtype=np.float32)
-    parts = rows.reshape(count, 4, HOP)
-    for k in range(4):
-        out[k : k + count] += parts[:, k]
+    for first in range(0, count, CHUNK):
+        rows = fft.irfft(stft[first : first + CHUNK], 2048, axis=1)
+        rows *= taper
+        parts = rows.reshape(-1, 4, HOP)
+        for k in range(4):
+            out[first + k : first + k + len(parts)] += parts[:, k]
     squares = (taper * taper).reshape(4, HOP)
     norm = np.broadcast_to(squares.sum(axis=0), (count - 1, HOP)).copy()
     # The first and the last hop of the signal lack a frame beyond the ends.

@@ -16,6 +16,7 @@ from dialin.timbre.tables import RATE, ROUGHNESS
 
 FRAME = int(0.05 * RATE)
 SIZE = 4096
+CHUNK = 16
 
 
 def mean_roughness(clip: Clip) -> float:
@@ -35,7 +36,11 @@ def mean_roughness(clip: Clip) -> float:
     padded[512:] = x
     rows = np.lib.stride_tricks.sliding_window_view(padded, FRAME)[whole]
     taper = window("hamming_ends", FRAME)
-    spectra = np.sqrt(power_of(fft.rfft(rows * taper, SIZE, axis=1)))
+    spectra = np.empty((len(rows), SIZE // 2 + 1))
+    # A few frames at a time: small arrays are reused, large ones are paged in anew.
+    for first in range(0, len(rows), CHUNK):
+        part = rows[first : first + CHUNK] * taper
+        np.sqrt(power_of(fft.rfft(part, SIZE, axis=1)), out=spectra[first : first + CHUNK])
     low = spectra.min() if len(whole) == len(starts) else 0.0
     high = spectra.max()
     if not high > low:
