@@ -276,7 +276,7 @@ def analyse(
     target: Annotated[
         Path, typer.Option("--output", "-o", help="Where table, heat map and report go.")
     ],
-    excerpts: Annotated[int, typer.Option(min=18, help="How many excerpts.")] = 3_726,
+    excerpts: Annotated[int, typer.Option(min=18, help="How many excerpts.")] = 3_915,
     effect: Annotated[
         list[str] | None, typer.Option("--fx", help="Effects; nine of them by default.")
     ] = None,

@@ -1,0 +1,62 @@
+"""Effects as black boxes: what they are, what their knobs mean, how to run one, presets.
+
+No host is imported until an effect is opened, which only worker processes and tests do.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from dialin.effects.catalogue import EffectEntry, list_effects
+from dialin.effects.chain import Chain, chain_slots, chain_uri, parse_chain, slot_names
+from dialin.effects.default_chain import default_chain
+from dialin.effects.effect import BLOCK, Effect, Stream
+from dialin.effects.open import open_effect
+from dialin.effects.parameter import Parameter
+from dialin.effects.preset import Preset, PresetSlot
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.effects.uri import parse_uri
+
+if TYPE_CHECKING:
+    from dialin.effects.export import EXPORT_KINDS, export_preset
+    from dialin.effects.probe import Probe, probe_effect
+
+# These lean on scipy or are rarely needed, so they are imported when first used.
+_LATER = {
+    "EXPORT_KINDS": "export",
+    "Probe": "probe",
+    "export_preset": "export",
+    "probe_effect": "probe",
+}
+
+__all__ = [
+    "BLOCK",
+    "EXPORT_KINDS",
+    "Chain",
+    "Effect",
+    "EffectEntry",
+    "EffectSpec",
+    "Parameter",
+    "Preset",
+    "PresetSlot",
+    "Probe",
+    "Settings",
+    "Stream",
+    "chain_slots",
+    "chain_uri",
+    "default_chain",
+    "export_preset",
+    "list_effects",
+    "open_effect",
+    "parse_chain",
+    "parse_uri",
+    "probe_effect",
+    "slot_names",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'dialin.effects' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"dialin.effects.{_LATER[name]}"), name)

@@ -201,4 +201,6 @@ class Match:
         from dialin.matching.apply import render_audio
 
         audio, rate = read_audio(self._input) if isinstance(self._input, str) else self._input
-        return render_audio(self.preset, audio, rate, amount=amount, tail=tail, pool=self._pool), rate
+        return render_audio(
+            self.preset, audio, rate, amount=amount, tail=tail, pool=self._pool
+        ), rate

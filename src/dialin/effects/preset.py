@@ -1,0 +1,306 @@
+"""Presets: settings of a chain of effects as a file that outlives the program.
+
+JSON, one object:
+
+``dialin_preset``   schema version, `SCHEMA_VERSION`
+``created_by``      the version of dialin that wrote it
+``slots``           the effects in order; none means: leave the sound alone
+``provenance``      how it came about, if known (seed, references, distances)
+
+A slot names its effect (``uri``, ``name``, ``format``, ``version``, ``file_hash``, ``spec_hash``),
+its knobs (``id``, ``name``, ``unit``, ``native`` value, ``normalised`` position, ``text``) and,
+where the host gives one, its opaque ``state`` (base64). Saving, loading and rendering a preset gives
+the same samples: positions are stored with all their digits.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+import dialin
+from dialin.effects.chain import chain_uri, slot_names
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.errors import OutputError, PresetError
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One knob of a preset: native value and position in [0, 1]."""
+
+    id: str
+    name: str
+    unit: str
+    native: float
+    normalised: float
+    text: str
+
+
+@dataclass(frozen=True)
+class PresetSlot:
+    """One effect of a preset, and where its knobs stand."""
+
+    uri: str
+    name: str
+    format: str
+    knobs: tuple[Knob, ...]
+    version: str = ""
+    file_hash: str = ""
+    spec_hash: str = ""
+    state: bytes | None = None
+
+    @property
+    def native(self) -> dict[str, float]:
+        """Native values by parameter id."""
+        return {knob.id: knob.native for knob in self.knobs}
+
+    @property
+    def normalised(self) -> Settings:
+        """Positions in [0, 1], in spec order."""
+        return np.array([knob.normalised for knob in self.knobs], dtype=np.float64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "uri": self.uri,
+            "name": self.name,
+            "format": self.format,
+            "version": self.version,
+            "file_hash": self.file_hash,
+            "spec_hash": self.spec_hash,
+            "knobs": [knob.__dict__ for knob in self.knobs],
+            "state": None if self.state is None else base64.b64encode(self.state).decode(),
+        }
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings of a chain of effects; see the module's docstring for the file.
+
+    Attributes
+    ----------
+    slots : tuple of PresetSlot
+        The effects in order; empty for "leave the sound alone".
+    provenance : dict
+        Plain data.
+    created_by : str
+    """
+
+    slots: tuple[PresetSlot, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    created_by: str = ""
+
+    @classmethod
+    def from_settings(
+        cls,
+        specs: Sequence[EffectSpec],
+        settings: ArrayLike,
+        *,
+        states: Sequence[bytes | None] = (),
+        provenance: Mapping[str, Any] | None = None,
+    ) -> Preset:
+        """Make a preset from the specs of the effects, in order, and their settings in one vector.
+
+        Parameters
+        ----------
+        specs : sequence of EffectSpec
+        settings : array_like, shape (sum of spec sizes,)
+            In [0, 1].
+        states : sequence of bytes or None
+            Opaque host states, one an effect.
+        provenance : mapping, optional
+        """
+        vector = np.asarray(settings, dtype=np.float64)
+        slots, start = [], 0
+        for place, spec in enumerate(specs):
+            positions = spec.check(vector[start : start + spec.size])
+            start += spec.size
+            knobs = tuple(
+                Knob(p.id, p.name, p.unit, p.to_native(u), float(u), p.text(u))
+                for p, u in zip(spec.parameters, positions, strict=True)
+            )
+            slots.append(
+                PresetSlot(
+                    uri=spec.uri,
+                    name=spec.name,
+                    format=spec.format,
+                    knobs=knobs,
+                    version=spec.version,
+                    file_hash=spec.file_hash,
+                    spec_hash=spec.hash,
+                    state=states[place] if place < len(states) else None,
+                )
+            )
+        return cls(tuple(slots), dict(provenance or {}), dialin.__version__)
+
+    @property
+    def effect(self) -> str:
+        """URI of the chain; empty where there is no effect."""
+        return chain_uri([slot.uri for slot in self.slots]) if self.slots else ""
+
+    @property
+    def settings(self) -> Settings:
+        """Positions of all knobs in [0, 1], slot after slot."""
+        return np.concatenate([np.zeros(0), *(slot.normalised for slot in self.slots)])
+
+    @property
+    def native(self) -> dict[str, float]:
+        """Native values by ``slot.parameter``."""
+        names = slot_names([slot.uri for slot in self.slots])
+        return {
+            f"{name}.{id}": value
+            for name, slot in zip(names, self.slots, strict=True)
+            for id, value in slot.native.items()
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; `from_dict` reads it back."""
+        return {
+            "dialin_preset": SCHEMA_VERSION,
+            "created_by": f"dialin {self.created_by}",
+            "slots": [slot.to_dict() for slot in self.slots],
+            "provenance": dict(self.provenance),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any, *, where: str = "this preset") -> Preset:
+        """Read what `to_dict` wrote.
+
+        Raises
+        ------
+        PresetError
+            If something is missing or makes no sense; the message says what.
+        """
+        if not isinstance(data, dict):
+            raise PresetError(f"{where} is no dialin preset: it should hold a JSON object")
+        version = data.get("dialin_preset", data.get("schema_version"))
+        if version != SCHEMA_VERSION:
+            raise PresetError(
+                f"{where} has preset schema version {version!r}; this dialin reads version "
+                f"{SCHEMA_VERSION}" + ("; update dialin" if isinstance(version, int) else "")
+            )
+        slots = data.get("slots")
+        if not isinstance(slots, list):
+            raise PresetError(f"{where} has no list of slots; save it again with dialin match")
+        created = str(data.get("created_by", "")).removeprefix("dialin ")
+        provenance = data.get("provenance") or {}
+        if not isinstance(provenance, dict):
+            raise PresetError(f"{where}: its provenance should be a JSON object")
+        read = tuple(_read_slot(slot, f"{where}, slot {n}") for n, slot in enumerate(slots, 1))
+        return cls(read, provenance, created)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the preset, whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            If the file exists and `overwrite` is False, or it cannot be written.
+        """
+        target = Path(path)
+        if target.exists() and not overwrite:
+            raise OutputError(
+                f"{str(target)!r} exists already; choose another name or overwrite it"
+            )
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        temporary: Path | None = None
+        try:
+            with NamedTemporaryFile(
+                "w", dir=target.parent, prefix=".preset-", delete=False, encoding="utf-8"
+            ) as file:
+                temporary = Path(file.name)
+                file.write(text + "\n")
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(target)
+        except OSError as error:
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
+            raise OutputError(
+                f"cannot write {str(target)!r}: {error.strerror or error}; "
+                "is the folder there, writable and not full?"
+            ) from error
+        return target
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Preset:
+        """Read a preset file.
+
+        Raises
+        ------
+        PresetError
+            If it cannot be read, is no JSON, or is no preset.
+        """
+        source = Path(path)
+        try:
+            text = source.read_text("utf-8")
+        except FileNotFoundError as error:
+            raise PresetError(f"there is no preset {str(source)!r}; check the path") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise PresetError(f"{str(source)!r} cannot be read as a preset: {error}") from error
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise PresetError(
+                f"{str(source)!r} is no dialin preset: it is no JSON ({error})"
+            ) from error
+        return cls.from_dict(data, where=repr(str(source)))
+
+
+def _read_slot(data: Any, where: str) -> PresetSlot:
+    if not isinstance(data, dict):
+        raise PresetError(f"{where} should be a JSON object, not {type(data).__name__}")
+    fields = {name: _text(data, name, where) for name in ("uri", "name", "format")}
+    optional = {name: str(data.get(name) or "") for name in ("version", "file_hash", "spec_hash")}
+    knobs = data.get("knobs")
+    if not isinstance(knobs, list):
+        raise PresetError(f"{where} ({fields['name']}) has no list of knobs")
+    state = data.get("state")
+    try:
+        opaque = None if state is None else base64.b64decode(state, validate=True)
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise PresetError(f"{where}: its state is not valid base64 ({error})") from error
+    read = tuple(_read_knob(knob, f"{where} ({fields['name']})") for knob in knobs)
+    return PresetSlot(**fields, **optional, knobs=read, state=opaque)
+
+
+def _read_knob(data: Any, where: str) -> Knob:
+    if not isinstance(data, dict):
+        raise PresetError(f"{where}: a knob should be a JSON object, not {type(data).__name__}")
+    id = _text(data, "id", where)
+    numbers = {}
+    for name in ("native", "normalised"):
+        value = data.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+            raise PresetError(f"{where}: knob {id} has {name} value {value!r}, not a number")
+        numbers[name] = float(value)
+    if not 0 <= numbers["normalised"] <= 1:
+        raise PresetError(f"{where}: knob {id} stands at {numbers['normalised']:g}, outside 0 to 1")
+    return Knob(
+        id,
+        str(data.get("name") or id),
+        str(data.get("unit") or ""),
+        numbers["native"],
+        numbers["normalised"],
+        str(data.get("text") or ""),
+    )
+
+
+def _text(data: Mapping[str, Any], name: str, where: str) -> str:
+    value = data.get(name)
+    if not isinstance(value, str) or not value:
+        raise PresetError(f"{where} lacks its {name}")
+    return value

@@ -1,0 +1,392 @@
+"""The main job: input, reference and effects in; settings, preset and report out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dialin
+from dialin.audio import (
+    Audio,
+    active_excerpts,
+    audio_info,
+    check_audio,
+    integrated_loudness,
+    peak_dbfs,
+    read_audio,
+    rms_dbfs,
+)
+from dialin.audio.excerpts import SILENCE_MEAN_SQUARE, silence_level
+from dialin.effects import Preset, chain_slots, chain_uri, default_chain
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.errors import AudioError, ParameterError, UsageError
+from dialin.matching.features import ASPECTS, style_features
+from dialin.matching.result import (
+    AspectReport,
+    KnobReport,
+    Match,
+    MatchProgress,
+    MatchReport,
+    SlotReport,
+    SoundReport,
+)
+from dialin.matching.search import Found, Search, measure, settings_of
+from dialin.matching.style import Target, check_aspect, make_target
+from dialin.rendering import Job, RenderPool
+
+EXCERPT_SECONDS = 10.0
+"""How much of each recording is analysed: its most active stretches."""
+
+SEARCHED_SECONDS = 600
+"""How far into a recording its most active stretches are looked for."""
+
+Recording = str | os.PathLike[str] | tuple[Any, int]
+
+
+@dataclass(frozen=True, eq=False)
+class _Sound:
+    """A recording, as far as it is analysed."""
+
+    name: str
+    pieces: list[Audio]
+    sample_rate: int
+    seconds: float
+
+
+def match(
+    input: Recording,
+    reference: Recording | Sequence[Recording | tuple[Recording, float]],
+    effects: Sequence[str] | str | None = None,
+    *,
+    budget: int = 300,
+    seconds: float | None = None,
+    seed: int = 0,
+    only: Sequence[str] | None = None,
+    weights: Mapping[str, float] | None = None,
+    lock: Mapping[str, float] | None = None,
+    reference_for: Mapping[str, Recording] | None = None,
+    pool: RenderPool | None = None,
+    progress: Callable[[MatchProgress], None] | None = None,
+) -> Match:
+    """Find settings that make `input` sound like `reference`.
+
+    Parameters
+    ----------
+    input : path, or (audio, sample_rate)
+        The recording to change, ``(channels, samples)``, any length.
+    reference : path, or (audio, sample_rate), or a sequence of those or of (recording, weight)
+        What it should sound like: other music is welcome. Several are weighed.
+    effects : sequence of str, optional
+        URIs in order. By default a chain of built-in effects, of which those that do not help are
+        left out.
+    budget : int
+        Renders to spend.
+    seconds : float, optional
+        End the search after this long, whatever the budget.
+    seed : int
+        The same seed, budget and recordings give the same match, however many workers.
+    only : sequence of str, optional
+        Aspects to match: tone, level, dynamics, space, modulation, distortion.
+    weights : mapping, optional
+        How much an aspect counts, in place of the default.
+    lock : mapping, optional
+        Knobs to keep, ``slot.parameter`` -> native value.
+    reference_for : mapping, optional
+        Aspect -> another recording that alone counts for it.
+    pool : RenderPool, optional
+        A pool to use; one is made and closed otherwise.
+    progress : callable, optional
+        Called with a `MatchProgress` after every render.
+
+    Returns
+    -------
+    Match
+
+    Raises
+    ------
+    UsageError
+        If an aspect, a weight or the budget makes no sense.
+    AudioError
+        If a recording is missing, empty, not finite or silent.
+    EffectError
+        If an effect cannot be opened, has no such knob, or fails on every render.
+
+    Examples
+    --------
+    >>> match = dialin.match("dry.wav", "reference.wav", ["builtin:reverb"])  # doctest: +SKIP
+    """
+    if budget < 1:
+        raise UsageError(f"the budget is {budget} renders; it takes at least 1")
+    if seconds is not None and not seconds > 0:
+        raise UsageError(f"the time limit is {seconds} s; it must be above 0")
+    for aspect in (*(only or ()), *(weights or {}), *(reference_for or {})):
+        check_aspect(aspect)
+    sound = _load(input, "input")
+    references = _references(reference)
+    special = dict(reference_for or {})
+    loaded = [(_load(r, f"reference {n}"), w) for n, (r, w) in enumerate(references, 1)]
+    shares = [
+        {aspect: 0.0 if aspect in special else weight for aspect in ASPECTS} for _, weight in loaded
+    ]
+    for aspect, recording in special.items():
+        loaded.append((_load(recording, f"reference for {aspect}"), 1.0))
+        shares.append({name: float(name == aspect) for name in ASPECTS})
+    target = make_target([_features(s) for s, _ in loaded], shares, weights, only)
+    uri = chain_uri(default_chain() if effects is None else effects)
+    if pool is not None:
+        return _match(
+            input, sound, loaded, target, uri, pool, budget, seconds, seed, lock, progress
+        )
+    with RenderPool() as own:
+        return _match(input, sound, loaded, target, uri, own, budget, seconds, seed, lock, progress)
+
+
+def _match(
+    input: Recording,
+    sound: _Sound,
+    references: list[tuple[_Sound, float]],
+    target: Target,
+    uri: str,
+    pool: RenderPool,
+    budget: int,
+    seconds: float | None,
+    seed: int,
+    lock: Mapping[str, float] | None,
+    progress: Callable[[MatchProgress], None] | None,
+) -> Match:
+    began = time.monotonic()
+    spec = pool.describe(uri)
+    locked = _locks(spec, lock or {})
+    excerpt = sound.pieces[0]
+    untouched = measure(excerpt, sound.sample_rate)
+    before = float(target.distance(untouched[0]))
+
+    def tell(renders: int, so_far: float, best: float) -> None:
+        if progress is not None:
+            progress(MatchProgress(renders, budget, so_far, best, before))
+
+    shared = pool.share(excerpt, sound.sample_rate)
+    try:
+        search = Search(
+            pool,
+            spec,
+            shared,
+            untouched,
+            target,
+            locked=locked,
+            seed=seed,
+            budget=budget,
+            seconds=seconds,
+            progress=tell,
+        )
+        found = search.run()
+        uris, settings = settings_of(found, spec)
+        output = excerpt
+        if uris:
+            job = Job(chain_uri(uris), shared, settings)
+            output = pool.render([job])[0].get()
+    finally:
+        pool.release(shared)
+    specs = [pool.describe(u) for u in uris]
+    notes = _notes(found, budget, seconds, sound)
+    report = MatchReport(
+        before=found.untouched,
+        after=found.distance,
+        aspects=_aspects(target, untouched[0], found),
+        slots=_slots(spec, found, locked, [pool.describe(u) for _, u, _ in chain_slots(spec)]),
+        input=_sound_report(sound, excerpt),
+        output=_sound_report(sound, output),
+        references=tuple(
+            _sound_report(s, np.concatenate(s.pieces, axis=1), weight) for s, weight in references
+        ),
+        seed=seed,
+        budget=budget,
+        renders=found.renders,
+        failures=found.failures,
+        seconds=time.monotonic() - began,
+        interrupted=found.interrupted,
+        notes=notes,
+        version=dialin.__version__,
+    )
+    preset = Preset.from_settings(
+        specs,
+        settings,
+        states=_states(pool, specs, settings),
+        provenance={
+            "input": sound.name,
+            "references": [{"name": s.name, "weight": w} for s, w in references],
+            "seed": seed,
+            "budget": budget,
+            "renders": found.renders,
+            "distance": {"before": found.untouched, "after": found.distance},
+        },
+    )
+    chain = pool.describe(chain_uri(uris)) if uris else None
+    kept = str(Path(input)) if isinstance(input, str | os.PathLike) else input
+    return Match(uris, chain, settings, preset, report, kept, pool)
+
+
+def _references(
+    reference: Recording | Sequence[Recording | tuple[Recording, float]],
+) -> list[tuple[Recording, float]]:
+    """Bring one or several references into one form; a pair of array and rate is one recording."""
+    if isinstance(reference, str | os.PathLike) or _is_array_pair(reference):
+        return [(reference, 1.0)]  # type: ignore[list-item]
+    result: list[tuple[Recording, float]] = []
+    for item in reference:
+        if isinstance(item, str | os.PathLike) or _is_array_pair(item):
+            result.append((item, 1.0))  # type: ignore[arg-type]
+        else:
+            recording, weight = item  # type: ignore[misc]
+            if not (np.isfinite(weight) and weight > 0):
+                raise UsageError(f"the weight of a reference is {weight}; use a number above 0")
+            result.append((recording, float(weight)))
+    if not result:
+        raise UsageError("there is no reference; name at least one recording")
+    return result
+
+
+def _is_array_pair(item: object) -> bool:
+    return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], np.ndarray)
+
+
+def _load(recording: Recording, what: str) -> _Sound:
+    if isinstance(recording, tuple):
+        data, rate = recording
+        audio, name = check_audio(data, rate, what=what), what
+        seconds = audio.shape[1] / rate
+    else:
+        path = Path(recording)
+        info = audio_info(path)
+        audio, rate = read_audio(path, frames=min(info.frames, SEARCHED_SECONDS * info.sample_rate))
+        name, seconds = path.name, info.seconds
+    pieces = 1 if what == "input" else 2
+    places = active_excerpts(audio, rate, seconds=EXCERPT_SECONDS, pieces=pieces)
+    parts = [np.ascontiguousarray(audio[:, place]) for place in places]
+    # Level is no ground for refusal: quiet recordings are fine, digital silence and DC are not.
+    varying = max(float(np.std(part, axis=1).max()) for part in parts)
+    if varying < 1e-6:
+        kind = "silent" if silence_level(audio) < SILENCE_MEAN_SQUARE else "constant (DC)"
+        raise AudioError(
+            f"{what} {name!r} is {kind}: there is no sound to match; choose another recording"
+        )
+    return _Sound(name, parts, int(rate), seconds)
+
+
+def _features(sound: _Sound) -> np.ndarray:
+    rows = np.array([style_features(piece, sound.sample_rate) for piece in sound.pieces])
+    return np.asarray(rows.mean(axis=0))
+
+
+def _locks(spec: EffectSpec, lock: Mapping[str, float]) -> dict[int, float]:
+    """Places and positions of locked knobs; the slot's name may be left out where it is clear."""
+    result = {}
+    for name, native in lock.items():
+        id = name
+        if "." not in name:
+            ends = [p.id for p in spec.parameters if p.id.split(".", 1)[-1] == name]
+            if len(ends) > 1:
+                raise ParameterError(
+                    f"{name!r} could be any of {', '.join(ends)}; write the slot too"
+                )
+            id = ends[0] if ends else name
+        place = spec.index(id)
+        result[place] = spec.parameters[place].to_normalised(float(native))
+    return result
+
+
+def _states(
+    pool: RenderPool, specs: Sequence[EffectSpec], settings: Settings
+) -> list[bytes | None]:
+    states: list[bytes | None] = []
+    start = 0
+    for spec in specs:
+        part = settings[start : start + spec.size]
+        start += spec.size
+        wanted = spec.format in ("vst3", "au")
+        states.append(pool.call(_state_of, part, effect=spec.uri) if wanted else None)
+    return states
+
+
+def _state_of(effect: Any, settings: Settings) -> bytes | None:
+    state: bytes | None = effect.state(settings)
+    return state
+
+
+def _aspects(target: Target, before: np.ndarray, found: Found) -> tuple[AspectReport, ...]:
+    was, now = target.aspects(before), target.aspects(found.features)
+    return tuple(
+        AspectReport(name, round(float(weight), 4), float(a), float(b))
+        for name, weight, a, b in zip(ASPECTS, target.weights, was, now, strict=True)
+        if weight > 0 and np.isfinite(a) and np.isfinite(b)
+    )
+
+
+def _slots(
+    spec: EffectSpec, found: Found, locked: Mapping[int, float], specs: Sequence[EffectSpec]
+) -> tuple[SlotReport, ...]:
+    reports = []
+    for number, (slot, uri, place) in enumerate(chain_slots(spec)):
+        own = specs[number]
+        knobs = []
+        for offset, parameter in enumerate(own.parameters):
+            index = place.start + offset
+            was, now = own.default[offset], float(found.settings[index])
+            knobs.append(
+                KnobReport(
+                    id=parameter.id,
+                    name=parameter.name,
+                    unit=parameter.unit,
+                    before=parameter.to_native(was),
+                    after=parameter.to_native(now),
+                    before_position=float(was),
+                    after_position=now,
+                    before_text=parameter.text(was),
+                    after_text=parameter.text(now),
+                    locked=index in locked,
+                )
+            )
+        used = number in found.slots
+        reason = "" if used else found.left_out.get(number, "")
+        reports.append(SlotReport(slot, uri, own.name, used, reason, tuple(knobs)))
+    return tuple(reports)
+
+
+def _sound_report(sound: _Sound, audio: Audio, weight: float = 1.0) -> SoundReport:
+    peak = peak_dbfs(audio)
+    return SoundReport(
+        name=sound.name,
+        sample_rate=sound.sample_rate,
+        channels=audio.shape[0],
+        seconds=sound.seconds,
+        loudness_lufs=integrated_loudness(audio, sound.sample_rate),
+        peak_dbfs=peak,
+        crest_db=peak - rms_dbfs(audio),
+        weight=weight,
+    )
+
+
+def _notes(found: Found, budget: int, seconds: float | None, sound: _Sound) -> tuple[str, ...]:
+    notes = []
+    if not found.slots:
+        notes.append(
+            "nothing that was tried brings the input surely closer to the reference than leaving "
+            "it alone; try other effects, a larger --budget or another reference"
+        )
+    if found.interrupted:
+        why = "its time limit" if seconds is not None else "Ctrl-C"
+        notes.append(
+            f"the search was ended by {why} after {found.renders} of {budget} renders; "
+            "this is the best it had"
+        )
+    if found.failures:
+        notes.append(f"{found.failures} of {found.renders} renders failed and were passed over")
+    if sound.seconds < 1.0:
+        notes.append(f"the input lasts {sound.seconds:.2f} s; a second or more gives a surer match")
+    return tuple(notes)
