@@ -11,7 +11,7 @@ import pytest
 from dialin.cli._console import json_text, number, pairs, words
 from dialin.cli.match import parse_reference
 from dialin.errors import UsageError
-from tests.cli.runner import dialin
+from tests.cli.runner import dialin, dialin_process
 
 COMMANDS = [
     ("match",),
@@ -42,7 +42,7 @@ def test_help_has_examples_and_exit_codes():
 
 
 def test_help_is_quick_and_loads_nothing_heavy():
-    ran = dialin("--help", python=("-X", "importtime"))
+    ran = dialin_process("--help", python=("-X", "importtime"))
     loaded = set(re.findall(r"\|\s+([\w.]+)$", ran.err, re.MULTILINE))
     heavy = {"numpy", "scipy", "pedalboard", "dawdreamer", "soundfile", "cmaes", "torch"}
     assert "typer" in loaded
@@ -128,7 +128,7 @@ def test_an_unexpected_error_says_how_to_see_more(monkeypatch, capsys):
 
 
 def test_errors_are_json_too_where_that_was_asked_for():
-    ran = dialin("effects", "show", "builtin:nothing", "--json")
+    ran = dialin_process("effects", "show", "builtin:nothing", "--json")
     assert ran.code == 4
     assert json.loads(ran.out)["error"]["code"] == "effect-not-found"
     assert len(ran.errors) == 1

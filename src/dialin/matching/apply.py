@@ -277,16 +277,28 @@ def apply_preset(
                     f"{str(goal)!r} exists already; choose another folder or overwrite it"
                 )
     if pool is None:
-        with RenderPool(workers=min(len(goals), os.cpu_count() or 1) or 1) as own:
+        with RenderPool(workers=max(1, min(len(goals), os.cpu_count() or 1))) as own:
             return _apply_all(
-                preset, goals, own, amount, headroom, tail, overwrite, progress, on_failure
+                preset,
+                goals,
+                Path(folder),
+                own,
+                amount,
+                headroom,
+                tail,
+                overwrite,
+                progress,
+                on_failure,
             )
-    return _apply_all(preset, goals, pool, amount, headroom, tail, overwrite, progress, on_failure)
+    return _apply_all(
+        preset, goals, Path(folder), pool, amount, headroom, tail, overwrite, progress, on_failure
+    )
 
 
 def _apply_all(
     preset: Preset,
     goals: dict[Path, Path],
+    folder: Path,
     pool: RenderPool,
     amount: float,
     headroom: bool,
@@ -326,7 +338,9 @@ def _apply_all(
     work = [(index, *pair) for index, pair in enumerate(goals.items())]
     if len(work) == 1:
         done = [render(*work[0])]
-    else:
+        return [result for result in done if result is not None]
+    # The folder is held for all of them: a file that fails would take an empty one away.
+    with working_folder(folder):
         threads = ThreadPoolExecutor(min(pool.workers, max(1, len(work))), "dialin-apply")
         try:
             done = list(threads.map(lambda args: render(*args), work))
@@ -638,8 +652,10 @@ def working_folder(folder: Path) -> Iterator[Path]:
     try:
         for parent in reversed([folder, *folder.parents]):
             if not parent.exists():
-                parent.mkdir()
-                made.append(parent)
+                with suppress(FileExistsError):
+                    # Another thread may have been quicker.
+                    parent.mkdir()
+                    made.append(parent)
         work = Path(mkdtemp(prefix=".dialin-", dir=folder))
     except OSError as error:
         for parent in reversed(made):
