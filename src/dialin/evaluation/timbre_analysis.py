@@ -286,7 +286,7 @@ def analyse(
     folder: Path,
     output: Path,
     *,
-    count: int = 3_726,
+    count: int = 3_915,
     seed: int = 0,
     effects: Sequence[str] = EFFECTS,
     workers: int | None = None,
