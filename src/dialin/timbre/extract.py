@@ -90,7 +90,7 @@ def timbre(audio: Any, sample_rate: float, attributes: Iterable[str] | str | Non
     >>> import numpy as np, dialin.timbre
     >>> tone = np.sin(2 * np.pi * 440 * np.arange(44100) / 44100)
     >>> round(dialin.timbre(tone, 44100, "brightness")["brightness"])
-    50
+    27
     """
     names = check_attributes(attributes)
     clip = Clip(audio, sample_rate)
