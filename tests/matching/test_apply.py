@@ -18,6 +18,7 @@ from dialin.errors import (
     UsageError,
 )
 from dialin.matching import apply as module
+from dialin.matching import fit
 from dialin.matching.apply import CEILING, render_file
 from dialin.rendering import RenderPool
 
@@ -184,7 +185,7 @@ def test_progress_reaches_the_end(pool, tmp_path, monkeypatch):
 @pytest.mark.parametrize("amount", [-1, 101, float("nan")])
 def test_amounts_outside_the_range_are_refused(amount):
     with pytest.raises(UsageError, match="between 0 and 100"):
-        module.check_amount(amount)
+        fit.check_amount(amount)
 
 
 def test_two_inputs_of_one_name_are_refused(tmp_path):
@@ -229,17 +230,17 @@ def test_no_effect_at_all_hands_the_file_through(pool, tmp_path):
 def test_amount_moves_what_has_a_neutral_position_and_nothing_else(pool):
     spec = pool.describe("fake:drive")
     match = spec.vector({"drive": 20, "level": -6, "mix": 80})
-    half = spec.native(module.toward_neutral(spec, match, 50))
+    half = spec.native(fit.toward_neutral(spec, match, 50))
     neutral = {p.id: p.neutral for p in spec.parameters}
     for knob, value in spec.native(match).items():
         start = value if neutral[knob] is None else neutral[knob]
         assert half[knob] == pytest.approx((start + value) / 2)
-    np.testing.assert_array_equal(module.toward_neutral(spec, match, 100), match)
+    np.testing.assert_array_equal(fit.toward_neutral(spec, match, 100), match)
 
 
 def test_amount_zero_is_neutral(pool):
     spec = pool.describe(GAIN)
-    none = module.toward_neutral(spec, spec.vector({"gain": 12}), 0)
+    none = fit.toward_neutral(spec, spec.vector({"gain": 12}), 0)
     assert spec.native(none)["gain"] == pytest.approx(0, abs=1e-9)
 
 
@@ -288,13 +289,13 @@ def test_another_build_of_a_plugin_is_set_by_name_or_refused(pool):
     preset = preset_of(pool, ("fake:drive", {"drive": 20}))
     (slot,) = preset.slots
     older = replace(preset, slots=(replace(slot, spec_hash="0" * 16, version="0.1"),))
-    fitted = module.settings_for(older, 100, pool)
+    fitted = fit.settings_for(older, 100, pool)
     np.testing.assert_allclose(fitted.settings, preset.settings, atol=1e-9)
     assert "another build" in fitted.notes[0]
     odd = replace(slot.knobs[0], id="gone")
     other = replace(preset, slots=(replace(slot, knobs=(odd,), spec_hash="0" * 16),))
     with pytest.raises(PresetError, match="do not fit"):
-        module.settings_for(other, 100, pool)
+        fit.settings_for(other, 100, pool)
 
 
 def test_one_bad_file_is_told_and_the_others_go_on(pool, tmp_path):

@@ -10,7 +10,7 @@ import soundfile
 from dialin.audio import read_audio
 from dialin.errors import OutputError
 from dialin.matching import folder as module
-from dialin.matching.apply import Fitted
+from dialin.matching.fit import Fitted
 from dialin.matching.folder import has_results, match_folder, save_match
 from dialin.matching.result import (
     AspectReport,

@@ -40,7 +40,7 @@ def facts(**changes):
         "after": 0.4,
         "input": {"name": "dry.wav"},
         "references": [{"name": "reference.wav"}],
-        "aspects": [{"name": "tone", "weight": 2.0, "before": 0.8, "after": 0.2}],
+        "aspects": [{"name": "tone", "weight": 0.25, "before": 0.8, "after": 0.2}],
         "slots": [used | {"knobs": [knob]}, out | {"reason": "it did not help", "knobs": []}],
         "notes": ["it clips by 2.1 dB"],
         "command": "dialin match dry.wav reference.wav -o out",
@@ -65,7 +65,7 @@ def listening(page):
 def test_the_page_says_what_happened():
     page = report_html(facts(), tracks())
     for text in ("−60 %", "37.5 dB", "10 dB", "locked", "it did not help", "it clips by 2.1 dB",
-                 "dialin match dry.wav reference.wav -o out", "weight 2"):  # fmt: skip
+                 "dialin match dry.wav reference.wav -o out", "weight 25 %"):  # fmt: skip
         assert text in page
     assert "{{" not in page
 

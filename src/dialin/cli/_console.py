@@ -76,8 +76,10 @@ class Output:
         """Print a rich table; one piped away is given room instead of the terminal's 80 columns."""
         if not self.talks:
             return
-        console = self.stdout
-        console.print(table, width=None if console.is_terminal else 200)
+        from rich.console import Console
+
+        piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+        Console(highlight=False, width=200 if piped else None).print(table)
 
     def warn(self, text: str) -> None:
         """Print a remark on stderr, unless quiet."""

@@ -81,7 +81,7 @@ def check(
     """Check that a preset's effects are installed here and still have its knobs."""
     output = begin(context, json=json, quiet=quiet)
     from dialin.effects.preset import Preset
-    from dialin.matching.apply import settings_for
+    from dialin.matching.fit import settings_for
     from dialin.rendering import RenderPool
 
     loaded = Preset.load(preset)

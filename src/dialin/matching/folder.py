@@ -31,9 +31,9 @@ from dialin.matching.apply import (
     move,
     output_format,
     render_file,
-    settings_for,
     working_folder,
 )
+from dialin.matching.fit import settings_for
 from dialin.matching.report import Track, report_html
 
 if TYPE_CHECKING:

@@ -223,7 +223,7 @@ def _aspects(facts: Mapping[str, Any]) -> str:
         kind = "better" if change < -0.5 else "worse" if change > 0.5 else "soft"
         rows.append(
             f"<tr><td>{escape(aspect['name'])}"
-            + (f'<span class="tag">weight {aspect["weight"]:g}</span>')
+            + (f'<span class="tag">weight {100 * aspect["weight"]:.0f} %</span>')
             + f'</td><td class="pair"><div class="track"><i class="input" '
             f'style="width:{100 * before / top:.1f}%"></i></div><div class="track">'
             f'<i class="matched" style="width:{100 * after / top:.1f}%"></i></div></td>'
