@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dialin
 from dialin.errors import DialinError
 
 if TYPE_CHECKING:
     from dialin.effects.catalogue import EffectEntry
+    from dialin.effects.probe import Probe
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Verdict:
     ----------
     uri, name, format : str
     outcome : str
-        ``ok``, or the code of the error, such as ``render-crash``.
+        The probe's verdict, such as ``ok`` or ``silent``, or an error's code, such as
+        ``render-crash``.
     knobs : int
         Settable ones; 0 where it did not open.
     text : str
@@ -146,7 +148,8 @@ def _scan_one(entry: EffectEntry, deadline: float) -> Verdict:
         # A pool of its own, so that what one plugin leaves behind in a worker hurts no other.
         with RenderPool(workers=1, deadline=deadline, load_deadline=deadline, quarantine=0) as pool:
             knobs = pool.describe(entry.uri).size
-            text = remarks(pool.probe(entry.uri))
+            probe = pool.probe(entry.uri)
+            outcome, text = probe.verdict, remarks(probe)
     except DialinError as error:
         outcome, text = error.code, str(error)
     except Exception as error:
@@ -158,6 +161,18 @@ def _scan_one(entry: EffectEntry, deadline: float) -> Verdict:
     )
 
 
-def remarks(probe: Any) -> str:
+def remarks(probe: Probe) -> str:
     """What a probe found worth saying, in a few words; empty if all is well."""
-    return ""
+    words = []
+    dead = sum(state == "dead" for state in probe.knobs.values())
+    if dead:
+        words.append(f"{dead} of {len(probe.knobs)} knobs do nothing")
+    if not probe.deterministic:
+        words.append(f"renders differ by {probe.repeat_error_db:.0f} dBFS")
+    if probe.latency:
+        words.append(f"{probe.latency} samples late")
+    if probe.peak_db > 24:
+        knobs = f" ({', '.join(probe.loud_knobs)})" if probe.loud_knobs else ""
+        words.append(f"peaks at {probe.peak_db:+.0f} dBFS{knobs}")
+    words += probe.failures[:1]
+    return "; ".join(words)

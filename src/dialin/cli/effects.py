@@ -284,18 +284,36 @@ def _show_probe(output: Output, spec: EffectSpec, probe: Probe) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    output.say(f"[bold]{escape(spec.name)}[/]  [cyan]{escape(spec.uri)}[/]")
+    def level(value: float) -> str:
+        return "none" if value <= -300 else f"{value:.1f} dBFS"
+
+    colour = "green" if probe.verdict == "ok" else "red"
+    output.say(
+        f"[bold]{escape(spec.name)}[/]  [cyan]{escape(spec.uri)}[/]  [{colour}]{probe.verdict}[/]"
+    )
+    repeats = "yes, bit for bit" if probe.deterministic else "no"
+    if not probe.deterministic:
+        repeats += f", renders differ by {level(probe.repeat_error_db)}"
+    rows = {
+        "renders repeat": repeats,
+        "latency": f"{probe.latency} samples, after compensation",
+        "channels": probe.channels,
+        "default": "changes nothing" if probe.transparent_default else "changes the sound",
+        "noise of its own": level(probe.noise_floor_db),
+        "highest peak": f"{level(probe.peak_db)}, for an input that peaks at -6 dBFS",
+        "speed": f"{probe.speed:.0f} times real time",
+    }
+    if probe.loud_knobs:
+        rows["dangerously loud"] = ", ".join(probe.loud_knobs)
+    for state in ("live", "stepped", "dead"):
+        knobs = [knob for knob, value in probe.knobs.items() if value == state]
+        if knobs:
+            rows[f"{state} knobs"] = ", ".join(knobs)
+    for number, failure in enumerate(probe.failures):
+        rows[f"failure {number + 1}"] = failure
     table = Table(box=None, show_header=False, pad_edge=False)
     for _ in range(2):
         table.add_column(overflow="fold")
-    for name, value in probe.to_dict().items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {state}" for key, state in value.items())
-        elif isinstance(value, list | tuple):
-            value = ", ".join(str(item) for item in value)
-        elif isinstance(value, bool):
-            value = "yes" if value else "no"
-        elif isinstance(value, float):
-            value = f"{value:.4g}"
-        table.add_row(name.replace("_", " "), escape(str(value)))
+    for name, value in rows.items():
+        table.add_row(name, escape(value))
     output.table(table)
