@@ -133,8 +133,8 @@ def test_checks_name_the_cause():
     }
     for cause, audio in cases.items():
         assert check_render(audio, RATE, before, options)[0] == cause
-    cause, similarity = check_render(np.tanh(6 * sweep), RATE, mfcc(sweep, RATE), options)
-    assert cause == "sense" and similarity < 0.75
+    cause, similarity = check_render(clean, RATE, mfcc(sweep, RATE), CheckOptions(similarity=0.9))
+    assert cause == "sense" and similarity < 0.9
     assert check_render(clean * 1e4, RATE, before, options)[0] == "clipping"
 
 
@@ -187,5 +187,5 @@ def test_tilt_and_stretch():
 )
 def test_wrong_recipes_are_refused_by_name(tmp_path, text, words):
     (tmp_path / "r.toml").write_text(text)
-    with pytest.raises(UsageError, match=words.replace("is not set", ".*is not")):
+    with pytest.raises(UsageError, match=words):
         load_recipe(tmp_path / "r.toml")
