@@ -22,6 +22,17 @@ from dialin.rendering.protocol import CallRequest, RenderRequest
 START_DEADLINE = 60.0
 """Seconds a fresh interpreter may take to start, on the busiest of machines."""
 
+MALLOC = {
+    # Plugins that read memory they never wrote then read zeros every time (glibc fills with the
+    # complement of the byte given). Its per-thread cache would hand out memory unfilled.
+    "MALLOC_PERTURB_": "255",
+    # Keeping freed memory saves a page fault for each 4 KiB of each buffer of each render:
+    # measured 830 faults, 1.5 ms, for a 5 s stereo clip through a compressor.
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mmap_threshold=33554432"
+    ":glibc.malloc.trim_threshold=268435456:glibc.malloc.top_pad=67108864",
+}
+"""How the C library of a worker handles memory (glibc; others ignore it)."""
+
 BRIEF = 0.1
 """Seconds below which a render is short enough to queue another behind it."""
 
@@ -76,10 +87,7 @@ class WorkerProcess:
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
-            # Plugins that read memory they never wrote then read zeros every time (glibc fills
-            # with the complement). Its per-thread cache would hand out memory unfilled.
-            "MALLOC_PERTURB_": "255",
-            "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
+            **MALLOC,
         }
         command = [sys.executable, "-P", "-m", "dialin.rendering.worker"]
         try:
