@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from dialin._version import __version__
 
 _PUBLIC = {
     "Chain": "dialin.rendering",
@@ -25,16 +25,44 @@ _PUBLIC = {
     "load_effect": "dialin.rendering",
     "match": "dialin.matching",
 }
-_MODULES = ("audio", "effects", "errors", "evaluation", "matching", "rendering", "timbre")
-
-__all__ = [*sorted(_PUBLIC), "__version__", *_MODULES]  # noqa: PLE0604
+_MODULES = (
+    "audio",
+    "data",
+    "effects",
+    "errors",
+    "evaluation",
+    "matching",
+    "rendering",
+    "timbre",
+)
 
 if TYPE_CHECKING:
-    from dialin import audio, effects, errors, evaluation, matching, rendering, timbre
+    from dialin import audio, data, effects, errors, evaluation, matching, rendering, timbre
     from dialin.effects import Preset, list_effects
     from dialin.errors import DialinError
     from dialin.matching import Match, apply_preset, match
     from dialin.rendering import Chain, RenderPool, load_effect
+
+__all__ = [
+    "Chain",
+    "DialinError",
+    "Match",
+    "Preset",
+    "RenderPool",
+    "__version__",
+    "apply_preset",
+    "audio",
+    "data",
+    "effects",
+    "errors",
+    "evaluation",
+    "list_effects",
+    "load_effect",
+    "match",
+    "matching",
+    "rendering",
+    "timbre",
+]
 
 
 def __getattr__(name: str) -> Any:

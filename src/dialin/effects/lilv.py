@@ -195,7 +195,7 @@ class Lilv:
             return bool(c.lilv_port_is_a(plugin, port, self._node(CORE + kind)))
 
         kind = next((k for k in ("Audio", "Control", "CV") if is_a(f"{k}Port")), "other").lower()
-        common = {
+        common: dict[str, Any] = {
             "index": index,
             "symbol": self._text(c.lilv_port_get_symbol(plugin, port)),
             "name": self._text(c.lilv_port_get_name(plugin, port)),

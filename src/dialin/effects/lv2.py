@@ -174,6 +174,12 @@ class Lv2Effect:
         return values
 
 
+def control_symbols(uri: str) -> dict[str, str]:
+    """Parameter id -> port symbol of an installed plugin."""
+    ports = _controls(describe_lv2(uri))
+    return {id: port.symbol for id, port in zip(port_ids(ports), ports, strict=True)}
+
+
 def _controls(plugin: Lv2Plugin) -> list[Lv2Port]:
     return [
         port

@@ -7,10 +7,10 @@ JSON, one object:
 ``slots``           the effects in order; none means: leave the sound alone
 ``provenance``      how it came about, if known (seed, references, distances)
 
-A slot names its effect (``uri``, ``name``, ``format``, ``version``, ``file_hash``, ``spec_hash``),
-its knobs (``id``, ``name``, ``unit``, ``native`` value, ``normalised`` position, ``text``) and,
-where the host gives one, its opaque ``state`` (base64). Saving, loading and rendering a preset gives
-the same samples: positions are stored with all their digits.
+A slot names its effect (``uri``, ``name``, ``format``, ``version``, ``file_hash``,
+``spec_hash``), its knobs (``id``, ``name``, ``unit``, ``native`` value, ``normalised`` position,
+``text``) and, where the host gives one, its opaque ``state`` (base64). Saving, loading and
+rendering a preset gives the same samples: positions are stored with all their digits.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-import dialin
+from dialin._version import __version__
 from dialin.effects.chain import chain_uri, slot_names
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import OutputError, PresetError
@@ -143,7 +143,7 @@ class Preset:
                     state=states[place] if place < len(states) else None,
                 )
             )
-        return cls(tuple(slots), dict(provenance or {}), dialin.__version__)
+        return cls(tuple(slots), dict(provenance or {}), __version__)
 
     @property
     def effect(self) -> str:

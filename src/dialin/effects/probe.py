@@ -1,8 +1,8 @@
 """Finding out what an effect does: which knobs live, whether renders repeat, what is dangerous.
 
-The effect is only listened to. A test signal (a click, noise bursts, a plucked tone and a sweep, loud
-and soft, with silence in between) goes through it at its default and at a few random settings; each
-knob is moved while the others stand still. Runs in a worker process, on the effect itself.
+The effect is only listened to. A test signal (a click, a noise burst, a plucked tone and a soft
+sweep) goes through it at its default and at a few random settings; each knob is moved while the
+others stand still. Runs in a worker process, on the effect itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-import dialin
+from dialin._version import __version__
 from dialin.audio import Audio
 from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
@@ -244,7 +244,7 @@ class _Prober:
         return states, loud, any(state != "dead" for state in states.values())
 
     def _has_steps(self, context: Settings, place: int) -> bool:
-        """Whether a knob declared continuous takes only a few values: fine moves that do nothing."""
+        """Whether a knob declared continuous takes few values: fine moves that do nothing."""
         same = 0
         for start in (0.11, 0.37, 0.61, 0.83):
             outputs = []
@@ -316,7 +316,7 @@ def probe_signal() -> Audio:
         click[30] = 0.9
         pieces.append(np.concatenate([click, noise, 0.5 * np.asarray(pluck), sweep]))
     signal = np.array(pieces)
-    return (0.5 * signal / np.abs(signal).max()).astype(np.float32)
+    return np.asarray(0.5 * signal / np.abs(signal).max(), dtype=np.float32)
 
 
 def _db(amplitude: float) -> float:
@@ -325,9 +325,7 @@ def _db(amplitude: float) -> float:
 
 def _cache_file(spec: EffectSpec, seed: int) -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    key = "\n".join(
-        [spec.uri, spec.hash, spec.file_hash, spec.version, dialin.__version__, str(seed)]
-    )
+    key = "\n".join([spec.uri, spec.hash, spec.file_hash, spec.version, __version__, str(seed)])
     return (
         Path(base) / "dialin" / "probes" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from dialin.matching.apply import apply_preset
 from dialin.matching.match import match
 from dialin.matching.result import Match, MatchProgress, MatchReport

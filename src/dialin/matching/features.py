@@ -18,6 +18,7 @@ amplitude distributions (distortion), and autocorrelation and cepstrum (echoes, 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -109,7 +110,8 @@ def _filter_bank(length: int, rate: int) -> tuple[NDArray[np.float32], NDArray[n
     def mel(f: NDArray[np.float64]) -> NDArray[np.float64]:
         return 2595 * np.log10(1 + f / 700)
 
-    edges_mel = np.linspace(*mel(np.array([LOWEST_HZ, HIGHEST_HZ])), BANDS + 2)
+    lowest, highest = mel(np.array([LOWEST_HZ, HIGHEST_HZ]))
+    edges_mel = np.linspace(lowest, highest, BANDS + 2)
     edges = 700 * (10 ** (edges_mel / 2595) - 1)
     frequencies = np.arange(length // 2 + 1) * rate / length
     rise = (frequencies[:, None] - edges[:-2]) / np.maximum(np.diff(edges)[:-1], 1e-9)
@@ -171,7 +173,8 @@ def _analyse(audio: Audio, rate: int) -> _Analysis:
 def _block_power(sound: Audio, block: int) -> NDArray[np.float64]:
     count = sound.shape[1] // block
     cut = sound[:, : count * block].reshape(sound.shape[0], count, block)
-    return np.einsum("cbk,cbk->b", cut, cut, dtype=np.float64) / (block * sound.shape[0])
+    power = np.einsum("cbk,cbk->b", cut, cut, dtype=np.float64) / (block * sound.shape[0])
+    return np.asarray(power)
 
 
 def _db(power: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -295,7 +298,7 @@ def _modulation(a: _Analysis) -> Vector:
             row[(rates >= low) & (rates < high)].mean()
             if ((rates >= low) & (rates < high)).any()
             else 0.0
-            for low, high in zip(edges[:-1], edges[1:], strict=True)
+            for low, high in itertools.pairwise(edges)
         ]
         rows.append(10 * np.log10(np.array(pooled) + 1e-3))
     return np.concatenate(rows)

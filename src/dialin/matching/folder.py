@@ -165,7 +165,7 @@ def save_match(
         "notes": notes,
         "command": command,
         "rendered": audio.to_dict(),
-        "native": [f"native/{path.name}" for path in native],
+        "native": [path.relative_to(staged).as_posix() for path in native],
     }
     tracks = _tracks(info, rendered, references)
     (staged / "report.html").write_text(report_html(page_facts(facts), tracks), "utf-8")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-import dialin
+from dialin._version import __version__
 from dialin.audio import (
     Audio,
     active_excerpts,
@@ -212,7 +212,7 @@ def _match(
         seconds=time.monotonic() - began,
         interrupted=found.interrupted,
         notes=notes,
-        version=dialin.__version__,
+        version=__version__,
     )
     preset = Preset.from_settings(
         specs,

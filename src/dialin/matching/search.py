@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from dialin.audio import Audio
 from dialin.effects.chain import chain_slots, chain_uri
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.errors import RenderError
+from dialin.errors import DialinError
 from dialin.matching.detail import Detail, detail, detail_distances
 from dialin.matching.features import Vector, style_features
 from dialin.matching.optimiser import KnobSearch
@@ -143,7 +143,7 @@ class Search:
         self._candidates: list[Candidate] = []
         self._began = time.monotonic()
         self.renders = self.failures = 0
-        self.last_failure: RenderError | None = None
+        self.last_failure: DialinError | None = None
 
     def run(self) -> Found:
         """Search, pick and prune; Ctrl-C ends the search and keeps the best so far."""
