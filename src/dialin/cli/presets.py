@@ -65,7 +65,7 @@ def export(
     from dialin.effects.preset import Preset
 
     loaded = Preset.load(preset)
-    written = export_preset(loaded, to, folder)
+    written = export_preset(loaded, to, folder, overwrite=overwrite)
     output.data({"written": [str(path) for path in written]})
     for path in written:
         output.say(str(path))
