@@ -54,7 +54,11 @@ def test_the_readme_has_commands():
 def test_command(command, folder):
     words = shlex.split(command)
     for word in words:
-        if not REQUIRED and word.startswith("vst3:") and not Path(vst3_path("ZamComp.vst3")).exists():
+        if (
+            not REQUIRED
+            and word.startswith("vst3:")
+            and not Path(vst3_path("ZamComp.vst3")).exists()
+        ):
             pytest.skip("the VST3 plugin ZamComp.vst3 is not installed")
         if not REQUIRED and "drobilla" in word and not Path("/usr/lib/lv2/mda.lv2").exists():
             pytest.skip("the LV2 bundle mda.lv2 is not installed")

@@ -120,7 +120,7 @@ def match(
 
     from dialin.matching.fit import check_amount
     from dialin.matching.folder import has_results, match_folder, save_match
-    from dialin.matching.match import match as run
+    from dialin.matching.matcher import match as run
     from dialin.rendering import RenderPool
 
     check_amount(amount)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dialin.matching.apply import apply_preset
-from dialin.matching.match import match
+from dialin.matching.matcher import match
 from dialin.matching.result import Match, MatchProgress, MatchReport
 from dialin.matching.style import style_distance
 
