@@ -8,7 +8,11 @@
    the pick is the candidate whose expected audible difference to all the others, weighted so, is
    least (minimum Bayes risk; a weighted medoid). The untouched input is a candidate like any
    other, so where the evidence is weak it wins.
-3. *Prune.* Effects of a chain are taken out one by one, as long as that does not cost more than
+   A pick must also bring the sound closer by `MIN_GAIN` of the untouched distance: below that,
+   differences of content pass for differences of sound.
+3. *Level.* A gain at the end of the chain is not searched but computed: no feature but ``level``
+   hears it.
+4. *Prune.* Effects of a chain are taken out one by one, as long as that does not cost more than
    `PRUNE_TOLERANCE` of the distance gained.
 """
 
@@ -28,7 +32,7 @@ from dialin.errors import DialinError
 from dialin.matching.detail import Detail, detail, detail_distances
 from dialin.matching.features import Vector, style_features
 from dialin.matching.optimiser import KnobSearch
-from dialin.matching.style import Target
+from dialin.matching.style import Target, with_gain
 from dialin.rendering import Job, RenderPool, SharedAudio
 
 PRIOR = 0.03
@@ -39,6 +43,14 @@ TEMPERATURE = 0.1
 
 CANDIDATES = 64
 """How many of the renders take part in the pick."""
+
+MIN_GAIN = 0.2
+"""Share of the untouched distance that a match must take away, or the input is left alone."""
+
+LEVEL_TOLERANCE = 0.25
+"""Gain in decibels that is not worth an effect."""
+
+GAIN_URI = "builtin:gain"
 
 PRUNE_TOLERANCE = 0.04
 """Share of the gain that an effect must bring to stay in a chain."""
@@ -133,10 +145,14 @@ class Search:
         self._start = spec.default
         for place, position in locked.items():
             self._start[place] = position
+        self._gain = self._last_gain(locked)
+        if self._gain is not None:
+            neutral = spec.parameters[self._gain].to_normalised(0.0)
+            self._start[self._gain] = neutral
         self._free = [
             place
             for place, parameter in enumerate(spec.parameters)
-            if place not in locked and parameter.status == "live"
+            if place not in locked and place != self._gain and parameter.status == "live"
         ]
         features, sample = untouched
         self._untouched = Candidate(None, features, sample, float(target.distance(features)))
@@ -180,6 +196,27 @@ class Search:
             interrupted=interrupted,
         )
 
+    def _last_gain(self, locked: dict[int, float]) -> int | None:
+        """Place of the gain knob that ends the chain, if there is one to set."""
+        slots = chain_slots(self._spec)
+        _, uri, place = slots[-1]
+        if len(slots) > 1 and uri == GAIN_URI and place.start not in locked:
+            return int(place.start)
+        return None
+
+    def _levelled(self, candidate: Candidate) -> Candidate:
+        """The candidate with the gain that brings it to the reference's level."""
+        if self._gain is None or candidate.settings is None:
+            return candidate
+        knob = self._spec.parameters[self._gain]
+        wanted = self._target.level_offset(candidate.features)
+        gain = float(np.clip(wanted, knob.minimum, knob.maximum))
+        settings = candidate.settings.copy()
+        settings[self._gain] = knob.to_normalised(gain)
+        features = with_gain(candidate.features, gain)
+        distance = float(self._target.distance(features))
+        return Candidate(settings, features, candidate.detail, distance)
+
     def _search(self, budget: int) -> bool:
         """Spend the budget; True if the time limit ended it early."""
         parameters = [self._spec.parameters[place] for place in self._free]
@@ -208,7 +245,9 @@ class Search:
         moved = np.abs(vector - self._spec.default)[self._free]
         return PRIOR * float(moved.mean()) if moved.size else 0.0
 
-    def _render(self, uri: str, settings: Sequence[Settings]) -> list[Candidate | None]:
+    def _render(
+        self, uri: str, settings: Sequence[Settings], wholes: Sequence[Settings] | None = None
+    ) -> list[Candidate | None]:
         jobs = [Job(uri, self._audio, vector, measure=measure) for vector in settings]
         found: list[Candidate | None] = [None] * len(jobs)
         for place, result in self._pool.render_iter(jobs):
@@ -218,8 +257,9 @@ class Search:
                 self.last_failure = result.failure
             else:
                 features, sample = result.value
-                found[place] = Candidate(
-                    settings[place], features, sample, float(self._target.distance(features))
+                distance = float(self._target.distance(features))
+                found[place] = self._levelled(
+                    Candidate((wholes or settings)[place], features, sample, distance)
                 )
             if self._progress is not None:
                 every = [*self._candidates, *(c for c in found if c is not None)]
@@ -234,7 +274,9 @@ class Search:
         distances = np.array([c.distance for c in field])
         weights = np.exp(-(distances - distances.min()) / TEMPERATURE)
         risk = detail_distances(np.stack([c.detail for c in field])) @ (weights / weights.sum())
-        return field[int(np.argmin(risk))]
+        pick = field[int(np.argmin(risk))]
+        enough = (1 - MIN_GAIN) * self._untouched.distance
+        return pick if pick.distance <= enough else self._untouched
 
     def _prune(
         self, pick: Candidate, slots: tuple[int, ...]
@@ -250,13 +292,20 @@ class Search:
         reached, gain = pick.distance, self._untouched.distance - pick.distance
         allowed = reached + PRUNE_TOLERANCE * max(gain, 0.0)
         left_out: dict[int, str] = {}
-        alone = self._without(whole, [tuple(s for s in slots if s != out) for out in slots])
+        if self._gain is not None:
+            # Its level is put right by the gain, whatever else goes; it is looked at last.
+            whole = whole.copy()
+            whole[self._gain] = self._start[self._gain]
+        removable = slots if self._gain is None else slots[:-1]
+        alone = self._without(whole, [tuple(s for s in slots if s != out) for out in removable])
         costs = [np.inf if c is None else c.distance - reached for c in alone]
         for place in np.argsort(costs, kind="stable"):
             gone = int(place)
-            if not np.isfinite(costs[gone]) or len(slots) == 1 or costs[gone] + reached > allowed:
+            if not np.isfinite(costs[gone]) or costs[gone] + reached > allowed:
                 break
             trial = tuple(s for s in slots if s != gone)
+            if not any(s in removable for s in trial):
+                break
             (candidate,) = (
                 [alone[gone]] if len(trial) == len(places) - 1 else self._without(whole, [trial])
             )
@@ -269,8 +318,12 @@ class Search:
                 else f"it brought {share:.1f} % of the gain, less than the "
                 f"{100 * PRUNE_TOLERANCE:.0f} % it must"
             )
-            pick = Candidate(whole, candidate.features, candidate.detail, candidate.distance)
-            slots = trial
+            pick, slots = candidate, trial
+        if self._gain is not None and pick.settings is not None:
+            gain = self._spec.parameters[self._gain].to_native(pick.settings[self._gain])
+            if abs(gain) < LEVEL_TOLERANCE:
+                left_out[slots[-1]] = "the level is right without it"
+                slots = slots[:-1]
         return slots, pick, left_out
 
     def _without(
@@ -281,7 +334,8 @@ class Search:
         found: list[Candidate | None] = []
         for trial in trials:
             uri = chain_uri([places[s][1] for s in trial])
-            found += self._render(uri, [np.concatenate([whole[places[s][2]] for s in trial])])
+            part = np.concatenate([whole[places[s][2]] for s in trial])
+            found += self._render(uri, [part], [whole])
         return found
 
 

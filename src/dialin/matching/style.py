@@ -79,6 +79,19 @@ class Target:
         result = (weight * value).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-12)
         return np.asarray(result[0] if features.ndim == 1 else result)
 
+    def level_offset(self, features: Vector) -> float:
+        """Gain in decibels that brings a sound to the references' level."""
+        place = feature_aspects().index("level")
+        share = self.shares[:, ASPECTS.index("level")]
+        return float(share @ self.features[:, place]) - float(features[place])
+
+
+def with_gain(features: Vector, gain: float) -> Vector:
+    """Features of the same sound, louder by so many decibels."""
+    result = features.copy()
+    result[feature_aspects().index("level")] += gain
+    return result
+
 
 def aspect_distances(rows: NDArray[np.float64], reference: Vector) -> NDArray[np.float64]:
     """Mean absolute difference in units of content noise, by aspect: ``(n, aspects)``."""
