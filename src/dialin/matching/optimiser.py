@@ -1,4 +1,4 @@
-"""An ask/tell search over knob positions: a space-filling start, then CMA-ES with restarts.
+"""An ask/tell search over knobs: a space-filling start, then CMA-ES and a local model.
 
 CMA-ES after Hansen, "The CMA Evolution Strategy: A Tutorial" (arXiv:1604.00772), from the `cmaes`
 package; where knobs are stepped its margin variant keeps every step reachable (Hamano et al.,
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from dialin.effects.parameter import Parameter
+from dialin.matching.surrogate import LinearModel
 
 Positions = NDArray[np.float64]
 
@@ -45,6 +46,8 @@ class KnobSearch:
         Renders planned in all; a fourth of them (at most 20 and 4 a knob) fill the space first.
     guesses : sequence of ndarray
         More positions to try first.
+    model : LinearModel, optional
+        Proposes a position beside every batch of CMA-ES, if `tell` is given features.
     """
 
     def __init__(
@@ -55,7 +58,11 @@ class KnobSearch:
         seed: int,
         budget: int,
         guesses: Sequence[Positions] = (),
+        model: LinearModel | None = None,
     ) -> None:
+        self._model = model
+        self._features: list[NDArray[np.float64]] = []
+        self._proposed: list[Positions] = []
         self._parameters = tuple(parameters)
         self._rng = np.random.default_rng([seed, 1])
         self._size = len(parameters)
@@ -86,7 +93,7 @@ class KnobSearch:
 
     def ask(self, limit: int | None = None) -> list[Positions]:
         """The next positions to try, `batch` of them or at most `limit`; each snapped."""
-        count = self.batch if limit is None else min(limit, self.batch)
+        count = self.batch + 2 if limit is None else min(limit, self.batch + 2)
         if self._queue:
             count = len(self._queue) if limit is None else min(limit, len(self._queue))
             asked, self._queue = self._queue[:count], self._queue[count:]
@@ -97,21 +104,66 @@ class KnobSearch:
             self._restart()
             self._spread = np.inf
         self._pending = [np.asarray(self._cma.ask()) for _ in range(self._cma.population_size)]
-        return [self._snap(p) for p in self._pending[:count]]
+        self._proposed = self._model_positions()
+        return [self._snap(p) for p in [*self._proposed, *self._pending][:count]]
 
-    def tell(self, positions: Sequence[Positions], values: Sequence[float]) -> None:
-        """Say how far off each asked position sounded; ``inf`` for a render that failed."""
+    def _model_positions(self) -> list[Positions]:
+        if self._model is None or len(self._features) != len(self._values):
+            return []
+        positions, values = self.told
+        proposal = self._model.propose(positions, np.array(self._features), values)
+        if proposal is None:
+            return []
+        # Half the step is the safer bet where the sound bends.
+        halfway = 0.5 * (proposal + positions[int(np.argmin(values))])
+        return [proposal, halfway]
+
+    def tell(
+        self,
+        positions: Sequence[Positions],
+        values: Sequence[float],
+        features: Sequence[NDArray[np.float64]] | None = None,
+    ) -> None:
+        """Say how far off each asked position sounded; ``inf`` for a render that failed.
+
+        `features`, one row a position (NaN where a render failed), feed the model.
+        """
+        best_before = min(self._values, default=np.inf)
         self._positions += [np.asarray(p) for p in positions]
         self._values += [float(v) for v in values]
-        if self._pending and len(positions) == len(self._pending):
-            worst = max([v for v in values if np.isfinite(v)], default=1.0)
+        if features is not None:
+            self._features += list(features)
+        extra = len(self._proposed)
+        if extra and self._model is not None and values:
+            self._model.judge(min(values[:extra]), best_before)
+        own = list(values[extra:])
+        if self._pending and len(own) == len(self._pending):
+            worst = max([v for v in own if np.isfinite(v)], default=1.0)
             solutions = [
                 (x, float(v) if np.isfinite(v) else 2 * worst + 1)
-                for x, v in zip(self._pending, values, strict=True)
+                for x, v in zip(self._pending, own, strict=True)
             ]
+            self._inject(solutions, list(zip(self._proposed, values[:extra], strict=True)))
             self._cma.tell(solutions)
             self._spread = float(np.std(self._pending, axis=0).max())
-        self._pending = []
+        self._pending, self._proposed = [], []
+
+    def _inject(
+        self,
+        solutions: list[tuple[Positions, float]],
+        proposed: Sequence[tuple[Positions, float]],
+    ) -> None:
+        """Put the model's best in place of the worst of a population, if it beats them all.
+
+        Hansen, "Injecting external solutions into CMA-ES" (arXiv:1110.4181); the margin variant
+        keeps its own coordinates and takes none.
+        """
+        if not proposed or isinstance(self._cma, _Margin):
+            return
+        position, value = min(proposed, key=lambda pair: pair[1])
+        if value < min(v for _, v in solutions):
+            worst = max(range(len(solutions)), key=lambda i: solutions[i][1])
+            solutions[worst] = (np.clip(position, 0.0, 1.0), float(value))
 
     def _finished(self) -> bool:
         return bool(self._cma.should_stop()) or self._spread < CONVERGED

@@ -32,7 +32,8 @@ from dialin.errors import DialinError
 from dialin.matching.detail import Detail, detail, detail_distances
 from dialin.matching.features import Vector, style_features
 from dialin.matching.optimiser import KnobSearch
-from dialin.matching.style import Target, with_gain
+from dialin.matching.style import Target, scaled_features, with_gain
+from dialin.matching.surrogate import LinearModel
 from dialin.rendering import Job, RenderPool, SharedAudio
 
 PRIOR = 0.03
@@ -220,7 +221,14 @@ class Search:
     def _search(self, budget: int) -> bool:
         """Spend the budget; True if the time limit ended it early."""
         parameters = [self._spec.parameters[place] for place in self._free]
-        search = KnobSearch(parameters, self._start[self._free], seed=self._seed, budget=budget)
+        goal, weights = self._target.goal()
+        search = KnobSearch(
+            parameters,
+            self._start[self._free],
+            seed=self._seed,
+            budget=budget,
+            model=LinearModel(goal, weights),
+        )
         while self.renders < budget:
             asked = search.ask(budget - self.renders)
             if not asked:
@@ -236,7 +244,9 @@ class Search:
                 for candidate, vector in zip(found, settings, strict=True)
             ]
             self._candidates += [candidate for candidate in found if candidate is not None]
-            search.tell(asked, values)
+            nothing = np.full(goal.size, np.nan)
+            rows = [nothing if c is None else scaled_features(c.features) for c in found]
+            search.tell(asked, values, rows)
             if self._limit is not None and time.monotonic() - self._began > self._limit:
                 return self.renders < budget
         return False
@@ -297,6 +307,8 @@ class Search:
             whole = whole.copy()
             whole[self._gain] = self._start[self._gain]
         removable = slots if self._gain is None else slots[:-1]
+        if self.renders + len(removable) > self._budget:
+            return slots, pick, left_out
         alone = self._without(whole, [tuple(s for s in slots if s != out) for out in removable])
         costs = [np.inf if c is None else c.distance - reached for c in alone]
         for place in np.argsort(costs, kind="stable"):
@@ -304,11 +316,10 @@ class Search:
             if not np.isfinite(costs[gone]) or costs[gone] + reached > allowed:
                 break
             trial = tuple(s for s in slots if s != gone)
-            if not any(s in removable for s in trial):
+            again = len(trial) < len(places) - 1
+            if not any(s in removable for s in trial) or (again and self.renders >= self._budget):
                 break
-            (candidate,) = (
-                [alone[gone]] if len(trial) == len(places) - 1 else self._without(whole, [trial])
-            )
+            (candidate,) = self._without(whole, [trial]) if again else [alone[gone]]
             if candidate is None or candidate.distance > allowed:
                 continue
             share = 100 * costs[gone] / max(gain, 1e-9)

@@ -79,11 +79,26 @@ class Target:
         result = (weight * value).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-12)
         return np.asarray(result[0] if features.ndim == 1 else result)
 
+    def goal(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """References' features in units of content noise, as one, and each feature's weight."""
+        goal = np.full(self.features.shape[1], np.nan)
+        weights = np.zeros(self.features.shape[1])
+        for place, columns in enumerate(_columns()):
+            part = self.shares[:, place] @ self.features[:, columns]
+            goal[columns] = part / content_noise()[columns]
+            weights[columns] = self.weights[place] / columns.size
+        return goal, weights
+
     def level_offset(self, features: Vector) -> float:
         """Gain in decibels that brings a sound to the references' level."""
         place = feature_aspects().index("level")
         share = self.shares[:, ASPECTS.index("level")]
         return float(share @ self.features[:, place]) - float(features[place])
+
+
+def scaled_features(features: Vector) -> Vector:
+    """Features in units of content noise."""
+    return features / content_noise()
 
 
 def with_gain(features: Vector, gain: float) -> Vector:

@@ -1,0 +1,230 @@
+"""Matching: finds known settings, keeps what it is told to, and never makes things up."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+import dialin
+from dialin.effects.open import open_effect
+from dialin.errors import AudioError, EffectNotFoundError, ParameterError, UsageError
+from dialin.matching.optimiser import KnobSearch
+from dialin.matching.surrogate import LinearModel
+from dialin.rendering import RenderPool
+from tests.matching.test_style import RATE, music
+
+TILT, DRIVE = "fake:tilt", "fake:drive"
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with RenderPool(workers=2) as made:
+        yield made
+
+
+def rendered(uri, audio, **native):
+    effect = open_effect(uri)
+    return effect.process(audio, RATE, effect.spec.vector(native))
+
+
+def run(reference, effects, pool, **options):
+    options = {"budget": 60, "seed": 3} | options
+    return dialin.match((music(1), RATE), (reference, RATE), effects, pool=pool, **options)
+
+
+def test_finds_known_settings_from_other_music(pool):
+    reference = rendered(TILT, music(2), cutoff=800, tilt=-9)
+    match = run(reference, [TILT], pool)
+    # What is left is what two tunes differ by: about 0.6.
+    assert match.report.after < 0.8 * match.report.before
+    assert match.preset.native["tilt.tilt"] == pytest.approx(-9, abs=3)
+    assert match.effects == (TILT,)
+    audio, rate = match.audio()
+    assert rate == RATE
+    assert audio.shape == music(1).shape
+    np.testing.assert_array_equal(
+        audio,
+        rendered(TILT, music(1), **{k.split(".")[1]: v for k, v in match.preset.native.items()}),
+    )
+
+
+def test_drive_is_found(pool):
+    match = run(rendered(DRIVE, music(2), drive=30, mix=100), [DRIVE], pool)
+    assert match.report.after < 0.6 * match.report.before
+    assert match.preset.native["drive.drive"] > 12
+
+
+def test_the_same_seed_gives_the_same_match_on_any_number_of_workers(pool):
+    reference = rendered(DRIVE, music(2), drive=30)
+    with RenderPool(workers=1) as one:
+        alone = run(reference, [DRIVE, TILT], one)
+    together = run(reference, [DRIVE, TILT], pool)
+    np.testing.assert_array_equal(alone.settings, together.settings)
+    assert alone.report.after == together.report.after
+    other = run(reference, [DRIVE, TILT], pool, seed=4)
+    assert not np.array_equal(other.settings, alone.settings)
+
+
+def test_a_reference_that_sounds_the_same_leaves_the_input_alone(pool):
+    match = run(music(1), [DRIVE], pool)
+    assert match.effects == ()
+    assert match.spec is None
+    assert match.report.after == match.report.before
+    assert "leaving it alone" in " ".join(match.report.notes)
+    audio, _ = match.audio()
+    np.testing.assert_array_equal(audio, music(1))
+
+
+def test_an_effect_that_does_not_help_is_left_out(pool):
+    reference = rendered(TILT, music(2), cutoff=800, tilt=-12)
+    match = run(reference, [TILT, "fake:echo"], pool, budget=120)
+    used = {slot.slot: slot.used for slot in match.report.slots}
+    assert used["tilt"]
+    if not used["echo"]:
+        (reason,) = [s.reason for s in match.report.slots if s.slot == "echo"]
+        assert reason
+        assert match.effects == (TILT,)
+
+
+def test_locked_knobs_stay(pool):
+    reference = rendered(DRIVE, music(2), drive=30)
+    match = run(reference, [DRIVE], pool, lock={"drive.mix": 40.0})
+    if match.effects:
+        assert match.preset.native["drive.mix"] == pytest.approx(40.0)
+    (slot,) = match.report.slots
+    assert [knob.locked for knob in slot.knobs if knob.id == "mix"] == [True]
+    short = run(reference, [DRIVE], pool, lock={"mix": 40.0}, budget=4)
+    assert [k.after for k in short.report.slots[0].knobs if k.id == "mix"] == [pytest.approx(40.0)]
+
+
+def test_locks_that_make_no_sense(pool):
+    with pytest.raises(ParameterError, match="drive"):
+        run(music(2), [DRIVE], pool, lock={"drive.wet": 1.0})
+    with pytest.raises(ParameterError, match="outside"):
+        run(music(2), [DRIVE], pool, lock={"drive.mix": 400.0})
+
+
+def test_only_matches_what_is_asked(pool):
+    reference = rendered(TILT, music(2), cutoff=800, tilt=-9)
+    match = run(reference, [TILT], pool, only=["tone"])
+    assert [aspect.name for aspect in match.report.aspects] == ["tone"]
+    with pytest.raises(UsageError, match="no aspect 'colour'"):
+        run(reference, [TILT], pool, only=["colour"])
+
+
+@pytest.mark.parametrize("budget", [1, 7, 31])
+def test_the_budget_is_kept(pool, budget):
+    match = run(np.tanh(9 * music(2)), [DRIVE, TILT, "fake:echo"], pool, budget=budget)
+    assert match.report.renders <= budget
+
+
+def test_the_time_limit_is_kept(pool):
+    match = run(np.tanh(9 * music(2)), [DRIVE], pool, budget=100_000, seconds=0.5)
+    assert match.report.interrupted
+    assert match.report.seconds < 5
+    assert "time limit" in " ".join(match.report.notes)
+
+
+def test_ctrl_c_returns_the_best_so_far(pool):
+    def press(progress):
+        if progress.renders == 40:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert threading.current_thread() is threading.main_thread()
+    reference = rendered(DRIVE, music(2), drive=36)
+    match = run(reference, [DRIVE], pool, budget=100_000, progress=press)
+    assert match.report.interrupted
+    assert 40 <= match.report.renders < 200
+    assert match.report.after <= match.report.before
+
+
+def test_progress_tells_renders_and_the_best(pool):
+    seen = []
+    run(rendered(DRIVE, music(2), drive=30), [DRIVE], pool, progress=seen.append)
+    assert [p.renders for p in seen] == list(range(1, len(seen) + 1))
+    assert all(b.best <= a.best for a, b in zip(seen[:-1], seen[1:], strict=True))
+    assert seen[-1].budget == 60
+
+
+def test_several_references_and_one_for_an_aspect(pool):
+    a, b = music(2), rendered(DRIVE, music(3), drive=30)
+    match = dialin.match(
+        (music(1), RATE), [((a, RATE), 0.7), ((b, RATE), 0.3)], [DRIVE], budget=20, pool=pool
+    )
+    assert [reference.weight for reference in match.report.references] == [0.7, 0.3]
+    match = run(a, [DRIVE], pool, budget=20, reference_for={"distortion": (b, RATE)})
+    assert len(match.report.references) == 2
+    with pytest.raises(UsageError, match="weight"):
+        dialin.match((music(1), RATE), [((a, RATE), 0.0)], [DRIVE], pool=pool)
+    with pytest.raises(UsageError, match="no reference"):
+        dialin.match((music(1), RATE), [], [DRIVE], pool=pool)
+
+
+def test_the_level_is_set_by_the_gain_at_the_end(pool):
+    loud = rendered(TILT, music(2), tilt=-9) * 0.1
+    match = run(loud, [TILT, "builtin:gain"], pool)
+    aspects = {aspect.name: aspect for aspect in match.report.aspects}
+    assert aspects["level"].after < 0.05
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3], ids=["silence", "DC"])
+def test_silent_recordings_are_refused(pool, value):
+    flat = np.full((1, 48_000), value, np.float32)
+    with pytest.raises(AudioError, match="there is no sound to match"):
+        run(flat, [DRIVE], pool)
+    with pytest.raises(AudioError, match="input"):
+        dialin.match((flat, RATE), (music(), RATE), [DRIVE], pool=pool)
+
+
+def test_nan_and_unknown_effects_are_refused(pool):
+    bad = music()
+    bad[0, 7] = np.nan
+    with pytest.raises(AudioError, match="not finite"):
+        run(bad, [DRIVE], pool)
+    with pytest.raises(EffectNotFoundError):
+        run(music(2), ["builtin:reverbb"], pool)
+
+
+def test_an_effect_that_fails_on_every_render_raises_its_failure():
+    from dialin.errors import RenderError
+
+    with RenderPool(workers=1) as own, pytest.raises(RenderError, match="fake:nan"):
+        run(np.tanh(9 * music(2)), ["fake:nan"], own, budget=6, lock={"badness": 1.0})
+
+
+def test_renders_that_fail_are_passed_over(pool):
+    match = run(rendered("fake:gain", music(2), gain=-9), ["fake:nan"], pool, budget=40)
+    assert 0 < match.report.failures < match.report.renders
+    assert "failed" in " ".join(match.report.notes)
+
+
+def test_the_search_finds_a_minimum_with_stepped_knobs():
+    spec = open_effect("fake:mode").spec
+    goal = np.array([2 / 3, 0.8])
+    search = KnobSearch(spec.parameters, spec.default, seed=0, budget=120)
+    told = 0
+    while told < 120:
+        asked = search.ask(120 - told)
+        for position in asked:
+            assert spec.parameters[0].snap(position[0]) == position[0]
+        search.tell(asked, [float(np.abs(p - goal).sum()) for p in asked])
+        told += len(asked)
+    positions, values = search.told
+    assert told == len(values) == 120
+    assert values.min() < 0.03
+    assert positions[values.argmin()][0] == pytest.approx(2 / 3)
+
+
+def test_the_model_steps_to_the_goal_of_a_linear_effect():
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(30, 4))
+    goal = np.array([0.3, 0.6, 0.45, 0.7])
+    model = LinearModel(matrix @ goal, np.ones(30))
+    positions = 0.5 + 0.2 * rng.uniform(-1, 1, (20, 4))
+    features = positions @ matrix.T
+    values = np.abs(features - matrix @ goal).mean(axis=1)
+    proposal = model.propose(positions, features, values)
+    assert np.abs(proposal - goal).max() < 0.5 * np.abs(positions[values.argmin()] - goal).max()
+    assert model.propose(positions[:5], features[:5], values[:5]) is None
