@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Annotated
 
 import typer
 
 import dialin
-from dialin.cli import apply, effects, match, presets
+from dialin.cli import apply, data, effects, match, presets, timbre
 from dialin.cli._console import Commands, Output
 
 HELP = """Find the knob settings that make a recording sound like a reference.
@@ -62,12 +61,5 @@ app.command("match", help=match.HELP)(match.match)
 app.command("apply", help=apply.HELP)(apply.apply)
 app.add_typer(effects.app, name="effects")
 app.add_typer(presets.app, name="presets")
-
-if importlib.util.find_spec("dialin.cli.timbre") is not None:
-    from dialin.cli.timbre import app as timbre_app
-
-    if timbre_app.registered_callback is None and len(timbre_app.registered_commands) == 1:
-        # One command and no group options: `dialin timbre FILES`, not `dialin timbre timbre`.
-        app.registered_commands += timbre_app.registered_commands
-    else:
-        app.add_typer(timbre_app, name="timbre")
+app.add_typer(timbre.app, name="timbre")
+app.add_typer(data.app, name="data")

@@ -8,8 +8,8 @@
    the pick is the candidate whose expected audible difference to all the others, weighted so, is
    least (minimum Bayes risk; a weighted medoid). The untouched input is a candidate like any
    other, so where the evidence is weak it wins.
-   A pick must also bring the sound closer by `MIN_GAIN` of the untouched distance: below that,
-   differences of content pass for differences of sound.
+   A pick must also bring the sound closer by `MIN_GAIN`, and by more the more it changes the
+   input: below that, differences of content pass for differences of sound.
 3. *Level.* A gain at the end of the chain is not searched but computed: no feature but ``level``
    hears it.
 4. *Prune.* Effects of a chain are taken out one by one, as long as that does not cost more than
@@ -45,8 +45,13 @@ TEMPERATURE = 0.1
 CANDIDATES = 64
 """How many of the renders take part in the pick."""
 
-MIN_GAIN = 0.2
-"""Share of the untouched distance that a match must take away, or the input is left alone."""
+MIN_GAIN = 0.15
+"""Distance that a match must take away, or the input is left alone: a quarter of what two pieces
+of one recording differ by."""
+
+GAIN_PER_CHANGE = 0.6
+"""Distance that a match must take away for each unit (of log10 magnitude) by which it changes the
+input: bold changes need more evidence."""
 
 LEVEL_TOLERANCE = 0.25
 """Gain in decibels that is not worth an effect."""
@@ -285,8 +290,10 @@ class Search:
         weights = np.exp(-(distances - distances.min()) / TEMPERATURE)
         risk = detail_distances(np.stack([c.detail for c in field])) @ (weights / weights.sum())
         pick = field[int(np.argmin(risk))]
-        enough = (1 - MIN_GAIN) * self._untouched.distance
-        return pick if pick.distance <= enough else self._untouched
+        change = detail_distances(np.stack([pick.detail, self._untouched.detail]))[0, 1]
+        gain = self._untouched.distance - pick.distance
+        enough = gain >= max(MIN_GAIN, GAIN_PER_CHANGE * change)
+        return pick if enough else self._untouched
 
     def _prune(
         self, pick: Candidate, slots: tuple[int, ...]
