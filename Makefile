@@ -10,8 +10,8 @@ SETUP := pyproject.toml constraints.txt $(wildcard setup.py)
 help:  ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-demo: $(VENV)/.core  ## match a clean guitar to a distorted one, both shipped here; writes demo-out/
-	$(BIN)/dialin match examples/audio/guitar-clean.flac examples/audio/guitar-metal.flac \
+demo: $(VENV)/.core  ## match a clean slide guitar to a metal one, both shipped here; writes demo-out/
+	$(BIN)/dialin match examples/audio/guitar-slide.flac examples/audio/guitar-metal.flac \
 		-o demo-out --seed 1 --overwrite
 
 test: $(VENV)/.dev plugins  ## run all tests (installs the plugins they use, where apt can)
@@ -23,9 +23,9 @@ check: $(VENV)/.dev  ## lint, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev plugins  ## the pool's overhead, and matching on the shipped recordings
+bench: $(VENV)/.dev plugins  ## the pool, and matching on songs of yours: make bench SONGS=folder
 	$(BIN)/python benchmarks/pool.py
-	$(BIN)/python benchmarks/match_effects.py examples/audio --items 2 --budgets 50
+	$(BIN)/python benchmarks/match_effects.py $(SONGS)
 
 format: $(VENV)/.dev  ## format the code
 	$(BIN)/ruff check --fix

@@ -58,7 +58,7 @@ LEVEL_TOLERANCE = 0.25
 
 GAIN_URI = "builtin:gain"
 
-PRUNE_TOLERANCE = 0.04
+PRUNE_TOLERANCE = 0.03
 """Share of the gain that an effect must bring to stay in a chain."""
 
 
