@@ -267,6 +267,7 @@ class ChainStream:
         pieces = []
         for place, stream in enumerate(self._streams):
             pieces.append(self._feed(stream.finish(), place + 1))
+        self.exact = all(stream.exact for stream in self._streams)
         return np.concatenate(pieces, axis=1)
 
     def _feed(self, block: Audio, first: int) -> Audio:
@@ -276,4 +277,6 @@ class ChainStream:
             if block.shape[1] == 0:
                 return np.zeros((self._channels, 0), dtype=np.float32)
             block = self._streams[place].process(block)
+            # Some slots turn inexact only once they were fed more than they render in one piece.
+            self.exact = self.exact and self._streams[place].exact
         return block

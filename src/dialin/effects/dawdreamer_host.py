@@ -6,8 +6,8 @@ The recipe, each step of which is needed (measured on 509 LV2 effects):
   the last render. Without it 7 of 10 plugins sound different the second time.
 * Parameters are set after it, all of them: what is set before is dropped without a word.
 * The C library's random generator is seeded, for plugins that draw noise from it.
-* Memory that a plugin never wrote reads as zero while it is instantiated (mda Delay plays what
-  was left in its buffer otherwise).
+* Memory that a plugin never wrote reads as zero while it is instantiated and rendered (mda Delay
+  plays what was left in its buffer otherwise).
 * ``render((n + 0.5) / rate)`` gives n samples; ``render(n / rate)`` sometimes one fewer.
 * Latency is known only after a render and may depend on the settings: it is rendered past the
   end and cut off the start.
@@ -15,9 +15,13 @@ The recipe, each step of which is needed (measured on 509 LV2 effects):
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import functools
+import os
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,16 +34,120 @@ from dialin.errors import EffectLoadError, RenderError
 
 SEED = 20221103
 MAX_LATENCY_TRIES = 3
+Values = Mapping[int, float] | Mapping[str, float]
+"""Host values by host parameter: an index for plugins, a path for Faust."""
+
 _M_PERTURB = -6
+_MAIN_INPUT = re.compile(r"^(audio )?in(put)?( ?(left|right|[lr12]))?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How many inputs and outputs a plugin has, and how many of the inputs are its main ones."""
+    """How a plugin takes and gives audio.
+
+    Attributes
+    ----------
+    inputs, outputs : int
+        Channels in all.
+    main : tuple of int
+        Places among the inputs of the one or two that carry the music; the others (side chains,
+        modulators) are fed silence.
+    """
 
     inputs: int
     outputs: int
-    main: int
+    main: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One run of a plugin over some of the channels of a recording.
+
+    Attributes
+    ----------
+    sources : tuple of int
+        For each main input of the plugin the channel that it is fed.
+    targets : tuple of (int, tuple of int)
+        For each channel that this run fills, the outputs whose mean it becomes.
+    """
+
+    sources: tuple[int, ...]
+    targets: tuple[tuple[int, tuple[int, ...]], ...]
+
+    def feed(self, audio: Audio, layout: Layout) -> Audio:
+        """Return the plugin's input ``(layout.inputs, samples)``."""
+        fed = np.zeros((layout.inputs, audio.shape[1]), dtype=np.float32)
+        for place, source in zip(layout.main, self.sources, strict=True):
+            fed[place] = audio[source]
+        return fed
+
+    def collect(self, output: Audio, result: Audio) -> None:
+        """Write the plugin's output to the channels of the result."""
+        for channel, places in self.targets:
+            result[channel] = output[places[0]]
+            if len(places) == 2:
+                result[channel] = np.float32(0.5) * (result[channel] + output[places[1]])
+
+
+def passes(channels: int, layout: Layout) -> list[Pass]:
+    """How audio of any number of channels goes through a plugin with its own idea of channels.
+
+    Mono plugins run once a channel; stereo plugins take channels in pairs, and a lone channel
+    twice (its left output is kept). A plugin with one input and two outputs gives each channel its
+    side of them, and mono audio their mean; one with two inputs and one output gives both channels
+    the same.
+    """
+    if len(layout.main) == 1:
+        if layout.outputs == 1:
+            return [Pass((c,), ((c, (0,)),)) for c in range(channels)]
+        if channels == 1:
+            return [Pass((0,), ((0, (0, 1)),))]
+        return [Pass((c,), ((c, (c % 2,)),)) for c in range(channels)]
+    result = []
+    right = 1 if layout.outputs > 1 else 0
+    for first in range(0, channels, 2):
+        if first + 1 < channels:
+            result.append(Pass((first, first + 1), ((first, (0,)), (first + 1, (right,)))))
+        else:
+            result.append(Pass((first, first), ((first, (0,)),)))
+    return result
+
+
+def spread(audio: Audio, layout: Layout, render: Callable[[Audio], Audio]) -> Audio:
+    """Run audio of any number of channels through a plugin; see `passes`."""
+    result = np.empty(audio.shape, dtype=np.float32)
+    for run in passes(audio.shape[0], layout):
+        run.collect(render(run.feed(audio, layout)), result)
+    return result
+
+
+def check_layout(name: str, inputs: Sequence[str], outputs: int, side_chains: set[int]) -> Layout:
+    """Refuse what is no effect, and tell which inputs carry the music.
+
+    Parameters
+    ----------
+    name : str
+        For error messages.
+    inputs : sequence of str
+        Names of the audio inputs.
+    outputs : int
+    side_chains : set of int
+        Places of the inputs that are known to be side chains.
+    """
+    if not inputs:
+        raise EffectLoadError(
+            f"{name} has no audio input: it is an instrument or a generator, not an effect"
+        )
+    if outputs == 0:
+        raise EffectLoadError(
+            f"{name} has no audio output: it measures or makes MIDI, it is not an effect"
+        )
+    places = [p for p in range(len(inputs)) if p not in side_chains] or list(range(len(inputs)))
+    called_input = [p for p in places if _MAIN_INPUT.match(inputs[p].strip())]
+    if outputs == 1 and len(called_input) == 1:
+        # The other one is a modulator or a delay time, as in swh's ring modulator.
+        places = called_input
+    return Layout(len(inputs), outputs, tuple(places[:2]))
 
 
 class Graph:
@@ -52,27 +160,30 @@ class Graph:
     sample_rate : int
     inputs : int
         Channels that are fed to it.
-    restart : callable, optional
-        Called after the graph is loaded and before parameters are set.
     """
 
     def __init__(self, make: Callable[[Any], Any], sample_rate: int, inputs: int) -> None:
-        self.engine = dawdreamer.RenderEngine(sample_rate, BLOCK)
-        self.sample_rate = sample_rate
-        self.processor = make(self.engine)
-        silence = np.zeros((inputs, BLOCK), dtype=np.float32)
-        self._playback = self.engine.make_playback_processor("input", silence)
+        with _zeroed_memory():
+            self.engine = dawdreamer.RenderEngine(sample_rate, BLOCK)
+            self.sample_rate = sample_rate
+            self.processor = make(self.engine)
+            silence = np.zeros((inputs, BLOCK), dtype=np.float32)
+            self._playback = self.engine.make_playback_processor("input", silence)
         self._graph = [(self._playback, []), (self.processor, ["input"])]
         self._latency = 0
 
-    def render(self, audio: Audio, values: Mapping[int, float] | Mapping[str, float]) -> Audio:
+    def render(self, audio: Audio, values: Values) -> Audio:
         """Render ``(inputs, n)`` to ``(outputs, n)`` with fresh state, latency compensated."""
         samples = audio.shape[1]
         for _ in range(MAX_LATENCY_TRIES):
             latency = self._latency
             padded = np.pad(audio, ((0, 0), (0, latency))) if latency else audio
-            output = self._render_once(np.ascontiguousarray(padded), values)
-            self._latency = self._reported_latency()
+            with _zeroed_memory():
+                self._start(values)
+                libc().srand(SEED)
+                self.advance(padded, padded.shape[1])
+            output: Audio = self.engine.get_audio()
+            self._latency = self.latency()
             if self._latency == latency:
                 return np.ascontiguousarray(output[:, latency : latency + samples])
         raise RenderError(
@@ -80,86 +191,59 @@ class Graph:
             "samples); such an effect cannot be lined up with its input"
         )
 
-    def _render_once(self, audio: Audio, values: Mapping[Any, float]) -> Audio:
-        _fill_new_memory(zero=True)
-        try:
-            self.engine.load_graph(self._graph)
-        finally:
-            _fill_new_memory(zero=False)
+    def begin(self, values: Values) -> None:
+        """Make a new instance of the plugin, to be continued with `advance`."""
+        with _zeroed_memory():
+            self._start(values)
+
+    def _start(self, values: Values) -> None:
+        libc().srand(SEED)
+        self.engine.load_graph(self._graph)
         for key, value in values.items():
             self.processor.set_parameter(key, float(value))
-        self._playback.set_data(audio)
-        _libc().srand(SEED)
-        self.engine.render((audio.shape[1] + 0.5) / self.sample_rate)
-        output: Audio = self.engine.get_audio()
-        return output
 
-    def _reported_latency(self) -> int:
+    def advance(self, audio: Audio, samples: int) -> None:
+        """Process audio from where the state is; ``engine.get_audio`` has the samples asked for.
+
+        The host processes whole blocks, and after the last one another, whose output is lost.
+        """
+        self._playback.set_data(np.ascontiguousarray(audio))
+        self.engine.render((samples + 0.5) / self.sample_rate)
+
+    def latency(self) -> int:
+        """Samples of latency the plugin reports; right only after it has processed something."""
         ask = getattr(self.processor, "get_latency_samples", None)
         return max(0, int(ask())) if ask is not None else 0
 
 
-def spread(audio: Audio, layout: Layout, render: Callable[[Audio], Audio]) -> Audio:
-    """Run audio of any number of channels through a plugin with its own idea of channels.
+class RandomState:
+    """The C library's ``rand`` with a sequence of its own, for renders that go on in turns.
 
-    Mono plugins run once a channel; stereo plugins take channels in pairs, and a lone channel
-    twice (its left output is kept). A plugin with one input and two outputs gives each channel
-    its side of them; one with two inputs and one output gives both channels the same. Inputs
-    beyond the main ones (side chains) are fed silence.
+    Where the library cannot keep several sequences (other than glibc and BSD), the common one is
+    seeded once.
     """
-    channels, samples = audio.shape
-    result = np.empty((channels, samples), dtype=np.float32)
 
-    def run(*rows: Audio) -> Audio:
-        fed = np.zeros((layout.inputs, samples), dtype=np.float32)
-        for place, row in enumerate(rows[: layout.inputs]):
-            fed[place] = row
-        return render(fed)
+    def __init__(self) -> None:
+        self._state = ctypes.create_string_buffer(128)
+        library = libc()
+        if hasattr(library, "initstate"):
+            before = library.initstate(SEED, self._state, 128)
+            library.setstate(before)
+        else:
+            library.srand(SEED)
 
-    if layout.main == 1:
-        for channel in range(channels):
-            output = run(audio[channel])
-            if layout.outputs == 1:
-                result[channel] = output[0]
-            elif channels == 1:
-                result[channel] = 0.5 * (output[0] + output[1])
-            else:
-                result[channel] = output[channel % 2]
-        return result
-    for first in range(0, channels, 2):
-        pair = first + 1 < channels
-        output = run(audio[first], audio[first + 1] if pair else audio[first])
-        result[first] = output[0]
-        if pair:
-            result[first + 1] = output[1 if layout.outputs > 1 else 0]
-    return result
-
-
-def check_layout(name: str, inputs: int, outputs: int, side_chains: int) -> Layout:
-    """Refuse what is no effect, and count the main inputs."""
-    if inputs == 0:
-        raise EffectLoadError(
-            f"{name} has no audio input: it is an instrument or a generator, not an effect"
-        )
-    if outputs == 0:
-        raise EffectLoadError(
-            f"{name} has no audio output: it measures or makes MIDI, it is not an effect"
-        )
-    main = max(1, inputs - side_chains)
-    return Layout(inputs, outputs, 1 if main == 1 else 2)
-
-
-def _libc() -> Any:
-    return ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)
-
-
-def _fill_new_memory(*, zero: bool) -> None:
-    """Have the C library hand out zeroed memory (glibc's M_PERTURB), or as it comes."""
-    if sys.platform == "linux":
-        mallopt = getattr(_libc(), "mallopt", None)
-        if mallopt is not None:
-            # glibc fills with the complement of the low byte.
-            mallopt(_M_PERTURB, 255 if zero else 0)
+    @contextlib.contextmanager
+    def used(self) -> Iterator[None]:
+        """Draw from this sequence inside a ``with`` block, then from the common one again."""
+        library = libc()
+        if not hasattr(library, "initstate"):
+            yield
+            return
+        before = library.setstate(self._state)
+        try:
+            yield
+        finally:
+            library.setstate(before)
 
 
 def indices_by_name(names: Sequence[str], wanted: Sequence[str]) -> list[int | None]:
@@ -168,3 +252,31 @@ def indices_by_name(names: Sequence[str], wanted: Sequence[str]) -> list[int | N
     for index, name in enumerate(names):
         free.setdefault(name, []).append(index)
     return [free[name].pop(0) if free.get(name) else None for name in wanted]
+
+
+@functools.cache
+def libc() -> Any:
+    """The C library of this process."""
+    library = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)
+    if hasattr(library, "initstate"):
+        library.initstate.argtypes = [ctypes.c_uint, ctypes.c_char_p, ctypes.c_size_t]
+        library.initstate.restype = ctypes.c_void_p
+        library.setstate.argtypes = [ctypes.c_void_p]
+        library.setstate.restype = ctypes.c_void_p
+    return library
+
+
+@contextlib.contextmanager
+def _zeroed_memory() -> Iterator[None]:
+    """Have the C library hand out zeroed memory (glibc's M_PERTURB) inside a ``with`` block."""
+    mallopt = getattr(libc(), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is None:
+        yield
+        return
+    # glibc fills new memory with the complement of the low byte, freed memory with the byte.
+    mallopt(_M_PERTURB, 255)
+    try:
+        yield
+    finally:
+        resting = os.environ.get("MALLOC_PERTURB_", "0")
+        mallopt(_M_PERTURB, int(resting) if resting.isdigit() else 0)

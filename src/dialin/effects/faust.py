@@ -90,7 +90,7 @@ class FaustEffect:
         silence = round(tail * sample_rate)
         if silence > 0:
             audio = np.pad(audio, ((0, 0), (0, silence)))
-        layout = Layout(self._inputs, self._outputs, min(2, self._inputs))
+        layout = Layout(self._inputs, self._outputs, tuple(range(min(2, self._inputs))))
         return spread(audio, layout, lambda fed: graph.render(fed, values))
 
     def stream(

@@ -7,8 +7,11 @@ import functools
 import hashlib
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
@@ -18,6 +21,9 @@ from dialin.effects.parameter import Parameter
 from dialin.effects.preroll import PrerollStream
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import EffectLoadError, EffectNotFoundError, RenderError
+
+if TYPE_CHECKING:
+    from dialin.effects.dawdreamer_host import Graph
 
 MAX_GAIN_DB = 24.0
 """Gain knobs are not turned further than this: some plugins go to +100 dB."""
@@ -65,22 +71,26 @@ class Lv2Effect:
     """One LV2 plugin."""
 
     def __init__(self, plugin: Lv2Plugin) -> None:
-        from dialin.effects.dawdreamer_host import Graph, check_layout
+        from dialin.effects.dawdreamer_host import check_layout
 
         self._plugin = plugin
         audio = [p for p in plugin.ports if p.kind == "audio"]
         inputs = [p for p in audio if p.is_input]
-        side = [p for p in inputs if _is_side_chain(p)]
-        outputs = sum(not p.is_input for p in audio)
-        self._layout = check_layout(plugin.uri, len(inputs), outputs, len(side))
+        self._layout = check_layout(
+            f"the LV2 plugin {plugin.uri}",
+            [p.name for p in inputs],
+            sum(not p.is_input for p in audio),
+            {place for place, port in enumerate(inputs) if _is_side_chain(port)},
+        )
         ports = _controls(plugin)
         self._ids = port_ids(ports)
+        self._ports = dict(zip(self._ids, ports, strict=True))
         self._spec = lv2_spec(plugin)
         self._graphs: dict[int, Graph] = {}
         self._host_index: dict[str, int] = {}
         self._fixed: dict[int, float] = {}
-        self._ports = dict(zip(self._ids, ports, strict=True))
-        self._graph(44_100)
+        self._continues: dict[tuple[int, bytes], bool] = {}
+        self._learn(self._graph(44_100))
 
     @property
     def spec(self) -> EffectSpec:
@@ -91,8 +101,6 @@ class Lv2Effect:
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Audio:
         """Render; see `Effect.process`."""
-        import numpy as np
-
         from dialin.effects.dawdreamer_host import spread
 
         values = self._values(self._spec.check(settings))
@@ -108,13 +116,37 @@ class Lv2Effect:
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Stream:
-        """Start a block-wise render; see `PrerollStream`."""
+        """Start a block-wise render; see `ContinuedStream`.
+
+        Plugins that follow the position in the song, and sound different in turns for it, go
+        through `PrerollStream`.
+        """
+        from dialin.effects.continued import ContinuedStream, continues
+
         vector = self._spec.check(settings)
-        return PrerollStream(
-            lambda audio: self.process(audio, sample_rate, vector),
+        values = self._values(vector)
+        follows = self._plugin.follows_transport
+
+        def whole(audio: Audio) -> Audio:
+            return self.process(audio, sample_rate, vector)
+
+        def make() -> Graph:
+            return self._new_graph(sample_rate)
+
+        if follows:
+            key = (sample_rate, vector.tobytes())
+            if key not in self._continues:
+                self._continues[key] = continues(whole, make, self._layout, values)
+            if not self._continues[key]:
+                return PrerollStream(whole, channels, sample_rate, round(tail * sample_rate))
+        return ContinuedStream(
+            whole,
+            make,
+            self._layout,
+            values,
             channels,
-            sample_rate,
             round(tail * sample_rate),
+            exact=not follows,
         )
 
     def state(self, settings: ArrayLike) -> bytes | None:
@@ -125,14 +157,17 @@ class Lv2Effect:
         """Let go of the plugin."""
         self._graphs.clear()
 
-    def _graph(self, sample_rate: int) -> Graph:  # type: ignore[name-defined]  # noqa: F821
-        from dialin.effects.dawdreamer_host import Graph, indices_by_name
+    def _graph(self, sample_rate: int) -> Graph:
+        if sample_rate not in self._graphs:
+            self._graphs[sample_rate] = self._new_graph(sample_rate)
+        return self._graphs[sample_rate]
 
-        if sample_rate in self._graphs:
-            return self._graphs[sample_rate]
+    def _new_graph(self, sample_rate: int) -> Graph:
+        from dialin.effects.dawdreamer_host import Graph
+
         uri = self._plugin.uri
         try:
-            graph = Graph(
+            return Graph(
                 lambda engine: engine.make_plugin_processor("effect", uri),
                 sample_rate,
                 self._layout.inputs,
@@ -142,10 +177,20 @@ class Lv2Effect:
                 f"the LV2 plugin {uri} is installed but does not open ({str(error).strip()}); "
                 "its file may be broken or miss a library it needs (try: lv2info, ldd)"
             ) from error
+
+    def _learn(self, graph: Graph) -> None:
+        """Find out what the host calls the ports, and how many inputs it feeds."""
+        from dialin.effects.dawdreamer_host import indices_by_name
+
+        inputs = int(graph.processor.get_num_input_channels())
+        if max(self._layout.main) < inputs < self._layout.inputs:
+            # Some side chains are a bus of their own, which the host leaves unconnected.
+            self._layout = replace(self._layout, inputs=inputs)
+            self._graphs.clear()
         described = graph.processor.get_parameters_description()
-        names = [d["name"] for d in described]
-        ports = list(self._ports.values())
-        found = indices_by_name(names, [p.name for p in ports])
+        found = indices_by_name(
+            [d["name"] for d in described], [p.name for p in self._ports.values()]
+        )
         self._host_index = {
             id: described[place]["index"]
             for id, place in zip(self._ids, found, strict=True)
@@ -158,8 +203,6 @@ class Lv2Effect:
             for d in described
             if d["index"] not in taken
         }
-        self._graphs[sample_rate] = graph
-        return graph
 
     def _values(self, vector: Settings) -> dict[int, float]:
         """Host values (the host maps its 0 to 1 linearly to the port's range) by host index."""
@@ -169,6 +212,8 @@ class Lv2Effect:
         for id, native in knobs.items():
             port = self._ports[id]
             low, high = port_range(port)
+            if "integer" in port.properties:
+                native = round(native)
             if id in self._host_index:
                 values[self._host_index[id]] = (native - low) / (high - low)
         return values
