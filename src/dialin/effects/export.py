@@ -143,8 +143,9 @@ def _lv2_bundle(slots: list[tuple[str, PresetSlot]], name: str) -> dict[str, str
 
 def _reaper_script(slots: list[tuple[str, PresetSlot]], name: str) -> str:
     lines = [
-        f"-- {name}: a chain found by dialin. Load it in REAPER's action list (New action > Load",
-        "-- ReaScript) and run it with tracks selected: it adds the effects and sets their knobs.",
+        f"-- {_one_line(name)}: a chain found by dialin. Load it in REAPER's action list",
+        "-- (New action > Load ReaScript) and run it with tracks selected: it adds the effects",
+        "-- and sets their knobs.",
         "local chain = {",
     ]
     for _, slot in slots:
@@ -152,7 +153,8 @@ def _reaper_script(slots: list[tuple[str, PresetSlot]], name: str) -> str:
         add = {"vst3": f"VST3:{slot.name}", "au": f"AU:{slot.name}", "lv2": f"LV2:{rest}"}[kind]
         lines.append(f"  {{ add = {_literal(add)}, knobs = {{")
         for knob in slot.knobs:
-            lines.append(f"    {{ {_literal(knob.name)}, {knob.normalised!r} }}, -- {knob.text}")
+            value = f"{{ {_literal(knob.name)}, {knob.normalised!r} }}"
+            lines.append(f"    {value}, -- {_one_line(knob.text)}")
         lines.append("  } },")
     lines += [
         "}",
@@ -183,8 +185,18 @@ def _reaper_script(slots: list[tuple[str, PresetSlot]], name: str) -> str:
 
 
 def _literal(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    """Text as a literal that Lua and Turtle read alike."""
+    escaped = _one_line(text).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _one_line(text: str) -> str:
+    """Text without line breaks and control characters.
+
+    Presets are passed around: a line break in a knob's text would end a comment of the script,
+    and what follows would run in REAPER.
+    """
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _safe(name: str) -> str:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +32,8 @@ from numpy.typing import ArrayLike
 from dialin._version import __version__
 from dialin.effects.chain import chain_uri, slot_names
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.errors import OutputError, PresetError
+from dialin.effects.uri import parse_uri
+from dialin.errors import EffectNotFoundError, OutputError, ParameterError, PresetError
 
 SCHEMA_VERSION = 1
 
@@ -121,8 +123,20 @@ class Preset:
         states : sequence of bytes or None
             Opaque host states, one an effect.
         provenance : mapping, optional
+            Plain data that JSON can hold.
+
+        Raises
+        ------
+        ParameterError
+            If there are more or fewer settings than the effects have knobs.
         """
         vector = np.asarray(settings, dtype=np.float64)
+        size = sum(spec.size for spec in specs)
+        if vector.shape != (size,):
+            raise ParameterError(
+                f"these {len(specs)} effects take {size} settings in one vector, "
+                f"not an array of shape {vector.shape}"
+            )
         slots, start = [], 0
         for place, spec in enumerate(specs):
             positions = spec.check(vector[start : start + spec.size])
@@ -186,10 +200,11 @@ class Preset:
         if not isinstance(data, dict):
             raise PresetError(f"{where} is no dialin preset: it should hold a JSON object")
         version = data.get("dialin_preset", data.get("schema_version"))
-        if version != SCHEMA_VERSION:
+        # True equals 1 in Python, but is no version.
+        if isinstance(version, bool) or version != SCHEMA_VERSION:
             raise PresetError(
                 f"{where} has preset schema version {version!r}; this dialin reads version "
-                f"{SCHEMA_VERSION}" + ("; update dialin" if isinstance(version, int) else "")
+                f"{SCHEMA_VERSION}" + ("; update dialin" if type(version) is int else "")
             )
         slots = data.get("slots")
         if not isinstance(slots, list):
@@ -208,13 +223,21 @@ class Preset:
         ------
         OutputError
             If the file exists and `overwrite` is False, or it cannot be written.
+        PresetError
+            If its provenance is nothing that JSON can hold.
         """
         target = Path(path)
         if target.exists() and not overwrite:
             raise OutputError(
                 f"{str(target)!r} exists already; choose another name or overwrite it"
             )
-        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        try:
+            text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise PresetError(
+                f"the preset cannot be written as JSON: {error}; keep its provenance to finite "
+                "numbers, text, lists and dictionaries"
+            ) from error
         temporary: Path | None = None
         try:
             with NamedTemporaryFile(
@@ -253,7 +276,7 @@ class Preset:
             raise PresetError(f"{str(source)!r} cannot be read as a preset: {error}") from error
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise PresetError(
                 f"{str(source)!r} is no dialin preset: it is no JSON ({error})"
             ) from error
@@ -264,6 +287,10 @@ def _read_slot(data: Any, where: str) -> PresetSlot:
     if not isinstance(data, dict):
         raise PresetError(f"{where} should be a JSON object, not {type(data).__name__}")
     fields = {name: _text(data, name, where) for name in ("uri", "name", "format")}
+    try:
+        parse_uri(fields["uri"])
+    except EffectNotFoundError as error:
+        raise PresetError(f"{where}: {error}") from error
     optional = {name: str(data.get(name) or "") for name in ("version", "file_hash", "spec_hash")}
     knobs = data.get("knobs")
     if not isinstance(knobs, list):
@@ -274,6 +301,10 @@ def _read_slot(data: Any, where: str) -> PresetSlot:
     except (binascii.Error, TypeError, ValueError) as error:
         raise PresetError(f"{where}: its state is not valid base64 ({error})") from error
     read = tuple(_read_knob(knob, f"{where} ({fields['name']})") for knob in knobs)
+    ids = [knob.id for knob in read]
+    twice = sorted({id for id in ids if ids.count(id) > 1})
+    if twice:
+        raise PresetError(f"{where} ({fields['name']}) holds {', '.join(twice)} more than once")
     return PresetSlot(**fields, **optional, knobs=read, state=opaque)
 
 
@@ -283,10 +314,15 @@ def _read_knob(data: Any, where: str) -> Knob:
     id = _text(data, "id", where)
     numbers = {}
     for name in ("native", "normalised"):
-        value = data.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-            raise PresetError(f"{where}: knob {id} has {name} value {value!r}, not a number")
-        numbers[name] = float(value)
+        value: Any = data.get(name)
+        try:
+            number = math.nan if isinstance(value, bool | str) else float(value)
+        except (TypeError, OverflowError):
+            number = math.nan
+        if not math.isfinite(number):
+            shown = f"{value!r:.40}"
+            raise PresetError(f"{where}: knob {id} has {name} value {shown}, not a finite number")
+        numbers[name] = number
     if not 0 <= numbers["normalised"] <= 1:
         raise PresetError(f"{where}: knob {id} stands at {numbers['normalised']:g}, outside 0 to 1")
     return Knob(

@@ -3,16 +3,22 @@
 The effect is only listened to. A test signal (a click, a noise burst, a plucked tone and a soft
 sweep) goes through it at its default and at a few random settings; each knob is moved while the
 others stand still. Runs in a worker process, on the effect itself.
+
+Conventions: a *dead* knob changes no sample by more than -100 dBFS or twice what two equal renders
+differ by, at any of these settings. A *neutral* position lets the signal through untouched at all
+of them. Both are findings about half a second of sound: a knob that only matters for slower ones
+(a release of ten seconds) can look dead.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -36,6 +42,9 @@ LOUD_DBFS = 24.0
 
 MAX_KNOBS = 64
 """Knobs that are looked at one by one; the rest are taken for live."""
+
+TAIL_SECONDS = 2.0
+"""How long the answer to a click is listened to."""
 
 QUIET = -300.0
 """Stands for the decibels of exact silence, for which JSON has no word."""
@@ -62,6 +71,10 @@ class Probe:
         Samples by which the output is late after compensation, by its first response to a click.
     transparent_default : bool
         Whether the default settings change nothing.
+    neutrals : dict
+        Parameter id -> native value at which this knob alone lets the sound through untouched.
+    tail : float
+        Seconds until the answer to a click has fallen by 60 dB, at the default; at most 2.
     peak_db : float
         Highest output peak met, in dBFS, for an input that peaks at -6 dBFS.
     loud_knobs : tuple of str
@@ -84,6 +97,8 @@ class Probe:
     noise_floor_db: float
     latency: int
     transparent_default: bool
+    neutrals: Mapping[str, float]
+    tail: float
     peak_db: float
     loud_knobs: tuple[str, ...]
     channels: str
@@ -94,16 +109,30 @@ class Probe:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` reads it back."""
-        return asdict(self) | {"knobs": dict(self.knobs)}
+        return asdict(self) | {"knobs": dict(self.knobs), "neutrals": dict(self.neutrals)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Probe:
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If it was something else.
+        """
         lists = {name: tuple(data[name]) for name in ("loud_knobs", "failures")}
-        return cls(**{**data, **lists})
+        tables = {name: dict(data[name]) for name in ("knobs", "neutrals")}
+        return cls(**{**data, **lists, **tables})
 
 
-def probe_effect(effect: Effect, *, seed: int = 0, use_cache: bool = True) -> Probe:
+def probe_effect(
+    effect: Effect,
+    *,
+    seed: int = 0,
+    quick: bool = False,
+    use_cache: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Probe:
     """Probe an effect, or take what an earlier probe of the same file found.
 
     Parameters
@@ -112,25 +141,33 @@ def probe_effect(effect: Effect, *, seed: int = 0, use_cache: bool = True) -> Pr
         Opened in this process.
     seed : int
         Of the random settings.
+    quick : bool
+        Move the knobs around the default settings only: a third of the renders, but a knob that
+        matters only together with another looks dead, and no neutral positions are found.
     use_cache : bool
         Read and write the user's cache (``$XDG_CACHE_HOME/dialin``), keyed by the plugin's file
-        hash, its URI and dialin's version.
+        hash, its URI and dialin's version. A file there that holds anything else is replaced.
+    progress : callable, optional
+        Called with the number of knobs done and of all knobs.
     """
-    place = _cache_file(effect.spec, seed)
+    place = _cache_file(effect.spec, seed, quick)
     if use_cache:
         try:
             return Probe.from_dict(json.loads(place.read_text("utf-8")))
         except (OSError, ValueError, TypeError, KeyError):
             # Not there, or not what was written: probe, and write it anew.
             pass
-    result = _Prober(effect, seed).run()
+    result = _Prober(effect, seed, quick, progress).run()
     if use_cache:
         _write(place, result)
     return result
 
 
 def apply_probe(spec: EffectSpec, probe: Probe) -> EffectSpec:
-    """Spec with the status of each knob as probed, so that dead ones are not searched."""
+    """Spec with the status of each knob as probed, so that dead ones are not searched.
+
+    Neutral positions stay in the probe: they would change the spec's hash.
+    """
     parameters = tuple(
         p.with_status("dead") if probe.knobs.get(p.id) == "dead" else p for p in spec.parameters
     )
@@ -138,7 +175,13 @@ def apply_probe(spec: EffectSpec, probe: Probe) -> EffectSpec:
 
 
 class _Prober:
-    def __init__(self, effect: Effect, seed: int) -> None:
+    def __init__(
+        self,
+        effect: Effect,
+        seed: int,
+        quick: bool,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
         self._effect = effect
         self._spec = effect.spec
         self._rng = np.random.default_rng([seed, self._spec.size])
@@ -148,18 +191,32 @@ class _Prober:
         self._busy = 0.0
         self._peak = 0.0
         self._not_finite = False
+        self._quick = quick
+        self._progress = progress
+        self._audible = AUDIBLE
+        self._neutrals: dict[str, float] = {}
+        self._more: list[Settings] = []
+        rest = np.zeros((2, round(TAIL_SECONDS * SAMPLE_RATE)), dtype=np.float32)
+        # To full scale: what is below a threshold at -6 dBFS need not be so for music.
+        self._followed = np.concatenate([self._signal / np.abs(self._signal).max(), rest], axis=1)
 
     def run(self) -> Probe:
         began = time.monotonic()
         spec, default = self._spec, self._spec.default
         base = self._render(default)
-        contexts = [default, *(spec.random(self._rng) for _ in range(2))]
+        again = self._render(default)
+        if base is not None and again is not None:
+            # What two equal renders differ by is the effect's own noise, no answer to a knob.
+            self._audible = max(AUDIBLE, 2 * _distance(base, again))
+        count = 0 if self._quick else 2
+        contexts = [default, *(spec.random(self._rng) for _ in range(count))]
+        self._more = [spec.random(self._rng) for _ in range(4 * count)]
         knobs, loud, moved = self._knobs(contexts)
         error = self._repeat(default, base)
         silence = self._render(default, np.zeros((2, SAMPLE_RATE // 2), dtype=np.float32))
         verdict, transparent = "fails", False
         if base is not None:
-            transparent = bool(np.abs(base - self._signal).max() < AUDIBLE)
+            transparent = _distance(base, self._signal) < AUDIBLE
             verdict = "ok"
             if self._not_finite:
                 verdict = "not finite"
@@ -170,6 +227,7 @@ class _Prober:
         elif self._not_finite:
             verdict = "not finite"
         length = self._signal.shape[1] / SAMPLE_RATE
+        late, tail = self._click(default)
         return Probe(
             uri=spec.uri,
             verdict=verdict,
@@ -177,8 +235,10 @@ class _Prober:
             deterministic=error == 0.0,
             repeat_error_db=_db(error),
             noise_floor_db=_db(0.0 if silence is None else float(np.abs(silence).max())),
-            latency=self._latency(default),
+            latency=late,
             transparent_default=transparent,
+            neutrals=self._neutrals,
+            tail=tail,
             peak_db=round(_db(self._peak), 2),
             loud_knobs=tuple(loud),
             channels=self._channels(default),
@@ -199,6 +259,9 @@ class _Prober:
         finally:
             self._renders += 1
             self._busy += time.monotonic() - started
+        if output.shape != sound.shape:
+            self._failures.append(f"returned audio of shape {output.shape} for {sound.shape}")
+            return None
         if not np.isfinite(output).all():
             self._not_finite = True
             self._failures.append("returned samples that are not finite")
@@ -208,56 +271,120 @@ class _Prober:
         return output
 
     def _knobs(self, contexts: list[Settings]) -> tuple[dict[str, str], list[str], bool]:
-        spec = self._spec
         states: dict[str, str] = {}
         loud: list[str] = []
-        for place, parameter in enumerate(spec.parameters):
+        for place, parameter in enumerate(self._spec.parameters):
+            if self._progress is not None:
+                self._progress(place, self._spec.size)
+            states[parameter.id] = "live"
             if place >= MAX_KNOBS:
-                states[parameter.id] = "live"
                 continue
-            state = "dead"
-            for context in contexts:
-                positions = (
-                    GRID if parameter.steps == 0 else np.linspace(0, 1, min(parameter.steps, 9))
-                )
-                outputs = []
-                for position in positions:
-                    vector = context.copy()
-                    vector[place] = parameter.snap(float(position))
-                    outputs.append(self._render(vector))
-                    done = outputs[-1]
-                    if (
-                        done is not None
-                        and context is contexts[0]
-                        and _db(float(np.abs(done).max())) > LOUD_DBFS
-                        and parameter.id not in loud
-                    ):
-                        loud.append(parameter.id)
-                present = [o for o in outputs if o is not None]
-                changes = [float(np.abs(o - present[0]).max()) for o in present[1:]]
-                if any(change > AUDIBLE for change in changes):
-                    state = "live"
-                    if not parameter.is_stepped and self._has_steps(context, place):
-                        state = "stepped"
-                    break
-            states[parameter.id] = state
+            states[parameter.id] = self._knob(place, contexts, loud)
+        if self._progress is not None:
+            self._progress(self._spec.size, self._spec.size)
         return states, loud, any(state != "dead" for state in states.values())
 
-    def _has_steps(self, context: Settings, place: int) -> bool:
-        """Whether a knob declared continuous takes few values: fine moves that do nothing."""
-        same = 0
-        for start in (0.11, 0.37, 0.61, 0.83):
-            outputs = []
-            for position in (start, start + 0.02):
-                vector = context.copy()
-                vector[place] = position
-                outputs.append(self._render(vector))
-            if outputs[0] is None or outputs[1] is None:
+    def _knob(self, place: int, contexts: list[Settings], loud: list[str]) -> str:
+        """Move one knob through its travel; note where it is neutral and whether it is loud."""
+        parameter = self._spec.parameters[place]
+        count = min(parameter.steps, 9)
+        grid = [parameter.snap(float(u)) for u in (np.linspace(0, 1, count) if count else GRID)]
+        for context in contexts:
+            outputs = [self._moved(context, place, position) for position in grid]
+            if context is contexts[0]:
+                present = [output for output in outputs if output is not None]
+                if any(_db(float(np.abs(output).max())) > LOUD_DBFS for output in present):
+                    loud.append(parameter.id)
+                self._find_neutral(place, contexts, grid, outputs)
+            pair = self._first_change(grid, outputs)
+            if pair is not None:
+                stepped = not parameter.is_stepped and self._has_steps(context, place, *pair)
+                return "stepped" if stepped else "live"
+        # Many a knob waits for a switch or a threshold elsewhere: ask at more settings.
+        for context in self._more:
+            ends = [parameter.snap(u) for u in (0.0, 0.5, 1.0)]
+            outputs = [self._moved(context, place, position) for position in ends]
+            if self._first_change(ends, outputs) is not None:
+                return "live"
+        return "dead"
+
+    def _moved(
+        self, context: Settings, place: int, position: float, audio: Audio | None = None
+    ) -> Audio | None:
+        vector = context.copy()
+        vector[place] = position
+        return self._render(vector, audio)
+
+    def _first_change(
+        self, grid: list[float], outputs: list[Audio | None]
+    ) -> tuple[float, float] | None:
+        """Two neighbouring positions that sound different; one that fails differs from others."""
+        for left, right, one, two in zip(grid, grid[1:], outputs, outputs[1:], strict=False):
+            if one is None and two is None:
+                continue
+            if one is None or two is None or _distance(one, two) > self._audible:
+                return left, right
+        return None
+
+    def _find_neutral(
+        self,
+        place: int,
+        contexts: list[Settings],
+        grid: list[float],
+        outputs: list[Audio | None],
+    ) -> None:
+        """Note a position of this knob that lets the sound through, whatever the others say.
+
+        A knob whose whole travel does so has no such position: it is the others that are neutral.
+        Nor has a time: an echo that comes later than we listen only looks like none.
+        """
+        parameter = self._spec.parameters[place]
+        through = [
+            position
+            for position, output in zip(grid, outputs, strict=True)
+            if output is not None and _distance(output, self._signal) < AUDIBLE
+        ]
+        if not 0 < len(through) < len(grid) or len(contexts) < 2 or parameter.unit in ("s", "ms"):
+            return
+        sound, settings = self._followed, [*contexts, *self._more]
+        for position in through:
+            renders = (self._moved(context, place, position, sound) for context in settings)
+            if all(o is not None and _distance(o, sound) < AUDIBLE for o in renders):
+                self._neutrals[parameter.id] = parameter.to_native(position)
+                return
+
+    def _has_steps(self, context: Settings, place: int, left: float, right: float) -> bool:
+        """Whether a knob declared continuous jumps between values.
+
+        Small moves must change nothing at most places. Then the change between two positions is
+        narrowed down by halving: at a jump the sound stands still on both sides of it, elsewhere
+        it keeps changing on one of them at least. A noisy effect does not let us tell.
+        """
+        if self._audible > AUDIBLE:
+            return False
+        still = 0
+        for tried, start in enumerate((0.11, 0.37, 0.61, 0.83)):
+            one, two = (self._moved(context, place, u) for u in (start, start + 0.02))
+            still += self._same(one, two)
+            if still < tried:
                 return False
-            same += bool(np.array_equal(outputs[0], outputs[1]))
-            if not same:
-                return False
-        return same >= 3
+        low, high = (self._moved(context, place, position) for position in (left, right))
+        for _ in range(7):
+            middle = (left + right) / 2
+            output = self._moved(context, place, middle)
+            if self._same(output, low):
+                left, low = middle, output
+            else:
+                right, high = middle, output
+        margin = right - left
+        before = self._moved(context, place, max(0.0, left - margin))
+        after = self._moved(context, place, min(1.0, right + margin))
+        return self._same(before, low) and self._same(after, high)
+
+    def _same(self, one: Audio | None, two: Audio | None) -> bool:
+        if one is None or two is None:
+            return one is two
+        return bool(np.array_equal(one, two))
 
     def _repeat(self, default: Settings, base: Audio | None) -> float:
         """Largest difference of a render to the same one after other settings and other audio."""
@@ -267,24 +394,31 @@ class _Prober:
             first = base if vector is default else self._render(vector)
             if first is None:
                 continue
+            # Loud audio at other settings comes last: neither its tail nor they may be left over.
             self._render(self._spec.random(self._rng))
-            self._render(vector, np.ascontiguousarray(0.99 * np.sign(self._signal)))
+            self._render(
+                self._spec.random(self._rng), np.ascontiguousarray(0.99 * np.sign(self._signal))
+            )
             again = self._render(vector)
             if again is not None:
-                worst = max(worst, float(np.abs(again - first).max()))
+                worst = max(worst, _distance(again, first))
         return worst
 
-    def _latency(self, default: Settings) -> int:
-        click = np.zeros((2, SAMPLE_RATE // 4), dtype=np.float32)
-        click[:, 100] = 0.5
+    def _click(self, default: Settings) -> tuple[int, float]:
+        """Latency in samples and tail in seconds, by the answer to a click."""
+        start = 100
+        click = np.zeros((2, round(TAIL_SECONDS * SAMPLE_RATE) + start), dtype=np.float32)
+        click[:, start] = 0.5
         output = self._render(default, click)
         if output is None:
-            return 0
-        level = np.abs(output[0])
+            return 0, 0.0
+        level = np.abs(output).max(axis=0)
         if level.max() < 1e-6:
-            return 0
+            return 0, 0.0
         # The first sample that stands out; echoes and reverb come after it.
-        return int(np.argmax(level > 0.05 * level.max())) - 100
+        late = int(np.argmax(level > 0.05 * level.max())) - start
+        heard = int(np.flatnonzero(level > 1e-3 * level.max())[-1]) - start
+        return late, round(max(0, heard) / SAMPLE_RATE, 3)
 
     def _channels(self, default: Settings) -> str:
         left = self._signal.copy()
@@ -319,26 +453,35 @@ def probe_signal() -> Audio:
     return np.asarray(0.5 * signal / np.abs(signal).max(), dtype=np.float32)
 
 
+def _distance(one: Audio, two: Audio) -> float:
+    """Largest difference of two renders."""
+    return float(np.abs(one - two).max())
+
+
 def _db(amplitude: float) -> float:
     return float(20 * np.log10(amplitude)) if amplitude > 1e-15 else QUIET
 
 
-def _cache_file(spec: EffectSpec, seed: int) -> Path:
+def _cache_file(spec: EffectSpec, seed: int, quick: bool) -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    key = "\n".join([spec.uri, spec.hash, spec.file_hash, spec.version, __version__, str(seed)])
-    return (
-        Path(base) / "dialin" / "probes" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
-    )
+    identity = [spec.uri, spec.hash, spec.file_hash, spec.version, __version__, str(seed)]
+    key = "\n".join([*identity, "quick"] if quick else identity)
+    name = hashlib.sha256(key.encode()).hexdigest()[:24]
+    return Path(base) / "dialin" / "probes" / f"{name}.json"
 
 
 def _write(place: Path, probe: Probe) -> None:
     """Write to the cache; a cache that cannot be written is no reason to fail."""
+    temporary: Path | None = None
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(
             "w", dir=place.parent, prefix=".probe-", delete=False, encoding="utf-8"
         ) as file:
+            temporary = Path(file.name)
             file.write(json.dumps(probe.to_dict(), indent=1))
-        Path(file.name).replace(place)
+        temporary.replace(place)
     except OSError:
-        return
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
