@@ -217,9 +217,11 @@ def test_an_instrument(place):
 @needs_lv2("comb-swh.lv2")
 def test_a_plugin_that_crashes(place):
     ran = match(place, fx="lv2:http://plugin.org.uk/swh-plugins/comb_c")
+    # It frees memory it never allocated; whether that ends the process is up to the C library.
     assert ran.code in (0, 5), ran.err
     assert "Traceback" not in ran.err
-    assert "comb_c" in ran.err
+    if ran.code == 5:
+        assert "comb_c" in ran.err
 
 
 @pytest.mark.parametrize("effect", ["fake:crash_load", "fake:fail_load"])

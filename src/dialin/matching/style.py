@@ -22,14 +22,15 @@ from dialin.errors import UsageError
 from dialin.matching.features import ASPECTS, Vector, feature_aspects, style_features
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {
-    "tone": 1.0,
+    "tone": 2.0,
     "level": 0.25,
     "dynamics": 1.0,
     "space": 1.0,
     "modulation": 1.0,
     "distortion": 1.0,
 }
-"""How much each aspect counts. Level counts little: a volume knob mends it."""
+"""How much each aspect counts. Tone counts most, because its features are the surest; level counts
+little, because a volume knob mends it."""
 
 LIMIT = 6.0
 """Differences count up to this many times the content noise, so that no single feature rules."""
