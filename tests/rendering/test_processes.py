@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -154,6 +155,20 @@ def test_a_worker_killed_while_idle_is_replaced():
         assert wait_until(lambda: not alive(pid))
         (result,) = pool.render([Job("fake:gain", audio, [0.5], 44_100)])
         assert result.failure is None
+
+
+def test_a_job_is_not_blamed_for_a_worker_that_died_before_it():
+    audio = np.ones((1, 8), np.float32)
+    with RenderPool(workers=1) as pool:
+        for _ in range(5):
+            # Killed while the job is on its way: it stops before it can read it.
+            pid = pool.call(os.getpid)
+            os.kill(pid, signal.SIGSTOP)
+            killer = threading.Timer(0.05, os.kill, (pid, signal.SIGKILL))
+            killer.start()
+            (result,) = pool.render([Job("fake:gain", audio, [0.5], 44_100)])
+            killer.join()
+            assert result.failure is None
 
 
 def test_load_effect_renders_through_a_worker_as_here():

@@ -390,8 +390,14 @@ class RenderPool:
             worker = busy[channel]
             try:
                 message = worker.connection.recv()
-            except (EOFError, OSError):
-                self._lose(worker, RenderCrashError)
+            except (EOFError, OSError) as error:
+                # A reset means that it left something unread: where it had but one task, it died
+                # before that, by another's hand, and the task may have another worker.
+                unread = worker.deaf or isinstance(error, ConnectionResetError)
+                if unread and worker.ready and len(worker.tasks) == 1:
+                    self._remove(worker, keep_running=True)
+                else:
+                    self._lose(worker, RenderCrashError)
             else:
                 self._hear(worker, message)
         now = time.monotonic()

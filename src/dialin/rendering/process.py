@@ -65,6 +65,7 @@ class WorkerProcess:
     loading_since: float | None = None
     ready: bool = False
     retiring: bool = False
+    deaf: bool = False
     renders: int = 0
     first_memory: int = 0
     looked_at: float = 0.0
@@ -121,9 +122,11 @@ class WorkerProcess:
         if not self.tasks:
             self.busy_since = time.monotonic()
         self.tasks.append((task, slot))
-        # If it is dead, reading from it says so, and why.
-        with contextlib.suppress(OSError):
+        try:
             self.connection.send((task.number, slot, task.payload))
+        except OSError:
+            # It is dead; reading from it will say so. This task is not to blame.
+            self.deaf = True
 
     def is_brisk(self) -> bool:
         """Whether a job may be queued behind what it does: only where that ends soon.
