@@ -19,15 +19,19 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.effects.uri import parse_uri
 
 if TYPE_CHECKING:
+    from dialin.effects.amount import MixedEffect, settings_at_amount
     from dialin.effects.export import EXPORT_KINDS, export_preset
-    from dialin.effects.probe import Probe, probe_effect
+    from dialin.effects.probe import Probe, apply_probe, probe_effect
 
 # These lean on scipy or are rarely needed, so they are imported when first used.
 _LATER = {
     "EXPORT_KINDS": "export",
+    "MixedEffect": "amount",
     "Probe": "probe",
+    "apply_probe": "probe",
     "export_preset": "export",
     "probe_effect": "probe",
+    "settings_at_amount": "amount",
 }
 
 __all__ = [
@@ -37,12 +41,14 @@ __all__ = [
     "Effect",
     "EffectEntry",
     "EffectSpec",
+    "MixedEffect",
     "Parameter",
     "Preset",
     "PresetSlot",
     "Probe",
     "Settings",
     "Stream",
+    "apply_probe",
     "chain_slots",
     "chain_uri",
     "default_chain",
@@ -52,6 +58,7 @@ __all__ = [
     "parse_chain",
     "parse_uri",
     "probe_effect",
+    "settings_at_amount",
     "slot_names",
 ]
 

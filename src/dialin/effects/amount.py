@@ -1,0 +1,197 @@
+"""How much of a match: settings between "does nothing" and the match itself.
+
+Conventions: an amount is in per cent. 100 is the match itself, 0 leaves the sound alone, exactly.
+In between, each slot of a chain goes its own way:
+
+* A slot with *neutral* knobs (gain 0 dB, mix 0 %, ratio 1:1) moves those along their travel, in
+  normalised space, and leaves the others where the match has them: half a cut-off frequency is no
+  half filter.
+* A slot without any (most plugins) stays at the match, and its output is mixed with its input.
+  Both are aligned in time, since effects compensate their latency; where an effect turns the
+  phase, as filters do, a half-way mix is a little hollow, which is why neutral knobs come first.
+
+At 0 a slot of either kind is mixed out altogether, because a neutral knob may still leave a
+rounding error behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dialin.audio import Audio
+from dialin.effects.chain import chain_slots
+from dialin.effects.effect import Effect, Stream
+from dialin.effects.parameter import Parameter
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.errors import UsageError
+
+
+def settings_at_amount(
+    spec: EffectSpec,
+    settings: ArrayLike,
+    amount: float,
+    neutrals: Mapping[str, float] | None = None,
+) -> tuple[Settings, dict[str, float]]:
+    """Settings and wet shares at an amount.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of an effect or a chain.
+    settings : array_like, shape (spec.size,)
+        The match, in [0, 1].
+    amount : float
+        In per cent, 0 to 100.
+    neutrals : mapping, optional
+        Native neutral values by parameter id, such as `Probe.neutrals`, for knobs whose spec
+        says nothing.
+
+    Returns
+    -------
+    settings : ndarray, shape (spec.size,)
+        In [0, 1].
+    shares : dict
+        Slot name -> share of the slot's output, 0 to 1; the rest is its input. See `MixedEffect`.
+
+    Raises
+    ------
+    UsageError
+        If the amount lies outside 0 to 100.
+    ParameterError
+        If the settings do not fit the spec.
+    """
+    if not 0 <= amount <= 100:
+        raise UsageError(f"the amount is {amount:g} %; it must lie between 0 and 100")
+    known = neutrals or {}
+    result = spec.check(settings)
+    shares: dict[str, float] = {}
+    for name, _, places in chain_slots(spec):
+        starts = {
+            place: parameter.to_normalised(value)
+            for place, parameter in enumerate(spec.parameters[places], places.start)
+            if (value := known.get(parameter.id, parameter.neutral)) is not None
+        }
+        if amount in (0, 100):
+            shares[name] = amount / 100
+        else:
+            shares[name] = 1.0 if starts else amount / 100
+        for place, start in starts.items():
+            if amount < 100:
+                result[place] = start + amount / 100 * (result[place] - start)
+    return spec.check(result), shares
+
+
+class MixedEffect:
+    """An effect with one more knob, the last one: the share of its output, ``dry_wet``.
+
+    Parameters
+    ----------
+    effect : Effect
+        Closed with this one.
+    """
+
+    def __init__(self, effect: Effect) -> None:
+        self._effect = effect
+        inner = effect.spec
+        taken = {p.id for p in (*inner.parameters, *inner.excluded)}
+        id = "dry_wet"
+        while id in taken:
+            id += "_"
+        mix = Parameter(id, "Dry/wet", "%", 0.0, 100.0, 100.0, neutral=0.0)
+        self._spec = replace(inner, parameters=(*inner.parameters, mix))
+
+    @property
+    def spec(self) -> EffectSpec:
+        """The effect's own, and the added knob."""
+        return self._spec
+
+    def process(
+        self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
+    ) -> Audio:
+        """Render; see `Effect.process`. At 0 % the input comes back bit for bit."""
+        vector = self._spec.check(settings)
+        share = float(vector[-1])
+        if share == 0:
+            return np.pad(audio, ((0, 0), (0, round(tail * sample_rate))))
+        wet = self._effect.process(audio, sample_rate, vector[:-1], tail=tail)
+        return _mix(audio, wet, share)
+
+    def stream(
+        self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
+    ) -> Stream:
+        """Start a block-wise render; see `Effect.stream`."""
+        vector = self._spec.check(settings)
+        if vector[-1] == 0:
+            return DryStream(channels, round(tail * sample_rate))
+        inner = self._effect.stream(sample_rate, channels, vector[:-1], tail=tail)
+        return MixedStream(inner, channels, float(vector[-1]))
+
+    def state(self, settings: ArrayLike) -> bytes | None:
+        """Return the host's state, which knows nothing of the added knob."""
+        return self._effect.state(self._spec.check(settings)[:-1])
+
+    def close(self) -> None:
+        """Let go of the plugin."""
+        self._effect.close()
+
+
+class DryStream:
+    """The stream of no effect at all, so that one which fails cannot do so at 0 %."""
+
+    exact = True
+
+    def __init__(self, channels: int, tail: int) -> None:
+        self._tail: Audio = np.zeros((channels, tail), dtype=np.float32)
+
+    def process(self, block: Audio) -> Audio:
+        """Hand a block back."""
+        return block.copy()
+
+    def finish(self) -> Audio:
+        """Return the tail, which is silent."""
+        return self._tail
+
+
+class MixedStream:
+    """A stream mixed with its own input, which waits for output that comes late.
+
+    Parameters
+    ----------
+    stream : Stream
+    channels : int
+    share : float
+        Of the stream's output, above 0 and up to 1.
+    """
+
+    def __init__(self, stream: Stream, channels: int, share: float) -> None:
+        self._stream = stream
+        self._share = share
+        self._waiting: Audio = np.zeros((channels, 0), dtype=np.float32)
+        self.exact = stream.exact
+
+    def process(self, block: Audio) -> Audio:
+        """Feed a block; returns what is ready."""
+        self._waiting = np.concatenate([self._waiting, block], axis=1)
+        return self._take(self._stream.process(block))
+
+    def finish(self) -> Audio:
+        """Return the rest, and the tail asked for, over which the input is silent."""
+        return self._take(self._stream.finish())
+
+    def _take(self, wet: Audio) -> Audio:
+        count = wet.shape[1]
+        dry, self._waiting = self._waiting[:, :count], self._waiting[:, count:]
+        return _mix(dry, wet, self._share)
+
+
+def _mix(dry: Audio, wet: Audio, share: float) -> Audio:
+    """Weighted sum, exactly `wet` at 1; `dry` is silent where it has ended."""
+    if share == 1:
+        return wet
+    full = np.pad(dry, ((0, 0), (0, wet.shape[1] - dry.shape[1])))
+    mixed: Audio = full + np.float32(share) * (wet - full)
+    return mixed

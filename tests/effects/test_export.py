@@ -1,0 +1,169 @@
+"""Presets for other hosts: they are listed, load, and carry nothing but what they should."""
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dialin.effects.export import EXPORT_KINDS, export_preset
+from dialin.effects.open import open_effect
+from dialin.effects.preset import Preset
+from dialin.errors import OutputError, PresetError, UsageError
+from tests.effects.streams import noise
+from tests.effects.test_preset import made
+from tests.plugins import MDA, needs_lv2, needs_program, needs_vst3, vst3_path
+
+RATE = 44_100
+
+
+@needs_vst3("ZamTube.vst3")
+def test_a_vst3_preset_file_sounds_like_the_preset(tmp_path: Path) -> None:
+    uri = f"vst3:{vst3_path('ZamTube.vst3')}"
+    preset = made(uri, "builtin:gain", seed=3)
+    (file,) = export_preset(preset, "vstpreset", tmp_path)
+    assert file == tmp_path / "zamtube.vstpreset"
+    assert file.read_bytes()[:4] == b"VST3"
+
+    effect = open_effect(uri)
+    vector = preset.slots[0].normalised
+    audio = noise(2, RATE // 2)
+    expected = effect.process(audio, RATE, vector)
+    default = effect.process(audio, RATE, effect.spec.default)
+    effect.close()
+    assert np.abs(expected - default).max() > 1e-3
+
+    # Loaded as another program would: by the host's own reader of such files.
+    pedalboard = pytest.importorskip("pedalboard")
+    plugin = pedalboard.load_plugin(vst3_path("ZamTube.vst3"))
+    plugin.load_preset(str(file))
+    loaded = {p.name: p.raw_value for p in plugin._parameters}
+    for knob in preset.slots[0].knobs:
+        assert loaded[knob.name] == pytest.approx(knob.normalised, abs=1e-5), knob.name
+
+
+@needs_lv2("mda.lv2")
+@needs_program("lv2info")
+def test_lv2info_lists_the_bundle(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    uris = [f"lv2:{MDA}Overdrive", f"lv2:{MDA}Delay"]
+    label = 'My "loud" \\ match'
+    files = export_preset(made(*uris), "lv2", home / ".lv2", name=label)
+    assert {file.name for file in files} == {"manifest.ttl", "overdrive.ttl", "delay.ttl"}
+    assert len({file.parent for file in files}) == 1
+    for uri in uris:
+        listed = subprocess.run(
+            ["lv2info", uri.removeprefix("lv2:")],
+            env={**os.environ, "HOME": str(home)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert label in listed.stdout.partition("Presets:")[2]
+        assert "error" not in listed.stderr.casefold()
+
+
+@needs_lv2("mda.lv2")
+def test_an_lv2_preset_names_every_port_and_its_native_value(tmp_path: Path) -> None:
+    preset = made(f"lv2:{MDA}MultiBand", seed=2)
+    files = {file.name: file for file in export_preset(preset, "lv2", tmp_path)}
+    text = files["multiband.ttl"].read_text()
+    ports = re.findall(r'lv2:symbol "(\w+)" ;\s+pset:value ([-+.\de]+)', text)
+    assert [float(value) for _, value in ports] == list(preset.slots[0].native.values())
+    assert len({symbol for symbol, _ in ports}) == len(preset.slots[0].knobs)
+
+
+@needs_lv2("mda.lv2")
+def test_an_lv2_plugin_that_lost_a_knob(tmp_path: Path) -> None:
+    preset = made(f"lv2:{MDA}Overdrive")
+    (slot,) = preset.slots
+    gone = replace(slot, knobs=(replace(slot.knobs[0], id="fuzz"), *slot.knobs[1:]))
+    with pytest.raises(PresetError, match=r"has no fuzz; install the version"):
+        export_preset(Preset((gone,)), "lv2", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def vst3_like(**knob: str) -> Preset:
+    """A preset of a VST3 that need not be installed."""
+    (slot,) = made("builtin:gain").slots
+    changed = replace(slot.knobs[0], **knob)
+    slot = replace(slot, uri="vst3:/x/Tube.vst3", name="Tube", format="vst3", knobs=(changed,))
+    return Preset((slot,))
+
+
+def test_a_script_for_reaper(tmp_path: Path) -> None:
+    preset = vst3_like()
+    (file,) = export_preset(preset, "reaper", tmp_path, name="Warm tube")
+    assert file.name == "Warm-tube.lua"
+    text = file.read_text()
+    assert '{ add = "VST3:Tube", knobs = {' in text
+    (knob,) = preset.slots[0].knobs
+    assert f'{{ "Gain", {knob.normalised!r} }}' in text
+    assert text.count("(") == text.count(")")
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r", "\r\n", "\u2028", "\0"])
+def test_a_preset_brings_no_code_into_the_script(tmp_path: Path, ends: str) -> None:
+    evil = f'x"{ends}os.execute("rm") --'
+    plain = export_preset(vst3_like(), "reaper", tmp_path / "plain")[0].read_text()
+    preset = vst3_like(name=evil, text=evil)
+    slot = replace(preset.slots[0], name=evil)
+    (file,) = export_preset(Preset((slot,)), "reaper", tmp_path / "evil", name=evil)
+    text = file.read_bytes().decode()
+    assert len(text.splitlines()) == len(plain.splitlines())
+    for line in text.splitlines():
+        # Whatever is neither a comment nor between quotes.
+        code = re.sub(r'"(\\.|[^"\\])*"', "", line).partition("--")[0]
+        assert "os.execute" not in code, line
+
+
+@pytest.mark.parametrize("kind", EXPORT_KINDS)
+def test_built_ins_have_no_native_presets(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(PresetError, match="builtin effects; use it with dialin apply"):
+        export_preset(made("builtin:reverb"), kind, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_message_names_what_is_possible(tmp_path: Path) -> None:
+    with pytest.raises(PresetError, match="it can become: vstpreset, reaper"):
+        export_preset(vst3_like(), "lv2", tmp_path)
+    with pytest.raises(PresetError, match="no effect at all"):
+        export_preset(Preset(()), "lv2", tmp_path)
+    with pytest.raises(UsageError, match="choose from vstpreset, lv2, reaper"):
+        export_preset(vst3_like(), "ableton", tmp_path)
+
+
+def test_a_vst3_without_its_state(tmp_path: Path) -> None:
+    with pytest.raises(PresetError, match="holds no state of Tube"):
+        export_preset(vst3_like(), "vstpreset", tmp_path)
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
+    (file,) = export_preset(vst3_like(), "reaper", tmp_path)
+    file.write_text("precious")
+    with pytest.raises(OutputError, match="exists already"):
+        export_preset(vst3_like(), "reaper", tmp_path)
+    assert file.read_text() == "precious"
+    export_preset(vst3_like(), "reaper", tmp_path, overwrite=True)
+    assert "Tube" in file.read_text()
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot write into"):
+        export_preset(vst3_like(), "reaper", tmp_path / "file" / "out")
+
+
+def test_a_loaded_preset_exports_as_the_fresh_one(tmp_path: Path) -> None:
+    fresh = vst3_like()
+    loaded = Preset.from_dict(json.loads(json.dumps(fresh.to_dict())))
+    one, two = (
+        export_preset(preset, "reaper", tmp_path / name)[0].read_text()
+        for name, preset in (("a", fresh), ("b", loaded))
+    )
+    assert one == two
