@@ -77,21 +77,19 @@ def test_a_reference_that_sounds_the_same_leaves_the_input_alone(pool):
 
 
 def test_an_effect_that_does_not_help_is_left_out(pool):
-    reference = rendered(TILT, music(2), cutoff=800, tilt=-12)
-    match = run(reference, [TILT, "fake:echo"], pool, budget=120)
-    used = {slot.slot: slot.used for slot in match.report.slots}
-    assert used["tilt"]
-    if not used["echo"]:
-        (reason,) = [s.reason for s in match.report.slots if s.slot == "echo"]
-        assert reason
-        assert match.effects == (TILT,)
+    reference = rendered(DRIVE, music(2), drive=36, mix=100)
+    match = run(reference, [DRIVE, "fake:ignore"], pool, budget=120)
+    slots = {slot.slot: slot for slot in match.report.slots}
+    assert slots["drive"].used
+    assert not slots["ignore"].used
+    assert slots["ignore"].reason
+    assert match.effects == (DRIVE,)
 
 
 def test_locked_knobs_stay(pool):
     reference = rendered(DRIVE, music(2), drive=30)
     match = run(reference, [DRIVE], pool, lock={"drive.mix": 40.0})
-    if match.effects:
-        assert match.preset.native["drive.mix"] == pytest.approx(40.0)
+    assert match.preset.native["drive.mix"] == pytest.approx(40.0)
     (slot,) = match.report.slots
     assert [knob.locked for knob in slot.knobs if knob.id == "mix"] == [True]
     short = run(reference, [DRIVE], pool, lock={"mix": 40.0}, budget=4)
@@ -122,21 +120,22 @@ def test_the_budget_is_kept(pool, budget):
 def test_the_time_limit_is_kept(pool):
     match = run(np.tanh(9 * music(2)), [DRIVE], pool, budget=100_000, seconds=0.5)
     assert match.report.interrupted
-    assert match.report.seconds < 5
+    assert match.report.seconds < 3
     assert "time limit" in " ".join(match.report.notes)
 
 
-def test_ctrl_c_returns_the_best_so_far(pool):
+@pytest.mark.parametrize("at", [9, 40])
+def test_ctrl_c_returns_the_best_so_far(pool, at):
     def press(progress):
-        if progress.renders == 40:
+        if progress.renders == at:
             os.kill(os.getpid(), signal.SIGINT)
 
     assert threading.current_thread() is threading.main_thread()
     reference = rendered(DRIVE, music(2), drive=36)
     match = run(reference, [DRIVE], pool, budget=100_000, progress=press)
     assert match.report.interrupted
-    assert 40 <= match.report.renders < 200
-    assert match.report.after <= match.report.before
+    assert at <= match.report.renders < at + 100
+    assert match.report.after < match.report.before
 
 
 def test_progress_tells_renders_and_the_best(pool):

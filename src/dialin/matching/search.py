@@ -109,6 +109,10 @@ class Found:
     interrupted: bool = False
 
 
+class _TimeUp(Exception):
+    """The time limit was reached."""
+
+
 class Search:
     """One search: an excerpt, a target, a chain.
 
@@ -123,7 +127,7 @@ class Search:
         Of that excerpt as it is.
     target : Target
     locked : dict
-        Place in the settings vector -> position in [0, 1], kept.
+        Place in the settings vector -> position in [0, 1], kept; so is its effect.
     seed, budget : int
     seconds : float, optional
         Time limit.
@@ -151,6 +155,12 @@ class Search:
         self._start = spec.default
         for place, position in locked.items():
             self._start[place] = position
+        # Who locks a knob wants its effect.
+        self._wanted = {
+            number
+            for number, (_, _, place) in enumerate(chain_slots(spec))
+            if any(place.start <= index < place.stop for index in locked)
+        }
         self._gain = self._last_gain(locked)
         if self._gain is not None:
             neutral = spec.parameters[self._gain].to_normalised(0.0)
@@ -163,6 +173,7 @@ class Search:
         features, sample = untouched
         self._untouched = Candidate(None, features, sample, float(target.distance(features)))
         self._candidates: list[Candidate] = []
+        self._best = self._untouched.distance
         self._began = time.monotonic()
         self.renders = self.failures = 0
         self.last_failure: DialinError | None = None
@@ -173,8 +184,8 @@ class Search:
         slots_of = chain_slots(self._spec)
         pruning = min(2 * len(slots_of), self._budget // 4) if len(slots_of) > 1 else 0
         try:
-            interrupted = self._search(max(1, self._budget - pruning))
-        except KeyboardInterrupt:
+            self._search(max(1, self._budget - pruning))
+        except (KeyboardInterrupt, _TimeUp):
             interrupted = True
         if not self._candidates and self.last_failure is not None:
             raise self.last_failure
@@ -187,7 +198,7 @@ class Search:
         elif pruning:
             try:
                 slots, pick, left_out = self._prune(pick, slots)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, _TimeUp):
                 interrupted = True
         return Found(
             slots=slots,
@@ -223,8 +234,8 @@ class Search:
         distance = float(self._target.distance(features))
         return Candidate(settings, features, candidate.detail, distance)
 
-    def _search(self, budget: int) -> bool:
-        """Spend the budget; True if the time limit ended it early."""
+    def _search(self, budget: int) -> None:
+        """Spend the budget."""
         parameters = [self._spec.parameters[place] for place in self._free]
         goal, weights = self._target.goal()
         search = KnobSearch(
@@ -237,7 +248,7 @@ class Search:
         while self.renders < budget:
             asked = search.ask(budget - self.renders)
             if not asked:
-                return False
+                return
             settings = []
             for position in asked:
                 vector = self._start.copy()
@@ -248,13 +259,9 @@ class Search:
                 np.inf if candidate is None else candidate.distance + self._stray(vector)
                 for candidate, vector in zip(found, settings, strict=True)
             ]
-            self._candidates += [candidate for candidate in found if candidate is not None]
             nothing = np.full(goal.size, np.nan)
             rows = [nothing if c is None else scaled_features(c.features) for c in found]
             search.tell(asked, values, rows)
-            if self._limit is not None and time.monotonic() - self._began > self._limit:
-                return self.renders < budget
-        return False
 
     def _stray(self, vector: Settings) -> float:
         moved = np.abs(vector - self._spec.default)[self._free]
@@ -273,13 +280,18 @@ class Search:
             else:
                 features, sample = result.value
                 distance = float(self._target.distance(features))
-                found[place] = self._levelled(
-                    Candidate((wholes or settings)[place], features, sample, distance)
-                )
+                settings_used = (settings if wholes is None else wholes)[place]
+                candidate = self._levelled(Candidate(settings_used, features, sample, distance))
+                found[place] = candidate
+                if wholes is None:
+                    # Kept at once, so that Ctrl-C loses none.
+                    self._candidates.append(candidate)
+                    self._best = min(self._best, candidate.distance)
+            now = time.monotonic() - self._began
             if self._progress is not None:
-                every = [*self._candidates, *(c for c in found if c is not None)]
-                best = min([self._untouched.distance, *(c.distance for c in every)])
-                self._progress(self.renders, time.monotonic() - self._began, best)
+                self._progress(self.renders, now, self._best)
+            if self._limit is not None and now > self._limit:
+                raise _TimeUp
         return found
 
     def _pick(self) -> Candidate:
@@ -289,6 +301,8 @@ class Search:
         distances = np.array([c.distance for c in field])
         weights = np.exp(-(distances - distances.min()) / TEMPERATURE)
         risk = detail_distances(np.stack([c.detail for c in field])) @ (weights / weights.sum())
+        if self._wanted and ranked:
+            return field[1 + int(np.argmin(risk[1:]))]
         pick = field[int(np.argmin(risk))]
         change = detail_distances(np.stack([pick.detail, self._untouched.detail]))[0, 1]
         gain = self._untouched.distance - pick.distance
@@ -313,23 +327,24 @@ class Search:
             # Its level is put right by the gain, whatever else goes; it is looked at last.
             whole = whole.copy()
             whole[self._gain] = self._start[self._gain]
-        removable = slots if self._gain is None else slots[:-1]
-        if self.renders + len(removable) > self._budget:
+        last = None if self._gain is None else slots[-1]
+        removable = tuple(s for s in slots if s != last and s not in self._wanted)
+        if not removable or self.renders + len(removable) > self._budget:
             return slots, pick, left_out
         alone = self._without(whole, [tuple(s for s in slots if s != out) for out in removable])
         costs = [np.inf if c is None else c.distance - reached for c in alone]
         for place in np.argsort(costs, kind="stable"):
-            gone = int(place)
-            if not np.isfinite(costs[gone]) or costs[gone] + reached > allowed:
+            gone, cost = removable[int(place)], costs[int(place)]
+            if not np.isfinite(cost) or cost + reached > allowed:
                 break
             trial = tuple(s for s in slots if s != gone)
             again = len(trial) < len(places) - 1
-            if not any(s in removable for s in trial) or (again and self.renders >= self._budget):
+            if all(s == last for s in trial) or (again and self.renders >= self._budget):
                 break
-            (candidate,) = self._without(whole, [trial]) if again else [alone[gone]]
+            (candidate,) = self._without(whole, [trial]) if again else [alone[int(place)]]
             if candidate is None or candidate.distance > allowed:
                 continue
-            share = 100 * costs[gone] / max(gain, 1e-9)
+            share = 100 * cost / max(gain, 1e-9)
             left_out[gone] = (
                 "the match is closer without it"
                 if share <= 0
