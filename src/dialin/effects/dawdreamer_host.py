@@ -30,6 +30,7 @@ import numpy as np
 
 from dialin.audio import Audio
 from dialin.effects.effect import BLOCK
+from dialin.effects.floating_point import kept_floating_point
 from dialin.errors import EffectLoadError, RenderError
 
 SEED = 20221103
@@ -163,7 +164,7 @@ class Graph:
     """
 
     def __init__(self, make: Callable[[Any], Any], sample_rate: int, inputs: int) -> None:
-        with _zeroed_memory():
+        with _zeroed_memory(), kept_floating_point():
             self.engine = dawdreamer.RenderEngine(sample_rate, BLOCK)
             self.sample_rate = sample_rate
             self.processor = make(self.engine)
@@ -198,7 +199,8 @@ class Graph:
 
     def _start(self, values: Values) -> None:
         libc().srand(SEED)
-        self.engine.load_graph(self._graph)
+        with kept_floating_point():
+            self.engine.load_graph(self._graph)
         for key, value in values.items():
             self.processor.set_parameter(key, float(value))
 

@@ -21,6 +21,7 @@ from pedalboard_native import ExternalPluginReloadType
 
 from dialin.audio import Audio
 from dialin.effects.effect import BLOCK, Stream
+from dialin.effects.floating_point import kept_floating_point
 from dialin.effects.spec import EffectSpec
 from dialin.effects.vst3_files import find_vst3, hash_file, vst3_binary
 from dialin.effects.vst3_parameters import (
@@ -184,7 +185,8 @@ class HostedEffect:
         # where a knob reloads an impulse response that never ends. Nothing here needs those texts.
         _pedalboard.AudioProcessorParameter.__init__.__defaults__ = (2,)
         try:
-            plugin: Any = _pedalboard.load_plugin(self._file, plugin_name=self._inner or None)
+            with kept_floating_point():
+                plugin: Any = _pedalboard.load_plugin(self._file, plugin_name=self._inner or None)
         except (ImportError, ValueError, RuntimeError, NotImplementedError) as error:
             reason = " ".join(str(error).split())
             raise EffectLoadError(
