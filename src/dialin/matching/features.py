@@ -5,7 +5,8 @@ Conventions
 * Every recording is brought to the same level first (its loudest 50 ms at -20 dBFS), so that only
   ``level`` knows how loud it was.
 * Frequencies are in Hz, not bins: recordings of different rates compare. Bands that a rate cannot
-  hold are NaN, and so is stereo width of a mono recording; NaN takes no part in a distance.
+  hold are NaN, and so is stereo width of a mono recording; NaN takes no part in a distance. What
+  is measured across bands looks at those that every rate of 22,050 Hz or more holds.
 * Frames are about 46 ms (the nearest power of two), half overlapping, Hann.
 * Every other feature is finite for any finite input, silence included.
 
@@ -39,6 +40,10 @@ GROUPS = 8
 QUANTILES = (5, 25, 50, 75, 95)
 LAGS = 20
 RATES = 10
+SHARED_HZ = 11_000.0
+"""Up to here the fine spectrum is looked at."""
+CORE_BANDS = 23
+"""Bands below 3.9 kHz, which every rate has: a tone is told relative to their mean level."""
 FLOOR = 1e-10
 """Power below which a band counts as silent, re a full-scale loudest block at -20 dBFS."""
 
@@ -140,7 +145,8 @@ def _analyse(audio: Audio, rate: int) -> _Analysis:
     envelope = envelope * gain**2
     bank, present = _filter_bank(length, rate)
     window = _window(length)
-    scale = gain**2 / float((window**2).sum())
+    # Power for each Hz, whatever the rate, so that the floor lies as deep everywhere.
+    scale = gain**2 * 24_000 / rate / float((window**2).sum())
     power: list[NDArray[np.float32]] = []
     spectra: list[NDArray[np.complex64]] = []
     for channel in sound:
@@ -164,7 +170,8 @@ def _analyse(audio: Audio, rate: int) -> _Analysis:
         correlation = both / (np.sqrt(left.astype(np.float64) * right) + tiny)
         width[~present] = np.nan
         correlation[~present] = np.nan
-    mean_log = np.log(total.astype(np.float64) * scale + FLOOR).mean(axis=0)
+    shared = total[:, : 1 + min(total.shape[1] - 1, int(SHARED_HZ * length / rate))]
+    mean_log = np.log(shared.astype(np.float64) * scale + FLOOR).mean(axis=0)
     return _Analysis(
         rate, mono, bands, width, correlation, mean_log, length / 2 / rate, envelope, gain
     )
@@ -211,9 +218,9 @@ def _level(a: _Analysis) -> Vector:
 def _tone(a: _Analysis) -> Vector:
     bands = a.bands[_active(a)]
     mean = _db(bands.mean(axis=0))
-    shape = mean - np.nanmean(mean)
     median = np.median(_db(bands), axis=0)
-    return np.concatenate([shape, _grouped(median - np.nanmean(median), 16)])
+    shape = mean - np.nanmean(mean[:CORE_BANDS])
+    return np.concatenate([shape, _grouped(median - np.nanmean(median[:CORE_BANDS]), 16)])
 
 
 def _dynamics(a: _Analysis) -> Vector:
@@ -241,7 +248,8 @@ def _space(a: _Analysis) -> Vector:
     smooth = np.convolve(a.spectrum, np.ones(31) / 31, mode="same")
     cepstrum = np.abs(sfft.irfft(a.spectrum - smooth)) * 2
     # In seconds, so that rates compare: 0.5 to 20 ms.
-    first, last = int(5e-4 * a.rate), int(2e-2 * a.rate)
+    fastest = 2 * min(SHARED_HZ, a.rate / 2)
+    first, last = int(5e-4 * fastest), int(2e-2 * fastest)
     combs = _pooled(20 * cepstrum, first, min(last, cepstrum.size), LAGS, np.max)
     # Late energy: how far bands fall within 100 and 300 ms after their own peaks.
     level = _db(np.where(np.isnan(a.bands), 0.0, a.bands))
