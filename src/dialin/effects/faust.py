@@ -1,14 +1,14 @@
 """Faust programs, compiled and run by DawDreamer.
 
-The host gives each parameter's path and native range; units, scales, menus and initial values stand
-in the program text (Faust manual, "Metadata") and are read from there.
+The host gives each parameter's path, native range and initial value; `dialin.effects.faust_ui`
+finds units, scales and menus.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
 from dialin.effects.effect import Stream
-from dialin.effects.parameter import Parameter
+from dialin.effects.faust_ui import Widget, parse_widgets, translate
+from dialin.effects.parameter import MAX_GAIN_DB, Parameter
 from dialin.effects.preroll import PrerollStream
 from dialin.effects.spec import EffectSpec
 from dialin.errors import EffectLoadError, EffectNotFoundError
@@ -25,20 +26,9 @@ from dialin.errors import EffectLoadError, EffectNotFoundError
 if TYPE_CHECKING:
     from dialin.effects.dawdreamer_host import Graph
 
-_WIDGET = re.compile(
-    r"\b(hslider|vslider|nentry|checkbox|button)\s*\(\s*\"([^\"]*)\"\s*(?:,([^)]*))?\)"
-)
-_META = re.compile(r"\[\s*(\w+)\s*:\s*([^\]]*)\]")
-_MENU = re.compile(r"'([^']*)'\s*:\s*(-?[\d.]+)")
 _LEFT_OUT = {"gate", "bypass", "freeze"}
-
-
-@dataclass(frozen=True)
-class _Widget:
-    kind: str
-    label: str
-    meta: dict[str, str]
-    numbers: tuple[float, ...]
+_COUNTED = 16
+"""A knob of at most so many whole steps is stepped; one of more is as good as continuous."""
 
 
 def open_faust(path: str) -> FaustEffect:
@@ -67,8 +57,16 @@ class FaustEffect:
         self._path, self._program = path, program
         self._graphs: dict[int, Graph] = {}
         self._inputs = self._outputs = 0
+        try:
+            source = translate(program, path.parent)
+        except RuntimeError as error:
+            raise EffectLoadError(
+                f"the Faust program {str(path)!r} does not compile: {faust_message(str(error))}"
+            ) from error
+        # What the program imports is part of it; where it lies is not.
+        self._build = hashlib.sha256(source.replace(str(path.parent), "").encode()).hexdigest()
         graph = self._graph(44_100)
-        self._keys, self._spec = self._describe(graph.processor)
+        self._keys, self._spec = self._describe(graph.processor, parse_widgets(source))
 
     @property
     def spec(self) -> EffectSpec:
@@ -83,7 +81,7 @@ class FaustEffect:
 
         vector = self._spec.check(settings)
         values = {
-            key: p.to_native(u)
+            key: p.at_rate(p.to_native(u), sample_rate)
             for key, p, u in zip(self._keys, self._spec.parameters, vector, strict=True)
         }
         graph = self._graph(sample_rate)
@@ -123,12 +121,13 @@ class FaustEffect:
             processor = engine.make_faust_processor("effect")
             processor.faust_libraries_path = str(self._path.parent)
             try:
-                processor.set_dsp_string(self._program)
+                # Faust takes a program of the same text for the same, whatever it imports.
+                processor.set_dsp_string(f"{self._program}\n// {self._build}\n")
                 processor.compile()
             except (RuntimeError, ValueError) as error:
-                message = " ".join(str(error).split())
                 raise EffectLoadError(
-                    f"the Faust program {str(self._path)!r} does not compile: {message}"
+                    f"the Faust program {str(self._path)!r} does not compile: "
+                    f"{faust_message(str(error))}"
                 ) from error
             self._inputs = int(processor.get_num_input_channels())
             self._outputs = int(processor.get_num_output_channels())
@@ -146,73 +145,77 @@ class FaustEffect:
         self._graphs[sample_rate] = graph
         return graph
 
-    def _describe(self, processor: Any) -> tuple[list[str], EffectSpec]:
-        widgets = _widgets(self._program)
+    def _describe(self, processor: Any, widgets: list[Widget]) -> tuple[list[str], EffectSpec]:
+        described = list(processor.get_parameters_description())
+        if [d["label"] for d in described] != [w.label for w in widgets]:
+            raise EffectLoadError(
+                f"the Faust program {str(self._path)!r}: its knobs cannot be told apart "
+                f"({', '.join(w.label for w in widgets)}); give each its own label"
+            )
         keys: list[str] = []
         settable: list[Parameter] = []
         excluded: list[Parameter] = []
-        seen: set[str] = set()
-        for described in processor.get_parameters_description():
-            path = str(described["name"])
-            label = _META.sub("", path.rsplit("/", 1)[-1]).strip().replace("_", " ")
-            id = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_") or "knob"
-            count, base = 1, id
-            while id in seen:
-                count += 1
-                id = f"{base}{count}"
-            seen.add(id)
-            low, high = float(described["min"]), float(described["max"])
-            if not high > low:
+        for host, widget, id in zip(described, widgets, widget_ids(widgets), strict=True):
+            low, high = float(host["min"]), float(host["max"])
+            if widget.kind == "meter" or not high > low:
                 continue
-            parameter = _parameter(id, label, low, high, described, widgets.get(_key(label)))
-            if id in _LEFT_OUT or (widgets.get(_key(label)) or _NONE).kind == "button":
+            parameter = _parameter(id, host, widget)
+            if id in _LEFT_OUT or widget.kind == "button":
                 excluded.append(parameter.with_status("excluded"))
             else:
-                keys.append(path)
+                keys.append(str(host["name"]))
                 settable.append(parameter)
-        digest = hashlib.sha256(self._program.encode()).hexdigest()
         spec = EffectSpec(
             uri=f"faust:{self._path}",
-            name=_declared_name(self._program) or self._path.stem,
+            name=_declared(self._program, "name") or self._path.stem,
             format="faust",
             parameters=tuple(settable),
             excluded=tuple(excluded),
+            version=_declared(self._program, "version"),
+            vendor=_declared(self._program, "author"),
             file=str(self._path),
-            file_hash=digest,
+            file_hash=self._build,
         )
         return keys, spec
 
 
-_NONE = _Widget("", "", {}, ())
+def widget_ids(widgets: list[Widget]) -> list[str]:
+    """Ids of knobs: their label, with the box around it where two have the same."""
+
+    def safe(*words: str) -> str:
+        return re.sub(r"[^a-z0-9]+", "_", " ".join(words).lower()).strip("_") or "knob"
+
+    plain = Counter(safe(w.label) for w in widgets)
+    used: Counter[str] = Counter()
+    result = []
+    for widget in widgets:
+        id = safe(widget.label)
+        if plain[id] > 1 and len(widget.groups) > 1:
+            id = safe(widget.groups[-1], widget.label)
+        used[id] += 1
+        result.append(id if used[id] == 1 else f"{id}_{used[id]}")
+    return result
 
 
-def _key(label: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "", label.lower())
+def faust_message(text: str) -> str:
+    """Faust's complaint with the line as it is in the file (the host puts one line before it)."""
+    text = text.partition(". Check the faustlibraries path")[0]
+    found = re.search(r"(\S+):(-?\d+) : ERROR : (.*)", text, re.DOTALL)
+    if found is None:
+        return " ".join(re.sub(r"^\S+\(\): ERROR : ", "", text).split())
+    file, line, said = found[1], int(found[2]), " ".join(found[3].split())
+    if line < 1:
+        return said
+    return f"line {max(1, line - 1)}: {said}" if file == "dawdreamer" else f"{file}:{line}: {said}"
 
 
-def _widgets(program: str) -> dict[str, _Widget]:
-    """Widgets in the program's text by their label."""
-    found = {}
-    for kind, label, numbers in _WIDGET.findall(program):
-        meta = {name: value.strip() for name, value in _META.findall(label)}
-        plain = _META.sub("", label).strip()
-        values = tuple(float(n) for n in re.findall(r"-?\d+\.?\d*(?:[eE]-?\d+)?", numbers or ""))
-        found[_key(plain)] = _Widget(kind, plain, meta, values)
-    return found
-
-
-def _parameter(
-    id: str, name: str, low: float, high: float, described: Any, widget: _Widget | None
-) -> Parameter:
-    widget = widget or _NONE
-    unit = {"%": "%", "percent": "%"}.get(widget.meta.get("unit", ""), widget.meta.get("unit", ""))
-    initial = float(described.get("value", low))
-    default = min(high, max(low, initial))
-    if widget.kind == "checkbox":
+def _parameter(id: str, host: Any, widget: Widget) -> Parameter:
+    low, high = float(host["min"]), float(host["max"])
+    default = min(high, max(low, float(host["value"])))
+    name, unit = " ".join(widget.label.split()), widget.unit
+    if widget.kind in ("checkbox", "button"):
         return Parameter(id, name, unit, low, high, high if default > 0.5 else low, "toggle")
-    menu = sorted(
-        (float(value), label) for label, value in _MENU.findall(widget.meta.get("style", ""))
-    )
+    menu = [(value, label) for value, label in widget.menu if low <= value <= high]
     if len(menu) >= 2:
         values = tuple(value for value, _ in menu)
         nearest = min(values, key=lambda v: abs(v - default))
@@ -220,14 +223,18 @@ def _parameter(
         return Parameter(
             id, name, unit, values[0], values[-1], nearest, "stepped", values=values, labels=labels
         )
-    step = float(described.get("step", 0.0) or 0.0)
+    step = float(host.get("step", 0.0) or 0.0)
     count = round((high - low) / step) + 1 if step > 0 else 0
-    if 2 <= count <= 16 and float(step).is_integer():
-        return Parameter(id, name, unit, low, high, default, "stepped", steps=count)
-    log = low > 0 and (widget.meta.get("scale") == "log" or (unit == "Hz" and high / low >= 50))
+    if 2 <= count <= _COUNTED and step.is_integer():
+        return Parameter(
+            id, name, unit, low, low + (count - 1) * step, default, "stepped", steps=count
+        )
+    if unit == "dB" and low < MAX_GAIN_DB < high:
+        high, default = MAX_GAIN_DB, min(MAX_GAIN_DB, default)
+    log = low > 0 and (widget.log or (unit == "Hz" and high / low >= 50))
     return Parameter(id, name, unit, low, high, default, "log" if log else "linear")
 
 
-def _declared_name(program: str) -> str:
-    found = re.search(r"declare\s+name\s+\"([^\"]+)\"", program)
-    return found.group(1) if found else ""
+def _declared(program: str, key: str) -> str:
+    found = re.search(rf'declare\s+{key}\s+"([^"]+)"', program)
+    return found[1] if found else ""

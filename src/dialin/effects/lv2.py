@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from dialin.audio import Audio
 from dialin.effects.effect import Stream
 from dialin.effects.lilv import Lv2Plugin, Lv2Port, installed
-from dialin.effects.parameter import Parameter
+from dialin.effects.parameter import MAX_GAIN_DB, Parameter
 from dialin.effects.preroll import PrerollStream
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import EffectLoadError, EffectNotFoundError, RenderError
@@ -25,14 +25,20 @@ from dialin.errors import EffectLoadError, EffectNotFoundError, RenderError
 if TYPE_CHECKING:
     from dialin.effects.dawdreamer_host import Graph
 
-MAX_GAIN_DB = 24.0
-"""Gain knobs are not turned further than this: some plugins go to +100 dB."""
-
 _UNITS = {
     "db": "dB", "hz": "Hz", "khz": "kHz", "mhz": "MHz", "ms": "ms", "s": "s", "min": "min",
     "pc": "%", "coef": "x", "semitone12TET": "st", "cent": "ct", "degree": "deg", "oct": "oct",
     "bpm": "bpm", "frame": "frames", "midiNote": "note",
 }  # fmt: skip
+_NAMED_UNIT = re.compile(
+    r"\((db|hz|khz|ms|s|secs?|seconds|%|bpm|degrees?|semitones?)\)$", re.IGNORECASE
+)
+_NAMED = {
+    "db": "dB", "hz": "Hz", "khz": "kHz", "ms": "ms", "s": "s", "sec": "s", "secs": "s",
+    "seconds": "s", "%": "%", "bpm": "bpm", "degree": "deg", "degrees": "deg",
+    "semitone": "st", "semitones": "st",
+}  # fmt: skip
+_FREQUENCY = re.compile(r"\b(freq(uency)?|cut.?off)\b", re.IGNORECASE)
 _EXCLUDED_PROPERTIES = {"notOnGUI", "trigger", "causesArtifacts", "expensive", "notAutomatic"}
 _EXCLUDED_DESIGNATIONS = {"enabled", "latency", "freeWheeling"}
 _EXCLUDED_NAME = re.compile(
@@ -103,7 +109,7 @@ class Lv2Effect:
         """Render; see `Effect.process`."""
         from dialin.effects.dawdreamer_host import spread
 
-        values = self._values(self._spec.check(settings))
+        values = self._values(self._spec.check(settings), sample_rate)
         graph = self._graph(sample_rate)
         silence = round(tail * sample_rate)
         if silence > 0:
@@ -124,7 +130,7 @@ class Lv2Effect:
         from dialin.effects.continued import ContinuedStream, continues
 
         vector = self._spec.check(settings)
-        values = self._values(vector)
+        values = self._values(vector, sample_rate)
         follows = self._plugin.follows_transport
 
         def whole(audio: Audio) -> Audio:
@@ -204,11 +210,12 @@ class Lv2Effect:
             if d["index"] not in taken
         }
 
-    def _values(self, vector: Settings) -> dict[int, float]:
+    def _values(self, vector: Settings, sample_rate: int) -> dict[int, float]:
         """Host values (the host maps its 0 to 1 linearly to the port's range) by host index."""
         values = dict(self._fixed)
-        knobs = {p.id: p.to_native(v) for p, v in zip(self._spec.parameters, vector, strict=True)}
-        knobs |= {p.id: p.default for p in self._spec.excluded}
+        pairs = zip(self._spec.parameters, vector, strict=True)
+        knobs = {p.id: p.at_rate(p.to_native(v), sample_rate) for p, v in pairs}
+        knobs |= {p.id: p.at_rate(p.default, sample_rate) for p in self._spec.excluded}
         for id, native in knobs.items():
             port = self._ports[id]
             low, high = port_range(port)
@@ -305,7 +312,7 @@ def lv2_spec(plugin: Lv2Plugin) -> EffectSpec:
 def _parameter(port: Lv2Port, id: str, name: str) -> Parameter:
     low, high = port_range(port)
     default = low if port.default is None else min(high, max(low, port.default))
-    unit = _UNITS.get(port.unit, port.unit)
+    unit = _unit(port, high)
     if "toggled" in port.properties:
         default = high if default > (low + high) / 2 else low
         return Parameter(id, name, unit, low, high, default, "toggle")
@@ -328,6 +335,18 @@ def _parameter(port: Lv2Port, id: str, name: str) -> Parameter:
     high = _capped(port, unit, low, high)
     log = low > 0 and ("logarithmic" in port.properties or (unit == "Hz" and high / low >= 50))
     return Parameter(id, name, unit, low, high, min(high, default), "log" if log else "linear")
+
+
+def _unit(port: Lv2Port, high: float) -> str:
+    """Unit of a port; many plugins say it in the name only, ``Delay time (s)``."""
+    if port.unit:
+        return _UNITS.get(port.unit, port.unit)
+    if port.properties & {"toggled", "enumeration", "integer"}:
+        return ""
+    named = _NAMED_UNIT.search(port.name.strip())
+    if named:
+        return _NAMED[named[1].lower()]
+    return "Hz" if high >= 1000 and _FREQUENCY.search(port.name) else ""
 
 
 def _capped(port: Lv2Port, unit: str, low: float, high: float) -> float:

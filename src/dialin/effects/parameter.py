@@ -12,6 +12,13 @@ from dialin.errors import ParameterError
 Curve = Literal["linear", "log", "stepped", "toggle"]
 Status = Literal["live", "dead", "excluded"]
 
+MAX_GAIN_DB = 24.0
+"""Gain knobs of plugins are not turned further than this: some go to +100 dB."""
+
+NYQUIST_SHARE = 0.45
+"""Highest frequency a plugin's knob is set to, as a share of the sample rate: beyond half of it
+many filters return no numbers."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -94,6 +101,13 @@ class Parameter:
         if self.curve == "log":
             return float(self.minimum * (self.maximum / self.minimum) ** u)
         return self.minimum + u * (self.maximum - self.minimum)
+
+    def at_rate(self, native: float, sample_rate: int) -> float:
+        """Native value as it may be set at a sample rate: frequencies stay below Nyquist's."""
+        scale = {"Hz": 1.0, "kHz": 1e3}.get(self.unit)
+        if scale is None:
+            return native
+        return max(self.minimum, min(native, NYQUIST_SHARE * sample_rate / scale))
 
     def to_normalised(self, native: float) -> float:
         """Knob position in [0, 1] of a native value.

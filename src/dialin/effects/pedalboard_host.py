@@ -32,9 +32,6 @@ from dialin.effects.vst3_parameters import (
 )
 from dialin.errors import EffectLoadError, EffectNotFoundError, RenderError
 
-NYQUIST_SHARE = 0.45
-"""Highest frequency a knob is set to, as a share of the sample rate."""
-
 LONGEST_LATENCY = 60.0
 """Seconds of silence after which a plugin that still gives no sample is given up."""
 
@@ -154,17 +151,12 @@ class HostedEffect:
         self._plugin = None
 
     def apply(self, plugin: Any, vector: ArrayLike, sample_rate: int) -> None:
-        """Put a plugin, of this effect, at these settings.
-
-        Frequencies stay below the Nyquist frequency, beyond which many filters return no numbers.
-        """
+        """Put a plugin, of this effect, at these settings; see also `Parameter.at_rate`."""
         knobs = plugin._parameters
         for (index, travel), parameter, value in zip(
             self._knobs, self._spec.parameters, np.asarray(vector), strict=True
         ):
-            native = parameter.to_native(float(value))
-            if parameter.unit == "Hz":
-                native = max(parameter.minimum, min(native, NYQUIST_SHARE * sample_rate))
+            native = parameter.at_rate(parameter.to_native(float(value)), sample_rate)
             knobs[index].raw_value = travel.to_position(native)
 
     def groups(self, channels: int) -> list[slice]:
