@@ -1,0 +1,63 @@
+"""What the pages in docs/ say is tried: shell and Python blocks, links, and the site's menu."""
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.test_readme import run
+
+ROOT = Path(__file__).parent.parent
+PAGES = {page.stem: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
+TRIED = ("effects", "presets", "python")
+BLOCKS = {name: re.findall(r"```(\w*)\n(.*?)```", PAGES[name], flags=re.S) for name in TRIED}
+COMMANDS = [
+    (name, line.split("  #")[0].strip())
+    for name, blocks in BLOCKS.items()
+    for kind, text in blocks
+    if kind == "sh"
+    for line in text.splitlines()
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("docs")
+    for name, source in {"dry": "guitar-clean", "reference": "guitar-metal"}.items():
+        shutil.copy(ROOT / f"examples/audio/{source}.flac", path / f"{name}.flac")
+    return path
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS)
+def test_command(page, command, folder):
+    words = shlex.split(command)
+    assert words[0] == "dialin"
+    result = run([sys.executable, "-m", *words], folder)
+    assert result.returncode == 0, result.stderr + result.stdout
+
+
+@pytest.mark.parametrize("page", [p for p in TRIED if any(k == "python" for k, _ in BLOCKS[p])])
+def test_python(page, folder):
+    code = "".join(text for kind, text in BLOCKS[page] if kind == "python")
+    place = folder / page
+    place.mkdir()
+    for file in folder.glob("*.flac"):
+        shutil.copy(file, place)
+    (place / "example.py").write_text(code)
+    result = run([sys.executable, "example.py"], place)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)#]+)\)", PAGES[page]):
+        if not link.startswith("http"):
+            assert (ROOT / "docs" / link).exists(), link
+
+
+def test_the_menu_has_every_page():
+    menu = re.findall(r": (\w+)\.md$", (ROOT / "mkdocs.yml").read_text(), flags=re.M)
+    assert sorted(menu) == sorted(PAGES)
