@@ -1,5 +1,6 @@
 """Every Zam VST3 does what an effect promises."""
 
+import functools
 import sys
 from pathlib import Path
 
@@ -26,8 +27,14 @@ every_zam = pytest.mark.parametrize(
 )
 
 
-def load(name: str) -> HostedEffect:
+def fresh(name: str) -> HostedEffect:
     return open_vst3(vst3_path(f"{name}.vst3"))
+
+
+@functools.cache
+def load(name: str) -> HostedEffect:
+    """One instance for all tests: what one did to it must not matter to the next."""
+    return fresh(name)
 
 
 @every_zam
@@ -38,7 +45,7 @@ def test_render_depends_on_nothing_before_it(name: str) -> None:
     wet = assert_pure(effect, audio, RATE, settings)
     assert np.isfinite(wet).all()
     # Another instance agrees: what one was set to before has left no trace.
-    assert np.array_equal(load(name).process(audio, RATE, settings), wet)
+    assert np.array_equal(fresh(name).process(audio, RATE, settings), wet)
 
 
 @every_zam
@@ -82,8 +89,8 @@ def test_spec(name: str) -> None:
     unwanted = ("Current Program", "Buffer Size", "Sample Rate", "Gain Reduction", "Latency")
     assert not [k for k in kept if k.startswith(unwanted)]
     assert "Buffer Size" in {p.name for p in spec.excluded}
-    again = load(name).spec
-    assert again == spec and again.hash == spec.hash
+    again = fresh(name).spec
+    assert again.parameters == spec.parameters and again.hash == spec.hash
 
 
 @needs_vst3("ZamDelay.vst3")
@@ -143,7 +150,7 @@ def test_other_rates(rate: int) -> None:
     settings = effect.spec.vector({"threshold": -40.0, "ratio": 10.0})
     effect.process(noise(2, 2_000), RATE, settings)
     wet = assert_pure(effect, noise(2, 5_000), rate, settings)
-    assert np.array_equal(load("ZamComp").process(noise(2, 5_000), rate, settings), wet)
+    assert np.array_equal(fresh("ZamComp").process(noise(2, 5_000), rate, settings), wet)
 
 
 @needs_vst3("ZamDelay.vst3")
@@ -166,7 +173,7 @@ def test_state_is_a_preset_of_these_settings(tmp_path: Path) -> None:
     assert state[:4] == b"VST3"
     assert effect.state(settings) == state
     assert effect.state(effect.spec.default) != state
-    other = load("ZamComp")
+    other = fresh("ZamComp")
     preset = tmp_path / "a.vstpreset"
     preset.write_bytes(state)
     other._plugin.load_preset(str(preset))

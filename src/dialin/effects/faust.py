@@ -20,7 +20,8 @@ from dialin.effects.effect import Stream
 from dialin.effects.faust_ui import Widget, parse_widgets, translate
 from dialin.effects.parameter import MAX_GAIN_DB, Parameter
 from dialin.effects.preroll import PrerollStream
-from dialin.effects.spec import EffectSpec
+from dialin.effects.settle import RATE, after_silence, lead_samples, settling_blocks
+from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import EffectLoadError, EffectNotFoundError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class FaustEffect:
         self._path, self._program = path, program
         self._graphs: dict[int, Graph] = {}
         self._inputs = self._outputs = 0
+        self._settling: int | None = None
         try:
             source = translate(program, path.parent)
         except RuntimeError as error:
@@ -65,7 +67,7 @@ class FaustEffect:
             ) from error
         # What the program imports is part of it; where it lies is not.
         self._build = hashlib.sha256(source.replace(str(path.parent), "").encode()).hexdigest()
-        graph = self._graph(44_100)
+        graph = self._graph(RATE)
         self._keys, self._spec = self._describe(graph.processor, parse_widgets(source))
 
     @property
@@ -77,19 +79,19 @@ class FaustEffect:
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Audio:
         """Render; see `Effect.process`."""
-        from dialin.effects.dawdreamer_host import Layout, spread
-
         vector = self._spec.check(settings)
-        values = {
-            key: p.at_rate(p.to_native(u), sample_rate)
-            for key, p, u in zip(self._keys, self._spec.parameters, vector, strict=True)
-        }
-        graph = self._graph(sample_rate)
         silence = round(tail * sample_rate)
         if silence > 0:
             audio = np.pad(audio, ((0, 0), (0, silence)))
-        layout = Layout(self._inputs, self._outputs, tuple(range(min(2, self._inputs))))
-        return spread(audio, layout, lambda fed: graph.render(fed, values))
+        if self._settling is None:
+            self._settling = settling_blocks(
+                lambda sound, at: self._render(sound, RATE, at), self._spec, min(2, self._inputs)
+            )
+        return after_silence(
+            lambda sound: self._render(sound, sample_rate, vector),
+            audio,
+            lead_samples(self._settling, sample_rate),
+        )
 
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
@@ -110,6 +112,17 @@ class FaustEffect:
     def close(self) -> None:
         """Let go of the compiled program."""
         self._graphs.clear()
+
+    def _render(self, audio: Audio, sample_rate: int, vector: Settings) -> Audio:
+        from dialin.effects.dawdreamer_host import Layout, spread
+
+        values = {
+            key: p.at_rate(p.to_native(u), sample_rate)
+            for key, p, u in zip(self._keys, self._spec.parameters, vector, strict=True)
+        }
+        graph = self._graph(sample_rate)
+        layout = Layout(self._inputs, self._outputs, tuple(range(min(2, self._inputs))))
+        return spread(audio, layout, lambda fed: graph.render(fed, values))
 
     def _graph(self, sample_rate: int) -> Graph:
         from dialin.effects.dawdreamer_host import Graph

@@ -19,6 +19,7 @@ from dialin.effects.effect import Stream
 from dialin.effects.lilv import Lv2Plugin, Lv2Port, installed
 from dialin.effects.parameter import MAX_GAIN_DB, Parameter
 from dialin.effects.preroll import PrerollStream
+from dialin.effects.settle import RATE, LeadStream, after_silence, lead_samples, settling_blocks
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import EffectLoadError, EffectNotFoundError, RenderError
 
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
 _UNITS = {
     "db": "dB", "hz": "Hz", "khz": "kHz", "mhz": "MHz", "ms": "ms", "s": "s", "min": "min",
     "pc": "%", "coef": "x", "semitone12TET": "st", "cent": "ct", "degree": "deg", "oct": "oct",
-    "bpm": "bpm", "frame": "frames", "midiNote": "note",
+    "bpm": "bpm", "frame": "frames", "midiNote": "note", "G": "x",
 }  # fmt: skip
+_MAX_GAIN = 10 ** (MAX_GAIN_DB / 20)
+_LOWEST_GAIN = 1e-3
+_LOG_FLOOR = 1e-4
+"""Where a logarithmic knob begins that goes down to 0 by its own word, as a share of its top."""
 _NAMED_UNIT = re.compile(
     r"\((db|hz|khz|ms|s|secs?|seconds|%|bpm|degrees?|semitones?)\)$", re.IGNORECASE
 )
@@ -43,7 +48,8 @@ _EXCLUDED_PROPERTIES = {"notOnGUI", "trigger", "causesArtifacts", "expensive", "
 _EXCLUDED_DESIGNATIONS = {"enabled", "latency", "freeWheeling"}
 _EXCLUDED_NAME = re.compile(
     r"^(bypass|enabled?|on|power|active|dither(ing)?|panic|reset|clear|latency)$"
-    r"|\b(bypass|meters?|pause|graph|visibility|fft|spectrum|solo|mute|ui|zoom|analy[sz]er)\b",
+    r"|\b(bypass|meters?|pause|graph|visibility|fft|spectrum|solo|mute|ui|zoom|analy[sz]er)\b"
+    r"|\b(peak reset|sidechain listen)\b",
     re.IGNORECASE,
 )
 _GAIN_NAME = re.compile(r"\b(gain|level|make-?up|output|input|volume|amp|drive)\b", re.IGNORECASE)
@@ -96,7 +102,8 @@ class Lv2Effect:
         self._host_index: dict[str, int] = {}
         self._fixed: dict[int, float] = {}
         self._continues: dict[tuple[int, bytes], bool] = {}
-        self._learn(self._graph(44_100))
+        self._settling: int | None = None
+        self._learn(self._graph(RATE))
 
     @property
     def spec(self) -> EffectSpec:
@@ -107,17 +114,13 @@ class Lv2Effect:
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Audio:
         """Render; see `Effect.process`."""
-        from dialin.effects.dawdreamer_host import spread
-
-        values = self._values(self._spec.check(settings), sample_rate)
-        graph = self._graph(sample_rate)
+        vector = self._spec.check(settings)
         silence = round(tail * sample_rate)
         if silence > 0:
             audio = np.pad(audio, ((0, 0), (0, silence)))
-        try:
-            return spread(audio, self._layout, lambda fed: graph.render(fed, values))
-        except RenderError as error:
-            raise RenderError(f"{self._spec.uri}: {error}") from error
+        return after_silence(
+            lambda sound: self._render(sound, sample_rate, vector), audio, self._lead(sample_rate)
+        )
 
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
@@ -134,7 +137,7 @@ class Lv2Effect:
         follows = self._plugin.follows_transport
 
         def whole(audio: Audio) -> Audio:
-            return self.process(audio, sample_rate, vector)
+            return self._render(audio, sample_rate, vector)
 
         def make() -> Graph:
             return self._new_graph(sample_rate)
@@ -144,8 +147,13 @@ class Lv2Effect:
             if key not in self._continues:
                 self._continues[key] = continues(whole, make, self._layout, values)
             if not self._continues[key]:
-                return PrerollStream(whole, channels, sample_rate, round(tail * sample_rate))
-        return ContinuedStream(
+                return PrerollStream(
+                    lambda audio: self.process(audio, sample_rate, vector),
+                    channels,
+                    sample_rate,
+                    round(tail * sample_rate),
+                )
+        continued = ContinuedStream(
             whole,
             make,
             self._layout,
@@ -154,6 +162,7 @@ class Lv2Effect:
             round(tail * sample_rate),
             exact=not follows,
         )
+        return LeadStream(continued, channels, self._lead(sample_rate))
 
     def state(self, settings: ArrayLike) -> bytes | None:
         """LV2 presets are made of named values; there is no opaque state to keep."""
@@ -162,6 +171,25 @@ class Lv2Effect:
     def close(self) -> None:
         """Let go of the plugin."""
         self._graphs.clear()
+
+    def _render(self, audio: Audio, sample_rate: int, vector: Settings) -> Audio:
+        from dialin.effects.dawdreamer_host import spread
+
+        values = self._values(vector, sample_rate)
+        graph = self._graph(sample_rate)
+        try:
+            return spread(audio, self._layout, lambda fed: graph.render(fed, values))
+        except RenderError as error:
+            raise RenderError(f"{self._spec.uri}: {error}") from error
+
+    def _lead(self, sample_rate: int) -> int:
+        if self._settling is None:
+            self._settling = settling_blocks(
+                lambda audio, vector: self._render(audio, RATE, vector),
+                self._spec,
+                len(self._layout.main),
+            )
+        return lead_samples(self._settling, sample_rate)
 
     def _graph(self, sample_rate: int) -> Graph:
         if sample_rate not in self._graphs:
@@ -332,9 +360,23 @@ def _parameter(port: Lv2Port, id: str, name: str) -> Parameter:
         return Parameter(
             id, name, unit, low, low + steps - 1, round(default), "stepped", steps=steps
         )
-    high = _capped(port, unit, low, high)
-    log = low > 0 and ("logarithmic" in port.properties or (unit == "Hz" and high / low >= 50))
+    if unit == "dB" and low < MAX_GAIN_DB < high:
+        high = MAX_GAIN_DB
+    log = "logarithmic" in port.properties
+    floor = high * _LOG_FLOOR
+    if _is_gain_factor(port, unit) and low < _MAX_GAIN < high:
+        high, log, floor = _MAX_GAIN, True, _LOWEST_GAIN
+    if log and low == 0 and default > floor:
+        low = floor
+    log = low > 0 and (log or (unit == "Hz" and high / low >= 50))
     return Parameter(id, name, unit, low, high, min(high, default), "log" if log else "linear")
+
+
+def _is_gain_factor(port: Lv2Port, unit: str) -> bool:
+    if port.unit == "G":
+        return True
+    named = bool(_GAIN_NAME.search(port.name))
+    return named and (unit == "x" or (unit == "" and (port.minimum or 0.0) > 0))
 
 
 def _unit(port: Lv2Port, high: float) -> str:
@@ -347,15 +389,6 @@ def _unit(port: Lv2Port, high: float) -> str:
     if named:
         return _NAMED[named[1].lower()]
     return "Hz" if high >= 1000 and _FREQUENCY.search(port.name) else ""
-
-
-def _capped(port: Lv2Port, unit: str, low: float, high: float) -> float:
-    if unit == "dB" and low < MAX_GAIN_DB < high:
-        return MAX_GAIN_DB
-    ratio = 10 ** (MAX_GAIN_DB / 20)
-    if unit == "x" and low < ratio < high and _GAIN_NAME.search(port.name):
-        return ratio
-    return high
 
 
 @functools.lru_cache(maxsize=256)

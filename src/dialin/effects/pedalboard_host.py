@@ -22,7 +22,8 @@ from pedalboard_native import ExternalPluginReloadType
 from dialin.audio import Audio
 from dialin.effects.effect import BLOCK, Stream
 from dialin.effects.floating_point import kept_floating_point
-from dialin.effects.spec import EffectSpec
+from dialin.effects.settle import RATE, LeadStream, after_silence, lead_samples, settling_blocks
+from dialin.effects.spec import EffectSpec, Settings
 from dialin.effects.vst3_files import find_vst3, hash_file, vst3_binary
 from dialin.effects.vst3_parameters import (
     Travel,
@@ -97,6 +98,7 @@ class HostedEffect:
     def __init__(self, uri: str, format: str, file: str, file_hash: str, inner: str) -> None:
         self._file = file
         self._inner = inner
+        self._settling: int | None = None
         self._plugin = self._load()
         self._channels = self._find_channels()
         self._read_spec(uri, format, file_hash)
@@ -119,6 +121,11 @@ class HostedEffect:
         silence = round(tail * sample_rate)
         if silence > 0:
             audio = np.pad(audio, ((0, 0), (0, silence)))
+        return after_silence(
+            lambda sound: self._render(sound, sample_rate, vector), audio, self._lead(sample_rate)
+        )
+
+    def _render(self, audio: Audio, sample_rate: int, vector: Settings) -> Audio:
         result = np.empty_like(audio)
         for first in range(0, audio.shape[0], self._channels):
             group = audio[first : first + self._channels]
@@ -126,6 +133,13 @@ class HostedEffect:
             wet = np.concatenate([run.feed(self.fill(group)), run.finish()], axis=1)
             result[first : first + self._channels] = wet[: group.shape[0]]
         return result
+
+    def _lead(self, sample_rate: int) -> int:
+        if self._settling is None:
+            self._settling = settling_blocks(
+                lambda audio, vector: self._render(audio, RATE, vector), self._spec, self._channels
+            )
+        return lead_samples(self._settling, sample_rate)
 
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
@@ -136,7 +150,8 @@ class HostedEffect:
             PluginRun(self, self._load(), vector, sample_rate)
             for _ in range(0, channels, self._channels)
         ]
-        return HostedStream(self, runs, channels, round(tail * sample_rate))
+        stream = HostedStream(self, runs, channels, round(tail * sample_rate))
+        return LeadStream(stream, channels, self._lead(sample_rate))
 
     def state(self, settings: ArrayLike) -> bytes | None:
         """Contents of a ``.vstpreset`` at these settings; None for an Audio Unit."""
