@@ -68,7 +68,12 @@ def match(
             "Without it: a chain of built-in effects, those that do not help left out."
         ),
     ] = None,
-    budget: Annotated[int, typer.Option(min=1, help="Renders to spend.")] = 300,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Renders to spend; by default 20 for each knob, from 100 to 600."
+        ),
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option(help="Stop searching after this long, whatever the budget.")
     ] = None,

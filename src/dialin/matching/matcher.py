@@ -46,6 +46,10 @@ EXCERPT_SECONDS = 10.0
 SEARCHED_SECONDS = 600
 """How far into a recording its most active stretches are looked for."""
 
+RENDERS_PER_KNOB = 20
+DEFAULT_BUDGETS = (100, 600)
+"""Least and most renders spent where no budget is given."""
+
 Recording = str | os.PathLike[str] | tuple[Any, int]
 
 
@@ -64,7 +68,7 @@ def match(
     reference: Recording | Sequence[Recording | tuple[Recording, float]],
     effects: Sequence[str] | str | None = None,
     *,
-    budget: int = 300,
+    budget: int | None = None,
     seconds: float | None = None,
     seed: int = 0,
     only: Sequence[str] | None = None,
@@ -85,8 +89,8 @@ def match(
     effects : sequence of str, optional
         URIs in order. By default a chain of built-in effects, of which those that do not help are
         left out.
-    budget : int
-        Renders to spend.
+    budget : int, optional
+        Renders to spend; by default 20 for each knob, but 100 to 600.
     seconds : float, optional
         End the search after this long, whatever the budget.
     seed : int
@@ -121,7 +125,7 @@ def match(
     --------
     >>> match = dialin.match("dry.wav", "reference.wav", ["builtin:reverb"])  # doctest: +SKIP
     """
-    if budget < 1:
+    if budget is not None and budget < 1:
         raise UsageError(f"the budget is {budget} renders; it takes at least 1")
     if seconds is not None and not seconds > 0:
         raise UsageError(f"the time limit is {seconds} s; it must be above 0")
@@ -154,7 +158,7 @@ def _match(
     target: Target,
     uri: str,
     pool: RenderPool,
-    budget: int,
+    budget: int | None,
     seconds: float | None,
     seed: int,
     lock: Mapping[str, float] | None,
@@ -163,6 +167,8 @@ def _match(
     began = time.monotonic()
     spec = pool.describe(uri)
     locked = _locks(spec, lock or {})
+    if budget is None:
+        budget = int(np.clip(RENDERS_PER_KNOB * (spec.size - len(locked)), *DEFAULT_BUDGETS))
     excerpt = sound.pieces[0]
     untouched = measure(excerpt, sound.sample_rate)
     before = float(target.distance(untouched[0]))

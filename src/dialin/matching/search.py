@@ -7,10 +7,10 @@
    distances carry content noise. Every candidate i gets a weight ``exp(-(d_i - d_min) / T)``, and
    the pick is the candidate whose expected audible difference to all the others, weighted so, is
    least (minimum Bayes risk; a weighted medoid). The untouched input is a candidate like any
-   other, so where the evidence is weak it wins.
-   A pick must also bring the sound closer by `MIN_GAIN`, and by more the more it changes the
-   input and the further from the reference it stays (`needed_gain`): below that, differences of
-   content pass for differences of sound.
+   other, so where the evidence is weak it wins. T grows with the square of ``d_min``, up to
+   `LARGEST_NOISE`: what the effect could not mend is mostly content, and tells how large its
+   noise is for this pair.
+   A pick must also bring the sound closer by `MIN_GAIN`.
 3. *Level.* A gain at the end of the chain is not searched but computed: no feature but ``level``
    hears it.
 4. *Prune.* Effects of a chain are taken out one by one, as long as that does not cost more than
@@ -40,22 +40,22 @@ from dialin.rendering import Job, RenderPool, SharedAudio
 PRIOR = 0.03
 """Distance that a knob's full travel from its default costs, shared by all knobs."""
 
-TEMPERATURE = 0.2
-"""Difference in distance at which a candidate's weight falls to 1/e."""
+TEMPERATURE = 0.15
+"""Difference in distance at which a candidate's weight falls to 1/e, where the best comes as near
+as two pieces of one recording are."""
 
-CANDIDATES = 64
+SAME_RECORDING = 0.6
+"""Distance between two pieces of one recording."""
+
+LARGEST_NOISE = 2.0
+"""How many times the usual content noise is allowed for, at most."""
+
+CANDIDATES = 128
 """How many of the renders take part in the pick."""
 
 MIN_GAIN = 0.15
 """Distance that a match must take away, or the input is left alone: a quarter of what two pieces
 of one recording differ by."""
-
-GAIN_PER_CHANGE = 0.15
-"""Distance that a match must take away for each unit (of log10 magnitude) by which it changes the
-input, where it comes as near as two pieces of one recording are: bold changes need evidence."""
-
-SAME_RECORDING = 0.6
-"""Distance between two pieces of one recording."""
 
 LEVEL_TOLERANCE = 0.25
 """Gain in decibels that is not worth an effect."""
@@ -303,14 +303,16 @@ class Search:
         ranked = sorted(self._candidates, key=lambda c: c.distance)[: CANDIDATES - 1]
         field = [self._untouched, *ranked]
         distances = np.array([c.distance for c in field])
-        weights = np.exp(-(distances - distances.min()) / TEMPERATURE)
+        least = distances.min()
+        noise = np.clip(least / SAME_RECORDING, 1.0, LARGEST_NOISE)
+        temperature = TEMPERATURE * noise**2
+        weights = np.exp(-(distances - least) / temperature)
         risk = detail_distances(np.stack([c.detail for c in field])) @ (weights / weights.sum())
         if self._wanted and ranked:
             return field[1 + int(np.argmin(risk[1:]))]
         pick = field[int(np.argmin(risk))]
-        change = detail_distances(np.stack([pick.detail, self._untouched.detail]))[0, 1]
         gain = self._untouched.distance - pick.distance
-        return pick if gain >= needed_gain(change, pick.distance) else self._untouched
+        return pick if gain >= MIN_GAIN else self._untouched
 
     def _prune(
         self, pick: Candidate, slots: tuple[int, ...]
@@ -373,22 +375,6 @@ class Search:
             part = np.concatenate([whole[places[s][2]] for s in trial])
             found += self._render(uri, [part], [whole])
         return found
-
-
-def needed_gain(change: float, distance: float) -> float:
-    """Distance that a match must take away to be believed.
-
-    What is left of the distance is what the effect could not mend, so mostly content: the variance
-    of every difference grows with its square.
-
-    Parameters
-    ----------
-    change : float
-        How much the match changes the input, in units of log10 magnitude.
-    distance : float
-        From the match to the reference.
-    """
-    return max(MIN_GAIN, GAIN_PER_CHANGE * change * (distance / SAME_RECORDING) ** 2)
 
 
 def settings_of(found: Found, spec: EffectSpec) -> tuple[tuple[str, ...], NDArray[np.float64]]:

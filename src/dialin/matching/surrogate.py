@@ -19,6 +19,9 @@ Matrix = NDArray[np.float64]
 START_RADIUS = 0.3
 """First size of the trust region, as a share of knobs' travel."""
 
+NEAREST = 600
+"""Renders that the model is fitted to, at most: the nearest to the best one."""
+
 SMALLEST_RADIUS, LARGEST_RADIUS = 0.02, 0.5
 
 
@@ -61,6 +64,9 @@ class LinearModel:
         centre, there = positions[best], features[best]
         offsets = positions - centre
         distance = np.abs(offsets).max(axis=1)
+        if distance.size > NEAREST:
+            nearest = np.argsort(distance, kind="stable")[:NEAREST]
+            offsets, distance, features = offsets[nearest], distance[nearest], features[nearest]
         # Renders near the best one count most: the model need only hold there.
         near = 1.0 / (0.5 * self._radius + distance)
         scaled = offsets * near[:, None]

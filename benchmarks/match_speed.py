@@ -1,0 +1,76 @@
+"""How long a match of 10 s takes: 100 renders, a warm pool, one worker a core.
+
+Prints seconds from the call to the settings (search, pick, pruning), the median and the spread
+over repeats with different seeds, for single effects and chains. Plugins that are not installed
+are left out.
+
+    python benchmarks/match_speed.py [--budget 100] [--repeats 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+import dialin
+from dialin.audio import read_audio
+from dialin.effects import default_chain
+from dialin.errors import EffectNotFoundError
+from dialin.rendering import RenderPool
+
+EXAMPLES = Path(__file__).parent.parent / "examples/audio"
+MDA = "lv2:http://drobilla.net/plugins/mda/"
+CASES: dict[str, list[str]] = {
+    "builtin:compressor": ["builtin:compressor"],
+    "builtin:reverb": ["builtin:reverb"],
+    "mda Overdrive (LV2)": [MDA + "Overdrive"],
+    "mda MultiBand (LV2)": [MDA + "MultiBand"],
+    "ZamComp (VST3)": ["vst3:/usr/lib/vst3/ZamComp.vst3"],
+    "default chain (9 effects)": default_chain(),
+}
+
+
+def ten_seconds(name: str) -> tuple[np.ndarray, int]:
+    """Ten seconds of stereo at 44.1 kHz, repeated where the recording is shorter."""
+    audio, rate = read_audio(EXAMPLES / name)
+    audio = np.repeat(audio, 2, axis=0) if audio.shape[0] == 1 else audio[:2]
+    times = -(-10 * rate // audio.shape[1])
+    return np.ascontiguousarray(np.tile(audio, times)[:, : 10 * rate]), rate
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--budget", type=int, default=100)
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    source, reference = ten_seconds("drums-break.flac"), ten_seconds("guitar-metal.flac")
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    print(f"{os.cpu_count()} cores, load {load:.1f}, budget {arguments.budget}, 10 s stereo")
+    with RenderPool() as pool:
+        for name, effects in CASES.items():
+            try:
+                dialin.match(source, reference, effects, budget=4, pool=pool)
+            except EffectNotFoundError:
+                print(f"{name:28s} not installed")
+                continue
+            seconds = []
+            for seed in range(arguments.repeats):
+                began = time.monotonic()
+                dialin.match(
+                    source, reference, effects, budget=arguments.budget, seed=seed, pool=pool
+                )
+                seconds.append(time.monotonic() - began)
+            low, middle, high = np.percentile(seconds, [0, 50, 100])
+            print(
+                f"{name:28s} {middle:6.2f} s ({low:.2f} to {high:.2f}), "
+                f"{arguments.budget / middle:5.1f} renders/s",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
