@@ -70,9 +70,7 @@ def match(
     ] = None,
     budget: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Renders to spend; by default 20 for each knob, from 100 to 600."
-        ),
+        typer.Option(min=1, help="Renders to spend; by default 20 for each knob, from 100 to 600."),
     ] = None,
     seconds: Annotated[
         float | None, typer.Option(help="Stop searching after this long, whatever the budget.")
