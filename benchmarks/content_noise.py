@@ -15,7 +15,7 @@ import numpy as np
 
 from dialin.matching.features import feature_aspects, style_features
 from dialin.rendering import Job, RenderPool
-from songs import excerpts, find_songs, split_of
+from songs import excerpts, find_songs
 
 EFFECTS = (
     *(f"builtin:{n}" for n in ("compressor", "distortion", "reverb", "delay", "chorus", "phaser",
@@ -33,9 +33,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     rng = np.random.default_rng(arguments.seed)
-    songs = [
-        s for s in find_songs(arguments.songs, 15.0) if split_of(s, arguments.songs) == "train"
-    ]
+    songs = find_songs(arguments.songs, 15.0, "train")
     differences = []
     with RenderPool() as pool:
         streams = {

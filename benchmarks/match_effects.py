@@ -24,7 +24,7 @@ from dialin.matching.search import Search
 from dialin.matching.style import make_target
 from dialin.rendering import Job, RenderPool
 from mrstft import mrstft
-from songs import PEAK, excerpts, find_songs, split_of
+from songs import PEAK, excerpts, find_songs
 
 RATE, SAMPLES = 24_000, 262_144
 EFFECTS = (
@@ -115,19 +115,24 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=30)
     parser.add_argument("--budgets", default="50,100,300")
     parser.add_argument("--effects", default=",".join(EFFECTS))
-    parser.add_argument("--split", default="test", choices=["test", "validation"])
+    parser.add_argument("--split", default="test", choices=["test", "valid"])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args()
     budgets = [int(b) for b in arguments.budgets.split(",")]
-    every = find_songs(arguments.songs, SAMPLES / RATE + 0.1)
-    songs = [s for s in every if split_of(s, arguments.songs) == arguments.split]
-    if not songs:
-        raise SystemExit(f"no song of {arguments.songs} falls into the {arguments.split} split")
+    songs = find_songs(arguments.songs, SAMPLES / RATE + 0.1, arguments.split)
     done = defaultdict(dict)
+    run = {
+        "seed": arguments.seed,
+        "split": arguments.split,
+        "budgets": budgets,
+        "songs": len(songs),
+    }
     if arguments.output and arguments.output.exists():
         for line in arguments.output.read_text().splitlines():
             row = json.loads(line)
+            if row["run"] != run:
+                raise SystemExit(f"{arguments.output} is of another run: {row['run']}, not {run}")
             done[row["effect"]][row["item"]] = row["scores"]
     print(f"{len(songs)} songs of the {arguments.split} split, seed {arguments.seed}, MRSTFT")
     methods = ["untouched", "random", "default", *(f"search {b}" for b in budgets)]
@@ -150,7 +155,7 @@ def main() -> None:
                     _, audio = next(excerpts(songs, rng, rate=RATE, samples=SAMPLES, mono=True))
                     scores = one_item(pool, spec, locked, audio, rng, budgets, item)
                     if scores is not None and arguments.output:
-                        line = {"effect": effect, "item": item, "scores": scores}
+                        line = {"run": run, "effect": effect, "item": item, "scores": scores}
                         with arguments.output.open("a") as file:
                             file.write(json.dumps(line) + "\n")
                 rows.append(scores)

@@ -1,12 +1,10 @@
 """Songs for benchmarks: found in a folder, split by song, cut into excerpts.
 
-The split is by a hash of the song's path (stems of one song lie in one folder and go together), so
-that adding songs moves none across: 50 % train, 20 % validation, 30 % test.
+The split is that of `dialin.data`, by a hash of the song's name.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,34 +12,26 @@ import numpy as np
 
 from dialin.audio import audio_info, read_audio, resample
 from dialin.audio.excerpts import SILENCE_MEAN_SQUARE
+from dialin.data import split_key, split_of
 from dialin.errors import DialinError
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff"}
 PEAK = 10 ** (-12 / 20)
 
 
-def find_songs(folder: Path, seconds: float) -> list[Path]:
-    """Recordings of at least so many seconds, sorted."""
+def find_songs(folder: Path, seconds: float, split: str) -> list[Path]:
+    """Recordings of at least so many seconds of one split, sorted."""
     songs = []
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES:
+        if path.suffix.lower() in SUFFIXES and split_of(split_key(path.resolve())) == split:
             try:
                 if audio_info(path).seconds >= seconds:
                     songs.append(path)
             except DialinError:
                 continue
     if not songs:
-        raise SystemExit(f"no recordings of {seconds:g} s or more in {folder}")
+        raise SystemExit(f"no recordings of {seconds:g} s or more of the {split} split in {folder}")
     return songs
-
-
-def split_of(song: Path, root: Path) -> str:
-    """``train``, ``validation`` or ``test``."""
-    name = song.relative_to(root)
-    stems = {"guitar", "song", "bass", "drums", "other", "vocals", "mixture", "rhythm"}
-    key = str(name.parent if name.stem.lower() in stems else name)
-    digit = int(hashlib.sha256(key.encode()).hexdigest(), 16) % 10
-    return "test" if digit < 3 else "validation" if digit < 5 else "train"
 
 
 def excerpts(

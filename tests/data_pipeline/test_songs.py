@@ -1,10 +1,13 @@
+import contextlib
+import dataclasses
+
 import numpy as np
 import pytest
 
 from dialin.audio import write_audio
-from dialin.data import Recipe, find_songs, split_of
+from dialin.data import Recipe, find_songs, split_key, split_of
 from dialin.data.reading import ReadingCache, read_track
-from dialin.data.songs import speaker_of
+from dialin.data.songs import DEFAULT_SPLITS, speaker_of
 from dialin.errors import UsageError
 
 
@@ -25,7 +28,39 @@ def test_adding_files_never_moves_a_song_across():
     after = {name: split_of(name) for name in names}
     assert all(after[name] == before[name] for name in before)
     shares = [sum(s == which for s in after.values()) / 500 for which in ("train", "valid", "test")]
-    assert shares == pytest.approx([0.8, 0.1, 0.1], abs=0.05)
+    assert shares == pytest.approx(DEFAULT_SPLITS, abs=0.05)
+
+
+def test_the_split_is_the_same_whichever_folder_is_searched(tmp_path):
+    for name in ("games/a/music/Aria.ogg", "games/b/Metal/guitar.wav", "games/b/Metal/song.wav"):
+        write_audio(tmp_path / name, tone(0.3), 44_100)
+
+    def splits(root):
+        halves = Recipe.from_dict(
+            {"effect": "fake:gain", "songs": [{"root": str(root)}], "splits": [0.5, 0.0, 0.5]}
+        )
+        found = {}
+        for split in ("train", "test"):
+            with contextlib.suppress(UsageError):
+                for track in find_songs(dataclasses.replace(halves, split=split)).tracks:
+                    found[track.parts[0].path] = split
+        return found
+
+    whole = splits(tmp_path)
+    assert len(whole) == 3
+    for part in ("games", "games/a", "games/a/music", "games/b", "games/b/Metal"):
+        below = splits(tmp_path / part)
+        assert below
+        assert below.items() <= whole.items()
+    stems = {split for path, split in whole.items() if "Metal" in path}
+    assert len(stems) == 1, "stems of a song went to different splits"
+
+
+def test_versions_of_a_song_stay_together():
+    assert split_key("a/Aria.ogg") == split_key("/elsewhere/ARIA.mp3")
+    assert (
+        split_key("x/Metal/drums.wav") == split_key("Metal/vocals.flac") != split_key("drums/x.wav")
+    )
 
 
 @pytest.mark.parametrize(

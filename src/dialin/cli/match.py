@@ -121,7 +121,7 @@ def match(
     mix = [parse_reference(text) for text in references]
     for_aspect = dict(pairs(reference_for, option="--reference-for", example="level=loud.wav"))
 
-    from dialin.matching.fit import check_amount
+    from dialin.effects.amount import check_amount
     from dialin.matching.folder import has_results, match_folder, save_match
     from dialin.matching.matcher import match as run
     from dialin.rendering import RenderPool

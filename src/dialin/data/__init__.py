@@ -10,7 +10,7 @@ from dialin.data.pairs import Pair, Plan, make_pair
 from dialin.data.recipe import Recipe, SongSource, load_recipe
 from dialin.data.render import Progress, make_plan, read_manifest, render_recipe
 from dialin.data.report import RejectionReport, rejection_report
-from dialin.data.songs import Corpus, Track, find_songs, split_of
+from dialin.data.songs import Corpus, Track, find_songs, split_key, split_of
 
 __all__ = [
     "CAUSES",
@@ -32,5 +32,6 @@ __all__ = [
     "read_manifest",
     "rejection_report",
     "render_recipe",
+    "split_key",
     "split_of",
 ]

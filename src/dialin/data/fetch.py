@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dialin.audio import audio_info
-from dialin.data.songs import SUFFIXES, split_of
+from dialin.data.songs import SUFFIXES, split_key, split_of
 from dialin.errors import AudioFileError, OutputError, UsageError
 
 PACKAGES: dict[str, tuple[str, str]] = {
@@ -144,7 +144,6 @@ def _list(root: Path, package: str, files: list[dict[str, Any]], skipped: list[s
                 "licence": PACKAGES[package][0],
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
                 "seconds": round(seconds, 3),
-                # By folder, so that the stems of a song and a speaker's files stay together.
-                "split": split_of(Path(name).parent.as_posix()),
+                "split": split_of(split_key(name)),
             }
         )

@@ -186,7 +186,7 @@ class Recipe:
     seed: int = 0
     pairs: int = 1000
     split: Split = "train"
-    splits: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    splits: tuple[float, float, float] = (0.6, 0.15, 0.25)
     weighting: Literal["duration", "file", "folder"] = "duration"
     reference: Literal["halves", "song"] = "halves"
     timbre: bool = False

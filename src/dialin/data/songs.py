@@ -1,7 +1,8 @@
 """Finding songs, and dividing them into train, valid and test for good.
 
-A song's split is decided by a hash of its own name (or its speaker's, or its folder's) alone, so
-adding files never moves another one across.
+A song's split is decided by a hash of its own name (or its speaker's, or its folder's) alone:
+neither other files nor the folder that is searched nor the kind of file move it across, and
+versions of a song under one name stay together.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from dialin.errors import AudioFileError, UsageError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".oga")
 STEMS = ("mixture", "drums", "bass", "other", "vocals")
+STEM_NAMES = frozenset((*STEMS, "guitar", "rhythm", "keys", "song", "preview", "backing"))
+"""Files named so are stems: their song is called like their folder."""
+DEFAULT_SPLITS = (0.6, 0.15, 0.25)
+"""Shares of train, valid and test."""
 SHORTEST = 0.05
 
 
@@ -98,12 +103,30 @@ class Corpus:
         return self.tracks[min(int(place), len(self.tracks) - 1)]
 
 
-def split_of(song: str, splits: Sequence[float] = (0.8, 0.1, 0.1)) -> Split:
-    """Split that a song belongs to, by a hash of its name."""
-    value = int.from_bytes(hashlib.sha256(song.encode()).digest()[:8], "big") / 2**64
+def split_of(key: str, splits: Sequence[float] = DEFAULT_SPLITS) -> Split:
+    """Split of everything with that `split_key`, by its hash."""
+    value = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
     if value < splits[0]:
         return "train"
     return "valid" if value < splits[0] + splits[1] else "test"
+
+
+def split_key(path: str | Path, group: str = "file") -> str:
+    """What decides the split of a file, whatever folder was searched for it.
+
+    >>> split_key("music/Aria.ogg"), split_key("Metal madness/guitar.ogg")
+    ('aria', 'metal madness')
+    >>> split_key("wav48/p225/p225_001.wav", "speaker"), split_key("a/b/c.wav", "folder")
+    ('p225', 'b')
+    """
+    file = Path(path)
+    if group == "speaker":
+        key = speaker_of(str(file))
+    elif group == "folder" or file.stem.lower() in STEM_NAMES:
+        key = file.parent.name
+    else:
+        key = file.stem
+    return key.lower()
 
 
 def speaker_of(path: str) -> str:
@@ -204,7 +227,9 @@ def _folder(root: Path, source: SongSource, recipe: Recipe, unreadable: list[str
         )
     tracks = []
     for song, members in groups.items():
-        split = split_of(song, recipe.splits)
+        # A speaker's first folder counts from the root; all else is known by its own name.
+        place = members[0][0] if source.group == "speaker" else members[0][1].path
+        split = split_of(split_key(place, source.group), recipe.splits)
         folder = str(Path(members[0][0]).parent)
         pieces: Iterable[tuple[str, tuple[Part, ...]]] = (
             [(song, tuple(part for _, part in members))]
@@ -218,7 +243,7 @@ def _folder(root: Path, source: SongSource, recipe: Recipe, unreadable: list[str
 def _song(name: str, group: str) -> str:
     if group == "speaker":
         return speaker_of(name)
-    if group == "folder":
+    if group == "folder" or Path(name).stem.lower() in STEM_NAMES:
         return str(Path(name).parent)
     return str(Path(name).with_suffix(""))
 
