@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from dialin.effects.amount import MixedEffect, settings_at_amount
+from dialin.effects.amount import MixedEffect, effect_at_amount, settings_at_amount
 from dialin.effects.chain import Chain
 from dialin.effects.fake import open_fake
 from dialin.effects.open import open_effect
-from dialin.errors import ParameterError, UsageError
+from dialin.errors import EffectNotFoundError, ParameterError, UsageError
 from tests.effects.streams import assert_pure, noise, pump
 from tests.plugins import MDA, needs_lv2
 
@@ -89,6 +89,34 @@ def test_a_mix_is_the_weighted_sum() -> None:
     half = effect.process(audio, RATE, effect.spec.vector(native | {"dry_wet": 50}))
     np.testing.assert_allclose(half, (audio + wet) / 2, atol=1e-6)
     assert_pure(effect, audio, RATE, effect.spec.vector(native | {"dry_wet": 30}))
+
+
+def test_what_to_run() -> None:
+    spec = open_effect('chain:["fake:gain","fake:mode"]').spec
+    match = spec.vector({"gain.gain": 10, "mode.mode": 2, "mode.amount": 12})
+    uri, settings = effect_at_amount(spec, match, 40)
+    assert uri == 'chain:["fake:gain","mix:fake:mode"]'
+    assert open_effect(uri).spec.native(settings) == pytest.approx(
+        {"gain.gain": 4, "mode.mode": 2, "mode.amount": 12, "mode.dry_wet": 40}
+    )
+    uri, settings = effect_at_amount(spec, match, 100)
+    assert uri == spec.uri
+    np.testing.assert_array_equal(settings, match)
+    uri, settings = effect_at_amount(spec, match, 0)
+    assert uri == "" and settings.size == 0
+    uri, settings = effect_at_amount(open_fake("gain").spec, [1.0], 50)
+    assert uri == 'chain:["fake:gain"]' and settings == pytest.approx([0.75])
+
+
+def test_any_effect_gets_a_mix_knob() -> None:
+    effect = open_effect("mix:fake:mode")
+    assert (effect.spec.uri, effect.spec.format) == ("mix:fake:mode", "mix")
+    assert effect.spec.parameters[-1].id == "dry_wet"
+    assert effect.spec.hash != open_fake("mode").spec.hash
+    with pytest.raises(EffectNotFoundError):
+        open_effect("mix:")
+    with pytest.raises(EffectNotFoundError):
+        open_effect("mix:fake:nothing")
 
 
 def test_nothing_of_an_effect_is_left_at_0() -> None:

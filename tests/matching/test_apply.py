@@ -1,5 +1,6 @@
 """Whole files through effects: format kept, length kept, levels told, nothing half written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import soundfile
 
 from dialin.audio import read_audio
 from dialin.effects.open import open_effect
+from dialin.effects.preset import Preset
 from dialin.errors import (
     AudioFileError,
     NonFiniteOutputError,
@@ -185,7 +187,7 @@ def test_progress_reaches_the_end(pool, tmp_path, monkeypatch):
 @pytest.mark.parametrize("amount", [-1, 101, float("nan")])
 def test_amounts_outside_the_range_are_refused(amount):
     with pytest.raises(UsageError, match="between 0 and 100"):
-        fit.check_amount(amount)
+        fit.settings_for(Preset(()), amount, None)
 
 
 def test_two_inputs_of_one_name_are_refused(tmp_path):
@@ -227,29 +229,56 @@ def test_no_effect_at_all_hands_the_file_through(pool, tmp_path):
     assert not after[:, before.shape[1] :].any()
 
 
-def test_amount_moves_what_has_a_neutral_position_and_nothing_else(pool):
-    spec = pool.describe("fake:drive")
-    match = spec.vector({"drive": 20, "level": -6, "mix": 80})
-    half = spec.native(fit.toward_neutral(spec, match, 50))
-    neutral = {p.id: p.neutral for p in spec.parameters}
-    for knob, value in spec.native(match).items():
-        start = value if neutral[knob] is None else neutral[knob]
-        assert half[knob] == pytest.approx((start + value) / 2)
-    np.testing.assert_array_equal(fit.toward_neutral(spec, match, 100), match)
-
-
-def test_amount_zero_is_neutral(pool):
-    spec = pool.describe(GAIN)
-    none = fit.toward_neutral(spec, spec.vector({"gain": 12}), 0)
-    assert spec.native(none)["gain"] == pytest.approx(0, abs=1e-9)
-
-
 def preset_of(pool, *effects):
-    from dialin.effects.preset import Preset
-
     specs = [pool.describe(uri) for uri, _ in effects]
     vectors = [spec.vector(native) for spec, (_, native) in zip(specs, effects, strict=True)]
     return Preset.from_settings(specs, np.concatenate([np.zeros(0), *vectors]))
+
+
+@pytest.mark.parametrize("amount", [0, 35, 100])
+@pytest.mark.parametrize("knob", ["gain", "mode"])
+def test_amounts(pool, tmp_path, knob, amount):
+    """A neutral knob moves; a slot without one is mixed; both ends are exact, in every file."""
+    uri, native = {
+        "gain": (GAIN, {"gain": -6}),
+        "mode": ("fake:mode", {"mode": 2, "amount": 12}),
+    }[knob]
+    preset = preset_of(pool, (uri, native))
+    soundfile.write(tmp_path / "in.wav", noise(1.5), 44_100, subtype="FLOAT")
+    dry, rate = read_audio(tmp_path / "in.wav")
+    wet = module.render_audio(preset, dry, rate, pool=pool)
+    expected = {
+        "gain": dry * 10 ** (-6 * amount / 100 / 20),
+        "mode": dry + amount / 100 * (wet - dry),
+    }
+    made = module.render_audio(preset, dry, rate, amount=amount, pool=pool)
+    np.testing.assert_allclose(made, expected[knob], atol=1e-6)
+    if amount in (0, 100):
+        np.testing.assert_array_equal(made, dry if amount == 0 else wet)
+    (done,) = module.apply_preset(
+        preset, [tmp_path / "in.wav"], tmp_path / "out", amount=amount, pool=pool
+    )
+    np.testing.assert_array_equal(read_audio(done.target)[0], made)
+
+
+def test_a_preset_remembers_neutral_positions(pool, tmp_path):
+    spec = pool.describe("fake:mode")
+    match = spec.vector({"mode": 2, "amount": 12})
+    known = replace(
+        spec, parameters=tuple(replace(p, neutral=0.0 if p.id == "amount" else None)
+                               for p in spec.parameters),
+    )  # fmt: skip
+    assert known.hash == spec.hash
+    Preset.from_settings([known], match).save(tmp_path / "p.json")
+    preset = Preset.load(tmp_path / "p.json")
+    fitted = fit.settings_for(preset, 50, pool)
+    assert fitted.effect == 'chain:["fake:mode"]'
+    assert pool.describe(fitted.effect).native(fitted.settings)["mode.amount"] == pytest.approx(6)
+    assert fit.settings_for(preset, 0, pool).effect == ""
+    (slot,) = preset.slots
+    odd = replace(slot, knobs=tuple(replace(k, neutral=1e6) for k in slot.knobs))
+    with pytest.raises(PresetError, match="neutral values do not fit"):
+        fit.settings_for(replace(preset, slots=(odd,)), 50, pool)
 
 
 def test_a_preset_goes_over_many_files(pool, tmp_path):
@@ -284,8 +313,6 @@ def test_a_preset_without_effects_changes_nothing(pool, tmp_path):
 
 
 def test_another_build_of_a_plugin_is_set_by_name_or_refused(pool):
-    from dataclasses import replace
-
     preset = preset_of(pool, ("fake:drive", {"drive": 20}))
     (slot,) = preset.slots
     older = replace(preset, slots=(replace(slot, spec_hash="0" * 16, version="0.1"),))

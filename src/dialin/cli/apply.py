@@ -35,7 +35,7 @@ def apply(
     files: Annotated[list[Path], typer.Argument(help="Audio files of any length.")],
     folder: Annotated[Path, typer.Option("--output", "-o", help="Where the results go.")],
     amount: Annotated[
-        float, typer.Option(help="How far the knobs move from neutral to the preset, in per cent.")
+        float, typer.Option(help="How much of the preset, in per cent; 0 leaves the sound alone.")
     ] = 100.0,
     headroom: Annotated[
         bool,

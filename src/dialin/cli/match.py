@@ -77,7 +77,10 @@ def match(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same match.")] = 0,
     amount: Annotated[
-        float, typer.Option(help="How far the knobs move from neutral to the match, in per cent.")
+        float,
+        typer.Option(
+            help="How much of the match is rendered, in per cent; 0 leaves the sound alone."
+        ),
     ] = 100.0,
     lock: Annotated[
         list[str] | None,

@@ -19,7 +19,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.effects.uri import parse_uri
 
 if TYPE_CHECKING:
-    from dialin.effects.amount import MixedEffect, settings_at_amount
+    from dialin.effects.amount import MixedEffect, effect_at_amount, settings_at_amount
     from dialin.effects.export import EXPORT_KINDS, export_preset
     from dialin.effects.probe import Probe, apply_probe, probe_effect
 
@@ -29,6 +29,7 @@ _LATER = {
     "MixedEffect": "amount",
     "Probe": "probe",
     "apply_probe": "probe",
+    "effect_at_amount": "amount",
     "export_preset": "export",
     "probe_effect": "probe",
     "settings_at_amount": "amount",
@@ -52,6 +53,7 @@ __all__ = [
     "chain_slots",
     "chain_uri",
     "default_chain",
+    "effect_at_amount",
     "export_preset",
     "list_effects",
     "open_effect",

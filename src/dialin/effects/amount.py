@@ -6,12 +6,12 @@ In between, each slot of a chain goes its own way:
 * A slot with *neutral* knobs (gain 0 dB, mix 0 %, ratio 1:1) moves those along their travel, in
   normalised space, and leaves the others where the match has them: half a cut-off frequency is no
   half filter.
-* A slot without any (most plugins) stays at the match, and its output is mixed with its input.
+* A slot without any (most plugins) stays at the match, and its output is mixed with its input,
+  by one more knob: ``mix:`` before a URI adds it (`MixedEffect`).
   Both are aligned in time, since effects compensate their latency; where an effect turns the
   phase, as filters do, a half-way mix is a little hollow, which is why neutral knobs come first.
 
-At 0 a slot of either kind is mixed out altogether, because a neutral knob may still leave a
-rounding error behind.
+At 0 nothing is run at all, because a neutral knob may still leave a rounding error behind.
 """
 
 from __future__ import annotations
@@ -23,11 +23,53 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
-from dialin.effects.chain import chain_slots
+from dialin.effects.chain import chain_slots, chain_uri
 from dialin.effects.effect import Effect, Stream
 from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import UsageError
+
+
+def check_amount(amount: float) -> None:
+    """Raise `UsageError` unless an amount lies in 0 to 100 per cent."""
+    if not 0 <= amount <= 100:
+        raise UsageError(f"the amount is {amount:g} %; it must lie between 0 and 100")
+
+
+def effect_at_amount(
+    spec: EffectSpec,
+    settings: ArrayLike,
+    amount: float,
+    neutrals: Mapping[str, float] | None = None,
+) -> tuple[str, Settings]:
+    """What to run, and at which settings, to hear so much of a match.
+
+    Parameters
+    ----------
+    spec, settings, amount, neutrals
+        As of `settings_at_amount`.
+
+    Returns
+    -------
+    uri : str
+        Of a chain, some slots of which may be ``mix:`` of the effect; empty at 0: run nothing.
+    settings : ndarray
+        In [0, 1], in the order of that chain's spec.
+
+    Raises
+    ------
+    UsageError, ParameterError
+    """
+    vector, shares = settings_at_amount(spec, settings, amount, neutrals)
+    if amount == 0:
+        return "", np.zeros(0)
+    uris: list[str] = []
+    parts: list[Settings] = []
+    for name, uri, places in chain_slots(spec):
+        mixed = shares[name] < 1
+        uris.append(f"mix:{uri}" if mixed else uri)
+        parts.append(np.append(vector[places], shares[name]) if mixed else vector[places])
+    return chain_uri(uris), np.concatenate(parts)
 
 
 def settings_at_amount(
@@ -64,8 +106,7 @@ def settings_at_amount(
     ParameterError
         If the settings do not fit the spec.
     """
-    if not 0 <= amount <= 100:
-        raise UsageError(f"the amount is {amount:g} %; it must lie between 0 and 100")
+    check_amount(amount)
     known = neutrals or {}
     result = spec.check(settings)
     shares: dict[str, float] = {}
@@ -102,7 +143,9 @@ class MixedEffect:
         while id in taken:
             id += "_"
         mix = Parameter(id, "Dry/wet", "%", 0.0, 100.0, 100.0, neutral=0.0)
-        self._spec = replace(inner, parameters=(*inner.parameters, mix))
+        self._spec = replace(
+            inner, uri=f"mix:{inner.uri}", format="mix", parameters=(*inner.parameters, mix)
+        )
 
     @property
     def spec(self) -> EffectSpec:

@@ -49,6 +49,10 @@ def open_effect(uri: str) -> Effect:
         from dialin.effects.faust import open_faust
 
         return open_faust(rest)
+    if format == "mix":
+        from dialin.effects.amount import MixedEffect
+
+        return MixedEffect(open_effect(rest))
     from dialin.effects.fake import open_fake
 
     return open_fake(rest)

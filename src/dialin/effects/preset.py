@@ -9,8 +9,9 @@ JSON, one object:
 
 A slot names its effect (``uri``, ``name``, ``format``, ``version``, ``file_hash``,
 ``spec_hash``), its knobs (``id``, ``name``, ``unit``, ``native`` value, ``normalised`` position,
-``text``) and, where the host gives one, its opaque ``state`` (base64). Saving, loading and
-rendering a preset gives the same samples: positions are stored with all their digits.
+``text``, ``neutral`` value where one is known) and, where the host gives one, its opaque ``state``
+(base64). Saving, loading and rendering a preset gives the same samples: positions are stored with
+all their digits.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Knob:
-    """One knob of a preset: native value and position in [0, 1]."""
+    """One knob of a preset: native value, position in [0, 1], and native neutral value if known."""
 
     id: str
     name: str
@@ -48,6 +49,7 @@ class Knob:
     native: float
     normalised: float
     text: str
+    neutral: float | None = None
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class Preset:
             positions = spec.check(vector[start : start + spec.size])
             start += spec.size
             knobs = tuple(
-                Knob(p.id, p.name, p.unit, p.to_native(u), float(u), p.text(u))
+                Knob(p.id, p.name, p.unit, p.to_native(u), float(u), p.text(u), p.neutral)
                 for p, u in zip(spec.parameters, positions, strict=True)
             )
             slots.append(
@@ -312,9 +314,11 @@ def _read_knob(data: Any, where: str) -> Knob:
     if not isinstance(data, dict):
         raise PresetError(f"{where}: a knob should be a JSON object, not {type(data).__name__}")
     id = _text(data, "id", where)
-    numbers = {}
-    for name in ("native", "normalised"):
+    numbers: dict[str, float] = {}
+    for name in ("native", "normalised", "neutral"):
         value: Any = data.get(name)
+        if name == "neutral" and value is None:
+            continue
         try:
             number = math.nan if isinstance(value, bool | str) else float(value)
         except (TypeError, OverflowError):
@@ -332,6 +336,7 @@ def _read_knob(data: Any, where: str) -> Knob:
         numbers["native"],
         numbers["normalised"],
         str(data.get("text") or ""),
+        numbers.get("neutral"),
     )
 
 

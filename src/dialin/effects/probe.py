@@ -164,14 +164,13 @@ def probe_effect(
 
 
 def apply_probe(spec: EffectSpec, probe: Probe) -> EffectSpec:
-    """Spec with the status of each knob as probed, so that dead ones are not searched.
-
-    Neutral positions stay in the probe: they would change the spec's hash.
-    """
-    parameters = tuple(
-        p.with_status("dead") if probe.knobs.get(p.id) == "dead" else p for p in spec.parameters
-    )
-    return replace(spec, parameters=parameters)
+    """Spec with what was found out: dead knobs, which are not searched, and neutral positions."""
+    parameters = []
+    for p in spec.parameters:
+        dead = probe.knobs.get(p.id) == "dead"
+        neutral = probe.neutrals.get(p.id) if p.neutral is None else p.neutral
+        parameters.append(replace(p, status="dead" if dead else p.status, neutral=neutral))
+    return replace(spec, parameters=tuple(parameters))
 
 
 class _Prober:

@@ -31,7 +31,7 @@ class EffectSpec:
     name : str
         As the effect calls itself.
     format : str
-        ``builtin``, ``lv2``, ``vst3``, ``au``, ``faust``, ``chain`` or ``fake``.
+        ``builtin``, ``lv2``, ``vst3``, ``au``, ``faust``, ``mix``, ``chain`` or ``fake``.
     parameters : tuple of Parameter
         The settable ones first to last: this is the order of the settings vector.
     excluded : tuple of Parameter
@@ -66,8 +66,12 @@ class EffectSpec:
 
     @cached_property
     def hash(self) -> str:
-        """Hash of everything that gives a settings vector its meaning (16 hex digits)."""
-        body = [self.uri, *(p.to_dict() | {"status": ""} for p in self.parameters)]
+        """Hash of everything that gives a settings vector its meaning (16 hex digits).
+
+        What a probe finds out (dead knobs, neutral positions) is no part of it.
+        """
+        found = {"status": "", "neutral": None}
+        body = [self.uri, *(p.to_dict() | found for p in self.parameters)]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
     @property

@@ -6,6 +6,7 @@
 ``vst3:PATH``       a VST3 bundle or file; a bare name is looked up in the usual folders
 ``au:NAME``         an Audio Unit (macOS)
 ``faust:PATH``      a Faust program, ``.dsp``
+``mix:EFFECT``      any of these with one more knob, its dry/wet mix
 ``fake:NAME``       a test double
 ==================  ============================================================
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from dialin.errors import EffectNotFoundError
 
-FORMATS = ("builtin", "lv2", "vst3", "au", "faust", "fake")
+FORMATS = ("builtin", "lv2", "vst3", "au", "faust", "mix", "fake")
 
 
 def parse_uri(uri: str) -> tuple[str, str]:

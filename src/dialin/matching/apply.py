@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dialin.audio import Audio, AudioInfo, audio_info, check_audio, to_db
+from dialin.effects.amount import check_amount
 from dialin.errors import (
     DialinError,
     OutputError,
@@ -31,7 +32,7 @@ from dialin.errors import (
     RenderTimeoutError,
     UsageError,
 )
-from dialin.matching.fit import check_amount, settings_for
+from dialin.matching.fit import settings_for
 from dialin.matching.streaming import FileJob, FileRender, copy_file, read_count, stream_file
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ def apply_preset(
     folder : path-like
         Where outputs go; made if it is not there.
     amount : float
-        How far the knobs move from neutral to the preset, in per cent, 0 to 100.
+        How much of the preset, in per cent; 0 is the input, exactly.
     headroom : bool
         Turn outputs that would exceed full scale down, each by just enough.
     tail : float
@@ -370,7 +371,7 @@ def render_audio(
     audio : ndarray, shape (channels, samples)
     sample_rate : int
     amount : float
-        How far the knobs move from neutral to the preset, in per cent, 0 to 100.
+        How much of the preset, in per cent; 0 is the input, exactly.
     tail : float
         Seconds rendered after the end.
     pool : RenderPool, optional

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from dialin.errors import ParameterError, PresetError, UsageError
+from dialin.effects.amount import check_amount, effect_at_amount
+from dialin.effects.chain import chain_slots, chain_spec
+from dialin.errors import ParameterError, PresetError
 
 if TYPE_CHECKING:
     from dialin.effects.preset import Preset
-    from dialin.effects.spec import EffectSpec
     from dialin.rendering import RenderPool
 
 
@@ -23,7 +23,7 @@ class Fitted:
     Attributes
     ----------
     effect : str
-        URI; empty where the preset holds no effect.
+        URI; empty where there is no effect to run.
     settings : ndarray
         In [0, 1], in spec order.
     notes : tuple of str
@@ -36,13 +36,15 @@ class Fitted:
 
 
 def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
-    """Fit a preset to the installed effects, at an amount.
+    """Fit a preset to the installed effects, at an amount (see `dialin.effects.amount`).
 
     A plugin whose knobs differ from those the preset was made with is set by its knobs' names
     and native values, and a note says so.
 
     Raises
     ------
+    UsageError
+        If the amount lies outside 0 to 100.
     PresetError
         If the installed plugin lacks a knob of the preset, or does not reach its value.
     EffectError
@@ -51,7 +53,7 @@ def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
     check_amount(amount)
     if not preset.slots:
         return Fitted("", np.zeros(0))
-    vectors, notes = [], []
+    specs, vectors, notes = [], [], []
     for slot in preset.slots:
         spec = pool.describe(slot.uri)
         vector = slot.normalised
@@ -73,41 +75,20 @@ def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
                 f"the preset was made with {spec.name} version {slot.version or 'unknown'}, "
                 f"here is version {spec.version or 'unknown'}; its knobs are the same"
             )
-        vectors.append(toward_neutral(spec, vector, amount))
-    return Fitted(preset.effect, np.concatenate(vectors), tuple(notes))
-
-
-def toward_neutral(spec: EffectSpec, settings: ArrayLike, amount: float) -> np.ndarray:
-    """Settings moved part of the way from where the effect does nothing.
-
-    Knobs that have a neutral position (mix 0 %, gain 0 dB) move along their travel; the others
-    stay as they are, because half a cut-off frequency is no half filter. Where no knob has one,
-    all move from their defaults.
-
-    Parameters
-    ----------
-    spec : EffectSpec
-        Of one effect, no chain.
-    settings : array_like
-        In [0, 1].
-    amount : float
-        In per cent, 0 to 100.
-    """
-    target = spec.check(settings)
-    share = amount / 100
-    if share == 1:
-        return target
-    has_neutral = any(p.neutral is not None for p in spec.parameters)
-    start = target.copy()
-    for place, knob in enumerate(spec.parameters):
-        if knob.neutral is not None:
-            start[place] = knob.to_normalised(knob.neutral)
-        elif not has_neutral:
-            start[place] = knob.to_normalised(knob.default)
-    return spec.check(start + share * (target - start))
-
-
-def check_amount(amount: float) -> None:
-    """Raise `UsageError` unless an amount lies in 0 to 100 per cent."""
-    if not 0 <= amount <= 100:
-        raise UsageError(f"the amount is {amount:g} %; it must lie between 0 and 100")
+        specs.append(spec)
+        vectors.append(vector)
+    whole = chain_spec(preset.effect, specs)
+    neutrals = {
+        f"{name}.{knob.id}": knob.neutral
+        for (name, _, _), slot in zip(chain_slots(whole), preset.slots, strict=True)
+        for knob in slot.knobs
+        if knob.neutral is not None
+    }
+    try:
+        effect, settings = effect_at_amount(whole, np.concatenate(vectors), amount, neutrals)
+    except ParameterError as error:
+        raise PresetError(
+            f"the preset's neutral values do not fit the effects installed here: {error}; "
+            "match again, or use it at 100 %"
+        ) from error
+    return Fitted(effect, settings, tuple(notes))

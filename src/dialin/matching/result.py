@@ -187,7 +187,7 @@ class Match:
         Parameters
         ----------
         amount : float
-            How far the knobs move from neutral to the match, in per cent, 0 to 100.
+            How much of the match, in per cent; 0 is the input, exactly.
         tail : float
             Seconds rendered after the end.
 
