@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dialin.data import mean_cosine, mfcc
 from dialin.matching.detail import detail
 from dialin.matching.features import style_features
 from dialin.matching.search import Search
@@ -35,29 +36,11 @@ EFFECTS = (
 FIXED = {"Combo": ("model", "stereo"), "MultiBand": ("listen", "process"), "Leslie": ("mode",)}
 
 
-def mfcc(signal: np.ndarray) -> np.ndarray:
-    """30 coefficients of 60 mel bands, frames of 1024."""
-    from scipy import fft as sfft
-
-    size = 1024
-    frames = np.lib.stride_tricks.sliding_window_view(signal, size)[:: size // 2]
-    power = np.abs(sfft.rfft(frames * np.hanning(size), axis=1)) ** 2
-    top = 2595 * np.log10(1 + RATE / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, top, 62) / 2595) - 1)
-    bins = np.arange(size // 2 + 1) * RATE / size
-    rise = (bins[:, None] - edges[:-2]) / np.diff(edges)[:-1]
-    fall = (edges[2:] - bins[:, None]) / np.diff(edges)[1:]
-    bands = np.maximum(0, np.minimum(rise, fall))
-    return sfft.dct(10 * np.log10(power @ bands + 1e-10), axis=1, norm="ortho")[:, :30]
-
-
 def makes_sense(dry: np.ndarray, wet: np.ndarray) -> bool:
-    """Mean cosine similarity of MFCCs of at least 0.75, and not silent."""
+    """Mean cosine of MFCCs of at least 0.75, and not silent: ``(1, samples)`` each."""
     if not np.isfinite(wet).all() or float(np.mean(wet**2)) < 1e-5:
         return False
-    a, b = mfcc(dry), mfcc(wet)
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1) + 1e-9
-    return float(np.mean((a * b).sum(axis=1) / norms)) >= 0.75
+    return mean_cosine(mfcc(dry, RATE), mfcc(wet, RATE)) >= 0.75
 
 
 def normalised(audio: np.ndarray) -> np.ndarray:
@@ -81,7 +64,7 @@ def one_item(pool, spec, locked, audio, rng, budgets, seed):
     for _ in range(100):
         true = draw()
         whole = render(true, audio)
-        if whole is not None and makes_sense(audio[0], whole[0]):
+        if whole is not None and makes_sense(audio, whole):
             break
     else:
         return None

@@ -82,7 +82,12 @@ def mfcc(
 
 
 def mean_cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Mean over frames of the cosine between two MFCC matrices; frames of zeros count as 0."""
+    """Mean over frames of the cosine between two MFCC matrices; frames of zeros count as 0.
+
+    The first coefficient is left out: it is the level, many times larger than all others, and with
+    it any two loud sounds are alike.
+    """
+    a, b = a[:, 1:], b[:, 1:]
     dots = np.einsum("ij,ij->i", a, b)
     norms = np.sqrt(np.einsum("ij,ij->i", a, a) * np.einsum("ij,ij->i", b, b))
     return float(np.mean(np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0)))
