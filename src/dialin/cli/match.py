@@ -247,6 +247,7 @@ def show(output: Output, saved: Saved) -> None:
             table.add_column()
         for knob in slot["knobs"]:
             tags = "  [dim]locked[/]" if knob["locked"] else ""
+            tags += "  [dim]does nothing[/]" if knob["dead"] else ""
             moved = knob["before_text"] != knob["after_text"]
             was = f"  [dim]was {escape(knob['before_text'])}[/]" if moved else ""
             value = f"[cyan]{escape(knob['after_text'])}[/]{was}{tags}"

@@ -181,7 +181,8 @@ def page_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
         knobs = []
         for knob in slot["knobs"]:
             place = {"before": knob["before_position"], "after": knob["after_position"]}
-            knobs.append(knob | place | {"tags": ["locked"] if knob["locked"] else []})
+            marks = {"locked": knob["locked"], "does nothing": knob["dead"]}
+            knobs.append(knob | place | {"tags": [tag for tag, on in marks.items() if on]})
         slots.append({**slot, "knobs": knobs})
     rendered = facts["rendered"]
     level = f"peak {rendered['peak_dbfs']:.1f} dBFS, RMS {rendered['rms_dbfs']:.1f} dBFS"

@@ -24,9 +24,11 @@ from dialin.audio import (
 )
 from dialin.audio.excerpts import SILENCE_MEAN_SQUARE, silence_level
 from dialin.effects import Preset, chain_slots, chain_uri, default_chain
+from dialin.effects.chain import chain_spec
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import AudioError, ParameterError, UsageError
 from dialin.matching.features import ASPECTS, style_features
+from dialin.matching.probing import probe_chain
 from dialin.matching.result import (
     AspectReport,
     KnobReport,
@@ -165,10 +167,12 @@ def _match(
     progress: Callable[[MatchProgress], None] | None,
 ) -> Match:
     began = time.monotonic()
-    spec = pool.describe(uri)
+    probed = probe_chain(pool, uri)
+    spec = probed.spec
     locked = _locks(spec, lock or {})
     if budget is None:
-        budget = int(np.clip(RENDERS_PER_KNOB * (spec.size - len(locked)), *DEFAULT_BUDGETS))
+        live = [p for n, p in enumerate(spec.parameters) if p.status == "live" and n not in locked]
+        budget = int(np.clip(RENDERS_PER_KNOB * len(live), *DEFAULT_BUDGETS))
     excerpt = sound.pieces[0]
     untouched = measure(excerpt, sound.sample_rate)
     before = float(target.distance(untouched[0]))
@@ -199,13 +203,13 @@ def _match(
             output = pool.render([job])[0].get()
     finally:
         pool.release(shared)
-    specs = [pool.describe(u) for u in uris]
-    notes = _notes(found, budget, seconds, sound)
+    specs = [probed.slots[number] for number in found.slots]
+    notes = (*probed.notes, *_notes(found, budget, seconds, sound))
     report = MatchReport(
         before=found.untouched,
         after=found.distance,
         aspects=_aspects(target, untouched[0], found),
-        slots=_slots(spec, found, locked, [pool.describe(u) for _, u, _ in chain_slots(spec)]),
+        slots=_slots(spec, found, locked, probed.slots),
         input=_sound_report(sound, excerpt),
         output=_sound_report(sound, output),
         references=tuple(
@@ -233,7 +237,7 @@ def _match(
             "distance": {"before": found.untouched, "after": found.distance},
         },
     )
-    chain = pool.describe(chain_uri(uris)) if uris else None
+    chain = chain_spec(chain_uri(uris), specs) if uris else None
     kept = str(Path(input)) if isinstance(input, str | os.PathLike) else input
     return Match(uris, chain, settings, preset, report, kept, pool)
 
@@ -356,6 +360,7 @@ def _slots(
                     before_text=parameter.text(was),
                     after_text=parameter.text(now),
                     locked=index in locked,
+                    dead=parameter.status == "dead",
                 )
             )
         used = number in found.slots

@@ -63,6 +63,8 @@ class KnobReport:
         As a person reads them.
     locked : bool
         Whether it was kept by wish.
+    dead : bool
+        Whether it did nothing when it was probed, and was left alone.
     """
 
     id: str
@@ -75,6 +77,7 @@ class KnobReport:
     before_text: str
     after_text: str
     locked: bool = False
+    dead: bool = False
 
 
 @dataclass(frozen=True)

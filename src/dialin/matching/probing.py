@@ -1,0 +1,72 @@
+"""What is known of the effects before a search: which knobs do nothing, where they are neutral."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dialin.effects.chain import chain_slots, chain_spec
+from dialin.effects.spec import EffectSpec
+from dialin.errors import EffectError
+
+if TYPE_CHECKING:
+    from dialin.rendering import RenderPool
+
+_KNOWN = ("builtin", "fake")
+"""Formats whose knobs are known, so that there is nothing to find out."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A chain whose knobs have been tried.
+
+    Attributes
+    ----------
+    spec : EffectSpec
+        Of the chain, dead knobs and neutral positions marked.
+    slots : tuple of EffectSpec
+        Of its effects.
+    notes : tuple of str
+        What a person should know of them.
+    """
+
+    spec: EffectSpec
+    slots: tuple[EffectSpec, ...]
+    notes: tuple[str, ...]
+
+
+def probe_chain(pool: RenderPool, uri: str) -> Probed:
+    """Probe the effects of a chain in a worker; what is in the user's cache is not done again.
+
+    An effect that cannot be probed is taken as it describes itself, and a note says so.
+
+    Raises
+    ------
+    EffectError
+        If an effect cannot be opened.
+    """
+    from dialin.effects.probe import apply_probe
+
+    whole = pool.describe(uri)
+    found: dict[str, EffectSpec] = {}
+    notes: list[str] = []
+    for _, slot, _ in chain_slots(whole):
+        if slot in found:
+            continue
+        spec = found[slot] = pool.describe(slot)
+        if spec.format in _KNOWN or not spec.size:
+            continue
+        try:
+            probe = pool.probe(slot)
+        except EffectError as error:
+            notes.append(f"{spec.name} could not be probed, so all its knobs were tried: {error}")
+            continue
+        found[slot] = apply_probe(spec, probe)
+        if probe.verdict in ("silent", "no effect"):
+            what = "only silence" if probe.verdict == "silent" else "only what was fed to it"
+            notes.append(
+                f"{spec.name} gave back {what} wherever its knobs stood; it may need a file or a "
+                "window to be set up (see: dialin effects probe)"
+            )
+    slots = tuple(found[slot] for _, slot, _ in chain_slots(whole))
+    return Probed(chain_spec(uri, slots), slots, tuple(notes))
