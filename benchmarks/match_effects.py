@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 
 from dialin.data import mean_cosine, mfcc
+from dialin.evaluation.metrics import mrstft
 from dialin.matching.detail import detail
 from dialin.matching.features import style_features
 from dialin.matching.search import Search
 from dialin.matching.style import make_target
 from dialin.rendering import Job, RenderPool
-from mrstft import mrstft
 from songs import PEAK, excerpts, find_songs
 
 RATE, SAMPLES = 24_000, 262_144

@@ -34,10 +34,10 @@ def _hertz_to_mel(hertz: float) -> float:
 
 
 @lru_cache(maxsize=8)
-def mel_filters(sample_rate: int, mels: int = 60) -> NDArray[np.float32]:
-    """Triangular filters, shape ``(mels, 1 + FFT // 2)``, each of area 1 in hertz."""
+def mel_filters(sample_rate: int, mels: int = 60, fft: int = FFT) -> NDArray[np.float32]:
+    """Triangular filters, shape ``(mels, 1 + fft // 2)``, each of area 1 in hertz."""
     edges = _mel_to_hertz(np.linspace(0.0, _hertz_to_mel(sample_rate / 2), mels + 2))
-    bins = np.linspace(0.0, sample_rate / 2, 1 + FFT // 2)
+    bins = np.linspace(0.0, sample_rate / 2, 1 + fft // 2)
     width = np.diff(edges)
     rising = (bins - edges[:-2, None]) / width[:-1, None]
     falling = (edges[2:, None] - bins) / width[1:, None]
@@ -52,6 +52,21 @@ def mel_filters(sample_rate: int, mels: int = 60) -> NDArray[np.float32]:
 def _window() -> NDArray[np.float32]:
     window: NDArray[np.float32] = hann(FFT, sym=False).astype(np.float32)
     return window
+
+
+def mel_levels(audio: Audio, sample_rate: int, *, mels: int = 60) -> NDArray[np.float32]:
+    """Mel spectrogram of the mix of all channels in decibels, ``(1 + samples // 512, mels)``.
+
+    The loudest 80 dB; what is quieter counts as that.
+    """
+    signal = audio[0] if audio.shape[0] == 1 else audio.mean(axis=0, dtype=np.float32)
+    padded = np.pad(signal, FFT // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::HOP] * _window()
+    spectrum = rfft(frames, axis=1)
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    levels = 10.0 * np.log10(np.maximum(power @ mel_filters(sample_rate, mels).T, FLOOR))
+    np.maximum(levels, levels.max() - RANGE_DB, out=levels)
+    return np.asarray(levels, dtype=np.float32)
 
 
 def mfcc(
@@ -70,13 +85,7 @@ def mfcc(
     ndarray, float32, shape (1 + samples // 512, coefficients)
         In decibels, scaled by the orthonormal DCT.
     """
-    signal = audio[0] if audio.shape[0] == 1 else audio.mean(axis=0, dtype=np.float32)
-    padded = np.pad(signal, FFT // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::HOP] * _window()
-    spectrum = rfft(frames, axis=1)
-    power = np.square(spectrum.real) + np.square(spectrum.imag)
-    levels = 10.0 * np.log10(np.maximum(power @ mel_filters(sample_rate, mels).T, FLOOR))
-    np.maximum(levels, levels.max() - RANGE_DB, out=levels)
+    levels = mel_levels(audio, sample_rate, mels=mels)
     result: NDArray[np.float32] = dct(levels, type=2, norm="ortho", axis=1)[:, :coefficients]
     return result
 

@@ -1,0 +1,60 @@
+"""Metrics: how far a prediction is from the truth.
+
+Conventions
+-----------
+* The prediction comes first, the truth (or, where there is none, the reference) second, then the
+  sample rate in hertz. Lower is better unless a metric's entry in `METRICS` says otherwise.
+* Audio is ``(samples,)``, ``(channels, samples)``, or a batch ``(items, channels, samples)``; a
+  batch gives an array ``(items,)``, anything else a float.
+* NaN and infinite samples are refused with `AudioError`, here as everywhere.
+* *Paired* metrics (MRSTFT, L_d, mel distance, PESQ) compare sample by sample: other lengths or
+  channel counts on the two sides are refused, because they are nearly always a mistake.
+  The others compare what each side is as a whole, whatever the lengths.
+* Silence has a level of -120 dB (RMS, peak) or -70 LUFS, a crest factor of 0 dB, a width of 0;
+  spectra are clamped from below as noted. Where a metric has no meaning (PESQ or a spectral
+  centroid of silence) it is NaN, and tables count what they leave out.
+"""
+
+from dialin.evaluation.metrics.level import (
+    crest_error,
+    loudness_error,
+    rms_error,
+    width_error,
+)
+from dialin.evaluation.metrics.parameters import effect_set_f1, parameter_error
+from dialin.evaluation.metrics.perceived import (
+    embedding_distance,
+    pesq_score,
+    style_error,
+    timbre_distance,
+)
+from dialin.evaluation.metrics.spectral import (
+    centroid_error,
+    ld,
+    long_term_error,
+    mel_distance,
+    mrstft,
+)
+from dialin.evaluation.metrics.table import METRICS, Metric, check_metrics, measure
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "centroid_error",
+    "check_metrics",
+    "crest_error",
+    "effect_set_f1",
+    "embedding_distance",
+    "ld",
+    "long_term_error",
+    "loudness_error",
+    "measure",
+    "mel_distance",
+    "mrstft",
+    "parameter_error",
+    "pesq_score",
+    "rms_error",
+    "style_error",
+    "timbre_distance",
+    "width_error",
+]

@@ -1,0 +1,79 @@
+"""Errors of level, dynamics and width, each measured on the whole of either side.
+
+The research project that dialin starts from wrote crest and RMS errors as ``20 ln``; here they are
+in decibels, ``20 log10``: multiply by 2.303 to compare.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dialin.audio import Audio, integrated_loudness, peak_dbfs, rms_dbfs
+from dialin.evaluation.metrics.batches import ANY_RATE, compare
+
+SILENCE_DB = -120.0
+SILENCE_LUFS = -70.0
+"""The absolute gate of ITU-R BS.1770: quieter sound has no loudness."""
+
+
+def rms_db(audio: Audio) -> float:
+    """RMS level in dBFS, -120 at least."""
+    return max(rms_dbfs(audio), SILENCE_DB)
+
+
+def crest_db(audio: Audio) -> float:
+    """Peak over RMS, in decibels."""
+    return max(peak_dbfs(audio), SILENCE_DB) - rms_db(audio)
+
+
+def loudness(audio: Audio, sample_rate: int) -> float:
+    """Integrated loudness in LUFS (ITU-R BS.1770-4), -70 at least."""
+    return max(integrated_loudness(audio, sample_rate), SILENCE_LUFS)
+
+
+def stereo_width(audio: Audio) -> float:
+    """Share of the side signal in the energy of the first two channels, 0 (mono) to 1."""
+    if audio.shape[0] < 2:
+        return 0.0
+    left, right = audio[0].astype(np.float64), audio[1].astype(np.float64)
+    side = float(np.mean((left - right) ** 2))
+    total = side + float(np.mean((left + right) ** 2))
+    return side / total if total > 1e-12 else 0.0
+
+
+def rms_error(prediction: Any, truth: Any) -> Any:
+    """Absolute difference of RMS levels in dB."""
+    return compare(
+        lambda a, b, _: abs(rms_db(a) - rms_db(b)), prediction, truth, ANY_RATE, paired=False
+    )
+
+
+def crest_error(prediction: Any, truth: Any) -> Any:
+    """Absolute difference of crest factors in dB."""
+    return compare(
+        lambda a, b, _: abs(crest_db(a) - crest_db(b)), prediction, truth, ANY_RATE, paired=False
+    )
+
+
+def loudness_error(prediction: Any, truth: Any, sample_rate: int) -> Any:
+    """Absolute difference of integrated loudness in LU."""
+    return compare(
+        lambda a, b, rate: abs(loudness(a, rate) - loudness(b, rate)),
+        prediction,
+        truth,
+        sample_rate,
+        paired=False,
+    )
+
+
+def width_error(prediction: Any, truth: Any) -> Any:
+    """Absolute difference of stereo widths, 0 to 1."""
+    return compare(
+        lambda a, b, _: abs(stereo_width(a) - stereo_width(b)),
+        prediction,
+        truth,
+        ANY_RATE,
+        paired=False,
+    )

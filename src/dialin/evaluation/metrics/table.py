@@ -1,0 +1,72 @@
+"""All metrics of a pair of recordings, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dialin.audio import Audio
+from dialin.errors import UsageError
+from dialin.evaluation.metrics import level, perceived, spectral
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes
+    ----------
+    name, title, unit : str
+    function : callable
+        ``function(prediction, truth, sample_rate)``.
+    paired : bool
+        Whether both sides must be the same music, sample by sample.
+    higher_is_better : bool
+    """
+
+    name: str
+    title: str
+    unit: str
+    function: Callable[[Any, Any, int], Any]
+    paired: bool = False
+    higher_is_better: bool = False
+
+
+def _without_rate(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any, int], Any]:
+    return lambda prediction, truth, _: function(prediction, truth)
+
+
+_ALL = (
+    Metric("mrstft", "MRSTFT", "", _without_rate(spectral.mrstft), paired=True),
+    Metric("ld", "L_d", "", _without_rate(spectral.ld), paired=True),
+    Metric("mel", "mel distance", "", spectral.mel_distance, paired=True),
+    Metric("pesq", "PESQ", "MOS", perceived.pesq_score, paired=True, higher_is_better=True),
+    Metric("centroid", "centroid error", "Hz", spectral.centroid_error),
+    Metric("spectrum", "long-term spectrum error", "dB", spectral.long_term_error),
+    Metric("crest", "crest error", "dB", _without_rate(level.crest_error)),
+    Metric("rms", "RMS error", "dB", _without_rate(level.rms_error)),
+    Metric("lufs", "loudness error", "LU", level.loudness_error),
+    Metric("width", "width error", "", _without_rate(level.width_error)),
+    Metric("style", "style distance", "", perceived.style_error),
+    Metric("timbre", "timbre distance", "points", perceived.timbre_distance),
+    Metric("embedding", "embedding distance", "", perceived.embedding_distance),
+)
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
+"""All metrics by name, in the order tables show them."""
+
+
+def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names, or raise `UsageError` for an unknown one."""
+    wanted = tuple(names)
+    for name in wanted:
+        if name not in METRICS:
+            raise UsageError(f"there is no metric {name!r}; choose from {', '.join(METRICS)}")
+    return wanted
+
+
+def measure(
+    prediction: Audio, truth: Audio, sample_rate: int, names: Iterable[str]
+) -> dict[str, float]:
+    """Several metrics of one pair; a module-level function, so that workers can run it."""
+    return {name: float(METRICS[name].function(prediction, truth, sample_rate)) for name in names}
