@@ -43,7 +43,7 @@ def test_a_vst3_preset_file_sounds_like_the_preset(tmp_path: Path) -> None:
     plugin.load_preset(str(file))
     loaded = {p.name: p.raw_value for p in plugin._parameters}
     for knob in preset.slots[0].knobs:
-        assert loaded[knob.name] == pytest.approx(knob.normalised, abs=1e-5), knob.name
+        assert loaded[knob.name] == pytest.approx(knob.position, abs=1e-5), knob.name
 
 
 @needs_lv2("mda.lv2")
@@ -103,6 +103,11 @@ def test_a_script_for_reaper(tmp_path: Path) -> None:
     assert '{ add = "VST3:Tube", knobs = {' in text
     (knob,) = preset.slots[0].knobs
     assert f'{{ "Gain", {knob.normalised!r} }}' in text
+    # The plugin's own position, where it is known, is what another host must set.
+    (slot,) = preset.slots
+    moved = replace(slot, knobs=(replace(knob, position=0.125),))
+    (file,) = export_preset(Preset((moved,)), "reaper", tmp_path / "own")
+    assert '{ "Gain", 0.125 }' in file.read_text()
     assert text.count("(") == text.count(")")
 
 
@@ -144,6 +149,7 @@ def test_a_vst3_without_its_state(tmp_path: Path) -> None:
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     (file,) = export_preset(vst3_like(), "reaper", tmp_path)
+    assert file.suffix == ".lua"  # without the plugin's state there is no chain to write
     file.write_text("precious")
     with pytest.raises(OutputError, match="exists already"):
         export_preset(vst3_like(), "reaper", tmp_path)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dialin._version import __version__
+from dialin.effects.effect import Plugin
 from dialin.effects.open import open_effect
 from dialin.effects.preset import SCHEMA_VERSION, Preset
 from dialin.errors import OutputError, ParameterError, PresetError
@@ -24,10 +25,16 @@ def made(*uris: str, seed: int = 0, **options: Any) -> Preset:
     effects = [open_effect(uri) for uri in uris]
     vectors = [effect.spec.random(rng) for effect in effects]
     states = [effect.state(vector) for effect, vector in zip(effects, vectors, strict=True)]
+    positions = [
+        effect.positions(vector) if isinstance(effect, Plugin) else None
+        for effect, vector in zip(effects, vectors, strict=True)
+    ]
     specs = [effect.spec for effect in effects]
     for effect in effects:
         effect.close()
-    return Preset.from_settings(specs, np.concatenate(vectors), states=states, **options)
+    return Preset.from_settings(
+        specs, np.concatenate(vectors), states=states, positions=positions, **options
+    )
 
 
 def assert_same_samples(preset: Preset, path: Path) -> None:

@@ -80,3 +80,16 @@ class Effect(Protocol):
     def close(self) -> None:
         """Let go of the plugin."""
         ...
+
+
+@runtime_checkable
+class Plugin(Protocol):
+    """An effect that other hosts know too, by its own positions of the knobs."""
+
+    def positions(self, settings: ArrayLike) -> list[float]:
+        """Position in [0, 1] of each knob as the plugin itself counts it.
+
+        The travel of a knob in dialin need not be the plugin's: what a plugin spreads linearly
+        from 20 to 20 000 Hz is logarithmic here.
+        """
+        ...

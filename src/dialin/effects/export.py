@@ -1,16 +1,15 @@
-"""Presets for other hosts: VST3 preset files, LV2 preset bundles, scripts for REAPER.
+"""Presets for other hosts: VST3 preset files, LV2 preset bundles, chains for REAPER.
 
 =============  ==================================================================================
 ``vstpreset``  one ``.vstpreset`` a VST3 slot; any VST3 host loads it
 ``lv2``        one ``.lv2`` bundle for all LV2 slots, to be copied into ``~/.lv2``; hosts list its
                presets beside the plugins' own, and so does ``lv2info``
-``reaper``     one ``.lua`` action that puts the whole chain on the selected tracks and sets every
-               knob through REAPER's documented API (the FX-chain file format is not documented,
-               so none is written)
+``reaper``     one ``.RfxChain`` with the state of every plugin, where all are VST3, and one
+               ``.lua`` action that puts the chain on the selected tracks and sets every knob
 =============  ==================================================================================
 
 Sources: Steinberg's VST 3 preset format; the LV2 presets extension (lv2plug.in/ns/ext/presets);
-REAPER's ReaScript API (TrackFX_AddByName, TrackFX_SetParamNormalized).
+see `dialin.effects.reaper` for the third.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from tempfile import mkdtemp
 
 from dialin.effects.chain import slot_names
 from dialin.effects.preset import Preset, PresetSlot
+from dialin.effects.reaper import fx_chain, literal, script
 from dialin.effects.uri import parse_uri
 from dialin.errors import OutputError, PresetError, UsageError
 
@@ -91,7 +91,10 @@ def export_preset(
     elif to == "lv2":
         files |= _lv2_bundle(slots, name)
     else:
-        files[f"{_safe(name)}.lua"] = _reaper_script(slots, name)
+        chain = [slot for _, slot in slots]
+        if all(slot.format == "vst3" and slot.state is not None for slot in chain):
+            files[f"{_safe(name)}.RfxChain"] = fx_chain(chain)
+        files[f"{_safe(name)}.lua"] = script(chain, name)
     return _write(files, target, overwrite)
 
 
@@ -129,74 +132,16 @@ def _lv2_bundle(slots: list[tuple[str, PresetSlot]], name: str) -> dict[str, str
             f"<{file}>",
             "\ta pset:Preset ;",
             f"\tlv2:appliesTo <{uri}> ;",
-            f"\trdfs:label {_literal(name)} ;",
+            f"\trdfs:label {literal(name)} ;",
         ]
         manifest += [*head, f"\trdfs:seeAlso <{file}> .", ""]
         ports = " , ".join(
-            f"[\n\t\tlv2:symbol {_literal(symbols[knob.id])} ;\n\t\tpset:value {knob.native!r}\n\t]"
+            f"[\n\t\tlv2:symbol {literal(symbols[knob.id])} ;\n\t\tpset:value {knob.native!r}\n\t]"
             for knob in slot.knobs
         )
         files[f"{bundle}/{file}"] = "\n".join([*manifest[:4], *head, f"\tlv2:port {ports} .", ""])
     files[f"{bundle}/manifest.ttl"] = "\n".join(manifest)
     return files
-
-
-def _reaper_script(slots: list[tuple[str, PresetSlot]], name: str) -> str:
-    lines = [
-        f"-- {_one_line(name)}: a chain found by dialin. Load it in REAPER's action list",
-        "-- (New action > Load ReaScript) and run it with tracks selected: it adds the effects",
-        "-- and sets their knobs.",
-        "local chain = {",
-    ]
-    for _, slot in slots:
-        kind, rest = parse_uri(slot.uri)
-        add = {"vst3": f"VST3:{slot.name}", "au": f"AU:{slot.name}", "lv2": f"LV2:{rest}"}[kind]
-        lines.append(f"  {{ add = {_literal(add)}, knobs = {{")
-        for knob in slot.knobs:
-            value = f"{{ {_literal(knob.name)}, {knob.normalised!r} }}"
-            lines.append(f"    {value}, -- {_one_line(knob.text)}")
-        lines.append("  } },")
-    lines += [
-        "}",
-        "reaper.Undo_BeginBlock()",
-        "for t = 0, reaper.CountSelectedTracks(0) - 1 do",
-        "  local track = reaper.GetSelectedTrack(0, t)",
-        "  for _, effect in ipairs(chain) do",
-        "    local fx = reaper.TrackFX_AddByName(track, effect.add, false, -1)",
-        "    if fx < 0 then",
-        '      reaper.ShowConsoleMsg("not installed: " .. effect.add .. "\\n")',
-        "    else",
-        "      for _, knob in ipairs(effect.knobs) do",
-        "        for p = 0, reaper.TrackFX_GetNumParams(track, fx) - 1 do",
-        '          local _, title = reaper.TrackFX_GetParamName(track, fx, p, "")',
-        "          if title == knob[1] then",
-        "            reaper.TrackFX_SetParamNormalized(track, fx, p, knob[2])",
-        "            break",
-        "          end",
-        "        end",
-        "      end",
-        "    end",
-        "  end",
-        "end",
-        f"reaper.Undo_EndBlock({_literal(name)}, -1)",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _literal(text: str) -> str:
-    """Text as a literal that Lua and Turtle read alike."""
-    escaped = _one_line(text).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _one_line(text: str) -> str:
-    """Text without line breaks and control characters.
-
-    Presets are passed around: a line break in a knob's text would end a comment of the script,
-    and what follows would run in REAPER.
-    """
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _safe(name: str) -> str:

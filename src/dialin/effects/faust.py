@@ -188,6 +188,7 @@ class FaustEffect:
             vendor=_declared(self._program, "author"),
             file=str(self._path),
             file_hash=self._build,
+            channels=min(2, self._inputs),
         )
         return keys, spec
 

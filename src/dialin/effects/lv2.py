@@ -97,7 +97,7 @@ class Lv2Effect:
         ports = _controls(plugin)
         self._ids = port_ids(ports)
         self._ports = dict(zip(self._ids, ports, strict=True))
-        self._spec = lv2_spec(plugin)
+        self._spec = replace(lv2_spec(plugin), channels=len(self._layout.main))
         self._graphs: dict[int, Graph] = {}
         self._host_index: dict[str, int] = {}
         self._fixed: dict[int, float] = {}
@@ -167,6 +167,14 @@ class Lv2Effect:
     def state(self, settings: ArrayLike) -> bytes | None:
         """LV2 presets are made of named values; there is no opaque state to keep."""
         return None
+
+    def positions(self, settings: ArrayLike) -> list[float]:
+        """See `dialin.effects.effect.Plugin`: linear over the port's range."""
+        result = []
+        for id, native in self._spec.native(settings).items():
+            low, high = port_range(self._ports[id])
+            result.append(min(1.0, max(0.0, (native - low) / (high - low))))
+        return result
 
     def close(self) -> None:
         """Let go of the plugin."""

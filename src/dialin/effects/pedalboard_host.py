@@ -161,6 +161,14 @@ class HostedEffect:
         PluginRun(self, self._plugin, vector, 44_100)
         return bytes(self._plugin.preset_data)
 
+    def positions(self, settings: ArrayLike) -> list[float]:
+        """See `dialin.effects.effect.Plugin`."""
+        native = self._spec.native(settings).values()
+        return [
+            travel.to_position(value)
+            for (_, travel), value in zip(self._knobs, native, strict=True)
+        ]
+
     def close(self) -> None:
         """Let go of the plugin."""
         self._plugin = None
@@ -257,6 +265,7 @@ class HostedEffect:
             category=words[0] if words else "",
             file=self._file,
             file_hash=file_hash,
+            channels=self._channels,
         )
 
 

@@ -8,10 +8,11 @@ JSON, one object:
 ``provenance``      how it came about, if known (seed, references, distances)
 
 A slot names its effect (``uri``, ``name``, ``format``, ``version``, ``file_hash``,
-``spec_hash``), its knobs (``id``, ``name``, ``unit``, ``native`` value, ``normalised`` position,
-``text``, ``neutral`` value where one is known) and, where the host gives one, its opaque ``state``
-(base64). Saving, loading and rendering a preset gives the same samples: positions are stored with
-all their digits.
+``spec_hash``, ``channels`` of its own), its knobs (``id``, ``name``, ``unit``, ``native`` value,
+``normalised`` position, ``text``, ``neutral`` value and the plugin's own ``position`` where they
+are known) and, where the host gives
+one, its opaque ``state`` (base64). Saving, loading and rendering a preset gives the same samples:
+positions are stored with all their digits.
 """
 
 from __future__ import annotations
@@ -41,7 +42,21 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Knob:
-    """One knob of a preset: native value, position in [0, 1], and native neutral value if known."""
+    """One knob of a preset.
+
+    Attributes
+    ----------
+    id, name, unit : str
+    native : float
+    normalised : float
+        Position in [0, 1], by dialin's travel.
+    text : str
+        As a person reads it.
+    neutral : float, optional
+        Native value at which the effect does nothing, if one is known.
+    position : float, optional
+        Position in [0, 1] as the plugin itself counts it, for other hosts.
+    """
 
     id: str
     name: str
@@ -50,6 +65,7 @@ class Knob:
     normalised: float
     text: str
     neutral: float | None = None
+    position: float | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +80,7 @@ class PresetSlot:
     file_hash: str = ""
     spec_hash: str = ""
     state: bytes | None = None
+    channels: int = 0
 
     @property
     def native(self) -> dict[str, float]:
@@ -84,6 +101,7 @@ class PresetSlot:
             "version": self.version,
             "file_hash": self.file_hash,
             "spec_hash": self.spec_hash,
+            "channels": self.channels,
             "knobs": [knob.__dict__ for knob in self.knobs],
             "state": None if self.state is None else base64.b64encode(self.state).decode(),
         }
@@ -113,6 +131,7 @@ class Preset:
         settings: ArrayLike,
         *,
         states: Sequence[bytes | None] = (),
+        positions: Sequence[Sequence[float] | None] = (),
         provenance: Mapping[str, Any] | None = None,
     ) -> Preset:
         """Make a preset from the specs of the effects, in order, and their settings in one vector.
@@ -124,6 +143,8 @@ class Preset:
             In [0, 1].
         states : sequence of bytes or None
             Opaque host states, one an effect.
+        positions : sequence of sequence of float or None
+            The plugins' own positions of the knobs, one sequence an effect.
         provenance : mapping, optional
             Plain data that JSON can hold.
 
@@ -141,11 +162,13 @@ class Preset:
             )
         slots, start = [], 0
         for place, spec in enumerate(specs):
-            positions = spec.check(vector[start : start + spec.size])
+            vector_part = spec.check(vector[start : start + spec.size])
             start += spec.size
+            told = positions[place] if place < len(positions) else None
+            own: Sequence[float | None] = told or [None] * spec.size
             knobs = tuple(
-                Knob(p.id, p.name, p.unit, p.to_native(u), float(u), p.text(u), p.neutral)
-                for p, u in zip(spec.parameters, positions, strict=True)
+                Knob(p.id, p.name, p.unit, p.to_native(u), float(u), p.text(u), p.neutral, at)
+                for p, u, at in zip(spec.parameters, vector_part, own, strict=True)
             )
             slots.append(
                 PresetSlot(
@@ -157,6 +180,7 @@ class Preset:
                     file_hash=spec.file_hash,
                     spec_hash=spec.hash,
                     state=states[place] if place < len(states) else None,
+                    channels=spec.channels,
                 )
             )
         return cls(tuple(slots), dict(provenance or {}), __version__)
@@ -307,7 +331,10 @@ def _read_slot(data: Any, where: str) -> PresetSlot:
     twice = sorted({id for id in ids if ids.count(id) > 1})
     if twice:
         raise PresetError(f"{where} ({fields['name']}) holds {', '.join(twice)} more than once")
-    return PresetSlot(**fields, **optional, knobs=read, state=opaque)
+    channels = data.get("channels", 0)
+    if not isinstance(channels, int) or isinstance(channels, bool) or not 0 <= channels <= 64:
+        raise PresetError(f"{where} ({fields['name']}) has {channels!r:.40} channels, not 0 to 64")
+    return PresetSlot(**fields, **optional, knobs=read, state=opaque, channels=channels)
 
 
 def _read_knob(data: Any, where: str) -> Knob:
@@ -315,9 +342,9 @@ def _read_knob(data: Any, where: str) -> Knob:
         raise PresetError(f"{where}: a knob should be a JSON object, not {type(data).__name__}")
     id = _text(data, "id", where)
     numbers: dict[str, float] = {}
-    for name in ("native", "normalised", "neutral"):
+    for name in ("native", "normalised", "neutral", "position"):
         value: Any = data.get(name)
-        if name == "neutral" and value is None:
+        if name in ("neutral", "position") and value is None:
             continue
         try:
             number = math.nan if isinstance(value, bool | str) else float(value)
@@ -327,8 +354,9 @@ def _read_knob(data: Any, where: str) -> Knob:
             shown = f"{value!r:.40}"
             raise PresetError(f"{where}: knob {id} has {name} value {shown}, not a finite number")
         numbers[name] = number
-    if not 0 <= numbers["normalised"] <= 1:
-        raise PresetError(f"{where}: knob {id} stands at {numbers['normalised']:g}, outside 0 to 1")
+    for name in ("normalised", "position"):
+        if not 0 <= numbers.get(name, 0.0) <= 1:
+            raise PresetError(f"{where}: knob {id} stands at {numbers[name]:g}, outside 0 to 1")
     return Knob(
         id,
         str(data.get("name") or id),
@@ -337,6 +365,7 @@ def _read_knob(data: Any, where: str) -> Knob:
         numbers["normalised"],
         str(data.get("text") or ""),
         numbers.get("neutral"),
+        numbers.get("position"),
     )
 
 

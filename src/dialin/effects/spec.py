@@ -45,6 +45,9 @@ class EffectSpec:
         The plugin's file or bundle, empty for built-ins.
     file_hash : str
         SHA-256 of its binary, or of what identifies the build; empty where there is none.
+    channels : int
+        That the plugin itself takes: 1 for mono ones, which run once a channel, 2 for stereo
+        ones; 0 where any number will do.
     """
 
     uri: str
@@ -57,6 +60,7 @@ class EffectSpec:
     category: str = ""
     file: str = ""
     file_hash: str = ""
+    channels: int = 0
 
     def __post_init__(self) -> None:
         ids = [p.id for p in (*self.parameters, *self.excluded)]
@@ -140,6 +144,7 @@ class EffectSpec:
             "category": self.category,
             "file": self.file,
             "file_hash": self.file_hash,
+            "channels": self.channels,
             "parameters": [p.to_dict() for p in self.parameters],
             "excluded": [p.to_dict() for p in self.excluded],
         }

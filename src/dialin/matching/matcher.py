@@ -25,6 +25,7 @@ from dialin.audio import (
 from dialin.audio.excerpts import SILENCE_MEAN_SQUARE, silence_level
 from dialin.effects import Preset, chain_slots, chain_uri, default_chain
 from dialin.effects.chain import chain_spec
+from dialin.effects.effect import Effect, Plugin
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import AudioError, ParameterError, UsageError
 from dialin.matching.features import ASPECTS, style_features
@@ -227,7 +228,7 @@ def _match(
     preset = Preset.from_settings(
         specs,
         settings,
-        states=_states(pool, specs, settings),
+        **_host_facts(pool, specs, settings),
         provenance={
             "input": sound.name,
             "references": [{"name": s.name, "weight": w} for s, w in references],
@@ -311,22 +312,27 @@ def _locks(spec: EffectSpec, lock: Mapping[str, float]) -> dict[int, float]:
     return result
 
 
-def _states(
+def _host_facts(
     pool: RenderPool, specs: Sequence[EffectSpec], settings: Settings
-) -> list[bytes | None]:
+) -> dict[str, Any]:
+    """What the plugins' hosts say at these settings, for `Preset.from_settings`."""
     states: list[bytes | None] = []
+    positions: list[list[float] | None] = []
     start = 0
     for spec in specs:
         part = settings[start : start + spec.size]
         start += spec.size
-        wanted = spec.format in ("vst3", "au")
-        states.append(pool.call(_state_of, part, effect=spec.uri) if wanted else None)
-    return states
+        known = (None, None)
+        if spec.format not in ("builtin", "fake"):
+            known = pool.call(_host_facts_of, part, effect=spec.uri)
+        states.append(known[0])
+        positions.append(known[1])
+    return {"states": states, "positions": positions}
 
 
-def _state_of(effect: Any, settings: Settings) -> bytes | None:
-    state: bytes | None = effect.state(settings)
-    return state
+def _host_facts_of(effect: Effect, settings: Settings) -> tuple[bytes | None, list[float] | None]:
+    positions = effect.positions(settings) if isinstance(effect, Plugin) else None
+    return effect.state(settings), positions
 
 
 def _aspects(target: Target, before: np.ndarray, found: Found) -> tuple[AspectReport, ...]:
