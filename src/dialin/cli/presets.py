@@ -53,6 +53,7 @@ def export(
     preset: PresetArgument,
     to: Annotated[str, typer.Option(help="vstpreset, lv2 or reaper.")],
     folder: Annotated[Path, typer.Option("--output", "-o", help="Where the files go.")] = Path(),
+    name: Annotated[str, typer.Option(help="What the preset is called there.")] = "dialin",
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
@@ -65,7 +66,7 @@ def export(
     from dialin.effects.preset import Preset
 
     loaded = Preset.load(preset)
-    written = export_preset(loaded, to, folder, overwrite=overwrite)
+    written = export_preset(loaded, to, folder, name=name, overwrite=overwrite)
     output.data({"written": [str(path) for path in written]})
     for path in written:
         output.say(str(path))
