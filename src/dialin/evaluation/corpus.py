@@ -1,0 +1,86 @@
+"""Songs for evaluation: those of one split, never of the training split."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dialin.audio import Audio, silence_level
+from dialin.audio.excerpts import SILENCE_MEAN_SQUARE
+from dialin.data import Corpus, Recipe, SongSource, Track, find_songs
+from dialin.data.reading import read_track
+from dialin.data.recipe import Split
+from dialin.errors import AudioError, UsageError
+
+PLACES = 500
+"""Places tried before a corpus counts as unusable."""
+
+
+def open_corpus(folders: Sequence[Path | str], split: str, *, kind: str = "folder") -> Corpus:
+    """Songs of one split in some folders, as `dialin.data` finds and divides them.
+
+    Raises
+    ------
+    UsageError
+        If there are none, or the split is unknown.
+    """
+    if split not in ("train", "valid", "test"):
+        raise UsageError(f"there is no split {split!r}; use test, or valid while you tune")
+    sources = tuple(SongSource(root=str(f), kind=kind) for f in folders)  # type: ignore[arg-type]
+    chosen: Split = split  # type: ignore[assignment]
+    # Each song as likely as the next: a few long ones should not make up the table.
+    recipe = Recipe(effect="builtin:gain", songs=sources, split=chosen, weighting="file")
+    return find_songs(recipe)
+
+
+def generator(seed: int, name: str, *numbers: int) -> np.random.Generator:
+    """Generator of its own for everything that has a name and numbers."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode()), *numbers])
+
+
+def cut(
+    corpus: Corpus,
+    rng: np.random.Generator,
+    samples: int,
+    sample_rate: int,
+    *,
+    channels: int = 1,
+    besides: str | None = None,
+) -> tuple[Audio, dict[str, Any]]:
+    """Cut a random excerpt of which both halves are audible.
+
+    Returns
+    -------
+    audio : ndarray, shape (channels, samples)
+        At its own level.
+    where : dict
+        Track, song and start in seconds.
+
+    Raises
+    ------
+    AudioError
+        If the corpus has nothing long and loud enough.
+    """
+    seconds = samples / sample_rate
+    for _ in range(PLACES):
+        track: Track = corpus.draw(rng, besides)
+        start = round(float(rng.random()) * (track.seconds - seconds), 4)
+        if start < 0:
+            continue
+        audio = read_track(track, start, samples, sample_rate, channels=channels)
+        peak = float(np.abs(audio).max())
+        if peak <= 0:
+            continue
+        middle = samples // 2
+        halves = audio[:, :middle] / peak, audio[:, middle:] / peak
+        # Measured at full scale: quiet recordings are not silent ones.
+        if min(silence_level(half) for half in halves) >= SILENCE_MEAN_SQUARE:
+            return audio, {"track": track.id, "song": track.song, "start": start}
+    raise AudioError(
+        f"no excerpt of {seconds:.1f} s with both halves audible was found in {PLACES} places of "
+        f"{len(corpus.tracks)} songs; use longer songs"
+    )

@@ -1,0 +1,181 @@
+"""What a method is, what it may use, what it answers."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio import Audio
+from dialin.data import check_render, mfcc
+from dialin.data.recipe import CheckOptions
+from dialin.effects import chain_slots
+from dialin.effects.spec import Settings
+from dialin.errors import UsageError
+from dialin.evaluation.corpus import generator
+from dialin.evaluation.encoders import embed
+from dialin.evaluation.items import ItemProtocol, Source, Task
+from dialin.rendering import Job, RenderPool
+
+STORED = 64
+SOUNDS = 8
+MOST_EFFECTS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """An answer: settings, or audio, or neither for the input as it is.
+
+    Attributes
+    ----------
+    uri : str
+        Effect or chain that `settings` belong to; empty for none.
+    settings : ndarray, optional
+    audio : ndarray, optional
+        The answer itself, where a method sets no effect.
+    renders : int
+        How many renders it took.
+    trace : tuple
+        What was rendered on the way, in order: URI, settings, and the method's own score (lower is
+        better; None where it keeps that to itself). The referee measures from it what would have
+        been picked, and what was there to pick, at smaller budgets.
+    """
+
+    uri: str = ""
+    settings: Settings | None = None
+    audio: Audio | None = None
+    renders: int = 0
+    trace: tuple[tuple[str, Settings, float | None], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """Settings that make sense, and how each sounds on songs of the training split.
+
+    `settings` are of the task's whole chain; `answers` of what was rendered, which for hidden
+    chains is a part of it.
+    """
+
+    settings: tuple[Settings, ...]
+    answers: tuple[tuple[str, Settings], ...]
+    embeddings: NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class Tools:
+    """What methods may use besides their task.
+
+    Attributes
+    ----------
+    pool : RenderPool
+    training : Source, optional
+        Songs of the training split, for methods that store or train.
+    protocol : ItemProtocol
+    """
+
+    pool: RenderPool
+    protocol: ItemProtocol
+    training: Source | None = None
+    _stores: dict[tuple[str, str], Store] = field(default_factory=dict)
+    _sounds: dict[str, list[Audio]] = field(default_factory=dict)
+    _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+
+    def store(self, task: Task, encoder: str) -> Store:
+        """Stored settings of a task's effect, made when first asked for.
+
+        A pure function of the training songs, the seed and the effect.
+        """
+        key = (task.spec.uri, encoder)
+        with self._locks[key[0]]:
+            if key not in self._stores:
+                self._stores[key] = self._make(task, encoder)
+                while len(self._stores) > 256:
+                    self._stores.pop(next(iter(self._stores)))
+            return self._stores[key]
+
+    def sounds(self) -> list[Audio]:
+        """Untouched pieces of training songs."""
+        name = self.protocol.name
+        with self._locks[name]:
+            if name not in self._sounds:
+                if self.training is None:
+                    raise UsageError(
+                        "methods 'mean' and 'nearest' need songs of the training split, and there "
+                        "are none; leave them out or add songs"
+                    )
+                rng = generator(self.training.seed, f"stored/{name}")
+                self._sounds[name] = [
+                    self.protocol.clean(self.training, rng) for _ in range(SOUNDS)
+                ]
+            return self._sounds[name]
+
+    def _make(self, task: Task, encoder: str) -> Store:
+        sounds = self.sounds()
+        assert self.training is not None
+        rng = generator(self.training.seed, f"stored/{task.spec.uri}")
+        drawn = [random_answer(task, rng) for _ in range(STORED)]
+        dry = [mfcc(sound, task.sample_rate) for sound in sounds]
+        jobs = [
+            Job(
+                uri,
+                sounds[n % SOUNDS],
+                part,
+                task.sample_rate,
+                measure=check_and_embed,
+                measure_args=(dry[n % SOUNDS], encoder),
+            )
+            for n, (_, uri, part) in enumerate(drawn)
+        ]
+        found = [r.value for r in self.pool.render(jobs)]
+        kept = [(d, v) for d, v in zip(drawn, found, strict=True) if v is not None]
+        if not kept:
+            kept = [((task.default, task.spec.uri, task.default), np.zeros(1))]
+        return Store(
+            tuple(whole for (whole, _, _), _ in kept),
+            tuple((uri, part) for (_, uri, part), _ in kept),
+            np.array([v for _, v in kept]),
+        )
+
+
+def random_answer(task: Task, rng: np.random.Generator) -> tuple[Settings, str, Settings]:
+    """Settings as the protocol draws them; for hidden chains of one to four effects.
+
+    Returns settings of the whole chain, and URI and settings of what is in use.
+    """
+    settings = task.draw(rng)
+    if not task.hidden:
+        return settings, task.spec.uri, settings
+    count = int(rng.integers(1, MOST_EFFECTS + 1))
+    slots = rng.choice(len(chain_slots(task.spec)), size=count, replace=False)
+    return settings, *task.part(settings, sorted(slots.tolist()))
+
+
+def check_and_embed(
+    audio: Audio, sample_rate: int, dry: NDArray[np.float32], encoder: str
+) -> NDArray[np.float64] | None:
+    """Embedding of a render, or None where it makes no sense; runs where the effect is."""
+    cause, _ = check_render(audio, sample_rate, dry, CheckOptions())
+    return None if cause else embed(audio, sample_rate, encoder)
+
+
+class Method(Protocol):
+    """Anything that answers tasks. Called from several threads at a time."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        ...
+
+    def __call__(self, task: Task, tools: Tools) -> Outcome:
+        """Answer a task.
+
+        Raises
+        ------
+        DialinError
+            Where it cannot; the row then holds the message, and tables count it.
+        """
+        ...

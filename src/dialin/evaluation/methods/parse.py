@@ -1,0 +1,75 @@
+"""From a method's name, as people write it, to the method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dialin.errors import UsageError
+from dialin.evaluation.methods.baselines import Default, Mean, Nearest, Random, Untouched
+from dialin.evaluation.methods.matchering import Matchering
+from dialin.evaluation.methods.method import Method
+from dialin.evaluation.methods.rules import Rules
+from dialin.evaluation.methods.searches import Pick, Search, StIto
+from dialin.evaluation.methods.systems import Model
+
+ALL_BASELINES = (
+    "untouched",
+    "random",
+    "default",
+    "mean",
+    "nearest",
+    "rules",
+    "search:100",
+    "search:300",
+)
+"""What every table has, unless asked otherwise."""
+
+_PLAIN: Mapping[str, Method] = {
+    "untouched": Untouched(),
+    "random": Random(),
+    "default": Default(),
+    "mean": Mean(),
+    "nearest": Nearest(),
+    "rules": Rules(),
+    "matchering": Matchering(),
+}
+ORACLE = "true"
+"""The true settings; the referee answers this one itself."""
+
+KNOWN = (*_PLAIN, "search:N", "pick:ENCODER:N", "st-ito:ENCODER:N", "model:FOLDER", ORACLE)
+
+
+def get_method(name: str) -> Method:
+    """Method by name.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name, or its numbers make no sense.
+    """
+    kind, _, rest = name.partition(":")
+    if name in _PLAIN:
+        return _PLAIN[name]
+    if kind == "nearest" and rest:
+        return Nearest(name, _encoder(rest))
+    if kind == "search" and rest:
+        return Search(_budget(name, rest))
+    if kind in ("pick", "st-ito") and rest.count(":") == 1:
+        encoder, budget = rest.split(":")
+        make = Pick if kind == "pick" else StIto
+        return make(_encoder(encoder), _budget(name, budget))
+    if kind == "matchering" and rest:
+        return Matchering(rest)
+    if kind == "model" and rest:
+        return Model(rest)
+    raise UsageError(f"there is no method {name!r}; choose from {', '.join(KNOWN)}")
+
+
+def _encoder(text: str) -> str:
+    return text.replace("/", ":")
+
+
+def _budget(name: str, text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise UsageError(f"{name!r}: {text!r} is no number of renders; write 1 or more")
+    return int(text)

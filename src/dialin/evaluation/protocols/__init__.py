@@ -1,0 +1,47 @@
+"""Protocols: generators of items, each a function of songs, seed, group and index.
+
+=============  ====================================================================================
+``seed``       one effect, 24 kHz mono, the reference is the other half of the same excerpt
+``song``       as ``seed``, but the reference is another song through the same settings
+``cross``      as ``seed``, but the reference was made with another effect of the same kind
+``counterfx``  chains of built-in effects, 10 s stereo windows at 44.1 kHz (CounterFX)
+``mastering``  whole songs against a reference song, no truth
+=============  ====================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dialin.errors import UsageError
+from dialin.evaluation.items import ItemProtocol
+from dialin.evaluation.protocols.counterfx import CounterFx
+from dialin.evaluation.protocols.cross_effect import CrossEffect
+from dialin.evaluation.protocols.manifests import ManifestCounterFx
+from dialin.evaluation.protocols.mastering import Mastering
+from dialin.evaluation.protocols.one_effect import OneEffect
+
+PROTOCOLS: Mapping[str, Callable[[], ItemProtocol]] = {
+    "seed": lambda: OneEffect("seed"),
+    "song": lambda: OneEffect("song"),
+    "cross": CrossEffect,
+    "counterfx": CounterFx,
+    "mastering": Mastering,
+}
+
+__all__ = [
+    "PROTOCOLS",
+    "CounterFx",
+    "CrossEffect",
+    "ManifestCounterFx",
+    "Mastering",
+    "OneEffect",
+    "get_protocol",
+]
+
+
+def get_protocol(name: str) -> ItemProtocol:
+    """Protocol by name, with its usual options."""
+    if name not in PROTOCOLS:
+        raise UsageError(f"there is no protocol {name!r}; choose from {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]()

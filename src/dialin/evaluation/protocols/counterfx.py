@@ -1,0 +1,221 @@
+"""Chains of built-in effects: the protocol of CounterFX (FXRepBench), on songs of one's own.
+
+Two adjacent stereo windows of 10 s at 44.1 kHz, A and B, each at -20 LUFS. Reference = chain(B),
+truth = chain(A), input = A. Chains have one to four of eight effects in the order below, settings
+are drawn from the published ranges, again while L_d(A, truth) or L_d(B, reference) is under 0.8,
+or a sample is clipped.
+
+Group ``known``: effects and order are given. Group ``hidden``: everything is hidden.
+
+Two things differ from the published set: the songs, and the odds of chains (here each length from
+one to four is equally likely, and so is each set of that length). `ManifestCounterFx` runs the
+published items themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dialin.audio import Audio, integrated_loudness
+from dialin.data.priors import draw_settings
+from dialin.data.recipe import SettingsOptions
+from dialin.effects import chain_slots, chain_uri
+from dialin.effects.effect import Effect
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.errors import RenderError, UsageError
+from dialin.evaluation.corpus import cut, generator
+from dialin.evaluation.items import Item, Source, Task, draw_options
+from dialin.evaluation.metrics.spectral import ld
+
+RATE, SECONDS, LUFS = 44_100, 10, -20.0
+SAMPLES = RATE * SECONDS
+SALIENCE = 0.8
+DRAWS, WINDOWS = 20, 60
+
+RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "highpass": {"frequency": (30, 1_200)},
+    "lowpass": {"frequency": (2_000, 18_000)},
+    "peak": {"frequency": (80, 12_000), "gain": (-12, 12), "q": (0.3, 6)},
+    "compressor": {
+        "threshold": (-40, -6),
+        "ratio": (1.5, 12),
+        "attack": (0.1, 100),
+        "release": (20, 500),
+    },
+    "distortion": {"drive": (0, 30)},
+    "chorus": {
+        "rate": (0.1, 8),
+        "depth": (5, 80),
+        "centre_delay": (3, 30),
+        "feedback": (-70, 70),
+        "mix": (10, 80),
+    },
+    "delay": {"time": (30, 1_500), "feedback": (0, 70), "mix": (10, 70)},
+    "reverb": {"room_size": (20, 90), "damping": (10, 90), "wet": (10, 60), "width": (0, 100)},
+}
+"""The published ranges in dialin's native units. Uniform in a knob's travel, which is logarithmic
+for just the knobs that are log-uniform there: 22 knobs in all."""
+
+FIXED = {"distortion": {"mix": 100.0}, "reverb": {"dry": 100.0}}
+"""Knobs that dialin's built-ins have beyond these."""
+
+METRICS = ("ld", "style", "mrstft", "spectrum", "crest", "lufs", "width")
+
+
+def slot_ranges(
+    spec: EffectSpec,
+) -> tuple[dict[int, tuple[float, float]], dict[int, float]]:
+    """Ranges and fixed knobs of a chain of the eight, by place."""
+    ranges: dict[int, tuple[float, float]] = {}
+    fixed: dict[int, float] = {}
+    for _, uri, place in chain_slots(spec):
+        name = uri.partition(":")[2]
+        for index in range(place.start, place.stop):
+            knob = spec.parameters[index]
+            id = knob.id.rpartition(".")[2]
+            if id in RANGES[name]:
+                low, high = RANGES[name][id]
+                ranges[index] = (knob.to_normalised(low), knob.to_normalised(high))
+            else:
+                fixed[index] = knob.to_normalised(FIXED[name][id])
+    return ranges, fixed
+
+
+def to_loudness(audio: Audio, sample_rate: int, lufs: float = LUFS) -> Audio | None:
+    """Audio at a loudness; None where it has none, or would be clipped there."""
+    loudness = integrated_loudness(audio, sample_rate)
+    if not np.isfinite(loudness):
+        return None
+    scaled: Audio = audio * np.float32(10.0 ** ((lufs - loudness) / 20.0))
+    return scaled if float(np.abs(scaled).max()) <= 1.0 else None
+
+
+def draw_chain_target(
+    effect: Effect, a: Audio, b: Audio, options: SettingsOptions, seed: list[int]
+) -> tuple[Settings, Audio, Audio, int] | None:
+    """Draw settings that can be heard in both windows; runs where the effects are.
+
+    Returns settings, truth, reference and the number of draws refused, or None.
+    """
+    rng = np.random.default_rng(seed)
+    for refused in range(DRAWS):
+        settings = draw_settings(rng, effect.spec, options)
+        try:
+            truth = effect.process(a, RATE, settings)
+            reference = effect.process(b, RATE, settings)
+        except RenderError:
+            continue
+        sound = all(_is_whole(x) for x in (truth, reference))
+        if sound and ld(a, truth) >= SALIENCE and ld(b, reference) >= SALIENCE:
+            return settings, truth, reference, refused
+    return None
+
+
+def _is_whole(audio: Audio) -> bool:
+    peak = float(np.abs(audio).max())
+    return np.isfinite(peak) and peak <= 1.0
+
+
+@dataclass(frozen=True)
+class CounterFx:
+    """Protocol (b) on songs of one's own."""
+
+    name: str = "counterfx"
+    groups: tuple[str, ...] = ("known", "hidden")
+    metrics: tuple[str, ...] = METRICS
+
+    def effects(self, group: str) -> str:
+        """URI of the chain of all eight."""
+        return chain_uri([f"builtin:{name}" for name in RANGES])
+
+    def identity(self) -> Mapping[str, Any]:
+        """Options that decide an item."""
+        return {"name": self.name, "salience": SALIENCE, "seconds": SECONDS, "lufs": LUFS}
+
+    def windows(
+        self, source: Source, rng: np.random.Generator
+    ) -> tuple[Audio, Audio, dict[str, Any]]:
+        """Two adjacent windows at -20 LUFS, and where they were cut."""
+        for _ in range(WINDOWS):
+            audio, where = cut(source.corpus, rng, 2 * SAMPLES, RATE, channels=2)
+            pair = [
+                to_loudness(np.ascontiguousarray(half), RATE)
+                for half in (audio[:, :SAMPLES], audio[:, SAMPLES:])
+            ]
+            if pair[0] is not None and pair[1] is not None:
+                return pair[0], pair[1], where
+        raise UsageError(
+            f"no two windows of {SECONDS} s fit under full scale at {LUFS:g} LUFS in {WINDOWS} "
+            "places; use other songs"
+        )
+
+    def clean(self, source: Source, rng: np.random.Generator) -> Audio:
+        """One window."""
+        return self.windows(source, rng)[0]
+
+    def make(self, source: Source, group: str, index: int) -> Item:
+        """See `ItemProtocol.make`; both groups have the same sounds."""
+        if group not in self.groups:
+            raise UsageError(f"counterfx has no group {group!r}; use {' or '.join(self.groups)}")
+        tried: list[list[str]] = []
+        for attempt in range(WINDOWS):
+            rng = generator(source.seed, self.name, index, attempt)
+            names = list(RANGES)
+            count = int(rng.integers(1, 5))
+            chosen = sorted(rng.choice(len(names), size=count, replace=False).tolist())
+            uris = [f"builtin:{names[c]}" for c in chosen]
+            a, b, where = self.windows(source, rng)
+            spec = source.pool.describe(chain_uri(uris))
+            ranges, fixed = slot_ranges(spec)
+            seed = [int(v) for v in rng.integers(2**31, size=4)]
+            found = source.pool.call(
+                *(draw_chain_target, a, b, draw_options(spec, ranges, fixed), seed),
+                effect=spec.uri,
+                deadline=10 * source.pool.deadline,
+            )
+            if found is None:
+                tried.append(uris)
+                continue
+            settings, truth, reference, refused = found
+            record = {"input": where, "refused": refused, "dropped": tried}
+            number = int(rng.integers(2**31))
+            return chain_item(
+                self.name, group, index, source, (a, reference, truth), uris, settings, number,
+                record,
+            )  # fmt: skip
+        raise UsageError(f"no chain can be heard on {WINDOWS} pairs of windows of these songs")
+
+
+def chain_item(
+    protocol: str,
+    group: str,
+    index: int,
+    source: Source,
+    sounds: tuple[Audio, Audio, Audio],
+    uris: Sequence[str],
+    settings: Settings,
+    seed: int,
+    record: Mapping[str, Any],
+) -> Item:
+    """Item of a chain: input, reference and truth, with the chain known or hidden."""
+    hidden = group == "hidden"
+    shown = [f"builtin:{name}" for name in RANGES] if hidden else list(uris)
+    spec = source.pool.describe(chain_uri(shown))
+    ranges, fixed = slot_ranges(spec)
+    a, reference, truth = sounds
+    task = Task(a, reference, RATE, spec, ranges, fixed, hidden, True, seed)
+    return Item(
+        protocol,
+        group,
+        index,
+        task,
+        truth,
+        None if hidden else settings,
+        tuple(uris),
+        None,
+        {**record, "chain": list(uris)},
+    )

@@ -1,0 +1,101 @@
+"""The reference was made with another effect of the same kind, as in real life.
+
+Excerpts, halves and levels as in `one_effect`. What stands behind the reference cannot be reached
+exactly, so no method scores 0, and there are no true settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dialin.audio import Audio
+from dialin.effects import chain_uri
+from dialin.errors import UsageError
+from dialin.evaluation.corpus import generator
+from dialin.evaluation.items import Item, Source, Task, draw_options
+from dialin.evaluation.protocols.counterfx import slot_ranges
+from dialin.evaluation.protocols.one_effect import (
+    EXCERPTS,
+    LEFT_ALONE,
+    MDA,
+    METRICS,
+    PEAK_DBFS,
+    RATE,
+    SAMPLES,
+    draw_target,
+    excerpt,
+    fixed_knobs,
+)
+
+PAIRS: Mapping[str, tuple[str, str]] = {
+    "distortion-Overdrive": ("distortion", "Overdrive"),
+    "compressor-MultiBand": ("compressor", "MultiBand"),
+    "compressor-Dynamics": ("compressor", "Dynamics"),
+    "delay-Delay": ("delay", "Delay"),
+    "reverb-Ambience": ("reverb", "Ambience"),
+}
+"""Group -> built-in effect behind the reference, mda effect to match it with."""
+
+
+@dataclass(frozen=True)
+class CrossEffect:
+    """Protocol (d)."""
+
+    name: str = "cross"
+    groups: tuple[str, ...] = tuple(PAIRS)
+    metrics: tuple[str, ...] = METRICS
+
+    def effects(self, group: str) -> str:
+        """URI of both effects of the pair."""
+        if group not in PAIRS:
+            raise UsageError(f"cross has no group {group!r}; use {', '.join(PAIRS)}")
+        maker, taker = PAIRS[group]
+        return chain_uri([f"builtin:{maker}", MDA + taker])
+
+    def identity(self) -> Mapping[str, Any]:
+        """Options that decide an item."""
+        return {"name": self.name, "rate": RATE, "samples": SAMPLES}
+
+    def clean(self, source: Source, rng: np.random.Generator) -> Audio:
+        """Half an excerpt, as inputs are."""
+        audio, _ = excerpt(source, rng)
+        return np.ascontiguousarray(audio[:, : SAMPLES // 2])
+
+    def make(self, source: Source, group: str, index: int) -> Item:
+        """See `ItemProtocol.make`."""
+        self.effects(group)
+        maker, taker = PAIRS[group]
+        behind = source.pool.describe(chain_uri([f"builtin:{maker}"]))
+        options = draw_options(behind, *slot_ranges(behind))
+        spec = source.pool.describe(MDA + taker)
+        for attempt in range(EXCERPTS):
+            rng = generator(source.seed, f"{self.name}/{group}", index, attempt)
+            audio, where = excerpt(source, rng)
+            near, far = slice(0, SAMPLES // 2), slice(SAMPLES // 2, SAMPLES)
+            if rng.random() < 0.5:
+                near, far = far, near
+            seed = [int(v) for v in rng.integers(2**31, size=4)]
+            found = source.pool.call(
+                *(draw_target, [audio], near, far, options, seed, False),
+                effect=behind.uri,
+                deadline=10 * source.pool.deadline,
+            )
+            if found is None:
+                continue
+            settings, truth, reference, causes = found
+            task = Task(
+                np.ascontiguousarray(audio[:, near]),
+                reference,
+                RATE,
+                spec,
+                fixed=fixed_knobs(spec, LEFT_ALONE.get(taker, ())),
+                seed=int(rng.integers(2**31)),
+            )
+            record = {"input": where, "refused": causes, "behind": behind.texts(settings)}
+            uris = (f"builtin:{maker}",)
+            return Item(self.name, group, index, task, truth, None, uris, PEAK_DBFS, record)
+        raise UsageError(f"{group}: no settings that make sense on {EXCERPTS} excerpts")

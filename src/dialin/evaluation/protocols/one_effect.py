@@ -1,0 +1,222 @@
+"""One effect, one excerpt (or two): the protocol of the research project dialin starts from.
+
+Excerpts of 262,144 samples at 24 kHz, mono, 50 ms fades, peak at -12 dBFS, cut into halves A and
+B. Settings are uniform in 0.01 to 0.99 and drawn again, up to 100 times, while the result makes no
+sense (`dialin.data.checks`). Input x_A, reference y_B, truth y_A, or the other way round with
+probability one half; reference, truth and every answer are normalised to a peak of -12 dBFS.
+
+One thing is done better than in the original, which cuts the truth from a render of the whole
+excerpt: there the tail of one half rings into the other, and level is normalised over both, so
+that the true settings score 0.07 to 0.30. Here the truth is a render of the half alone and the
+true settings score 0. ``exact=True`` follows the original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio import Audio
+from dialin.data import check_render, mfcc
+from dialin.data.augment import fade, to_peak
+from dialin.data.priors import draw_settings
+from dialin.data.recipe import CheckOptions, SettingsOptions
+from dialin.effects.effect import Effect
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.errors import RenderError, UsageError
+from dialin.evaluation.corpus import cut, generator
+from dialin.evaluation.items import Item, Source, Task, draw_options
+
+RATE, SAMPLES, FADE, PEAK_DBFS = 24_000, 262_144, 1_200, -12.0
+DRAWS, EXCERPTS = 100, 20
+MDA = "lv2:http://drobilla.net/plugins/mda/"
+NINE = (
+    "Overdrive",
+    "Combo",
+    "MultiBand",
+    "Dynamics",
+    "RingMod",
+    "Delay",
+    "Ambience",
+    "ThruZero",
+    "Leslie",
+)
+"""The nine mda effects of the original; the first four are smooth, the rest sample-exact."""
+
+LEFT_ALONE = {
+    "Combo": ("model", "stereo"),
+    "MultiBand": ("listen", "process"),
+    "Leslie": ("mode",),
+}
+"""Knobs that the original leaves at their defaults."""
+
+METRICS = ("mrstft", "style", "mel", "spectrum", "centroid", "crest", "lufs")
+
+
+def effect_of(group: str) -> str:
+    """URI of a group: one of the nine by name, or any effect by its URI."""
+    return MDA + group if group in NINE else group
+
+
+def draw_target(
+    effect: Effect,
+    excerpts: list[Audio],
+    near: slice,
+    far: slice,
+    options: SettingsOptions,
+    seed: list[int],
+    exact: bool,
+) -> tuple[Settings, Audio, Audio, list[str]] | None:
+    """Draw settings until renders make sense; runs where the effect is.
+
+    Parameters
+    ----------
+    effect : Effect
+    excerpts : list of ndarray
+        The input's, and the reference's where that is another.
+    near, far : slice
+        Half of the input and truth, half of the reference.
+    options : SettingsOptions
+    seed : list of int
+    exact : bool
+        Cut the truth from the render of the whole.
+
+    Returns
+    -------
+    settings, truth, reference, causes
+        Peak-normalised, with the causes of refusals; None if nothing was accepted.
+    """
+    rng = np.random.default_rng(seed)
+    before: list[NDArray[np.float32]] = [mfcc(x, RATE) for x in excerpts]
+    causes: list[str] = []
+    for _ in range(DRAWS):
+        settings = draw_settings(rng, effect.spec, options)
+        wets: list[Audio] = []
+        for clean, dry in zip(excerpts, before, strict=True):
+            try:
+                wet = effect.process(clean, RATE, settings)
+            except RenderError:
+                causes.append("failed")
+                break
+            cause, _ = check_render(wet, RATE, dry, CheckOptions())
+            if cause is not None:
+                causes.append(cause)
+                break
+            wets.append(wet)
+        if len(wets) < len(excerpts):
+            continue
+        if exact:
+            truth = to_peak(wets[0], PEAK_DBFS)[:, near]
+        else:
+            truth = effect.process(np.ascontiguousarray(excerpts[0][:, near]), RATE, settings)
+            truth = to_peak(truth, PEAK_DBFS)
+        whole = to_peak(wets[-1], PEAK_DBFS)[:, far] if exact else wets[-1][:, far]
+        reference = whole if exact else to_peak(whole, PEAK_DBFS)
+        return settings, np.ascontiguousarray(truth), np.ascontiguousarray(reference), causes
+    return None
+
+
+@dataclass(frozen=True)
+class OneEffect:
+    """Protocols (a) and (c).
+
+    Attributes
+    ----------
+    name : {"seed", "song"}
+        Where the reference comes from: the other half, or another song.
+    groups : tuple of str
+        Names of the nine, or URIs.
+    exact : bool
+        See the module.
+    """
+
+    name: str = "seed"
+    groups: tuple[str, ...] = NINE
+    exact: bool = False
+    metrics: tuple[str, ...] = METRICS
+
+    def effects(self, group: str) -> str:
+        """URI of the group's effect."""
+        return effect_of(group)
+
+    def identity(self) -> Mapping[str, Any]:
+        """Options that decide an item."""
+        return {"name": self.name, "exact": self.exact, "rate": RATE, "samples": SAMPLES}
+
+    def clean(self, source: Source, rng: np.random.Generator) -> Audio:
+        """Half an excerpt, as inputs are."""
+        audio, _ = excerpt(source, rng)
+        return np.ascontiguousarray(audio[:, : SAMPLES // 2])
+
+    def make(self, source: Source, group: str, index: int) -> Item:
+        """See `ItemProtocol.make`.
+
+        Raises
+        ------
+        UsageError
+            If hardly any setting of the effect makes sense on these songs.
+        """
+        uri = effect_of(group)
+        spec = source.pool.describe(uri)
+        fixed = fixed_knobs(spec, LEFT_ALONE.get(group, ()))
+        options = draw_options(spec, {}, fixed)
+        refused: list[str] = []
+        for attempt in range(EXCERPTS):
+            rng = generator(source.seed, f"{self.name}/{group}", index, attempt)
+            audio, where = excerpt(source, rng)
+            excerpts = [audio]
+            record: dict[str, Any] = {"input": where}
+            if self.name == "song":
+                other, elsewhere = excerpt(source, rng, besides=where["song"])
+                excerpts.append(other)
+                record["reference"] = elsewhere
+            near, far = slice(0, SAMPLES // 2), slice(SAMPLES // 2, SAMPLES)
+            if rng.random() < 0.5:
+                near, far = far, near
+            seed = [int(v) for v in rng.integers(2**31, size=4)]
+            try:
+                found = source.pool.call(
+                    *(draw_target, excerpts, near, far, options, seed, self.exact),
+                    effect=uri,
+                    deadline=10 * source.pool.deadline,
+                )
+            except RenderError as error:
+                refused.append(error.code)
+                continue
+            if found is None:
+                refused.append("no sense")
+                continue
+            settings, truth, reference, causes = found
+            task = Task(
+                np.ascontiguousarray(audio[:, near]),
+                reference,
+                RATE,
+                spec,
+                fixed=fixed,
+                seed=int(rng.integers(2**31)),
+            )
+            record |= {"half": "AB"[int(near.start > 0)], "refused": refused + causes}
+            return Item(self.name, group, index, task, truth, settings, (uri,), PEAK_DBFS, record)
+        raise UsageError(
+            f"{group}: no settings that make sense were found on {EXCERPTS} excerpts "
+            f"({', '.join(sorted(set(refused)))}); is the effect meant for these songs?"
+        )
+
+
+def fixed_knobs(spec: EffectSpec, ids: tuple[str, ...]) -> dict[int, float]:
+    """Places of knobs that stay at their defaults."""
+    default = spec.default
+    return {spec.index(id): float(default[spec.index(id)]) for id in ids}
+
+
+def excerpt(
+    source: Source, rng: np.random.Generator, besides: str | None = None
+) -> tuple[Audio, dict[str, Any]]:
+    """Cut a whole excerpt, faded, at its peak level."""
+    audio, where = cut(source.corpus, rng, SAMPLES, RATE, besides=besides)
+    faded = fade(to_peak(audio, PEAK_DBFS), FADE)
+    return to_peak(faded, PEAK_DBFS), where

@@ -1,0 +1,254 @@
+"""Running protocols: items in parallel, rows on disk, a stopped run goes on where it was."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dialin.data import Corpus
+from dialin.errors import UsageError
+from dialin.evaluation.corpus import open_corpus
+from dialin.evaluation.items import ItemProtocol, Source
+from dialin.evaluation.methods import ALL_BASELINES, Tools, get_method
+from dialin.evaluation.methods.parse import ORACLE
+from dialin.evaluation.metrics import METRICS, check_metrics
+from dialin.evaluation.referee import evaluate_item
+from dialin.evaluation.rows import Row, RowFile
+from dialin.rendering import RenderPool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run.
+
+    Attributes
+    ----------
+    protocol : ItemProtocol
+    songs : tuple of str
+        Folders.
+    groups : tuple of str
+        Of the protocol; all by default.
+    count : int
+        Items of each group.
+    methods, metrics : tuple of str
+        Metrics: the protocol's own by default.
+    split : {"test", "valid"}
+    seed : int
+    kind : str
+        Layout of the folders; see `dialin.data.SongSource`.
+    curve : tuple of int
+        Budgets to look at in between.
+    """
+
+    protocol: ItemProtocol
+    songs: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    count: int = 60
+    methods: tuple[str, ...] = ALL_BASELINES
+    metrics: tuple[str, ...] = ()
+    split: str = "test"
+    seed: int = 1
+    kind: str = "folder"
+    curve: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.split not in ("test", "valid"):
+            raise UsageError(
+                f"evaluation on the split {self.split!r} would be on songs that systems are "
+                "trained with; use test, or valid while you tune"
+            )
+        for name in self.methods:
+            if name != ORACLE:
+                get_method(name)
+        metrics = check_metrics(self.metrics or self.protocol.metrics)
+        object.__setattr__(self, "metrics", metrics)
+        object.__setattr__(self, "groups", self.groups or self.protocol.groups)
+        if METRICS[metrics[0]].higher_is_better and self.curve:
+            raise UsageError("budget curves follow the first metric, which must be a distance")
+
+
+@dataclass
+class Progress:
+    """Where a run stands.
+
+    Attributes
+    ----------
+    done, total : int
+        Items.
+    errors : int
+        Answers that methods could not give.
+    """
+
+    done: int = 0
+    total: int = 0
+    errors: int = 0
+
+
+@functools.lru_cache(maxsize=8)
+def _corpus(songs: tuple[str, ...], split: str, kind: str) -> Corpus:
+    return open_corpus(songs, split, kind=kind)
+
+
+@dataclass(eq=False)
+class Bench:
+    """A plan with everything opened that it needs."""
+
+    plan: Plan
+    pool: RenderPool
+    source: Source = field(init=False)
+    tools: Tools = field(init=False)
+
+    def __post_init__(self) -> None:
+        plan = self.plan
+        corpus = _corpus(plan.songs, plan.split, plan.kind)
+        self.source = Source(self.pool, corpus, plan.seed)
+        training = None
+        if any(m == "mean" or m.startswith("nearest") for m in plan.methods):
+            stored = _corpus(plan.songs, "train", plan.kind)
+            training = Source(self.pool, stored, plan.seed)
+        self.tools = Tools(self.pool, plan.protocol, training)
+
+    def run_of(self, group: str) -> dict[str, Any]:
+        """What decides the rows of a group."""
+        plan = self.plan
+        return {
+            "seed": plan.seed,
+            "split": plan.split,
+            "songs": self.source.corpus.hash,
+            "protocol": dict(plan.protocol.identity()),
+            "effects": self.pool.describe(plan.protocol.effects(group)).hash,
+        }
+
+    def rows(self, group: str, index: int, methods: Sequence[str]) -> list[Row]:
+        """Make an item and let methods answer it."""
+        plan = self.plan
+        item = plan.protocol.make(self.source, group, index)
+        run = self.run_of(group)
+        rows = evaluate_item(item, methods, self.tools, plan.metrics, plan.curve)
+        return [{**row, "run": run} for row in rows]
+
+
+Work = tuple[str, int, tuple[str, ...]]
+
+
+def missing(plan: Plan, rows: Mapping[Any, Row]) -> list[Work]:
+    """Group, item and methods of which there is no row yet that has all metrics."""
+    work: list[Work] = []
+    # Item by item, so that a run that is stopped has as many of each group.
+    for index in range(plan.count):
+        for group in plan.groups:
+            left = []
+            for method in plan.methods:
+                row = rows.get((plan.protocol.name, group, index, method))
+                lacks = row is None or not (row["error"] or set(plan.metrics) <= {*row["metrics"]})
+                curved = row is None or not plan.curve or ":" not in method or "curve" in row
+                if lacks or not curved:
+                    left.append(method)
+            if left:
+                work.append((group, index, tuple(left)))
+    return work
+
+
+def run_plan(
+    plan: Plan,
+    output: Path,
+    *,
+    workers: int | None = None,
+    engine: str = "local",
+    progress: Callable[[Progress], None] | None = None,
+) -> list[Row]:
+    """Run a plan and return its rows, those of earlier runs in the folder included.
+
+    Parameters
+    ----------
+    plan : Plan
+    output : Path
+        Folder for ``rows.jsonl``.
+    workers : int, optional
+        Worker processes, one a core by default.
+    engine : {"local", "ray"}
+    progress : callable, optional
+        Called after each item.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds rows of another run.
+    UsageError
+        If songs are missing, or a method cannot be used at all.
+    """
+    if engine not in ("local", "ray"):
+        raise UsageError(f"there is no engine {engine!r}; use local or ray")
+    file = RowFile(output)
+    try:
+        with RenderPool(workers) as pool:
+            bench = Bench(plan, pool)
+            runs = {group: bench.run_of(group) for group in plan.groups}
+            file.refuse_others(plan.protocol.name, runs)
+            work = missing(plan, file.rows)
+            state = Progress(len(plan.groups) * plan.count - len(work))
+            state.total = len(plan.groups) * plan.count
+            found = _on_ray(plan, work) if engine == "ray" else _on_threads(bench, work)
+            for rows in found:
+                file.add(rows)
+                state.done += 1
+                state.errors += sum(row["error"] is not None for row in rows)
+                if progress is not None:
+                    progress(state)
+    finally:
+        file.close()
+    wanted = {(g, i, m) for g in plan.groups for i in range(plan.count) for m in plan.methods}
+    return [
+        row
+        for (protocol, *rest), row in sorted(file.rows.items())
+        if protocol == plan.protocol.name and tuple(rest) in wanted
+    ]
+
+
+def _on_threads(bench: Bench, work: Sequence[Work]) -> Iterator[list[Row]]:
+    """Several items at a time over one pool: while one thinks, another renders."""
+    executor = ThreadPoolExecutor(bench.pool.workers, thread_name_prefix="item")
+    try:
+        waiting = {executor.submit(bench.rows, *each) for each in work}
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        # Items under way end with the pool, whose closing they notice.
+        bench.pool.close()
+        raise
+    executor.shutdown()
+
+
+def ray_task(plan: Plan, group: str, index: int, methods: tuple[str, ...]) -> list[Row]:
+    """One item, wherever Ray puts it, with a worker process of its own."""
+    with RenderPool(1) as pool:
+        return Bench(plan, pool).rows(group, index, methods)
+
+
+def _on_ray(plan: Plan, work: Sequence[Work]) -> Iterator[list[Row]]:
+    try:
+        import ray  # type: ignore[import-not-found, unused-ignore]
+    except ImportError as error:
+        raise UsageError(
+            "--engine ray needs Ray: pip install 'dialin[ray]', or use --engine local"
+        ) from error
+    own = not ray.is_initialized()
+    if own:
+        ray.init(log_to_driver=False, include_dashboard=False)
+    try:
+        task: Any = ray.remote(max_retries=-1, num_cpus=1)(ray_task)
+        shared = ray.put(plan)
+        waiting = [task.remote(shared, *each) for each in work]
+        while waiting:
+            ready, waiting = ray.wait(waiting, num_returns=1)
+            yield ray.get(ready[0])
+    finally:
+        if own:
+            ray.shutdown()
