@@ -6,9 +6,11 @@ by scaling, and nothing is clipped.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from dialin.audio import Audio
 from dialin.data.songs import Part, Track
 from dialin.errors import AudioFileError, UsageError
 
+CHUNK = 1 << 20
+"""Samples decoded at a time when a whole song is."""
 GUARD = 64
 """Output samples decoded on each side, so that the resampler's start is not heard."""
 
@@ -85,21 +89,30 @@ def _channels(audio: Audio, channels: int) -> Audio:
     return np.repeat(audio[:1], channels, axis=0) if audio.shape[0] == 1 else audio[:channels]
 
 
-def _read_part(
-    part: Part, start: float, samples: int, sample_rate: int, channels: int, speed: float
-) -> Audio:
+def _grid(part: Part, sample_rate: int, speed: float = 1.0) -> Fraction:
+    """Output samples for each sample of the file."""
     ratio = Fraction(sample_rate, part.sample_rate) / Fraction(speed).limit_denominator(64)
-    ratio = ratio.limit_denominator(400)
-    guard = 0 if ratio == 1 else GUARD
-    first = math.floor(start * part.sample_rate) - math.ceil(guard / ratio)
-    raw = _channels(_decode(part, first, math.ceil((samples + 2 * guard) / ratio) + 1), channels)
-    if ratio != 1:
-        raw = resample_poly(raw, ratio.numerator, ratio.denominator, axis=-1)
-    skip = round(math.ceil(guard / ratio) * ratio)
-    out = np.zeros((channels, samples), np.float32)
-    piece = raw[:, skip : skip + samples]
-    out[:, : piece.shape[1]] = piece
-    return out
+    return ratio.limit_denominator(400)
+
+
+def _read_part(part: Part, first: int, samples: int, ratio: Fraction, channels: int) -> Audio:
+    """Output samples ``[first, first + samples)`` of a part; zeros outside.
+
+    Wherever they start, they are those of the whole part resampled at once: what is decoded
+    starts at a multiple of the ratio's denominator.
+    """
+    if ratio == 1:
+        return _channels(_decode(part, first, samples), channels)
+    before = math.floor((first - GUARD) / ratio.numerator)
+    start = before * ratio.denominator
+    skip = first - before * ratio.numerator
+    wanted = math.ceil((skip + samples + GUARD) / ratio)
+    raw = _channels(_decode(part, start, wanted), channels)
+    out = resample_poly(raw, ratio.numerator, ratio.denominator, axis=-1)
+    piece: Audio = out[:, skip : skip + samples].astype(np.float32)
+    # The filter rings past the end of the part; the part does not.
+    piece[:, max(0, math.ceil(part.frames * ratio) - first) :] = 0.0
+    return piece
 
 
 def read_track(
@@ -130,6 +143,19 @@ def read_track(
     ndarray, float32, shape (channels, samples)
         Zeros past the end of the track.
     """
+    return _assemble(track, start, samples, sample_rate, channels, speed, _read_part)
+
+
+def _assemble(
+    track: Track,
+    start: float,
+    samples: int,
+    sample_rate: int,
+    channels: int,
+    speed: float,
+    read: Callable[[Part, int, int, Fraction, int], Audio],
+) -> Audio:
+    """Read through the parts of a track, end to end."""
     pieces: list[Audio] = []
     missing = samples
     position = start
@@ -137,9 +163,11 @@ def read_track(
         if position >= part.seconds:
             position -= part.seconds
             continue
-        left = math.ceil((part.seconds - position) / speed * sample_rate)
-        count = missing if part is track.parts[-1] else min(missing, left)
-        pieces.append(_read_part(part, position, count, sample_rate, channels, speed))
+        ratio = _grid(part, sample_rate, speed)
+        first = round(position * part.sample_rate * ratio)
+        left = math.ceil(part.frames * ratio) - first
+        count = missing if part is track.parts[-1] else min(missing, max(left, 0))
+        pieces.append(read(part, first, count, ratio, channels))
         missing -= count
         position = 0.0
         if not missing:
@@ -149,13 +177,17 @@ def read_track(
 
 
 class ReadingCache:
-    """A bounded folder of decoded excerpts, shared by processes and by recipes of one seed.
+    """A bounded folder of decoded songs, shared by processes and by recipes.
 
-    It never changes a result: what it holds is named by all that decided it. Nothing is added
-    once it is full.
+    A song is decoded and resampled whole when it is first needed; from then on reading it costs
+    next to nothing. It changes no result, except that decoders of MP3 and AAC start anew at a
+    seek, so that their samples differ a little near it. What it holds is named by all that decided
+    it. Nothing is added once it is full; songs of more than `LONGEST` seconds are not kept.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], gigabytes: float = 4.0) -> None:
+    LONGEST = 1800.0
+
+    def __init__(self, folder: str | os.PathLike[str], gigabytes: float = 8.0) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._limit = gigabytes * 2**30
@@ -172,19 +204,39 @@ class ReadingCache:
         speed: float = 1.0,
     ) -> Audio:
         """As `read_track`, from the folder where it is there."""
-        stamps = [[p.path, Path(p.path).stat().st_mtime_ns, p.stem] for p in track.parts[:1]]
-        key = repr((track.identity(), stamps, start, samples, sample_rate, channels, speed))
-        file = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
-        try:
-            cached: Audio = np.load(file)
-            return cached
-        except (OSError, ValueError):
-            pass
-        audio = read_track(track, start, samples, sample_rate, channels=channels, speed=speed)
-        if self._used + audio.nbytes < self._limit:
-            temporary = file.with_suffix(f".{os.getpid()}.part")
-            with temporary.open("wb") as handle:
-                np.save(handle, audio)
-            temporary.replace(file)
-            self._used += audio.nbytes
+        # Played at another speed a song has another grid, which is not worth keeping.
+        read = self._read_part if speed == 1.0 else _read_part
+        return _assemble(track, start, samples, sample_rate, channels, speed, read)
+
+    def _read_part(
+        self, part: Part, first: int, samples: int, ratio: Fraction, channels: int
+    ) -> Audio:
+        whole = self._whole(part, ratio, channels)
+        if whole is None:
+            return _read_part(part, first, samples, ratio, channels)
+        audio = np.zeros((channels, samples), np.float32)
+        piece = whole[:, max(first, 0) : max(first + samples, 0)]
+        audio[:, max(-first, 0) : max(-first, 0) + piece.shape[1]] = piece
         return audio
+
+    def _whole(self, part: Part, ratio: Fraction, channels: int) -> Audio | None:
+        stamp = [part.path, Path(part.path).stat().st_mtime_ns, part.stem, part.frames]
+        key = repr((stamp, str(ratio), channels))
+        file = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
+        with contextlib.suppress(OSError, ValueError):
+            kept: Audio = np.load(file, mmap_mode="r")
+            return kept
+        length = math.ceil(part.frames * ratio)
+        if part.seconds > self.LONGEST or self._used + 4 * channels * length > self._limit:
+            return None
+        temporary = file.with_suffix(f".{os.getpid()}.part")
+        whole = np.lib.format.open_memmap(
+            temporary, mode="w+", dtype=np.float32, shape=(channels, length)
+        )
+        for first in range(0, length, CHUNK):
+            count = min(CHUNK, length - first)
+            whole[:, first : first + count] = _read_part(part, first, count, ratio, channels)
+        whole.flush()
+        temporary.replace(file)
+        self._used += whole.nbytes
+        return whole
