@@ -105,7 +105,7 @@ def test_what_to_run() -> None:
     uri, settings = effect_at_amount(spec, match, 0)
     assert uri == "" and settings.size == 0
     uri, settings = effect_at_amount(open_fake("gain").spec, [1.0], 50)
-    assert uri == 'chain:["fake:gain"]' and settings == pytest.approx([0.75])
+    assert uri == "fake:gain" and settings == pytest.approx([0.75])
 
 
 def test_any_effect_gets_a_mix_knob() -> None:

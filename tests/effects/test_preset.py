@@ -176,7 +176,7 @@ def first(data: dict[str, Any]) -> dict[str, Any]:
 
 FAULTS: list[tuple[str, Edit, str]] = [
     ("newer", lambda d: d.update(dialin_preset=2), "schema version 2.*update dialin"),
-    ("unversioned", lambda d: d.pop("dialin_preset"), "schema version None"),
+    ("unversioned", lambda d: d.pop("dialin_preset"), "says no version of the format"),
     ("true", lambda d: d.update(dialin_preset=True), "schema version True"),
     ("slotless", lambda d: d.pop("slots"), "no list of slots"),
     ("slot", lambda d: d["slots"].append(3), "slot 2 should be a JSON object, not int"),

@@ -272,8 +272,8 @@ def test_a_preset_remembers_neutral_positions(pool, tmp_path):
     Preset.from_settings([known], match).save(tmp_path / "p.json")
     preset = Preset.load(tmp_path / "p.json")
     fitted = fit.settings_for(preset, 50, pool)
-    assert fitted.effect == 'chain:["fake:mode"]'
-    assert pool.describe(fitted.effect).native(fitted.settings)["mode.amount"] == pytest.approx(6)
+    assert fitted.effect == "fake:mode"
+    assert pool.describe(fitted.effect).native(fitted.settings)["amount"] == pytest.approx(6)
     assert fit.settings_for(preset, 0, pool).effect == ""
     (slot,) = preset.slots
     odd = replace(slot, knobs=tuple(replace(k, neutral=1e6) for k in slot.knobs))

@@ -103,7 +103,7 @@ def show(output: Output, results: list[Applied]) -> None:
         output.say(
             f"{escape(str(result.target))}  {result.seconds:.1f} s, {result.sample_rate} Hz, "
             f"{result.channels} ch, {result.subtype}, peak {result.peak_dbfs:.1f} dBFS{gain}  "
-            f"[dim]{speed:.0f}x real time[/]"
+            f"[dim]{speed:.2g}x real time[/]"
         )
         for note in result.notes:
             output.warn(f"{result.target}: {note}")

@@ -30,7 +30,7 @@ app = typer.Typer(
 
 FormatOption = Annotated[
     list[str] | None,
-    typer.Option("--format", "-f", help="Only these formats: builtin, lv2, vst3, au, faust."),
+    typer.Option("--format", "-f", help="Only these formats: builtin, lv2, vst3, au."),
 ]
 SearchOption = Annotated[
     str | None, typer.Option("--search", "-s", help="Only what has this in its name or category.")
@@ -55,7 +55,9 @@ def list_(
     output = begin(context, json=json, quiet=quiet)
     entries = _entries(formats, search)
     output.data([_entry_dict(entry) for entry in entries])
-    if not output.talks:
+    if not entries:
+        output.say(_none(search))
+    if not output.talks or not entries:
         return
     from rich.markup import escape
     from rich.table import Table
@@ -135,14 +137,29 @@ def scan(
     from dialin.cli._scan import scan as run
 
     entries = _entries(formats, search)
+    if not entries:
+        output.data([])
+        output.say(_none(search))
+        return
     path = scan_file()
     known = load_verdicts(path)
     usable = {} if again else known
 
+    kept = True
+
     def tell(verdict: Verdict) -> None:
+        nonlocal kept
         if known.get(verdict.uri) != verdict:
             known[verdict.uri] = verdict
-            save_verdicts(path, known)
+            try:
+                if kept:
+                    save_verdicts(path, known)
+            except OSError as error:
+                kept = False
+                output.warn(
+                    f"what the scan finds cannot be kept in {path} ({error.strerror or error}); "
+                    "the next one starts afresh"
+                )
         bar.update(verdict)
 
     with ScanBar(output, len(entries)) as bar:
@@ -174,7 +191,8 @@ def scan(
         )
     output.table(table)
     bad = sum(verdict.outcome != "ok" for verdict in verdicts)
-    output.say(f"[dim]{len(verdicts)} effects, {bad} of them unusable; kept in {path}[/]")
+    where = f"; kept in {escape(str(path))}" if kept else ""
+    output.say(f"[dim]{len(verdicts)} effects, {bad} of them unusable{where}[/]")
 
 
 class ScanBar:
@@ -213,14 +231,18 @@ class ScanBar:
 
 def _entries(formats: list[str] | None, search: str | None) -> list[EffectEntry]:
     from dialin.cli._console import words
-    from dialin.effects.catalogue import list_effects
-    from dialin.effects.uri import FORMATS
+    from dialin.effects.catalogue import LISTED, list_effects
     from dialin.errors import UsageError
 
     wanted = words(formats)
     for name in wanted:
-        if name not in FORMATS:
-            raise UsageError(f"--format {name!r} is unknown; use one of {', '.join(FORMATS)}")
+        if name == "faust":
+            raise UsageError(
+                "Faust programs are files of your own, which cannot be listed; "
+                "name one: dialin effects show faust:FILE.dsp"
+            )
+        if name not in LISTED:
+            raise UsageError(f"--format {name!r} is unknown; use one of {', '.join(LISTED)}")
     entries = list_effects(wanted or None)
     if search:
         text = search.casefold()
@@ -230,6 +252,14 @@ def _entries(formats: list[str] | None, search: str | None) -> list[EffectEntry]
             if text in f"{entry.name} {entry.category} {entry.vendor} {entry.uri}".casefold()
         ]
     return entries
+
+
+def _none(search: str | None) -> str:
+    from rich.markup import escape
+
+    if search:
+        return f"no installed effect has {escape(repr(search))} in its name, category or maker"
+    return "no effects of these formats are installed"
 
 
 def _entry_dict(entry: EffectEntry) -> dict[str, Any]:

@@ -52,9 +52,10 @@ def effect_at_amount(
     Returns
     -------
     uri : str
-        Of a chain, some slots of which may be ``mix:`` of the effect; empty at 0: run nothing.
+        Of an effect or a chain, some slots of which may be ``mix:`` of the effect; empty at 0:
+        run nothing.
     settings : ndarray
-        In [0, 1], in the order of that chain's spec.
+        In [0, 1], in the order of its spec.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def effect_at_amount(
         mixed = shares[name] < 1
         uris.append(f"mix:{uri}" if mixed else uri)
         parts.append(np.append(vector[places], shares[name]) if mixed else vector[places])
-    return chain_uri(uris), np.concatenate(parts)
+    return uris[0] if len(uris) == 1 else chain_uri(uris), np.concatenate(parts)
 
 
 def settings_at_amount(

@@ -76,13 +76,11 @@ def export_preset(
         if slot.format in _NEEDS[to]
     ]
     if not slots:
-        have = sorted({slot.format for slot in preset.slots}) or ["no effect at all"]
+        have = sorted({slot.format for slot in preset.slots})
+        holds = f"only {', '.join(have)} effects" if have else "no effect at all"
         can = [kind for kind in EXPORT_KINDS if set(have) & set(_NEEDS[kind])]
         hint = f"it can become: {', '.join(can)}" if can else "use it with dialin apply"
-        raise PresetError(
-            f"there is nothing to export to {to}: the preset holds {', '.join(have)} effects; "
-            f"{hint}"
-        )
+        raise PresetError(f"there is nothing to export to {to}: the preset holds {holds}; {hint}")
     target = Path(folder)
     files: dict[str, str | bytes] = {}
     if to == "vstpreset":
@@ -153,7 +151,9 @@ def _write(files: dict[str, str | bytes], folder: Path, overwrite: bool) -> list
     targets = {relative: folder / relative for relative in files}
     for target in targets.values():
         if target.exists() and not overwrite:
-            raise OutputError(f"{str(target)!r} exists already; choose another folder or overwrite")
+            raise OutputError(
+                f"{str(target)!r} exists already; choose another folder or --overwrite"
+            )
     staged: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)

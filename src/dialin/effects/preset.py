@@ -226,6 +226,11 @@ class Preset:
         if not isinstance(data, dict):
             raise PresetError(f"{where} is no dialin preset: it should hold a JSON object")
         version = data.get("dialin_preset", data.get("schema_version"))
+        if version is None:
+            raise PresetError(
+                f"{where} is no dialin preset: it says no version of the format; "
+                "name a preset.json that dialin match wrote"
+            )
         # True equals 1 in Python, but is no version.
         if isinstance(version, bool) or version != SCHEMA_VERSION:
             raise PresetError(
@@ -298,8 +303,16 @@ class Preset:
             text = source.read_text("utf-8")
         except FileNotFoundError as error:
             raise PresetError(f"there is no preset {str(source)!r}; check the path") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise PresetError(f"{str(source)!r} cannot be read as a preset: {error}") from error
+        except UnicodeDecodeError as error:
+            raise PresetError(
+                f"{str(source)!r} is no dialin preset: it is no text; "
+                "name a preset.json that dialin match wrote"
+            ) from error
+        except OSError as error:
+            raise PresetError(
+                f"{str(source)!r} cannot be read as a preset: {error.strerror or error}; "
+                "name a preset.json that dialin match wrote"
+            ) from error
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -314,9 +327,14 @@ def _read_slot(data: Any, where: str) -> PresetSlot:
         raise PresetError(f"{where} should be a JSON object, not {type(data).__name__}")
     fields = {name: _text(data, name, where) for name in ("uri", "name", "format")}
     try:
-        parse_uri(fields["uri"])
+        format, _ = parse_uri(fields["uri"])
     except EffectNotFoundError as error:
         raise PresetError(f"{where}: {error}") from error
+    if format != fields["format"]:
+        raise PresetError(
+            f"{where} says that {fields['uri']} is of the format {fields['format']!r}, "
+            f"not {format!r}; take the preset as dialin match wrote it"
+        )
     optional = {name: str(data.get(name) or "") for name in ("version", "file_hash", "spec_hash")}
     knobs = data.get("knobs")
     if not isinstance(knobs, list):

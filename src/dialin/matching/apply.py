@@ -168,7 +168,7 @@ def render_file(
         if goal.samefile(info.path):
             raise OutputError(f"{str(goal)!r} is the input itself; choose another folder")
         if not overwrite:
-            raise OutputError(f"{str(goal)!r} exists already; choose another folder or overwrite")
+            raise OutputError(f"{str(goal)!r} exists already; choose another folder or --overwrite")
     vector = tuple(float(v) for v in np.asarray(settings, dtype=np.float64))
     subtype = _subtype(goal, info)
     began = time.monotonic()
@@ -185,11 +185,16 @@ def render_file(
             stall=STALL,
         )
         gain_db = 0.0
-        made = _call(pool, effect, job, info, progress)
-        if headroom and made.peak > 1.0:
-            gain = CEILING / made.peak
-            gain_db = float(to_db(gain))
-            made = _call(pool, effect, FileJob(**(asdict(job) | {"gain": gain})), info, progress)
+        try:
+            made = _call(pool, effect, job, info, progress)
+            if headroom and made.peak > 1.0:
+                gain = CEILING / made.peak
+                gain_db = float(to_db(gain))
+                quieter = FileJob(**(asdict(job) | {"gain": gain}))
+                made = _call(pool, effect, quieter, info, progress)
+        except OutputError as error:
+            # A person knows the file by its own name, not by that of its making.
+            raise OutputError(str(error).replace(job.target, str(goal))) from error
         move(part, goal)
     written = audio_info(goal)
     is_float = written.subtype in _FLOAT
@@ -273,7 +278,7 @@ def apply_preset(
         for goal in goals.values():
             if goal.exists():
                 raise OutputError(
-                    f"{str(goal)!r} exists already; choose another folder or overwrite it"
+                    f"{str(goal)!r} exists already; choose another folder or --overwrite"
                 )
     if pool is None:
         with RenderPool(workers=max(1, min(len(goals), os.cpu_count() or 1))) as own:

@@ -148,15 +148,19 @@ def save_match(
     preset.save(staged / "preset.json", overwrite=True)
     rendered = staged / f"{info.path.stem}.{suffix}"
     fitted = settings_for(preset, amount, pool)
-    audio = render_file(
-        info.path,
-        rendered,
-        fitted.effect,
-        fitted.settings,
-        pool=pool,
-        headroom=headroom,
-        tail=tail,
-    )
+    try:
+        audio = render_file(
+            info.path,
+            rendered,
+            fitted.effect,
+            fitted.settings,
+            pool=pool,
+            headroom=headroom,
+            tail=tail,
+        )
+    except OutputError as error:
+        shown = str(error).replace(str(rendered), str(folder / rendered.name))
+        raise OutputError(shown) from error
     audio = replace(audio, target=folder / rendered.name)
     native, refused = _native(preset, staged / "native")
     notes = [*match.report.notes, *fitted.notes, *refused, *filter(None, [level_remark(audio)])]

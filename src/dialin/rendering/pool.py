@@ -454,7 +454,8 @@ class RenderPool:
         else:
             limit = self.load_deadline if loading else running.deadline
             how = f"did not finish within {limit:g} s {what} and was stopped"
-        message = f"{running.label} {how}; leave it out or try other settings"
+        hint = "leave it out" if loading else "leave it out or try other settings"
+        message = f"{running.label} {how}; {hint}"
         self._settle(running, Result(failure=kind(message)))
 
     def _remove(self, worker: WorkerProcess, *, keep_running: bool) -> int:

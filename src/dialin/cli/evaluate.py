@@ -1,0 +1,156 @@
+"""``dialin evaluate``: how well methods do, by the field's protocols."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dialin.cli._console import JsonOption, QuietOption, WorkersOption, begin, words
+from dialin.errors import UsageError
+
+if TYPE_CHECKING:
+    from dialin.evaluation.items import ItemProtocol
+
+HELP = """Judge methods by a protocol: seed, song, cross, counterfx or mastering.
+
+\b
+  dialin evaluate seed --songs songs/ -n 60 -o table/
+  dialin evaluate seed:60 counterfx:100 --songs songs/ -o table/
+  dialin evaluate counterfx --songs songs/ --effects known \\
+      --methods untouched,pick:mfcc:512,st-ito:mfcc:512 --curve 1,16,64,512 -o curve/
+
+PROTOCOL:N gives a protocol its own number of items for each effect. The same command goes on where
+a stopped run was. Methods: untouched, random, default, mean, nearest[:ENCODER], rules, search:N,
+pick:ENCODER:N, st-ito:ENCODER:N, matchering:PYTHON, model:FOLDER, true.
+"""
+
+
+def evaluate(
+    context: typer.Context,
+    protocol: Annotated[list[str], typer.Argument(help="Protocols, or PROTOCOL:N.")],
+    target: Annotated[Path, typer.Option("--output", "-o", help="Folder for rows and tables.")],
+    songs: Annotated[list[Path], typer.Option("--songs", help="Folder of songs; repeatable.")],
+    methods: Annotated[
+        list[str] | None, typer.Option("--methods", help="Baselines and search by default.")
+    ] = None,
+    effects: Annotated[
+        list[str] | None,
+        typer.Option("--effects", help="Groups of the protocol, or effects' URIs for seed, song."),
+    ] = None,
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=1, help="Items of each effect or group.")
+    ] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Of all random choices.")] = 1,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metrics", help="The protocol's own by default.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="test; or valid, while you tune.")] = "test",
+    layout: Annotated[
+        str, typer.Option(help="Of the songs: folder, musdb18 or musdb18hq.")
+    ] = "folder",
+    curve: Annotated[
+        list[str] | None,
+        typer.Option("--curve", help="Budgets at which searches are looked at, such as 1,16,64."),
+    ] = None,
+    manifests: Annotated[
+        Path | None,
+        typer.Option(help="counterfx: folder with audio.csv and targets.jsonl of the public set."),
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="seed, song: truth as in the original, floor included.")
+    ] = False,
+    figures: Annotated[bool, typer.Option(help="Draw figures (needs matplotlib).")] = True,
+    engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
+    workers: WorkersOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Run protocols, write rows, tables and figures."""
+    output = begin(context, json=json, quiet=quiet)
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    from dialin.evaluation.methods import ALL_BASELINES
+    from dialin.evaluation.report import write_report
+    from dialin.evaluation.runner import Plan, Progress, run_plan
+    from dialin.evaluation.tables import markdown_overview, summarise
+
+    plans = []
+    for text in protocol:
+        name, colon, number = text.partition(":")
+        if colon and not (number.isdigit() and int(number)):
+            raise UsageError(f"{text!r}: {number!r} is no number of items; write {name}:60")
+        chosen = _protocol(name, songs, manifests, exact)
+        groups = [e for e in words(effects) if len(protocol) == 1 or e in chosen.groups]
+        plans.append(
+            Plan(
+                chosen,
+                tuple(str(s) for s in songs),
+                tuple(groups),
+                int(number) if colon else count,
+                tuple(words(methods)) or ALL_BASELINES,
+                tuple(words(metrics)),
+                split,
+                seed,
+                layout,
+                tuple(_numbers(words(curve))),
+            )
+        )
+    hidden = output.quiet or json or not sys.stderr.isatty()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[errors]}"),
+    )
+    rows = {}
+    with Bar(*columns, console=output.stderr, disable=hidden) as bar:
+        for plan in plans:
+            task = bar.add_task(
+                plan.protocol.name, total=len(plan.groups) * plan.count, errors=""
+            )
+
+            def show(state: Progress, task: object = task) -> None:
+                errors = f"{state.errors} answers missing" if state.errors else ""
+                bar.update(task, completed=state.done, total=state.total, errors=errors)  # type: ignore[arg-type]
+
+            rows[plan.protocol.name] = run_plan(
+                plan, target, workers=workers, engine=engine, progress=show
+            )
+            bar.update(task, completed=len(plan.groups) * plan.count)
+    leading = {plan.protocol.name: plan.metrics for plan in plans}
+    command = " ".join(["dialin", *sys.argv[1:]])
+    written = write_report(rows, leading, target, figures=figures, command=command)
+    cells = [c for name, found in rows.items() for c in summarise(found, leading[name][:1])]
+    if json:
+        output.data({"written": written, "cells": [vars(cell) for cell in cells]})
+        return
+    for name, names in leading.items():
+        if output.talks:
+            sys.stdout.write(f"{markdown_overview(cells, name, names[0])}\n")
+    output.say(f"rows, tables and figures in {target}")
+
+
+def _numbers(texts: list[str]) -> list[int]:
+    for text in texts:
+        if not text.isdigit() or not int(text):
+            raise UsageError(f"--curve {text!r} is no number of renders; write --curve 1,16,64")
+    return sorted({int(text) for text in texts})
+
+
+def _protocol(
+    name: str, songs: list[Path], manifests: Path | None, exact: bool
+) -> ItemProtocol:
+    from dialin.evaluation.protocols import ManifestCounterFx, OneEffect, get_protocol
+
+    if manifests is not None and name == "counterfx":
+        return ManifestCounterFx(
+            str(manifests / "audio.csv"), str(manifests / "targets.jsonl"), str(songs[0])
+        )
+    if exact and name in ("seed", "song"):
+        return OneEffect(name, exact=True)
+    return get_protocol(name)

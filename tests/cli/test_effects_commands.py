@@ -1,0 +1,123 @@
+"""``dialin effects`` and ``dialin presets`` in the hands of someone who makes mistakes."""
+
+import json
+
+import pytest
+
+from tests.cli.runner import dialin
+from tests.plugins import MDA, needs_lv2
+
+
+def refused(ran, code, *words):
+    assert ran.code == code, ran.err
+    assert len(ran.errors) == 1, ran.err
+    assert "Traceback" not in ran.err
+    for word in words:
+        assert word in ran.errors[0]
+
+
+@pytest.mark.parametrize("command", ["list", "scan"])
+def test_nothing_found_is_said(command):
+    ran = dialin("effects", command, "--format", "builtin", "--search", "no [such]")
+    assert ran.code == 0
+    assert "no installed effect has 'no [such]'" in ran.out
+    ran = dialin("effects", command, "--format", "builtin", "--search", "no such", "--json")
+    assert json.loads(ran.out) == []
+
+
+@pytest.mark.parametrize("command", ["list", "scan"])
+def test_formats_that_cannot_be_listed(command):
+    refused(dialin("effects", command, "--format", "vst2"), 2, "vst2", "builtin, lv2, vst3, au")
+    refused(dialin("effects", command, "--format", "faust"), 2, "faust:FILE.dsp")
+
+
+@pytest.mark.parametrize(
+    ("effect", "code", "words"),
+    [
+        ("", 4, "names no effect"),
+        ("revreb", 4, "did you mean reverb"),
+        ("mix:", 4, "names no effect"),
+        ("chain:reverb", 4, "JSON list"),
+        ("vst3:/etc/passwd", 4, "is no VST3 plugin"),
+        ("nowhere.dsp", 4, "there is no Faust program"),
+        ("fake:fail_load", 4, "fail_load"),
+        ("fake:crash_load", 5, "leave it out"),
+    ],
+)
+@pytest.mark.parametrize("command", ["show", "probe"])
+def test_effects_that_cannot_be_shown(command, effect, code, words):
+    ran = dialin("effects", command, effect)
+    refused(ran, code, words)
+    assert "other settings" not in ran.err
+
+
+def test_a_mixed_effect_is_shown():
+    ran = dialin("effects", "show", "mix:gain")
+    assert ran.code == 0 and "dry_wet" in ran.out
+
+
+def test_a_scan_whose_findings_cannot_be_kept(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    ran = dialin("effects", "scan", "--format", "builtin", "--search", "pass filter")
+    assert ran.code == 0, ran.err
+    assert ran.err.count("cannot be kept") == 1
+    assert "builtin:lowpass" in ran.out and "kept in" not in ran.out
+
+
+def preset(**slot):
+    body = {
+        "uri": "builtin:gain",
+        "name": "Gain",
+        "format": "builtin",
+        "knobs": [{"id": "gain", "native": 0.0, "normalised": 0.5}],
+    }
+    return {"dialin_preset": 1, "slots": [body | slot]}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({}, "no version of the format"),
+        ({"dialin_preset": 2, "slots": []}, "update dialin"),
+        (preset(format="vst3"), "not 'builtin'"),
+        (preset(uri='chain:["gain"]'), "names no effect"),
+        (preset(state="!"), "base64"),
+        (preset(knobs=[{"id": "gain", "native": 0, "normalised": 0.5, "position": 7}]), "outside"),
+        (preset(knobs=[{"id": "gain", "native": 0, "normalised": 0.5, "neutral": "x"}]), "finite"),
+    ],
+)
+def test_presets_that_make_no_sense(tmp_path, body, words):
+    (tmp_path / "p.json").write_text(json.dumps(body))
+    for command in ("show", "check"):
+        refused(dialin("presets", command, tmp_path / "p.json"), 6, words)
+
+
+def test_things_that_are_no_presets(tmp_path):
+    (tmp_path / "sound.wav").write_bytes(b"RIFF\xff\xfe")
+    refused(dialin("presets", "show", tmp_path / "sound.wav"), 6, "it is no text")
+    refused(dialin("presets", "show", tmp_path), 6, "dialin match wrote")
+    refused(dialin("presets", "show", tmp_path / "none.json"), 6, "there is no preset")
+
+
+def test_exports_that_cannot_be(tmp_path):
+    file = tmp_path / "p.json"
+    file.write_text(json.dumps(preset()))
+    refused(dialin("presets", "export", file, "--to", "logic"), 2, "vstpreset, lv2, reaper")
+    refused(dialin("presets", "export", file, "--to", "lv2"), 6, "only builtin effects")
+    file.write_text(json.dumps({"dialin_preset": 1, "slots": []}))
+    refused(dialin("presets", "export", file, "--to", "lv2"), 6, "holds no effect at all;")
+
+
+@needs_lv2("mda.lv2")
+def test_exports_are_named_and_not_overwritten(tmp_path):
+    knobs = [{"id": k, "native": 0.5, "normalised": 0.5} for k in ("drive", "muffle", "output")]
+    file = tmp_path / "p.json"
+    file.write_text(
+        json.dumps(preset(uri=f"lv2:{MDA}Overdrive", name="MDA", format="lv2", knobs=knobs))
+    )
+    command = ("presets", "export", file, "--to", "lv2", "-o", tmp_path, "--name", "../Warm one")
+    assert dialin(*command).code == 0
+    assert (tmp_path / "Warm-one.lv2" / "manifest.ttl").exists()
+    refused(dialin(*command), 7, "--overwrite")
+    assert dialin(*command, "--overwrite").code == 0
