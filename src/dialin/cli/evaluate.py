@@ -110,9 +110,7 @@ def evaluate(
     rows = {}
     with Bar(*columns, console=output.stderr, disable=hidden) as bar:
         for plan in plans:
-            task = bar.add_task(
-                plan.protocol.name, total=len(plan.groups) * plan.count, errors=""
-            )
+            task = bar.add_task(plan.protocol.name, total=len(plan.groups) * plan.count, errors="")
 
             def show(state: Progress, task: object = task) -> None:
                 errors = f"{state.errors} answers missing" if state.errors else ""
@@ -142,9 +140,7 @@ def _numbers(texts: list[str]) -> list[int]:
     return sorted({int(text) for text in texts})
 
 
-def _protocol(
-    name: str, songs: list[Path], manifests: Path | None, exact: bool
-) -> ItemProtocol:
+def _protocol(name: str, songs: list[Path], manifests: Path | None, exact: bool) -> ItemProtocol:
     from dialin.evaluation.protocols import ManifestCounterFx, OneEffect, get_protocol
 
     if manifests is not None and name == "counterfx":

@@ -28,6 +28,7 @@ from dialin.evaluation.protocols.counterfx import (
     RANGES,
     RATE,
     SAMPLES,
+    CounterFx,
     chain_item,
     to_loudness,
 )
@@ -88,8 +89,12 @@ class ManifestCounterFx:
         return {"name": self.name, "manifests": digest.hexdigest()[:16]}
 
     def clean(self, source: Source, rng: np.random.Generator) -> Audio:
-        """Window A of a random item; such items serve methods that store only to look up."""
-        return self._windows(int(rng.integers(len(self.rows))))[0]
+        """A window of a song that is none of the published items."""
+        items = {Path(row["audio_relpath"]).stem for row, _ in self.rows}
+        while True:
+            window, _, where = CounterFx().windows(source, rng)
+            if Path(where["track"]).stem not in items:
+                return window
 
     def make(self, source: Source, group: str, index: int) -> Item:
         """See `ItemProtocol.make`."""

@@ -1,0 +1,115 @@
+"""``dialin listen``: listening tests after ITU-R BS.1534 (MUSHRA)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dialin.cli._console import (
+    JsonOption,
+    OverwriteOption,
+    QuietOption,
+    WorkersOption,
+    begin,
+    words,
+)
+
+HELP = """Make listening tests (MUSHRA, for webMUSHRA) and analyse what raters said.
+
+\b
+  dialin listen build seed --songs songs/ --effects Overdrive,MultiBand -n 3 -o test/
+  dialin listen analyse mushra.csv -o results/
+"""
+
+app = typer.Typer(help=HELP, no_args_is_help=True)
+
+
+@app.command()
+def build(
+    context: typer.Context,
+    protocol: Annotated[str, typer.Argument(help="seed, song, cross or counterfx.")],
+    target: Annotated[Path, typer.Option("--output", "-o", help="Folder of the test.")],
+    songs: Annotated[list[Path], typer.Option("--songs", help="Folder of songs; repeatable.")],
+    methods: Annotated[
+        list[str] | None, typer.Option("--methods", help="What is rated beside the anchors.")
+    ] = None,
+    effects: Annotated[
+        list[str] | None, typer.Option("--effects", help="Groups of the protocol.")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Trials of each group.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Of all random choices.")] = 1,
+    split: Annotated[str, typer.Option(help="test, or valid.")] = "test",
+    name: Annotated[str, typer.Option(help="Of the test.")] = "dialin",
+    overwrite: OverwriteOption = False,
+    workers: WorkersOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Make a test: stimuli at one loudness, anchors, a practice page, webMUSHRA's config."""
+    output = begin(context, json=json, quiet=quiet)
+    from rich.progress import Progress as Bar
+
+    from dialin.evaluation.listening import build_test
+    from dialin.evaluation.protocols import get_protocol
+    from dialin.evaluation.runner import Plan
+
+    plan = Plan(
+        get_protocol(protocol),
+        tuple(str(s) for s in songs),
+        tuple(words(effects)),
+        count,
+        tuple(words(methods)) or ("search:100",),
+        split=split,
+        seed=seed,
+    )
+    hidden = output.quiet or json or not sys.stderr.isatty()
+    with Bar(console=output.stderr, disable=hidden, transient=True) as bar:
+        task = bar.add_task("trials", total=None)
+        written = build_test(
+            plan,
+            target,
+            name=name,
+            workers=workers,
+            overwrite=overwrite,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    output.data({"written": written})
+    for path in written:
+        output.say(str(path))
+
+
+@app.command()
+def analyse(
+    context: typer.Context,
+    results: Annotated[Path, typer.Argument(help="webMUSHRA's mushra.csv.")],
+    target: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for tables and a plot.")
+    ] = None,
+    figures: Annotated[bool, typer.Option(help="Draw the plot (needs matplotlib).")] = True,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Screen raters, then means, medians, confidence intervals, Wilcoxon tests, a plot."""
+    output = begin(context, json=json, quiet=quiet)
+    from dialin.evaluation.listening import analyse as analyse_ratings
+    from dialin.evaluation.listening import read_ratings
+    from dialin.evaluation.listening.report import analysis_text, write_analysis
+
+    found = analyse_ratings(read_ratings(results))
+    written = [] if target is None else write_analysis(found, target, figures=figures)
+    output.data(
+        {
+            "raters": found.raters,
+            "excluded": found.excluded,
+            "conditions": [vars(c) for c in found.conditions],
+            "comparisons": [vars(c) for c in found.comparisons],
+            "written": written,
+        }
+    )
+    if output.talks:
+        sys.stdout.write(analysis_text(found))
+    for path in written:
+        output.say(str(path))

@@ -1,0 +1,102 @@
+"""What a run leaves beside its rows: tables in three formats, figures, and one page to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dialin._version import __version__
+from dialin.errors import OutputError
+from dialin.evaluation.figures import draw_all
+from dialin.evaluation.rows import Row
+from dialin.evaluation.tables import (
+    EXTRA,
+    Cell,
+    csv_text,
+    json_text,
+    markdown_details,
+    markdown_overview,
+    summarise,
+)
+
+
+def write_report(
+    rows: Mapping[str, Sequence[Row]],
+    metrics: Mapping[str, Sequence[str]],
+    folder: Path,
+    *,
+    figures: bool = True,
+    command: str = "",
+) -> list[Path]:
+    """Write ``table.md``, ``table.csv``, ``table.json`` and the figures.
+
+    Parameters
+    ----------
+    rows : mapping
+        Protocol -> its rows.
+    metrics : mapping
+        Protocol -> metrics, the leading one first.
+    folder : Path
+    figures : bool
+    command : str
+        What made it, quoted in the page.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    """
+    cells: list[Cell] = []
+    text = ["# Evaluation", ""]
+    if command:
+        text += [f"    {command}", ""]
+    written: list[Path] = []
+    for protocol, found in rows.items():
+        if not found:
+            continue
+        lead = metrics[protocol][0]
+        extra = [name for name in EXTRA if any(name in row for row in found)]
+        here = summarise(found, [*metrics[protocol], *extra])
+        cells += here
+        run = found[0]["run"]
+        text += [
+            f"## {protocol}",
+            "",
+            f"Seed {run['seed']}, {run['split']} split, songs {run['songs']}, dialin "
+            f"{__version__}. Mean ± standard error.",
+            "",
+        ]
+        for name in (*metrics[protocol], *extra):
+            text += [markdown_overview(here, protocol, name)]
+        text += [f"### In detail: {lead}", "", markdown_details(here, protocol, lead)]
+        if figures:
+            for path in draw_all(found, lead, folder):
+                written.append(path)
+                text += [f"![{path.stem}]({path.name})", ""]
+        lost = [row for row in found if row["error"]]
+        if lost:
+            text += ["### Answers that could not be given", ""]
+            text += [
+                f"* {row['group']} {row['item']}, {row['method']}: {row['error']}"
+                for row in lost[:50]
+            ]
+            text += [""] if len(lost) <= 50 else [f"* and {len(lost) - 50} more", ""]
+    for name, body in (
+        ("table.md", "\n".join(text)),
+        ("table.csv", csv_text(cells)),
+        ("table.json", json_text(cells)),
+    ):
+        written.append(write_text(folder / name, body))
+    return written
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file by way of a temporary name."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {str(path)!r}: {error.strerror}") from error
+    return path

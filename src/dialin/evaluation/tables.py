@@ -1,0 +1,256 @@
+"""Tables of rows: mean, standard error, median, wins against the untouched input, significance.
+
+Conventions: items without a value (errors, NaN) are left out and counted. Comparisons with the
+untouched input are paired: the same items on both sides. The p-value is two-sided, from a
+bootstrap of the mean difference (10,000 resamples, a fixed seed), never below 2 / 10,001.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.evaluation.metrics import METRICS
+from dialin.evaluation.rows import Row, strict
+
+RESAMPLES = 10_000
+BASELINE = "untouched"
+ALL = "all"
+EXTRA = {
+    "f1": ("effect-set F1", True),
+    "parameters": ("parameter error", False),
+    "parameters_audible": ("parameter error, audible knobs", False),
+}
+"""Figures of a row that are no metric of two sounds: title, and whether higher is better."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method on one group by one metric.
+
+    Attributes
+    ----------
+    protocol, group, method, metric : str
+    n, missing : int
+        Items with a value, and without one.
+    mean, se, median : float
+        `se` is NaN for a single item.
+    ratio : float
+        Mean over the mean of the untouched input on the same items.
+    wins : float
+        Share of items better than the untouched input.
+    p : float
+        Of no difference to the untouched input.
+    seconds : float
+        Mean time of an answer by the clock.
+    """
+
+    protocol: str
+    group: str
+    method: str
+    metric: str
+    n: int
+    missing: int
+    mean: float
+    se: float
+    median: float
+    ratio: float
+    wins: float
+    p: float
+    seconds: float
+
+
+def value_of(row: Mapping[str, Any], metric: str) -> float:
+    """A row's figure, NaN where it has none."""
+    found = row[metric] if metric in EXTRA and metric in row else row["metrics"].get(metric)
+    return float("nan") if found is None else float(found)
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether more is better."""
+    return EXTRA[metric][1] if metric in EXTRA else METRICS[metric].higher_is_better
+
+
+def title_of(metric: str) -> str:
+    """What a person reads."""
+    if metric in EXTRA:
+        return EXTRA[metric][0]
+    unit = METRICS[metric].unit
+    return METRICS[metric].title + (f" ({unit})" if unit else "")
+
+
+def bootstrap_p(differences: NDArray[np.float64], seed: int = 0) -> float:
+    """Two-sided p-value of a mean difference of 0, by a paired bootstrap.
+
+    Parameters
+    ----------
+    differences : ndarray, shape (items,)
+    seed : int
+
+    Returns
+    -------
+    float
+        NaN for fewer than two items; 1 where all differences are 0.
+    """
+    count = differences.size
+    if count < 2:
+        return float("nan")
+    if not differences.any():
+        return 1.0
+    rng = np.random.default_rng(seed)
+    means = np.concatenate(
+        [
+            differences[rng.integers(count, size=(1000, count))].mean(axis=1)
+            for _ in range(RESAMPLES // 1000)
+        ]
+    )
+    tail = min(int((means <= 0).sum()), int((means >= 0).sum()))
+    return min(1.0, 2 * (tail + 1) / (RESAMPLES + 1))
+
+
+def summarise(rows: Iterable[Row], metrics: Sequence[str] = ()) -> list[Cell]:
+    """Cells of all groups, methods and metrics, and of all groups of a protocol together.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        From `run_plan` or `read_rows`.
+    metrics : sequence of str
+        All there are by default.
+    """
+    table: dict[tuple[str, str, str], dict[tuple[str, int], Row]] = {}
+    for row in rows:
+        protocol, group, method = row["protocol"], row["group"], row["method"]
+        for name in (group, ALL):
+            table.setdefault((protocol, name, method), {})[(group, row["item"])] = row
+    single = {
+        protocol
+        for protocol in {k[0] for k in table}
+        if len({k[1] for k in table if k[0] == protocol}) == 2
+    }
+    cells = []
+    for (protocol, group, method), found in table.items():
+        if group == ALL and protocol in single:
+            continue
+        base = table.get((protocol, group, BASELINE), {})
+        names = metrics or [m for m in (*METRICS, *EXTRA) if _has(found.values(), m)]
+        cells += [_cell(protocol, group, method, m, found, base) for m in names]
+    return cells
+
+
+def _has(rows: Iterable[Row], metric: str) -> bool:
+    return any(np.isfinite(value_of(row, metric)) for row in rows)
+
+
+def _cell(
+    protocol: str,
+    group: str,
+    method: str,
+    metric: str,
+    found: Mapping[Any, Row],
+    base: Mapping[Any, Row],
+) -> Cell:
+    values = {key: value_of(row, metric) for key, row in found.items()}
+    good = np.array([v for v in values.values() if np.isfinite(v)])
+    both = [
+        (v, value_of(base[key], metric))
+        for key, v in values.items()
+        if key in base and np.isfinite(v) and np.isfinite(value_of(base[key], metric))
+    ]
+    mine, theirs = (
+        (np.array(side, dtype=np.float64) for side in zip(*both, strict=True))
+        if (both)
+        else (np.zeros(0), np.zeros(0))
+    )
+    sign = -1.0 if higher_is_better(metric) else 1.0
+    gaps = sign * (mine - theirs)
+    compared = mine.size > 0 and method != BASELINE
+    seconds = [float(row["seconds"]) for row in found.values() if row.get("seconds") is not None]
+    nan = float("nan")
+    return Cell(
+        protocol,
+        group,
+        method,
+        metric,
+        n=int(good.size),
+        missing=len(values) - int(good.size),
+        mean=float(good.mean()) if good.size else nan,
+        se=float(good.std(ddof=1) / np.sqrt(good.size)) if good.size > 1 else nan,
+        median=float(np.median(good)) if good.size else nan,
+        ratio=float(mine.mean() / theirs.mean()) if mine.size and theirs.mean() else nan,
+        wins=float((gaps < 0).mean()) if compared else nan,
+        p=bootstrap_p(gaps) if compared else nan,
+        seconds=float(np.mean(seconds)) if seconds else nan,
+    )
+
+
+def markdown_overview(cells: Sequence[Cell], protocol: str, metric: str) -> str:
+    """Table of groups by methods: mean ± standard error, the best mean of a row in bold."""
+    chosen = [c for c in cells if c.protocol == protocol and c.metric == metric]
+    groups = list(dict.fromkeys(c.group for c in chosen if c.group != ALL))
+    groups += [ALL] if any(c.group == ALL for c in chosen) else []
+    methods = list(dict.fromkeys(c.method for c in chosen))
+    by = {(c.group, c.method): c for c in chosen}
+    lines = [
+        f"| {title_of(metric)} | n | " + " | ".join(methods) + " |",
+        "|---|---|" + "---|" * len(methods),
+    ]
+    sign = -1.0 if higher_is_better(metric) else 1.0
+    for group in groups:
+        here = [by[group, m] for m in methods if (group, m) in by]
+        best = min((sign * c.mean for c in here if np.isfinite(c.mean)), default=float("nan"))
+        texts = []
+        for method in methods:
+            cell = by.get((group, method))
+            text = "" if cell is None or not cell.n else f"{cell.mean:.3f} ±{cell.se:.3f}"
+            bold = cell is not None and sign * cell.mean == best
+            texts.append(f"**{text}**" if bold else text)
+        count = max((c.n for c in here), default=0)
+        lines.append(f"| {group} | {count} | " + " | ".join(texts) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def markdown_details(cells: Sequence[Cell], protocol: str, metric: str) -> str:
+    """Table with one line for each group and method."""
+    lines = [
+        "| group | method | n | missing | mean | se | median | ratio to untouched | better than "
+        "untouched | p | s an answer |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for c in cells:
+        if c.protocol == protocol and c.metric == metric:
+            wins = "" if np.isnan(c.wins) else f"{100 * c.wins:.0f} %"
+            lines.append(
+                f"| {c.group} | {c.method} | {c.n} | {c.missing} | {_text(c.mean)} | "
+                f"{_text(c.se)} | {_text(c.median)} | {_text(c.ratio, 2)} | {wins} | "
+                f"{_text(c.p, 4)} | {_text(c.seconds, 2)} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: float, digits: int = 3) -> str:
+    return "" if not np.isfinite(value) else f"{value:.{digits}f}"
+
+
+def csv_text(cells: Sequence[Cell]) -> str:
+    """All cells as CSV; empty where a figure has no meaning."""
+    buffer = io.StringIO()
+    if cells:
+        writer = csv.DictWriter(buffer, list(asdict(cells[0])), lineterminator="\n")
+        writer.writeheader()
+        for cell in cells:
+            body = asdict(cell)
+            writer.writerow({k: "" if v != v else v for k, v in body.items()})
+    return buffer.getvalue()
+
+
+def json_text(cells: Sequence[Cell]) -> str:
+    """All cells as JSON; null where a figure has no meaning."""
+    return json.dumps({"cells": [strict(asdict(c)) for c in cells]}, indent=1) + "\n"
