@@ -116,3 +116,10 @@ def test_weights_shares_and_only():
         make_target([a], weights=dict.fromkeys(ASPECTS, 0.0))
     with pytest.raises(UsageError, match="weight of tone"):
         make_target([a], weights={"tone": -1.0})
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_sounds_far_beyond_full_scale_are_measured_too():
+    quiet, loud = (style_features(music() * np.float32(scale), RATE) for scale in (1.0, 1e25))
+    others = np.array(feature_aspects()) != "level"
+    np.testing.assert_allclose(loud[others], quiet[others], atol=1e-3)

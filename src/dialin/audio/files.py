@@ -13,14 +13,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dialin.audio.gate import Audio, check_audio
 from dialin.errors import AudioError, AudioFileError, OutputError
 
+if TYPE_CHECKING:
+    import soundfile
+
 UNKNOWN_SIZE = 0x7FFF0000
 """A WAV header from a pipe promises at least this much; its real length is what is there."""
+
+OGG_PAGE_SECONDS = 6.0
+"""Longer than the last page of an Ogg file."""
 
 LENGTH_TOLERANCE = 0.25
 """Seconds by which the length in an MP3's header may be wrong."""
@@ -115,15 +122,31 @@ def read_audio(
 
     info = audio_info(path)
     try:
-        data, rate = soundfile.read(
-            str(info.path), start=start, frames=frames, dtype="float32", always_2d=True
-        )
+        with soundfile.SoundFile(str(info.path)) as file:
+            rate = file.samplerate
+            seek_exactly(file, start)
+            data = file.read(frames, dtype="float32", always_2d=True)
     except (RuntimeError, OSError) as error:
         raise _explain(info.path, error) from error
     wanted = info.frames - start if frames < 0 else min(frames, info.frames - start)
     if data.shape[0] == 0 or data.shape[0] < wanted - LENGTH_TOLERANCE * rate:
         raise _truncated(info.path, info.seconds, (start + data.shape[0]) / rate)
     return check_audio(data.T, rate, what=repr(str(info.path))), int(rate)
+
+
+def seek_exactly(file: soundfile.SoundFile, start: int) -> None:
+    """Go to a sample of an open file.
+
+    libsndfile (1.2.2) arrives somewhere else when the place lies in the last page of an Ogg file;
+    there the samples before it are read and forgotten.
+    """
+    if file.format == "OGG":
+        place = max(0, min(start, file.frames - int(OGG_PAGE_SECONDS * file.samplerate)))
+        if place:
+            file.seek(place)
+        file.read(start - place, dtype="float32", always_2d=True)
+    else:
+        file.seek(start)
 
 
 def read_blocks(path: str | os.PathLike[str], block: int = 262_144) -> Iterator[Audio]:

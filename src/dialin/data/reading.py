@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy.signal import resample_poly
 
-from dialin.audio import Audio
+from dialin.audio import Audio, seek_exactly
 from dialin.data.songs import Part, Track
 from dialin.errors import AudioFileError, UsageError
 
@@ -67,7 +67,7 @@ def _decode(part: Part, start: int, frames: int) -> Audio:
 
         try:
             with soundfile.SoundFile(part.path) as file:
-                file.seek(first)
+                seek_exactly(file, first)
                 data = file.read(last - first, dtype="float32", always_2d=True)
         except (RuntimeError, OSError) as error:
             raise AudioFileError(f"{part.path!r} cannot be read at {first}: {error}") from error

@@ -136,17 +136,18 @@ def _analyse(audio: Audio, rate: int) -> _Analysis:
     sound = audio[:2]
     if sound.shape[1] < shortest:
         sound = np.pad(sound, ((0, 0), (0, shortest - sound.shape[1])))
-    mono = sound.mean(axis=0)
     block = max(1, rate // 200)
     envelope = _block_power(sound, block)
     loudest = np.convolve(envelope, np.ones(10) / 10, mode="valid").max(initial=0.0)
     gain = 0.1 / np.sqrt(loudest) if loudest > 1e-12 else 0.0
-    mono = (mono * np.float32(gain)).astype(np.float32)
+    # Scaled before it is squared: no sound is too loud or too soft for float32 then.
+    sound = (sound * np.float64(gain)).astype(np.float32)
+    mono = sound.mean(axis=0)
     envelope = envelope * gain**2
     bank, present = _filter_bank(length, rate)
     window = _window(length)
     # Power for each Hz, whatever the rate, so that the floor lies as deep everywhere.
-    scale = gain**2 * 24_000 / rate / float((window**2).sum())
+    scale = 24_000 / rate / float((window**2).sum())
     power: list[NDArray[np.float32]] = []
     spectra: list[NDArray[np.complex64]] = []
     for channel in sound:
