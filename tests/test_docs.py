@@ -44,8 +44,10 @@ def test_python(page, folder):
     code = "".join(text for kind, text in BLOCKS[page] if kind == "python")
     place = folder / page
     place.mkdir()
+    (place / "songs").mkdir()
     for file in folder.glob("*.flac"):
         shutil.copy(file, place)
+        shutil.copy(file, place / "songs")
     (place / "example.py").write_text(code)
     result = run([sys.executable, "example.py"], place)
     assert result.returncode == 0, result.stderr
