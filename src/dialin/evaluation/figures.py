@@ -131,6 +131,9 @@ def draw_curves(rows: Sequence[Row], metric: str, path: Path) -> Path:
     if base:
         axis.axhline(float(np.nanmean(base)), color="grey", linewidth=1, label="untouched")
     axis.set_xscale("log")
+    spent_at = sorted({b for points in lines.values() for b in points})
+    axis.set_xticks(spent_at, [str(b) for b in spent_at], minor=False)
+    axis.minorticks_off()
     axis.set_xlabel("renders")
     axis.set_ylabel(title_of(metric))
     axis.set_ylim(bottom=0)

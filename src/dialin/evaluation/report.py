@@ -14,6 +14,7 @@ from dialin.evaluation.tables import (
     Cell,
     csv_text,
     json_text,
+    markdown_curve,
     markdown_details,
     markdown_overview,
     summarise,
@@ -69,6 +70,10 @@ def write_report(
         for name in (*metrics[protocol], *extra):
             text += [markdown_overview(here, protocol, name)]
         text += [f"### In detail: {lead}", "", markdown_details(here, protocol, lead)]
+        for group in dict.fromkeys(row["group"] for row in found):
+            curve = markdown_curve([row for row in found if row["group"] == group])
+            if curve:
+                text += [f"### Budgets: {group}, {lead}", "", curve]
         if figures:
             for path in draw_all(found, lead, folder):
                 written.append(path)

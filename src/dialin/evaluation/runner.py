@@ -201,12 +201,14 @@ def run_plan(
                     progress(state)
     finally:
         file.close()
-    wanted = {(g, i, m) for g in plan.groups for i in range(plan.count) for m in plan.methods}
-    return [
-        row
-        for (protocol, *rest), row in sorted(file.rows.items())
-        if protocol == plan.protocol.name and tuple(rest) in wanted
+    name = plan.protocol.name
+    keys = [
+        (name, group, index, method)
+        for group in plan.groups
+        for index in range(plan.count)
+        for method in plan.methods
     ]
+    return [file.rows[key] for key in keys if key in file.rows]
 
 
 def _on_threads(bench: Bench, work: Sequence[Work]) -> Iterator[list[Row]]:

@@ -235,6 +235,32 @@ def markdown_details(cells: Sequence[Cell], protocol: str, metric: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def markdown_curve(rows: Sequence[Row]) -> str:
+    """Means at each budget looked at: what was picked (the best there was); empty without any."""
+    table: dict[str, dict[int, dict[str, list[float]]]] = {}
+    for row in rows:
+        for budget, point in row.get("curve", {}).items():
+            for what, value in point.items():
+                if value is not None:
+                    at = table.setdefault(row["method"], {}).setdefault(int(budget), {})
+                    at.setdefault(what, []).append(value)
+    budgets = sorted({b for points in table.values() for b in points})
+    if not budgets:
+        return ""
+    lines = [
+        "| picked (best available) at renders | " + " | ".join(map(str, budgets)) + " |",
+        "|---|" + "---|" * len(budgets),
+    ]
+    for method, points in table.items():
+        cells = []
+        for budget in budgets:
+            at = points.get(budget, {})
+            means = {what: f"{np.mean(values):.3f}" for what, values in at.items()}
+            cells.append(f"{means.get('picked', '')} ({means['best']})" if means else "")
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def _text(value: float, digits: int = 3) -> str:
     return "" if not np.isfinite(value) else f"{value:.{digits}f}"
 

@@ -188,7 +188,7 @@ def _readme(name: str) -> str:
 1. Copy the folder `configs` into webMUSHRA's folder (github.com/audiolabs/webMUSHRA).
 2. In that folder: `php -S localhost:8000`, or any web server with PHP.
 3. Raters open `http://localhost:8000/?config={name}.yaml`.
-4. Ratings gather in `results/{name}/mushra.csv`; `dialin listen analyse mushra.csv -o out` reads it.
+4. Ratings gather in `results/{name}/mushra.csv`, for `dialin listen analyse mushra.csv -o out`.
 
 `key.json` says what each stimulus is; keep it from the raters.
 """

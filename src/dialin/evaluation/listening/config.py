@@ -84,9 +84,10 @@ def yaml_text(value: Any, indent: int = 0) -> str:
     elif isinstance(value, list):
         for item in value:
             text = _rest(item, indent)
-            # A nested block starts on the dash's own line, two columns further in.
-            nested = text.startswith("\n")
-            lines.append(f"{pad}- {text[1:].lstrip()}" if nested else f"{pad}-{text}")
+            # A mapping starts on the dash's own line; a list does not, which webMUSHRA's reader
+            # would not understand.
+            joined = isinstance(item, Mapping) and text.startswith("\n")
+            lines.append(f"{pad}- {text[1:].lstrip()}" if joined else f"{pad}-{text}")
     else:
         lines.append(pad + _scalar(value))
     return "\n".join(lines)

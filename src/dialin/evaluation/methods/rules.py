@@ -3,7 +3,7 @@
 1. Long-term spectrum: a linear-phase filter with the ratio of the two mean spectra, smoothed over
    a third of an octave, at most 24 dB either way.
 2. Crest factor: where the input's is the higher, a compressor whose threshold is lowered until it
-   is not (ratio 4:1, 10 ms, 100 ms).
+   is not (ratio 4:1, 1 ms, 100 ms).
 3. Level: RMS of the reference.
 
 After the rule-based baseline of DeepAFx-ST (arXiv:2207.08759), which sets an EQ and a compressor.
@@ -24,8 +24,8 @@ from dialin.evaluation.metrics.level import crest_db, rms_db
 from dialin.evaluation.metrics.spectral import LTAS_SIZE
 
 TAPS, LARGEST_DB, WIDTH = 4096, 24.0, 1 / 3
-RATIO, ATTACK, RELEASE = 4.0, 0.01, 0.1
-STEPS = 16
+RATIO, ATTACK, RELEASE = 4.0, 0.001, 0.1
+STEPS, STEP_DB = 15, 3.0
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,33 @@ def match_spectrum(audio: Audio, reference: Audio, sample_rate: int) -> Audio:
 
 
 def match_crest(audio: Audio, wanted: float, sample_rate: int) -> Audio:
-    """Compress until the crest factor is no higher than wanted."""
+    """Compress until the crest factor is no higher than wanted, or as low as it gets.
+
+    The threshold goes down from the peak in steps, then half a step back, and so on: a compressor
+    that also works on the body of the sound raises its crest again, so this is no plain bisection.
+    """
     if crest_db(audio) <= wanted:
         return audio
     level = _envelope(audio, sample_rate)
     top = float(level.max())
-    low, high = top - 60.0, top
-    best = audio
-    for _ in range(STEPS):
-        threshold = (low + high) / 2
+
+    def compressed(threshold: float) -> Audio:
         over = np.maximum(level - threshold, 0.0)
-        best = (audio * 10 ** (-over * (1 - 1 / RATIO) / 20)).astype(np.float32)
-        low, high = (low, threshold) if crest_db(best) > wanted else (threshold, high)
+        gain = 10 ** (-over * (1 - 1 / RATIO) / 20)
+        return np.asarray(audio * gain.astype(np.float32), dtype=np.float32)
+
+    best, least = audio, crest_db(audio)
+    for step in range(1, STEPS + 1):
+        tried = compressed(top - step * STEP_DB)
+        reached = crest_db(tried)
+        if reached <= wanted:
+            for finer in (0.5, 0.25):
+                near = compressed(top - (step - finer) * STEP_DB)
+                if crest_db(near) <= wanted:
+                    return near
+            return tried
+        if reached < least:
+            best, least = tried, reached
     return best
 
 

@@ -1,0 +1,139 @@
+"""The whole referee on five tiny items: what it says, that it goes on, what it refuses."""
+
+import dataclasses
+import json
+
+import pytest
+
+from dialin.errors import EffectError, OutputError, UsageError
+from dialin.evaluation import referee
+from dialin.evaluation.protocols import OneEffect
+from dialin.evaluation.rows import read_rows
+from dialin.evaluation.runner import Plan, run_plan
+from tests.evaluation.music import write_songs
+from tests.evaluation.regenerate import GOLDEN, body, plan
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    return write_songs(tmp_path_factory.mktemp("songs"))
+
+
+@pytest.fixture(scope="module")
+def ran(songs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ran")
+    seen = []
+    rows = run_plan(plan(songs), folder, workers=2, progress=lambda s: seen.append(s.done))
+    return folder, rows, seen
+
+
+def test_golden_rows(ran):
+    _, rows, seen = ran
+    want = json.loads(GOLDEN.read_text())
+    got = body(rows)
+    assert [(r["group"], r["method"]) for r in got] == [(r["group"], r["method"]) for r in want]
+    for mine, theirs in zip(got, want, strict=True):
+        assert mine["metrics"] == pytest.approx(theirs["metrics"], rel=2e-3, abs=2e-4)
+        assert mine["parameters"] == pytest.approx(theirs["parameters"], abs=1e-4)
+    assert seen == [1, 2, 3, 4, 5]
+
+
+def test_the_truth_scores_nothing(ran):
+    for row in ran[1]:
+        if row["method"] == "true":
+            assert row["metrics"] == dict.fromkeys(row["metrics"], 0.0)
+            assert row["parameters"] == 0
+
+
+def test_rows_say_what_decides_them(ran):
+    row = ran[1][0]
+    assert row["run"]["seed"] == 1
+    assert row["run"]["split"] == "test"
+    assert len(row["run"]["songs"]) == len(row["run"]["effects"]) == 16
+    assert {"track", "start"} <= set(row["where"]["input"])
+
+
+def test_a_run_goes_on_where_it_was(ran, songs, tmp_path):
+    folder, rows, _ = ran
+    lines = (folder / "rows.jsonl").read_text().splitlines(keepends=True)
+    # As after a kill: some items done, one of them in the middle of a line.
+    kept = [line for line in lines if json.loads(line)["group"] != "builtin:reverb"]
+    (tmp_path / "rows.jsonl").write_text("".join(kept) + lines[-1][:40])
+    done = []
+    again = run_plan(plan(songs), tmp_path, workers=1, progress=lambda s: done.append(s.done))
+    assert done == [5]
+    assert body(again) == body(rows)
+
+
+def test_another_method_is_added(ran, songs, tmp_path):
+    folder = ran[0]
+    text = (folder / "rows.jsonl").read_text()
+    (tmp_path / "rows.jsonl").write_text(text)
+    more = plan(songs, methods=("untouched", "pick:mel:2"))
+    run_plan(dataclasses.replace(more, groups=("builtin:peak",)), tmp_path, workers=1)
+    after = (tmp_path / "rows.jsonl").read_text()
+    assert after.startswith(text)
+    assert [json.loads(line)["method"] for line in after[len(text) :].splitlines()] == [
+        "pick:mel:2"
+    ]
+
+
+def test_rows_of_another_run_are_refused(ran, songs):
+    folder = ran[0]
+    before = (folder / "rows.jsonl").read_bytes()
+    with pytest.raises(OutputError, match="seed: 1, not 2"):
+        run_plan(plan(songs, seed=2), folder, workers=1)
+    assert (folder / "rows.jsonl").read_bytes() == before
+
+
+def test_songs_of_the_training_split_are_refused(songs):
+    with pytest.raises(UsageError, match="trained with"):
+        plan(songs, split="train")
+
+
+def test_an_answer_that_fails_is_a_row(songs, tmp_path, monkeypatch):
+    class Broken:
+        name = "broken"
+
+        def __call__(self, task, tools):
+            raise EffectError("no answer today")
+
+    real = referee.get_method
+    monkeypatch.setattr(
+        referee, "get_method", lambda name: Broken() if name == "random" else real(name)
+    )
+    small = dataclasses.replace(
+        plan(songs, methods=("untouched", "random")), groups=("builtin:peak",)
+    )
+    rows = run_plan(small, tmp_path, workers=1)
+    assert [row["error"] for row in rows] == [None, "effect: no answer today"]
+    # It is not tried again: the row says so.
+    assert run_plan(small, tmp_path, workers=1) == rows
+
+
+def test_no_rows_in_a_file_of_something_else(songs, tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"a": 1}\n')
+    with pytest.raises(OutputError, match="line 1"):
+        run_plan(plan(songs), tmp_path, workers=1)
+
+
+def test_budget_curves(songs, tmp_path):
+    protocol = OneEffect("seed", groups=("builtin:reverb",))
+    methods = ("pick:mfcc:8", "st-ito:mel:8", "search:8")
+    small = Plan(
+        protocol, (str(songs),), count=1, methods=methods, metrics=("mrstft",), curve=(2, 8)
+    )
+    rows = {row["method"]: row for row in run_plan(small, tmp_path, workers=1)}
+    for method, row in rows.items():
+        curve = row["curve"]
+        assert curve["8"]["best"] <= curve["2"]["best"]
+        assert row["metrics"]["mrstft"] >= curve["8"]["best"] - 1e-6 or method == "search:8"
+    for method in methods[:2]:
+        row = rows[method]
+        assert row["curve"]["8"]["picked"] == pytest.approx(row["metrics"]["mrstft"], abs=1e-5)
+
+
+def test_half_a_line_is_left_out(tmp_path):
+    row = {"protocol": "p", "group": "g", "item": 0, "method": "m"}
+    (tmp_path / "r").write_text(json.dumps(row) + "\n" + json.dumps(row)[:20])
+    assert list(read_rows(tmp_path / "r")) == [("p", "g", 0, "m")]
