@@ -8,8 +8,8 @@ setup(
     ext_modules=[
         Extension(
             "dialin.timbre._native",
-            ["src/dialin/timbre/_native.c", "src/dialin/timbre/_spectra.c"],
-            depends=["src/dialin/timbre/_native.h"],
+            [f"src/dialin/timbre/{name}.c" for name in ("_native", "_spectra", "_percussion")],
+            depends=["src/dialin/timbre/_native.h", "src/dialin/timbre/_transform.h"],
             py_limited_api=True,
             extra_compile_args=[] if sys.platform == "win32" else ["-O3", "-fno-math-errno"],
             # Without a compiler the pure NumPy/SciPy twins give the same values, slower.

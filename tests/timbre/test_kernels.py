@@ -13,7 +13,10 @@ from dialin.timbre.filters import (
     butterworth_section,
     halving_section,
     k_weighting,
+    mel_bands,
+    mel_filters,
     third_octave_filters,
+    window,
 )
 
 native = pytest.importorskip("dialin.timbre.native", reason="no compiled kernels were built")
@@ -65,7 +68,7 @@ def test_hold_envelope(noise: np.ndarray) -> None:
     assert np.array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("shape", [(1, 3), (7, 70), (40, 130), (100, 1)])
+@pytest.mark.parametrize("shape", [(1, 3), (2, 5), (7, 70), (40, 130), (100, 1)])
 def test_running_median(shape: tuple[int, int]) -> None:
     x = np.random.default_rng(4).integers(0, 9, shape).astype(np.float32)
     assert np.array_equal(native.running_median(x), fallback.running_median(x))
@@ -82,20 +85,21 @@ def test_contrast_peaks(contrast: float) -> None:
 
 
 def test_frame_roughness() -> None:
-    spectra = np.random.default_rng(6).exponential(1.0, (5, 400))
+    spectra = np.random.default_rng(6).exponential(1.0, (5, 400)).astype(np.float32)
     top = float(spectra.max())
     ours, theirs = (k.frame_roughness(spectra, 0.0, top, 10.77) for k in (native, fallback))
     assert np.allclose(ours, theirs, rtol=1e-9)
 
 
 def test_bandwidths() -> None:
-    rng = np.random.default_rng(7)
-    spectra = rng.exponential(1.0, (9, 300)).astype(np.float32)
-    spectra[0] = 0.0
-    spectra[1, 200:] *= 1e-6
-    ours, theirs = (k.bandwidths(spectra, 0.1) for k in (native, fallback))
+    x = np.random.default_rng(7).normal(size=9_000).astype(np.float32)
+    x[:3_000] = 0.0
+    x[6_000:] *= np.float32(1e-9)
+    ours, theirs = (k.bandwidths(x, 128, 1024, 20.0) for k in (native, fallback))
+    assert ours[0].shape == theirs[0].shape
     assert np.allclose(ours[0], theirs[0], rtol=1e-5)
     assert np.array_equal(ours[1], theirs[1])
+    assert ours[1].min() == 0 < ours[1].max()
 
 
 @pytest.mark.parametrize(
@@ -111,18 +115,46 @@ def test_power_spectra(size: int, length: int, hop: int, centre: bool) -> None:
     assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-6 * float(theirs.max()))
 
 
-def test_frames_and_masks() -> None:
+@pytest.mark.parametrize(("size", "length", "hop"), [(64, 50, 7), (2048, 2048, 512)])
+def test_spectral_moments(size: int, length: int, hop: int) -> None:
+    x = np.random.default_rng(12).normal(0.2, 1.0, length + 20 * hop + 5).astype(np.float32)
+    taper = np.hamming(length)
+    for ours, theirs in zip(
+        *(k.spectral_moments(x, hop, taper, size) for k in (native, fallback)), strict=True
+    ):
+        assert ours.shape == theirs.shape
+        assert np.allclose(ours, theirs, rtol=1e-5, atol=1e-6 * float(theirs.max()))
+
+
+def test_band_power() -> None:
+    x = np.random.default_rng(13).normal(size=30_000).astype(np.float32)
+    taper = np.hanning(2048)
+    ours, theirs = (k.band_power(x, 512, taper, mel_bands()) for k in (native, fallback))
+    assert ours.shape == theirs.shape == (55, 128)
+    assert np.allclose(ours, theirs, rtol=1e-4)
+    power = fallback.power_spectra(x, 512, taper, 2048, False)
+    assert np.allclose(theirs, power @ mel_filters().T, rtol=1e-4)
+
+
+@pytest.mark.parametrize("count", [2, 3, 16, 17, 60])
+def test_percussive_energies(count: int) -> None:
     rng = np.random.default_rng(11)
-    x, taper = rng.normal(size=5_000).astype(np.float32), np.hanning(333)
-    for k in ("windowed_frames", "frame_energies"):
-        extra = (True,) if k == "windowed_frames" else ()
-        ours, theirs = (getattr(m, k)(x, 100, taper, *extra) for m in (native, fallback))
-        assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-5), k
-    z = (rng.normal(size=(4, 50)) + 1j * rng.normal(size=(4, 50))).astype(np.complex64)
-    p, h = np.abs(rng.normal(size=(2, 4, 50))).astype(np.float32)
-    p[0], h[0] = 0.0, 0.0
-    assert np.allclose(native.soft_mask(z, p, h), fallback.soft_mask(z, p, h), atol=1e-6)
-    assert np.allclose(native.squared(z), fallback.squared(z), rtol=1e-6)
+    n = np.arange((count + 3) * 512 + 9)
+    x = np.sin(n * 0.1) + rng.normal(size=n.size) * (n % 4_000 < 300)
+    x[:1024] = 0.0
+    ours, theirs = (
+        k.percussive_energies(x.astype(np.float32), window("hann", 2048))
+        for k in (native, fallback)
+    )
+    assert ours.shape == theirs.shape == (2, count - 1)
+    assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    assert np.allclose(native.percussive_energies(np.zeros(n.size), window("hann", 2048)), 0.0)
+
+
+def test_frame_energies() -> None:
+    x, taper = np.random.default_rng(11).normal(size=5_000).astype(np.float32), np.hanning(333)
+    ours, theirs = (k.frame_energies(x, 100, taper) for k in (native, fallback))
+    assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_decay_runs() -> None:

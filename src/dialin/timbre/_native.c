@@ -232,59 +232,6 @@ EXPORT void hold_envelope(const double *x, long n, long hold, double fall, doubl
     }
 }
 
-/* Running median of 31 down the rows of a (rows, columns) matrix, mirrored at both ends with the
- * edge repeated. Each column keeps its window sorted; a step drops one value and inserts one
- * without a branch, a block of columns at a time. */
-#define WINDOW 31
-#define BLOCK 64
-EXPORT WIDE void running_median(const float *x, long rows, long columns, float *y)
-{
-    for (long c0 = 0; c0 < columns; c0 += BLOCK) {
-        long width = columns - c0 < BLOCK ? columns - c0 : BLOCK;
-        float s[WINDOW + 1][BLOCK];
-        for (int k = 0; k <= WINDOW; k++)
-            for (int c = 0; c < BLOCK; c++)
-                s[k][c] = INFINITY;
-        for (long r = -WINDOW; r < rows; r++) {
-            long in = r + WINDOW / 2, out = r - WINDOW / 2 - 1, period = 2 * rows;
-            float fresh[BLOCK] = {0}, stale[BLOCK];
-            if (r < 0)
-                in = r + WINDOW - WINDOW / 2 - 1; /* filling: rows -16 .. 14 */
-            in = ((in % period) + period) % period;
-            in = in < rows ? in : period - 1 - in;
-            out = ((out % period) + period) % period;
-            out = out < rows ? out : period - 1 - out;
-            memcpy(fresh, x + in * columns + c0, (size_t)width * sizeof(float));
-            if (r < 0) {
-                for (int c = 0; c < BLOCK; c++)
-                    stale[c] = INFINITY;
-            } else {
-                for (int c = 0; c < BLOCK; c++)
-                    stale[c] = INFINITY;
-                memcpy(stale, x + out * columns + c0, (size_t)width * sizeof(float));
-            }
-            for (int c = 0; c < BLOCK; c += 16) {
-                float before[16], v[16], o[16];
-                for (int l = 0; l < 16; l++) {
-                    before[l] = -INFINITY;
-                    v[l] = fresh[c + l];
-                    o[l] = stale[c + l];
-                }
-                for (int k = 0; k < WINDOW; k++)
-                    for (int l = 0; l < 16; l++) {
-                        float here = s[k][c + l], next = s[k + 1][c + l];
-                        float rest = here >= o[l] ? next : here;
-                        float low = rest < v[l] ? rest : v[l];
-                        s[k][c + l] = before[l] > low ? before[l] : low;
-                        before[l] = rest;
-                    }
-            }
-            if (r >= 0)
-                memcpy(y + r * columns + c0, s[WINDOW / 2] , (size_t)width * sizeof(float));
-        }
-    }
-}
-
 /* Peaks that stand `contrast` above the notches beside them (the peak picking of MIRtoolbox, with
  * the notch looked for from one candidate to two samples before the next). Writes their positions
  * in order and returns how many there are; found must have room for n. */
@@ -380,14 +327,14 @@ EXPORT WIDE double pair_roughness(const double *frequency, const double *level, 
 /* Frame by frame over magnitude spectra (frames, bins): pick the peaks of the spectrum less `low`
  * over `range`, place them by parabola on the spectrum itself, and sum their pairs' roughness.
  * scratch: 5 * bins; found: bins. total: (frames,). */
-EXPORT void frame_roughness(const double *spectra, long frames, long bins, double low,
+EXPORT void frame_roughness(const float *spectra, long frames, long bins, double low,
                             double range, double hertz, const double *stronger, long terms,
                             double *scratch, long *found, double *total)
 {
     double *normal = scratch, *frequency = scratch + bins, *level = scratch + 2 * bins;
     double *bin = scratch + 3 * bins, *root = scratch + 4 * bins;
     for (long f = 0; f < frames; f++) {
-        const double *x = spectra + f * bins;
+        const float *x = spectra + f * bins;
         long count;
         for (long i = 0; i < bins; i++)
             normal[i] = (x[i] - low) / range;
@@ -396,7 +343,7 @@ EXPORT void frame_roughness(const double *spectra, long frames, long bins, doubl
             long i = found[p];
             double place = (double)i, height = x[i];
             if (i > 0 && i + 1 < bins) {
-                double bend = x[i - 1] - 2.0 * x[i] + x[i + 1], tilt = x[i - 1] - x[i + 1];
+                double bend = x[i - 1] - 2.0 * x[i] + x[i + 1], tilt = (double)x[i - 1] - x[i + 1];
                 if (bend < 0.0) {
                     place = (double)i + 0.5 * tilt / bend;
                     height = x[i] - 0.25 * tilt * (0.5 * tilt / bend);

@@ -1,121 +1,132 @@
-/* Kernels on frames and spectra; see _native.c. */
-#include "_native.h"
+/* What is taken from short-time spectra; see _native.c and _transform.h. */
+#include "_transform.h"
 
-#define VL 16
 #define BLOCK 32
-#define LOAD(place) (*(wide *)(place))
 
-typedef float wide __attribute__((vector_size(4 * VL), aligned(4), may_alias));
-
-/* One Stockham pass of radix 4 over `n` points of stride `s` (floats), from (a, b) to (c, d).
- * cosine, sine: exp(-2 pi i k / size); step: their stride for one n-th of a turn. */
-static INLINE void radix4(long n, long s, const float *restrict a, const float *restrict b,
-                          float *restrict c, float *restrict d,
-                          const float *cosine, const float *sine, long step)
+/* Power spectra: (count, size / 2 + 1). */
+EXPORT WIDE void power_spectra(const struct frames *f, float *power)
 {
-    long quarter = n / 4;
-    for (long p = 0; p < quarter; p++) {
-        float c1 = cosine[p * step], s1 = sine[p * step];
-        float c2 = cosine[2 * p * step], s2 = sine[2 * p * step];
-        float c3 = cosine[3 * p * step], s3 = sine[3 * p * step];
-        const float *ar = a + s * p, *ai = b + s * p;
-        float *yr = c + s * 4 * p, *yi = d + s * 4 * p;
-        for (long q = 0; q < s; q += VL) {
-            wide r0 = LOAD(ar + q), r1 = LOAD(ar + q + s * quarter);
-            wide r2 = LOAD(ar + q + s * 2 * quarter), r3 = LOAD(ar + q + s * 3 * quarter);
-            wide i0 = LOAD(ai + q), i1 = LOAD(ai + q + s * quarter);
-            wide i2 = LOAD(ai + q + s * 2 * quarter), i3 = LOAD(ai + q + s * 3 * quarter);
-            wide apcr = r0 + r2, apci = i0 + i2, amcr = r0 - r2, amci = i0 - i2;
-            wide bpdr = r1 + r3, bpdi = i1 + i3, jr = i3 - i1, ji = r1 - r3;
-            wide ur = amcr - jr, ui = amci - ji, vr = apcr - bpdr, vi = apci - bpdi;
-            wide wr = amcr + jr, wi = amci + ji;
-            LOAD(yr + q) = apcr + bpdr;
-            LOAD(yi + q) = apci + bpdi;
-            LOAD(yr + q + s) = c1 * ur - s1 * ui;
-            LOAD(yi + q + s) = c1 * ui + s1 * ur;
-            LOAD(yr + q + 2 * s) = c2 * vr - s2 * vi;
-            LOAD(yi + q + 2 * s) = c2 * vi + s2 * vr;
-            LOAD(yr + q + 3 * s) = c3 * wr - s3 * wi;
-            LOAD(yi + q + 3 * s) = c3 * wi + s3 * wr;
+    struct plan p = prepare(f);
+    long bins = p.half + 1;
+    for (long first = 0; first < f->count; first += VL) {
+        long lanes = lanes_left(f, first);
+        group(f, &p, first);
+        for (long k0 = 0; k0 < bins; k0 += BLOCK) {
+            long room = bins - k0 < BLOCK ? bins - k0 : BLOCK;
+            float block[VL][BLOCK];
+            for (long k = 0; k < room; k++)
+                for (long l = 0; l < VL; l++)
+                    block[l][k] = p.power[(k0 + k) * VL + l];
+            for (long l = 0; l < lanes; l++)
+                memcpy(power + (first + l) * bins + k0, block[l], (size_t)room * sizeof(float));
         }
     }
 }
 
-/* Power spectra of frames of x, `hop` apart, less their mean if asked, windowed, and filled up
- * with zeros to `size` (a power of two, 64 or more): (frames, size / 2 + 1). Eight frames go
- * side by side through one transform. cosine, sine: exp(-2 pi i k / size), k < size;
- * work: 4 * 8 * size / 2. */
-EXPORT WIDE void power_spectra(const float *x, long hop, long frames, long length,
-                               const float *window, long centre, long size, const float *cosine,
-                               const float *sine, float *work, float *power)
+/* Sums over bins of power and of bin number times power, bins between the first and the last
+ * counted twice, and the sum over frames of each bin: (count,), (count,), (size / 2 + 1,). */
+EXPORT WIDE void spectral_moments(const struct frames *f, double *total, double *moment,
+                                  double *spectrum)
 {
-    long half = size / 2, bins = half + 1, plane = half * VL;
-    for (long f0 = 0; f0 < frames; f0 += VL) {
-        float *re = work, *im = work + plane, *to_re = work + 2 * plane, *to_im = work + 3 * plane;
-        float mean[VL], block[VL][BLOCK];
-        long count = frames - f0 < VL ? frames - f0 : VL, n = half, s = VL;
-        for (long l = 0; l < VL; l++) {
-            const float *row = x + (f0 + (l < count ? l : 0)) * hop;
-            float parts[16] = {0};
-            double sum = 0.0;
-            for (long i = 0; centre && i + 16 <= length; i += 16)
-                for (int k = 0; k < 16; k++)
-                    parts[k] += row[i + k];
-            for (int k = 0; k < 16; k++)
-                sum += parts[k];
-            for (long i = length & ~15L; centre && i < length; i++)
-                sum += row[i];
-            mean[l] = (float)(sum / (double)length);
-        }
-        for (long i0 = 0; i0 < size; i0 += BLOCK) {
-            long room = length - i0 < BLOCK ? (length > i0 ? length - i0 : 0) : BLOCK;
-            for (long l = 0; l < VL; l++) {
-                const float *row = x + (f0 + (l < count ? l : 0)) * hop + i0;
-                for (long k = 0; k < room; k++)
-                    block[l][k] = (row[k] - mean[l]) * window[i0 + k];
-                for (long k = room; k < BLOCK; k++)
-                    block[l][k] = 0.0f;
-            }
-            for (long k = 0; k < BLOCK / 2; k++)
-                for (long l = 0; l < VL; l++) {
-                    re[(i0 / 2 + k) * VL + l] = block[l][2 * k];
-                    im[(i0 / 2 + k) * VL + l] = block[l][2 * k + 1];
-                }
-        }
-        while (n >= 4) {
-            float *swap;
-            radix4(n, s, re, im, to_re, to_im, cosine, sine, size / n);
-            n /= 4;
-            s *= 4;
-            swap = re, re = to_re, to_re = swap;
-            swap = im, im = to_im, to_im = swap;
-        }
-        if (n == 2) {
-            for (long q = 0; q < s; q++) {
-                to_re[q] = re[q] + re[q + s];
-                to_im[q] = im[q] + im[q + s];
-                to_re[q + s] = re[q] - re[q + s];
-                to_im[q + s] = im[q] - im[q + s];
-            }
-            re = to_re;
-            im = to_im;
-        }
-        /* from the transform of pairs of samples to that of the samples */
+    struct plan p = prepare(f);
+    long bins = p.half + 1;
+    memset(spectrum, 0, (size_t)bins * sizeof(double));
+    for (long first = 0; first < f->count; first += VL) {
+        long lanes = lanes_left(f, first);
+        double sum[VL] = {0}, turn[VL] = {0};
+        group(f, &p, first);
         for (long k0 = 0; k0 < bins; k0 += BLOCK) {
-            long room = bins - k0 < BLOCK ? bins - k0 : BLOCK;
-            for (long k = 0; k < room; k++) {
-                long up = (k0 + k) % half * VL, down = (half - k0 - k) % half * VL;
-                float c = cosine[k0 + k], t = sine[k0 + k];
-                INDEPENDENT
-                for (long l = 0; l < VL; l++) {
-                    float er = re[up + l] + re[down + l], ei = im[up + l] - im[down + l];
-                    float orr = im[up + l] + im[down + l], oi = re[down + l] - re[up + l];
-                    float r = er + c * orr - t * oi, i = ei + c * oi + t * orr;
-                    block[l][k] = 0.25f * (r * r + i * i);
-                }
+            long end = bins - k0 < BLOCK ? bins : k0 + BLOCK;
+            wide s = {0}, t = {0};
+            for (long k = k0; k < end; k++) {
+                wide v = LOAD(p.power + k * VL) * (k && k < bins - 1 ? 2.0f : 1.0f);
+                float column = 0.0f;
+                s += v;
+                t += v * (float)(k - k0);
+                if (lanes == VL)
+                    for (long l = 0; l < VL; l++)
+                        column += v[l];
+                else
+                    for (long l = 0; l < lanes; l++)
+                        column += v[l];
+                spectrum[k] += column;
             }
-            for (long l = 0; l < count; l++)
-                memcpy(power + (f0 + l) * bins + k0, block[l], (size_t)room * sizeof(float));
+            for (long l = 0; l < VL; l++) {
+                sum[l] += s[l];
+                turn[l] += t[l] + (double)k0 * s[l];
+            }
+        }
+        memcpy(total + first, sum, (size_t)lanes * sizeof(double));
+        memcpy(moment + first, turn, (size_t)lanes * sizeof(double));
+    }
+}
+
+/* Power in overlapping bands: bands of `many` weights from bin `start` on, one band after the
+ * other in `weight`; (count, bands). */
+EXPORT WIDE void band_power(const struct frames *f, const long *start, const long *many,
+                            const float *weight, long bands, float *power)
+{
+    struct plan p = prepare(f);
+    for (long first = 0; first < f->count; first += VL) {
+        long lanes = lanes_left(f, first);
+        const float *w = weight;
+        group(f, &p, first);
+        for (long b = 0; b < bands; b++) {
+            const float *bin = p.power + start[b] * VL;
+            wide sum = {0};
+            for (long k = 0; k < many[b]; k++)
+                sum += LOAD(bin + k * VL) * w[k];
+            w += many[b];
+            for (long l = 0; l < lanes; l++)
+                power[(first + l) * bands + b] = sum[l];
+        }
+    }
+}
+
+/* Sum of magnitudes of each frame, and the number of bins from where the sum reaches 5 % of it up
+ * to the highest bin of magnitude `threshold` or more (0 if none). The first bin is taken as
+ * zero. level: (count,), width: (count,). */
+EXPORT WIDE void bandwidths(const struct frames *f, float threshold, double *level, long *width)
+{
+    struct plan p = prepare(f);
+    long bins = p.half + 1;
+    for (long first = 0; first < f->count; first += VL) {
+        long lanes = lanes_left(f, first);
+        double sum[VL] = {0};
+        marks last = {0}, from = {0}, open;
+        wide goal, part = {0};
+        group(f, &p, first);
+        for (long i = 0; i < bins * VL; i++)
+            p.power[i] = sqrtf(p.power[i]);
+        memset(p.power, 0, VL * sizeof(float));
+        last -= 1;
+        for (long k0 = 0; k0 < bins; k0 += BLOCK) {
+            long end = bins - k0 < BLOCK ? bins : k0 + BLOCK;
+            wide sums = {0};
+            for (long k = k0; k < end; k++) {
+                wide m = LOAD(p.power + k * VL);
+                marks over = m >= threshold;
+                sums += m;
+                last = (over & (int)k) | (~over & last);
+            }
+            for (long l = 0; l < VL; l++)
+                sum[l] += sums[l];
+        }
+        for (long l = 0; l < VL; l++)
+            goal[l] = (float)(0.05 * sum[l]);
+        for (long k = 0; k < bins; k++) {
+            int any = 0;
+            part += LOAD(p.power + k * VL);
+            open = part < goal;
+            from -= open;
+            for (long l = 0; l < VL; l++)
+                any |= open[l];
+            if (!any)
+                break;
+        }
+        for (long l = 0; l < lanes; l++) {
+            level[first + l] = sum[l];
+            width[first + l] = last[l] < 0 ? 0 : last[l] - from[l];
         }
     }
 }
@@ -167,57 +178,5 @@ EXPORT WIDE void frame_energies(const float *x, long hop, long frames, long leng
         for (long i = whole; i < length; i++)
             total += (double)((x[i] - mean) * window[i]) * ((x[i] - mean) * window[i]);
         energy[f] = total;
-    }
-}
-
-/* Squared magnitudes of n complex numbers. */
-EXPORT WIDE void squared(const float *z, long n, float *power)
-{
-    for (long i = 0; i < n; i++)
-        power[i] = z[2 * i] * z[2 * i] + z[2 * i + 1] * z[2 * i + 1];
-}
-
-/* n complex numbers times p**2 / (p**2 + h**2), a half where both are zero. */
-EXPORT WIDE void soft_mask(const float *z, const float *percussive, const float *harmonic, long n,
-                           float *out)
-{
-    for (long i = 0; i < n; i++) {
-        float p = percussive[i] * percussive[i], sum = p + harmonic[i] * harmonic[i];
-        float mask = sum > 0.0f ? p / sum : 0.5f;
-        out[2 * i] = z[2 * i] * mask;
-        out[2 * i + 1] = z[2 * i + 1] * mask;
-    }
-}
-
-/* Sum of magnitudes of each spectrum, and the number of bins from where the sum reaches 5 % of
- * it up to the highest bin of magnitude `threshold` or more (0 if none). The first bin is taken
- * as zero. spectra: (frames, bins) power. */
-EXPORT WIDE void bandwidths(const float *spectra, long frames, long bins, float threshold,
-                            float *magnitude, double *level, long *width)
-{
-    for (long f = 0; f < frames; f++, spectra += bins) {
-        float parts[16] = {0}, sum = 0.0f;
-        double total, part = 0.0;
-        long last = bins - 1, first = 0, whole = bins & ~15L;
-        for (long i = 0; i < bins; i++)
-            magnitude[i] = sqrtf(spectra[i]);
-        magnitude[0] = 0.0f;
-        for (long i = 0; i < whole; i += 16)
-            for (int l = 0; l < 16; l++)
-                parts[l] += magnitude[i + l];
-        for (int l = 0; l < 16; l++)
-            sum += parts[l];
-        for (long i = whole; i < bins; i++)
-            sum += magnitude[i];
-        total = sum;
-        level[f] = total;
-        width[f] = 0;
-        while (last >= 0 && !(magnitude[last] >= threshold))
-            last--;
-        if (last < 0)
-            continue;
-        while (first < bins && (part += magnitude[first]) < 0.05 * total)
-            first++;
-        width[f] = last - first;
     }
 }

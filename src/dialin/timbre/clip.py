@@ -14,7 +14,7 @@ from dialin.timbre.filters import butterworth_section
 from dialin.timbre.kernels import kernels
 from dialin.timbre.loudness import integrated_loudness, loudness_frames, specific_loudness
 from dialin.timbre.resampling import resample
-from dialin.timbre.spectra import centred_stft, onset_strength
+from dialin.timbre.spectra import onset_strength
 from dialin.timbre.tables import LOUDNESS_TARGET, RATE
 
 Floats = NDArray[np.float64]
@@ -198,14 +198,9 @@ class Clip:
         return np.asarray(kernels.hold_envelope(self.samples, HOLD, peak / (0.1 * RATE)))
 
     @cached_property
-    def stft(self) -> NDArray[np.complex64]:
-        """Hann spectra 2048/512 of `samples`: (frames, 1025)."""
-        return centred_stft(self.samples)
-
-    @cached_property
     def strength(self) -> Floats:
         """Onset strength of `samples`, dB a hop: (frames,)."""
-        return onset_strength(kernels.squared(self.stft))
+        return onset_strength(self.samples)
 
 
 def value_of(attribute: Callable[[Clip], float], clip: Clip) -> tuple[float, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from math import asinh, cos, pi, sin, sqrt, tan
 
@@ -149,11 +150,34 @@ def mel_filters() -> NDArray[np.float32]:
     return result
 
 
+@dataclass(frozen=True, eq=False)
+class Bands:
+    """Overlapping bands of a spectrum: weights of the bins from `start` on, band after band."""
+
+    start: NDArray[np.int64]
+    many: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+
+@lru_cache(maxsize=1)
+def mel_bands() -> Bands:
+    """`mel_filters` without their zeros."""
+    rows = mel_filters()
+    inside = [np.flatnonzero(row) for row in rows]
+    return Bands(
+        np.array([places[0] for places in inside]),
+        np.array([places.size for places in inside]),
+        np.concatenate([row[places] for row, places in zip(rows, inside, strict=True)]),
+    )
+
+
 __all__ = [
+    "Bands",
     "butterworth_band",
     "butterworth_section",
     "halving_section",
     "k_weighting",
+    "mel_bands",
     "mel_filters",
     "third_octave_filters",
     "window",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.timbre import _native, tables  # type: ignore[attr-defined]
-from dialin.timbre.filters import halving_section, third_octave_filters
+from dialin.timbre.filters import Bands, halving_section, third_octave_filters
 from dialin.timbre.kernel_constants import STRONGER_SHARE
 
 Samples = NDArray[np.float64]
@@ -18,6 +18,7 @@ Singles = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 _LANES = 8
+_VECTOR = 16
 _LONG = np.dtype(ctypes.c_long)
 _pointer = ctypes.c_void_p
 _long = ctypes.c_long
@@ -37,7 +38,8 @@ _filter_tree = _declare("filter_tree", None, _pointer, _long, *[_pointer] * 4)
 _levels = _declare("third_octave_levels", None, _pointer, _long, *[_pointer] * 4)
 _slopes = _declare("loudness_slopes", None, _pointer, _long, *[_pointer] * 5)
 _envelope = _declare("hold_envelope", None, _pointer, _long, _long, _double, _pointer)
-_median = _declare("running_median", None, _pointer, _long, _long, _pointer)
+_median = _declare("running_median", None, _pointer, _long, _long, *[_pointer] * 2)
+_percussive = _declare("percussive_energies", None, *[_pointer] * 3)
 _peaks = _declare("contrast_peaks", _long, _pointer, _long, _double, _pointer)
 _frame_roughness = _declare(
     "frame_roughness",
@@ -45,14 +47,11 @@ _frame_roughness = _declare(
     *(_pointer, _long, _long, _double, _double, _double),
     *(_pointer, _long, _pointer, _pointer, _pointer),
 )
-_bandwidths = _declare("bandwidths", None, _pointer, _long, _long, ctypes.c_float, *[_pointer] * 3)
-_windowed = _declare("windowed_frames", None, _pointer, *[_long] * 3, _pointer, _long, _pointer)
+_bandwidths = _declare("bandwidths", None, _pointer, ctypes.c_float, *[_pointer] * 2)
+_moments = _declare("spectral_moments", None, *[_pointer] * 4)
+_bands = _declare("band_power", None, *[_pointer] * 4, _long, _pointer)
 _energies = _declare("frame_energies", None, _pointer, *[_long] * 3, *[_pointer] * 2)
-_power_spectra = _declare(
-    "power_spectra", None, _pointer, *[_long] * 3, _pointer, *[_long] * 2, *[_pointer] * 4
-)
-_squared = _declare("squared", None, _pointer, _long, _pointer)
-_soft_mask = _declare("soft_mask", None, *[_pointer] * 3, _long, _pointer)
+_power_spectra = _declare("power_spectra", None, _pointer, _pointer)
 _runs = _declare("decay_runs", None, _pointer, _pointer, _long, _pointer, _long, _pointer)
 
 
@@ -136,8 +135,8 @@ def hold_envelope(x: Samples, hold: int, fall: float) -> Samples:
 def running_median(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """See `fallback.running_median`."""
     x = np.ascontiguousarray(x, dtype=np.float32)
-    y = np.empty_like(x)
-    _median(x.ctypes.data, *x.shape, y.ctypes.data)
+    y, work = np.empty_like(x), np.empty(2 * _VECTOR * len(x), dtype=np.float32)
+    _median(x.ctypes.data, *x.shape, work.ctypes.data, y.ctypes.data)
     return y
 
 
@@ -149,9 +148,9 @@ def contrast_peaks(x: Samples, contrast: float) -> Indices:
     return found[:count].astype(np.int64)
 
 
-def frame_roughness(spectra: Samples, low: float, high: float, hertz: float) -> Samples:
+def frame_roughness(spectra: Singles, low: float, high: float, hertz: float) -> Samples:
     """See `fallback.frame_roughness`."""
-    spectra = _samples(spectra)
+    spectra = _singles(spectra)
     count, bins = spectra.shape
     scratch, found = np.empty(5 * bins), np.empty(bins, dtype=_LONG)
     total = np.empty(count)
@@ -165,22 +164,6 @@ def frame_roughness(spectra: Samples, low: float, high: float, hertz: float) -> 
         total.ctypes.data,
     )
     return total
-
-
-def bandwidths(spectra: NDArray[np.float32], threshold: float) -> tuple[Samples, Indices]:
-    """See `fallback.bandwidths`."""
-    spectra = np.ascontiguousarray(spectra, dtype=np.float32)
-    count, bins = spectra.shape
-    magnitude = np.empty(bins, dtype=np.float32)
-    level, width = np.empty(count), np.empty(count, dtype=_LONG)
-    _bandwidths(
-        spectra.ctypes.data,
-        *(count, bins, threshold),
-        magnitude.ctypes.data,
-        level.ctypes.data,
-        width.ctypes.data,
-    )
-    return level, width.astype(np.int64)
 
 
 def decay_runs(x: Samples, starts: Indices, edges: Indices) -> Indices:
@@ -203,45 +186,12 @@ def _singles(x: NDArray[Any]) -> Singles:
     return np.ascontiguousarray(x, dtype=np.float32)
 
 
-def windowed_frames(x: NDArray[Any], hop: int, window: NDArray[Any], centre: bool) -> Singles:
-    """See `fallback.windowed_frames`."""
-    x, window = _singles(x), _singles(window)
-    rows = np.empty(((x.size - window.size) // hop + 1, window.size), dtype=np.float32)
-    _windowed(x.ctypes.data, hop, *rows.shape, window.ctypes.data, int(centre), rows.ctypes.data)
-    return rows
-
-
 def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Samples:
     """See `fallback.frame_energies`."""
     x, window = _singles(x), _singles(window)
     energy = np.empty((x.size - window.size) // hop + 1)
     _energies(x.ctypes.data, hop, energy.size, window.size, window.ctypes.data, energy.ctypes.data)
     return energy
-
-
-def squared(spectra: NDArray[np.complex64]) -> Singles:
-    """See `fallback.squared`."""
-    spectra = np.ascontiguousarray(spectra, dtype=np.complex64)
-    power = np.empty(spectra.shape, dtype=np.float32)
-    _squared(spectra.ctypes.data, spectra.size, power.ctypes.data)
-    return power
-
-
-def soft_mask(
-    spectra: NDArray[np.complex64], percussive: Singles, harmonic: Singles
-) -> NDArray[np.complex64]:
-    """See `fallback.soft_mask`."""
-    spectra = np.ascontiguousarray(spectra, dtype=np.complex64)
-    percussive, harmonic = _singles(percussive), _singles(harmonic)
-    masked = np.empty_like(spectra)
-    _soft_mask(
-        spectra.ctypes.data,
-        percussive.ctypes.data,
-        harmonic.ctypes.data,
-        spectra.size,
-        masked.ctypes.data,
-    )
-    return masked
 
 
 @lru_cache(maxsize=4)
@@ -251,23 +201,84 @@ def _turns(size: int) -> tuple[Singles, Singles]:
     return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
 
 
+class _Frames(ctypes.Structure):
+    """``struct frames`` of ``_spectra.c``."""
+
+    _fields_ = (
+        *[(name, _pointer) for name in ("x", "window", "cosine", "sine", "work")],
+        *[(name, _long) for name in ("n", "hop", "count", "length", "centre", "size")],
+    )
+    held: tuple[Any, ...]
+
+
+def _frames(
+    x: NDArray[Any], hop: int, window: NDArray[Any] | int, size: int, centre: bool
+) -> _Frames:
+    """Pack up frames; a number for `window` is the length of frames without one."""
+    x = _singles(x)
+    taper = None if isinstance(window, int) else _singles(window)
+    length = window if isinstance(window, int) else window.size
+    turns = _turns(size)
+    count = (x.size - length) // hop + 1
+    work = np.empty(hop * (count + length // hop + 64) + 80 * size + 4096, dtype=np.float32)
+    result = _Frames(
+        x.ctypes.data,
+        taper.ctypes.data if taper is not None else None,
+        *(array.ctypes.data for array in turns),
+        work.ctypes.data,
+        *(x.size, hop, count, length, int(centre), size),
+    )
+    result.held = (x, taper, turns, work)
+    return result
+
+
 def power_spectra(
     x: NDArray[Any], hop: int, window: NDArray[Any], size: int, centre: bool
 ) -> Singles:
     """See `fallback.power_spectra`."""
-    x, window = _singles(x), _singles(window)
-    cosine, sine = _turns(size)
-    work = np.empty(32 * size, dtype=np.float32)
-    count = (x.size - window.size) // hop + 1
-    power = np.empty((count, size // 2 + 1), dtype=np.float32)
-    _power_spectra(
-        x.ctypes.data,
-        *(hop, count, window.size),
-        window.ctypes.data,
-        *(int(centre), size),
-        cosine.ctypes.data,
-        sine.ctypes.data,
-        work.ctypes.data,
-        power.ctypes.data,
+    frames = _frames(x, hop, window, size, centre)
+    power = np.empty((frames.count, size // 2 + 1), dtype=np.float32)
+    _power_spectra(ctypes.byref(frames), power.ctypes.data)
+    return power
+
+
+def spectral_moments(
+    x: NDArray[Any], hop: int, window: NDArray[Any], size: int
+) -> tuple[Samples, Samples, Samples]:
+    """See `fallback.spectral_moments`."""
+    frames = _frames(x, hop, window, size, True)
+    total, moment, spectrum = (np.empty(n) for n in (frames.count, frames.count, size // 2 + 1))
+    _moments(ctypes.byref(frames), total.ctypes.data, moment.ctypes.data, spectrum.ctypes.data)
+    return total, moment, spectrum
+
+
+def band_power(x: NDArray[Any], hop: int, window: NDArray[Any], bands: Bands) -> Singles:
+    """See `fallback.band_power`."""
+    frames = _frames(x, hop, window, window.size, False)
+    power = np.empty((frames.count, bands.start.size), dtype=np.float32)
+    start, many = (np.ascontiguousarray(v, dtype=_LONG) for v in (bands.start, bands.many))
+    _bands(
+        ctypes.byref(frames),
+        *(start.ctypes.data, many.ctypes.data, bands.weights.ctypes.data),
+        *(start.size, power.ctypes.data),
     )
     return power
+
+
+def bandwidths(x: NDArray[Any], hop: int, length: int, threshold: float) -> tuple[Samples, Indices]:
+    """See `fallback.bandwidths`."""
+    frames = _frames(x, hop, length, length, False)
+    level, width = np.empty(frames.count), np.empty(frames.count, dtype=_LONG)
+    _bandwidths(ctypes.byref(frames), threshold, level.ctypes.data, width.ctypes.data)
+    return level, width.astype(np.int64)
+
+
+def percussive_energies(x: NDArray[Any], window: NDArray[Any]) -> Samples:
+    """See `fallback.percussive_energies`."""
+    size = window.size
+    frames = _frames(x, size // 4, window, size, False)
+    stride = frames.count + 80
+    room = np.empty((size + 2) * (_VECTOR + stride) + (size // 4) * stride, dtype=np.float32)
+    energy = np.empty((2, frames.count - 1))
+    _percussive(ctypes.byref(frames), room.ctypes.data, energy.ctypes.data)
+    return energy

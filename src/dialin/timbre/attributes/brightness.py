@@ -10,7 +10,6 @@ import numpy as np
 from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
-from dialin.timbre.spectra import one_sided_power
 from dialin.timbre.tables import BRIGHTNESS, RATE
 
 FRAME, HOP = 2048, 512
@@ -23,9 +22,7 @@ def brightness_terms(clip: Clip) -> tuple[float, float]:
     # By Parseval the power of a frame needs no spectrum.
     total = kernels.frame_energies(clip.highpassed_single, HOP, taper)
     above = kernels.frame_energies(clip.above_2k, HOP, taper)
-    spectra = one_sided_power(clip.above_100, length, HOP, FRAME)
-    power = spectra.sum(axis=1, dtype=np.float64)
-    moments = spectra @ np.arange(FRAME // 2 + 1, dtype=spectra.dtype)
+    power, moments, _ = kernels.spectral_moments(clip.above_100, HOP, taper, FRAME)
     weight = float(total.sum())
     heard = power > 0.0
     if not (weight > 0.0 and above.sum() > 0.0 and heard.any()):

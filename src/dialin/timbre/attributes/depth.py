@@ -12,7 +12,7 @@ from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.onsets import find_onsets
 from dialin.timbre.peaks import sharpened
-from dialin.timbre.spectra import centred_power, one_sided_power, onset_strength
+from dialin.timbre.spectra import onset_strength
 from dialin.timbre.tables import DEPTH, RATE
 
 FRAME, HOP = 4096, 1024
@@ -24,7 +24,7 @@ def _mean_duration(clip: Clip) -> float:
     """Mean seconds from the loudest moment after an onset until 40 dB below the clip's peak."""
     x = clip.highpassed
     envelope = kernels.hold_envelope(x, HOLD, float(np.abs(x).max()) / (0.2 * RATE))
-    onsets = find_onsets(onset_strength(centred_power(x)), envelope, 512)
+    onsets = find_onsets(onset_strength(x), envelope, 512)
     count = -(-max(x.size - STEP, 0) // STEP) + 1
     padded = np.zeros(count * STEP)
     padded[: x.size] = x[: padded.size]
@@ -54,12 +54,10 @@ def depth_terms(clip: Clip) -> tuple[float, ...]:
     hop = length - overlap
     taper = window("hamming", length)
     scale = FRAME / float(taper.sum()) ** 2
-    spectrum = one_sided_power(clip.highpassed_single, length, hop, FRAME)
+    _, _, summed = kernels.spectral_moments(clip.highpassed_single, hop, taper, FRAME)
     total = kernels.frame_energies(clip.highpassed_single, hop, taper) * scale
     low_power = kernels.frame_energies(clip.below_500, hop, taper) * scale
-    lower = one_sided_power(clip.below_2k, length, hop, FRAME)
-    power = lower.sum(axis=1, dtype=np.float64)
-    moments = lower @ np.arange(FRAME // 2 + 1, dtype=lower.dtype)
+    power, moments, _ = kernels.spectral_moments(clip.below_2k, hop, taper, FRAME)
     if not (power.any() and total.any()):
         raise Meaningless("no sound under 2 kHz")
     loud = (total > 0.001) & (power > 0.0)
@@ -70,7 +68,6 @@ def depth_terms(clip: Clip) -> tuple[float, ...]:
     duration = _mean_duration(clip)
     if not duration > 0.0:
         raise Meaningless("nothing sounds long enough for a duration")
-    summed = spectrum.sum(axis=0, dtype=np.float64)
     spread = summed.max() - summed.min()
     found = kernels.contrast_peaks((summed - summed.min()) / spread, 0.01)
     if not found.size:

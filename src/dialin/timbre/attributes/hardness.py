@@ -14,17 +14,15 @@ from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.loudness import band_weights
 from dialin.timbre.onsets import attack_time, find_onsets
-from dialin.timbre.spectra import HOP, centred_power, onset_strength, power_of
+from dialin.timbre.spectra import HOP, centred, onset_strength, power_of
 from dialin.timbre.tables import HARDNESS, RATE
 
 Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 
 LEAD = 4097
 """Silence put before the clip, so that a sound at its start has an onset."""
 
 FRAME, STEP = 4096, 128
-CHUNK = 64
 THRESHOLD = 10.0 ** (-75.0 / 20.0)
 ATTACK_FRAMES = int(0.1 * RATE / STEP)
 
@@ -35,45 +33,13 @@ def percussive_share(clip: Clip) -> float:
     Median filtering of the spectrogram over 31 frames and 31 bins with soft masks: Fitzgerald,
     "Harmonic/percussive separation using median filtering", DAFx 2010.
     """
-    magnitude = np.abs(clip.stft)
-    harmonic = kernels.running_median(magnitude)
-    percussive = kernels.running_median(np.ascontiguousarray(magnitude.T)).T
-    masked = kernels.soft_mask(clip.stft, percussive, harmonic)
-    drums = _inverse(masked)
-    # What the masks leave is the rest, their transforms being linear.
-    notes = clip.samples[: drums.size].astype(np.float32) - drums
-    levels = []
-    for part in (drums, notes):
-        rows = part.reshape(-1, HOP)
-        energy = np.einsum("ij,ij->i", rows, rows)
-        levels.append(np.sqrt((energy[:-1] + energy[1:]) / (2 * HOP)))
+    energy = kernels.percussive_energies(centred(clip.samples), window("hann", 2048))
+    levels = np.sqrt((energy[:, :-1] + energy[:, 1:]) / (2 * HOP))
     whole = levels[0] + levels[1]
     total = float(whole.sum())
     if not total > 0.0:
         raise Meaningless("silence")
     return float(levels[0].sum()) / total
-
-
-def _inverse(stft: NDArray[np.complex64]) -> Singles:
-    """Signal of a centred transform, whole hops of it: (samples,)."""
-    taper = window("hann", 2048).astype(np.float32)
-    count = len(stft)
-    out = np.zeros((count + 3, HOP), dtype=np.float32)
-    for first in range(0, count, CHUNK):
-        rows = fft.irfft(stft[first : first + CHUNK], 2048, axis=1)
-        rows *= taper
-        parts = rows.reshape(-1, 4, HOP)
-        for k in range(4):
-            out[first + k : first + k + len(parts)] += parts[:, k]
-    squares = (taper * taper).reshape(4, HOP)
-    norm = np.broadcast_to(squares.sum(axis=0), (count - 1, HOP)).copy()
-    # The first and the last hop of the signal lack a frame beyond the ends.
-    for hop in range(count - 1):
-        if 3 <= hop + 2 <= count - 1:
-            continue
-        frames_there = [k for k in range(4) if 0 <= hop + 2 - k < count]
-        norm[hop] = squares[frames_there].sum(axis=0)
-    return np.asarray((out[2 : count + 1] / norm).reshape(-1))
 
 
 def bandwidth_curve(x: Floats) -> Floats:
@@ -84,19 +50,9 @@ def bandwidth_curve(x: Floats) -> Floats:
     off empties the first bin and nothing else.
     """
     threshold = THRESHOLD * np.sqrt(RATE * FRAME)
-    boxcar = np.ones(FRAME, dtype=np.float32)
-    count = (x.size - FRAME) // STEP + 1
-    single = x.astype(np.float32)
-    levels, widths = [], []
-    for first in range(0, count, CHUNK):
-        part = single[first * STEP : (min(first + CHUNK, count) - 1) * STEP + FRAME]
-        spectra = kernels.power_spectra(part, STEP, boxcar, FRAME, False)
-        level, width = kernels.bandwidths(spectra, threshold)
-        levels.append(level)
-        widths.append(width)
-    level = np.concatenate(levels)
+    level, width = kernels.bandwidths(x.astype(np.float32), STEP, FRAME, threshold)
     gate = level.min() + 0.1 * (level.max() - level.min())
-    return np.where(level > gate, np.concatenate(widths) * (RATE / FRAME), 0.0)
+    return np.where(level > gate, width * (RATE / FRAME), 0.0)
 
 
 def hardness_terms(clip: Clip) -> tuple[float, ...]:
@@ -106,7 +62,7 @@ def hardness_terms(clip: Clip) -> tuple[float, ...]:
     share = percussive_share(clip)
     x = np.concatenate([np.zeros(LEAD), clip.samples])
     envelope = np.concatenate([np.zeros(LEAD), clip.envelope])
-    strength = onset_strength(centred_power(x))
+    strength = onset_strength(x)
     onsets = find_onsets(strength, envelope, 4096)
     if len(onsets) == 1:
         onsets = [0]

@@ -6,17 +6,14 @@ from math import log10
 from typing import Any
 
 import numpy as np
-from scipy import fft
 
 from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
-from dialin.timbre.spectra import power_of
 from dialin.timbre.tables import RATE, ROUGHNESS
 
 FRAME = int(0.05 * RATE)
 SIZE = 4096
-CHUNK = 16
 
 
 def mean_roughness(clip: Clip) -> float:
@@ -32,15 +29,17 @@ def mean_roughness(clip: Clip) -> float:
     whole = starts[starts + FRAME <= length]
     if not whole.size:
         raise Meaningless("shorter than a frame of 50 ms")
-    padded = np.zeros(length)
+    padded = np.zeros(length, dtype=np.float32)
     padded[512:] = x
-    rows = np.lib.stride_tricks.sliding_window_view(padded, FRAME)[whole]
     taper = window("hamming_ends", FRAME)
-    spectra = np.empty((len(rows), SIZE // 2 + 1))
-    # A few frames at a time: small arrays are reused, large ones are paged in anew.
-    for first in range(0, len(rows), CHUNK):
-        part = rows[first : first + CHUNK] * taper
-        np.sqrt(power_of(fft.rfft(part, SIZE, axis=1)), out=spectra[first : first + CHUNK])
+    power = np.empty((whole.size, SIZE // 2 + 1), dtype=np.float32)
+    # Every second frame starts a whole number of samples after the one before.
+    for turn in range(min(2, whole.size)):
+        part = padded[whole[turn] :]
+        power[turn::2] = kernels.power_spectra(part, int(2 * hop), taper, SIZE, False)[
+            : (whole.size + 1 - turn) // 2
+        ]
+    spectra = np.sqrt(power, out=power)
     low = spectra.min() if len(whole) == len(starts) else 0.0
     high = spectra.max()
     if not high > low:
