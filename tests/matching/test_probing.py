@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import dialin
-from dialin.errors import EffectLoadError
+from dialin.errors import EffectLoadError, RenderError
 from dialin.matching import probing
 from dialin.matching.probing import probe_chain
 from dialin.rendering import RenderPool
@@ -89,6 +89,22 @@ def test_an_effect_that_gives_back_nothing(effect, tmp_path):
         assert "mute gave back only silence" in note
         (note,) = probe_chain(pool, f"faust:{tmp_path / 'wire.dsp'}").notes
         assert "wire gave back only what was fed to it" in note
+
+
+def test_silence_is_no_match(effect, tmp_path):
+    """Silence lacks what is wrong with the input, so by distance alone it may come nearer."""
+    (tmp_path / "mute.dsp").write_text('process = *(1e-12 * hslider("a", 0, 0, 1, 0.1));')
+    (tmp_path / "gate.dsp").write_text(
+        'process = *(hslider("volume", 0.5, 0, 1, 0.01) > 0.3) : *(hslider("b", 1, 0.5, 1, 0.01));'
+    )
+    reference = np.tanh(music(2) * 10).astype(np.float32)
+    with RenderPool(workers=1) as pool:
+        both = (music(1), RATE), (reference, RATE)
+        with pytest.raises(RenderError, match="nothing but silence"):
+            dialin.match(*both, [f"faust:{tmp_path / 'mute.dsp'}"], budget=6, pool=pool)
+        match = dialin.match(*both, [f"faust:{tmp_path / 'gate.dsp'}"], budget=20, pool=pool)
+        assert np.abs(match.audio()[0]).max() > 0.01
+        assert match.report.failures > 0
 
 
 def test_what_does_not_open_is_an_error(pool):

@@ -29,13 +29,16 @@ from numpy.typing import NDArray
 from dialin.audio import Audio
 from dialin.effects.chain import chain_slots, chain_uri
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.errors import DialinError
+from dialin.errors import DialinError, RenderError
 from dialin.matching.detail import Detail, detail, detail_distances
 from dialin.matching.features import Vector, style_features
 from dialin.matching.optimiser import KnobSearch
 from dialin.matching.style import Target, scaled_features, with_gain
 from dialin.matching.surrogate import LinearModel
 from dialin.rendering import Job, RenderPool, SharedAudio
+
+SILENT = 1e-6
+"""Peak (-120 dBFS) below which a render counts as silent."""
 
 PRIOR = 0.03
 """Distance that a knob's full travel from its default costs, shared by all knobs."""
@@ -67,7 +70,18 @@ PRUNE_TOLERANCE = 0.03
 
 
 def measure(audio: Audio, sample_rate: int) -> tuple[Vector, Detail]:
-    """What a worker sends back of a render."""
+    """What a worker sends back of a render.
+
+    Raises
+    ------
+    RenderError
+        If it is silent: silence may be nearer to a reference than the input is, by what it lacks.
+    """
+    if float(np.abs(audio).max()) < SILENT:
+        raise RenderError(
+            "the effects gave back nothing but silence; a plugin may need a file or a window to be "
+            "set up (see: dialin effects probe): leave it out or lock its volume"
+        )
     return style_features(audio, sample_rate), detail(audio, sample_rate)
 
 
