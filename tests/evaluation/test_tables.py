@@ -109,9 +109,8 @@ def test_report_and_figures(tmp_path):
         for r in rows()
     ]  # fmt: skip
     made.append(row("A", 9, "search:8", None))
-    written = write_report(
-        {"seed": made}, {"seed": ["mrstft"]}, tmp_path, command="dialin evaluate"
-    )
+    command = "dialin evaluate"
+    written = write_report({"seed": made}, {"seed": ["mrstft"]}, tmp_path, command=command)
     names = {path.name for path in written}
     assert {"table.md", "table.csv", "table.json", "seed-mrstft.png", "seed-budget.png"} <= names
     assert {"seed-settings-A.png", "seed-settings-B.png"} <= names

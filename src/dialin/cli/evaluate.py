@@ -79,12 +79,14 @@ def evaluate(
     from dialin.evaluation.tables import markdown_overview, summarise
 
     plans = []
+    wanted, taken = words(effects), set[str]()
     for text in protocol:
         name, colon, number = text.partition(":")
         if colon and not (number.isdigit() and int(number)):
             raise UsageError(f"{text!r}: {number!r} is no number of items; write {name}:60")
         chosen = _protocol(name, songs, manifests, exact)
-        groups = [e for e in words(effects) if len(protocol) == 1 or e in chosen.groups]
+        groups = [e for e in wanted if len(protocol) == 1 or e in chosen.groups]
+        taken.update(groups)
         plans.append(
             Plan(
                 chosen,
@@ -99,6 +101,9 @@ def evaluate(
                 tuple(_numbers(words(curve))),
             )
         )
+    for effect in wanted:
+        if effect not in taken:
+            raise UsageError(f"--effects {effect!r} is a group of none of {', '.join(protocol)}")
     hidden = output.quiet or json or not sys.stderr.isatty()
     columns = (
         TextColumn("{task.description}"),
