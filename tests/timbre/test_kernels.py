@@ -28,11 +28,26 @@ def noise() -> np.ndarray:
     return rng.normal(0, 0.1, 30_000) * np.linspace(0, 1, 30_000) ** 2
 
 
-def test_biquads(noise: np.ndarray) -> None:
-    sections = k_weighting(44_100)
-    assert np.allclose(
-        native.biquads(noise, sections), fallback.biquads(noise, sections), atol=1e-12
+def test_weighted_energy(noise: np.ndarray) -> None:
+    edges = np.array([0, 7, 4_410, 29_999])
+    ours, theirs = (
+        k.weighted_energy(noise, k_weighting(44_100), edges) for k in (native, fallback)
     )
+    assert np.allclose(ours, theirs, rtol=1e-9)
+
+
+def test_walk_back() -> None:
+    rng = np.random.default_rng(14)
+    for _ in range(20):
+        envelope = np.abs(np.cumsum(rng.normal(size=20_000)) * np.linspace(1, 0, 20_000))
+        envelope = fallback.hold_envelope(np.round(envelope, 1), 441, 0.02)
+        starts = [0, 882, 883, 1_000, *rng.integers(1, 20_000, 9).tolist()]
+        for margin in (0, 512):
+            ours, theirs = (
+                k.walk_back(envelope, starts, 0.1 * float(np.ptp(envelope)), margin, 882, 13_230)
+                for k in (native, fallback)
+            )
+            assert ours == theirs
 
 
 def test_filter_tree(noise: np.ndarray) -> None:

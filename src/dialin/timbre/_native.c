@@ -7,28 +7,34 @@
  */
 #include "_native.h"
 
-#define MAX_SECTIONS 8
 #define LANES 8
 #define FRAME 4096
 #define BANDS 28
 #define OCTAVES 8
 
-/* A cascade of second-order sections from rest (transposed direct form II).
- * sections: (count, 5) rows of b0 b1 b2 a1 a2. */
-EXPORT WIDE void biquads(const double *x, double *y, long n, const double *sections, long count)
+/* One second-order section with rows b0 b1 b2 a1 a2; x1, x2, y1, y2: what went in and came out
+ * before. In this form a sample waits for the one before it for one multiplication only. */
+#define SECTION(c, x0, x1, x2, y0, y1, y2) \
+    (y0 = (c[0] * (x0) + (c[1] * (x1) + (c[2] * (x2) - c[4] * (y2)))) - c[3] * (y1))
+
+/* Energy between the edges (count + 1,), rising, of x through two sections (2, 5) from rest. */
+EXPORT WIDE void weighted_energy(const double *x, const double *sections, const long *edges,
+                                 long count, double *energy)
 {
-    double s1[MAX_SECTIONS] = {0}, s2[MAX_SECTIONS] = {0};
+    const double *c = sections, *d = sections + 5;
+    double x1 = 0, x2 = 0, y1 = 0, y2 = 0, z1 = 0, z2 = 0;
     FLUSH_DENORMALS;
-    for (long i = 0; i < n; i++) {
-        double v = x[i];
-        for (long k = 0; k < count; k++) {
-            const double *c = sections + 5 * k;
-            double w = c[0] * v + s1[k];
-            s1[k] = c[1] * v - c[3] * w + s2[k];
-            s2[k] = c[2] * v - c[4] * w;
-            v = w;
+    for (long e = 0, i = 0; e <= count; e++) {
+        double sum = 0.0;
+        for (; i < edges[e]; i++) {
+            double v = x[i], y, z;
+            SECTION(c, v, x1, x2, y, y1, y2);
+            SECTION(d, y, y1, y2, z, z1, z2);
+            x2 = x1, x1 = v, y2 = y1, y1 = y, z2 = z1, z1 = z;
+            sum += z * z;
         }
-        y[i] = v;
+        if (e)
+            energy[e - 1] = sum;
     }
     RESTORE_DENORMALS;
 }
@@ -43,37 +49,26 @@ typedef double quad __attribute__((vector_size(32), aligned(8)));
 EXPORT WIDE void filter_tree(const double *x, long n, const double *trunk, const double *branches,
                              double *trunk_out, float *branch_out)
 {
-    double p1 = 0, p2 = 0, q1 = 0, q2 = 0, r1 = 0, r2 = 0;
-    double t0 = trunk[0], t1 = trunk[1], t2 = trunk[2], t3 = trunk[3], t4 = trunk[4];
-    quad b0 = *(const quad *)branches, b1 = *(const quad *)(branches + 4);
-    quad b2 = *(const quad *)(branches + 8), a1 = *(const quad *)(branches + 12);
-    quad a2 = *(const quad *)(branches + 16);
-    quad s1 = {0}, s2 = {0}, u1 = {0}, u2 = {0}, w1 = {0}, w2 = {0};
+    double v1 = 0, v2 = 0, p1 = 0, p2 = 0, q1 = 0, q2 = 0, r1 = 0, r2 = 0;
+    double t[5] = {trunk[0], trunk[1], trunk[2], trunk[3], trunk[4]};
+    quad c[5], s1 = {0}, s2 = {0}, u1 = {0}, u2 = {0}, w1 = {0}, w2 = {0};
+    for (int k = 0; k < 5; k++)
+        c[k] = *(const quad *)(branches + 4 * k);
     FLUSH_DENORMALS;
     for (long i = 0; i < n; i++) {
-        double v = x[i], y = t0 * v + p1;
-        quad in, out;
-        p1 = t1 * v + p2 - t3 * y;
-        p2 = t2 * v - t4 * y;
-        v = y, y = t0 * v + q1;
-        q1 = t1 * v + q2 - t3 * y;
-        q2 = t2 * v - t4 * y;
-        v = y, y = t0 * v + r1;
-        r1 = t1 * v + r2 - t3 * y;
-        r2 = t2 * v - t4 * y;
-        trunk_out[i] = y;
-        in = (quad){y, y, y, y};
-        out = b0 * in + s1;
-        s1 = b1 * in + s2 - a1 * out;
-        s2 = b2 * in - a2 * out;
-        in = out, out = b0 * in + u1;
-        u1 = b1 * in + u2 - a1 * out;
-        u2 = b2 * in - a2 * out;
-        in = out, out = b0 * in + w1;
-        w1 = b1 * in + w2 - a1 * out;
-        w2 = b2 * in - a2 * out;
+        double v = x[i], p, q, r;
+        quad s, u, w;
+        SECTION(t, v, v1, v2, p, p1, p2);
+        SECTION(t, p, p1, p2, q, q1, q2);
+        SECTION(t, q, q1, q2, r, r1, r2);
+        SECTION(c, r, r1, r2, s, s1, s2);
+        SECTION(c, s, s1, s2, u, u1, u2);
+        SECTION(c, u, u1, u2, w, w1, w2);
+        v2 = v1, v1 = v, p2 = p1, p1 = p, q2 = q1, q1 = q, r2 = r1, r1 = r;
+        s2 = s1, s1 = s, u2 = u1, u1 = u, w2 = w1, w1 = w;
+        trunk_out[i] = r;
         for (int l = 0; l < 4; l++)
-            branch_out[l * n + i] = (float)out[l];
+            branch_out[l * n + i] = (float)w[l];
     }
     RESTORE_DENORMALS;
 }
@@ -232,6 +227,47 @@ EXPORT void hold_envelope(const double *x, long n, long hold, double fall, doubl
     }
 }
 
+/* Follow an envelope down from each start over dips smaller than `significant`: to the lowest
+ * place of the `look` samples before, or past a rise within `far` samples. Nearer to the start
+ * than `margin` is 0. places: (count,), starts in, ends out. */
+EXPORT void walk_back(const double *envelope, long *places, long count, double significant,
+                      long margin, long look, long far)
+{
+    for (long p = 0; p < count; p++) {
+        long here = places[p], found = 0;
+        while (here > 0) {
+            long first = here - look > 0 ? here - look - 1 : 0, lowest = first;
+            long end = here - look >= 0 ? here : here - 1;
+            if (end <= first) {
+                here = 0;
+                break;
+            }
+            for (long i = first + 1; i < end; i++)
+                lowest = envelope[i] < envelope[lowest] ? i : lowest;
+            found = lowest;
+            if (here == look)
+                found--; /* as the reference counts */
+            if (!(envelope[lowest] <= envelope[here])) {
+                double high = 0.0, low = INFINITY;
+                long stop = here - far - 1 > 0 ? here - far - 1 : 0;
+                found = here - 1;
+                while (found >= stop && !(envelope[found] < envelope[here]))
+                    found--;
+                if (found < stop)
+                    break;
+                for (long i = found; i < here; i++) {
+                    high = envelope[i] > high ? envelope[i] : high;
+                    low = envelope[i] < low ? envelope[i] : low;
+                }
+                if (high - low >= significant)
+                    break;
+            }
+            here = found <= margin ? 0 : found;
+        }
+        places[p] = here;
+    }
+}
+
 /* Peaks that stand `contrast` above the notches beside them (the peak picking of MIRtoolbox, with
  * the notch looked for from one candidate to two samples before the next). Writes their positions
  * in order and returns how many there are; found must have room for n. */
@@ -361,6 +397,21 @@ EXPORT void frame_roughness(const float *spectra, long frames, long bins, double
     }
 }
 
+/* Variance of n numbers around their mean. */
+static INLINE double spread(const double *p, long n, double mean)
+{
+    double squares[8] = {0}, v = 0.0;
+    long whole = n & ~7L;
+    for (long i = 0; i < whole; i += 8)
+        for (int l = 0; l < 8; l++)
+            squares[l] += (p[i + l] - mean) * (p[i + l] - mean);
+    for (long i = whole; i < n; i++)
+        squares[0] += (p[i] - mean) * (p[i] - mean);
+    for (int l = 0; l < 8; l++)
+        v += squares[l];
+    return v / (double)n;
+}
+
 /* How many sub-frames of sound decay each frame starts with: variance and maximum must fall and
  * minimum rise from one to the next. start: first sample of each frame; edges: (count + 1, 2)
  * first and last sample of each sub-frame. passed: (frames,). */
@@ -368,15 +419,14 @@ EXPORT WIDE void decay_runs(const double *x, const long *start, long frames, con
                             long count, long *passed)
 {
     for (long f = 0; f < frames; f++) {
-        double variance = 0.0, top = 0.0, bottom = 0.0;
+        double variance = 0.0, middle = 0.0, top = 0.0, bottom = 0.0;
         passed[f] = -1; /* never failed */
         for (long k = 0; k < count; k++) {
             const double *p = x + start[f] + edges[2 * k];
-            long n = edges[2 * k + 1] - edges[2 * k];
+            long n = edges[2 * k + 1] - edges[2 * k], whole = n & ~7L;
             double hi[8], lo[8], sum[8] = {0}, mean, v, high, low;
             for (int l = 0; l < 8; l++)
                 hi[l] = lo[l] = p[0];
-            long whole = n & ~7L;
             for (long i = 0; i < whole; i += 8)
                 for (int l = 0; l < 8; l++) {
                     double u = p[i + l];
@@ -397,26 +447,23 @@ EXPORT WIDE void decay_runs(const double *x, const long *start, long frames, con
                 low = lo[l] < low ? lo[l] : low;
                 mean += sum[l];
             }
+            mean /= (double)n;
             if (k && !(top > high && bottom < low)) {
                 passed[f] = k;
                 break;
             }
-            mean /= (double)n;
-            double squares[8] = {0};
-            for (long i = 0; i < whole; i += 8)
-                for (int l = 0; l < 8; l++)
-                    squares[l] += (p[i + l] - mean) * (p[i + l] - mean);
-            for (long i = whole; i < n; i++)
-                squares[0] += (p[i] - mean) * (p[i] - mean);
-            v = 0.0;
-            for (int l = 0; l < 8; l++)
-                v += squares[l];
-            v /= (double)n;
-            if (k && !(variance > v)) {
-                passed[f] = k;
-                break;
+            /* Most frames fail above, so the first variance is taken only when it is wanted. */
+            if (k == 1)
+                variance = spread(x + start[f] + edges[0], edges[1] - edges[0], middle);
+            if (k) {
+                v = spread(p, n, mean);
+                if (!(variance > v)) {
+                    passed[f] = k;
+                    break;
+                }
+                variance = v;
             }
-            variance = v;
+            middle = mean;
             top = high;
             bottom = low;
         }

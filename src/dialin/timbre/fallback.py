@@ -30,6 +30,13 @@ def biquads(x: Samples, sections: Samples) -> Samples:
     return np.asarray(x)
 
 
+def weighted_energy(x: Samples, sections: Samples, edges: Indices) -> Samples:
+    """Energy of `x` (samples,) through `sections` from each edge to the next: (edges - 1,)."""
+    y = biquads(x, sections)
+    sums = np.concatenate([[0.0], np.cumsum(y * y)])
+    return np.asarray(np.diff(sums[edges]))
+
+
 def filter_tree(
     x: Samples, trunk: Samples, branches: list[Samples]
 ) -> tuple[Samples, NDArray[np.float32]]:
@@ -144,6 +151,51 @@ def hold_envelope(x: Samples, hold: int, fall: float) -> Samples:
             level = max(level - fall, v)
         out.append(level)
     return np.array(out)
+
+
+def _walked(
+    start: int, envelope: Samples, significant: float, margin: int, look: int, far: int
+) -> int:
+    here = start
+    while here > 0:
+        first = max(here - look - 1, 0)
+        recent = envelope[first:here] if here - look >= 0 else envelope[: here - 1]
+        if recent.size == 0:
+            return 0
+        if here - look < 0:
+            first = 0
+        lowest = int(np.argmin(recent))
+        if recent[lowest] <= envelope[here]:
+            found = here - look - 1 + lowest if here - look >= 0 else first + lowest
+        else:
+            past = envelope[max(here - far - 1, 0) : here]
+            lower = np.flatnonzero(past < envelope[here])
+            if lower.size == 0:
+                return here
+            between = past[lower[-1] :]
+            if between.max() - between.min() >= significant:
+                return here
+            found = here - past.size + int(lower[-1])
+        here = 0 if found <= margin else found
+    return 0
+
+
+def walk_back(
+    envelope: Samples, starts: list[int], significant: float, margin: int, look: int, far: int
+) -> list[int]:
+    """Follow `envelope` (samples,) down from each start, over dips smaller than `significant`.
+
+    Parameters
+    ----------
+    starts : list of int
+    significant : float
+        A rise of this much ends the walk.
+    margin : int
+        Places nearer than this to the start become 0.
+    look, far : int
+        How far back to look for a lower place, and for one behind a small rise.
+    """
+    return [_walked(p, envelope, significant, margin, look, far) for p in starts]
 
 
 def running_median(x: NDArray[np.float32]) -> NDArray[np.float32]:

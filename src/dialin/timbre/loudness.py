@@ -25,12 +25,15 @@ def integrated_loudness(x: Floats, rate: int) -> float:
     """
     if x.size < 0.4 * rate:
         x = np.append(x, np.zeros(int(np.ceil(0.4 * rate)) - x.size))
-    weighted = kernels.biquads(x, k_weighting(rate))
-    energy = np.concatenate([[0.0], np.cumsum(weighted * weighted)])
     count = round((x.size / rate - 0.4) / 0.1) + 1
     starts = np.array([int(0.4 * (j * 0.25) * rate) for j in range(count)])
     ends = np.array([int(0.4 * (j * 0.25 + 1) * rate) for j in range(count)])
-    power = (energy[np.minimum(ends, x.size)] - energy[starts]) / (0.4 * rate)
+    ends = np.minimum(ends, x.size)
+    edges = np.unique(np.concatenate([[0], starts, ends]))
+    pieces = kernels.weighted_energy(x, k_weighting(rate), edges)
+    energy = np.concatenate([[0.0], np.cumsum(pieces)])
+    power = energy[np.searchsorted(edges, ends)] - energy[np.searchsorted(edges, starts)]
+    power /= 0.4 * rate
     with np.errstate(divide="ignore"):
         blocks = -0.691 + 10.0 * np.log10(np.maximum(power, 0.0))
     loud = power[blocks >= -70.0]

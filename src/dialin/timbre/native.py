@@ -33,7 +33,8 @@ def _declare(name: str, result: Any, *arguments: Any) -> Any:
     return function
 
 
-_biquads = _declare("biquads", None, _pointer, _pointer, _long, _pointer, _long)
+_weighted = _declare("weighted_energy", None, *[_pointer] * 3, _long, _pointer)
+_walk = _declare("walk_back", None, _pointer, _pointer, _long, _double, *[_long] * 3)
 _filter_tree = _declare("filter_tree", None, _pointer, _long, *[_pointer] * 4)
 _levels = _declare("third_octave_levels", None, _pointer, _long, *[_pointer] * 4)
 _slopes = _declare("loudness_slopes", None, _pointer, _long, *[_pointer] * 5)
@@ -59,12 +60,18 @@ def _samples(x: NDArray[Any]) -> Samples:
     return np.ascontiguousarray(x, dtype=np.float64)
 
 
-def biquads(x: Samples, sections: Samples) -> Samples:
-    """See `fallback.biquads`."""
-    x, sections = _samples(x), _samples(sections)
-    y = np.empty_like(x)
-    _biquads(x.ctypes.data, y.ctypes.data, x.size, sections.ctypes.data, len(sections))
-    return y
+def weighted_energy(x: Samples, sections: Samples, edges: Indices) -> Samples:
+    """See `fallback.weighted_energy`."""
+    x, bounds = _samples(x), np.ascontiguousarray(edges, dtype=_LONG)
+    energy = np.empty(bounds.size - 1)
+    _weighted(
+        x.ctypes.data,
+        sections.ctypes.data,
+        bounds.ctypes.data,
+        energy.size,
+        energy.ctypes.data,
+    )
+    return energy
 
 
 def filter_tree(
@@ -130,6 +137,19 @@ def hold_envelope(x: Samples, hold: int, fall: float) -> Samples:
     y = np.empty_like(x)
     _envelope(x.ctypes.data, x.size, hold, fall, y.ctypes.data)
     return y
+
+
+def walk_back(
+    envelope: Samples, starts: list[int], significant: float, margin: int, look: int, far: int
+) -> list[int]:
+    """See `fallback.walk_back`."""
+    envelope, places = _samples(envelope), np.array(starts, dtype=_LONG)
+    _walk(
+        envelope.ctypes.data,
+        places.ctypes.data,
+        *(places.size, significant, margin, look, far),
+    )
+    return [int(place) for place in places]
 
 
 def running_median(x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from math import log10
 import numpy as np
 from numpy.typing import NDArray
 
+from dialin.timbre.kernels import kernels
 from dialin.timbre.spectra import HOP
 from dialin.timbre.tables import RATE
 
@@ -40,33 +41,6 @@ def _flux_peaks(strength: Floats) -> list[int]:
     return [int(minima[np.searchsorted(minima, p, side="right") - 1]) * HOP for p in peaks]
 
 
-def _walk_back(start: int, envelope: Floats, significant: float, margin: int) -> int:
-    """Follow the envelope down from `start`, over dips smaller than `significant`."""
-    here = start
-    while True:
-        first = max(here - LOOK_BACK - 1, 0)
-        recent = envelope[first:here] if here - LOOK_BACK >= 0 else envelope[: here - 1]
-        if recent.size == 0:
-            return 0
-        if here - LOOK_BACK < 0:
-            first = 0
-        lowest = int(np.argmin(recent))
-        if recent[lowest] <= envelope[here]:
-            found = here - LOOK_BACK - 1 + lowest if here - LOOK_BACK >= 0 else first + lowest
-        else:
-            past = envelope[max(here - HYSTERESIS - 1, 0) : here]
-            lower = np.flatnonzero(past < envelope[here])
-            if lower.size == 0:
-                return here
-            between = past[lower[-1] :]
-            if between.max() - between.min() >= significant:
-                return here
-            found = here - past.size + int(lower[-1])
-        if found <= margin:
-            return 0
-        here = found
-
-
 def find_onsets(strength: Floats, envelope: Floats, margin: int) -> list[int]:
     """Onsets of a clip in samples, rising; ``[0]`` if none stands out.
 
@@ -81,11 +55,11 @@ def find_onsets(strength: Floats, envelope: Floats, margin: int) -> list[int]:
     """
     spread = envelope.max() - envelope.min()
     significant = 0.1 * spread
-    walked = [
-        _walk_back(p, envelope, significant, margin) if p > 0 else 0
-        for p in _flux_peaks(strength)
-        if p < envelope.size
-    ]
+    walked = kernels.walk_back(
+        envelope,
+        [p for p in _flux_peaks(strength) if p < envelope.size],
+        *(significant, margin, LOOK_BACK, HYSTERESIS),
+    )
     walked = [p for i, p in enumerate(walked) if p > 0 or i == 0]
     onsets = sorted(set(walked))
     for i in range(len(onsets) - 1, -1, -1):

@@ -54,8 +54,8 @@ def depth_terms(clip: Clip) -> tuple[float, ...]:
     hop = length - overlap
     taper = window("hamming", length)
     scale = FRAME / float(taper.sum()) ** 2
-    _, _, summed = kernels.spectral_moments(clip.highpassed_single, hop, taper, FRAME)
-    total = kernels.frame_energies(clip.highpassed_single, hop, taper) * scale
+    total, _, summed = kernels.spectral_moments(clip.highpassed_single, hop, taper, FRAME)
+    total *= scale / FRAME  # Parseval
     low_power = kernels.frame_energies(clip.below_500, hop, taper) * scale
     power, moments, _ = kernels.spectral_moments(clip.below_2k, hop, taper, FRAME)
     if not (power.any() and total.any()):

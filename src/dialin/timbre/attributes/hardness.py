@@ -18,6 +18,7 @@ from dialin.timbre.spectra import HOP, centred, onset_strength, power_of
 from dialin.timbre.tables import HARDNESS, RATE
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 LEAD = 4097
 """Silence put before the clip, so that a sound at its start has an onset."""
@@ -42,7 +43,7 @@ def percussive_share(clip: Clip) -> float:
     return float(levels[0].sum()) / total
 
 
-def bandwidth_curve(x: Floats) -> Floats:
+def bandwidth_curve(x: Singles) -> Floats:
     """Bandwidth in Hz of frames of 4096 samples every 128, 0 in the quiet ones: (frames,).
 
     From where the magnitudes sum to 5 % up to the highest bin over -75 dB; quiet is the lowest
@@ -50,7 +51,7 @@ def bandwidth_curve(x: Floats) -> Floats:
     off empties the first bin and nothing else.
     """
     threshold = THRESHOLD * np.sqrt(RATE * FRAME)
-    level, width = kernels.bandwidths(x.astype(np.float32), STEP, FRAME, threshold)
+    level, width = kernels.bandwidths(x, STEP, FRAME, threshold)
     gate = level.min() + 0.1 * (level.max() - level.min())
     return np.where(level > gate, width * (RATE / FRAME), 0.0)
 
@@ -60,7 +61,8 @@ def hardness_terms(clip: Clip) -> tuple[float, ...]:
     power = clip.frame_rms
     midband = float((clip.specific @ band_weights(70, 140)) @ power / power.sum())
     share = percussive_share(clip)
-    x = np.concatenate([np.zeros(LEAD), clip.samples])
+    x = np.zeros(LEAD + clip.samples.size, dtype=np.float32)
+    x[LEAD:] = clip.samples
     envelope = np.concatenate([np.zeros(LEAD), clip.envelope])
     strength = onset_strength(x)
     onsets = find_onsets(strength, envelope, 4096)
@@ -105,7 +107,7 @@ def hardness_terms(clip: Clip) -> tuple[float, ...]:
     )
 
 
-def _centroid(x: Floats) -> float | None:
+def _centroid(x: Singles) -> float | None:
     if x.size <= 512:
         return None
     size = 1 << (x.size - 1).bit_length()

@@ -28,9 +28,10 @@ def _spectrum(segment: Floats) -> Floats:
     """Power spectrum of a segment summed over its frames, largest bin 1: (4097,)."""
     length = min(segment.size, SIZE)
     rows = frames(segment, length, length - length // 8)
-    rows = (rows - rows.mean(axis=1, keepdims=True)) * window("tukey", length)
-    spectra = fft.rfft(rows, SIZE, axis=1)
-    power = np.sum(spectra.real**2 + spectra.imag**2, axis=0)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    rows *= window("tukey", length)
+    parts = fft.rfft(rows, SIZE, axis=1).view(np.float64)
+    power = np.einsum("ij,ij->j", parts, parts).reshape(-1, 2).sum(axis=1)
     power[1:-1] *= 2.0
     top = power.max()
     return np.asarray(power / top) if top > 0.0 else np.zeros(power.size)
