@@ -137,3 +137,15 @@ def test_half_a_line_is_left_out(tmp_path):
     row = {"protocol": "p", "group": "g", "item": 0, "method": "m"}
     (tmp_path / "r").write_text(json.dumps(row) + "\n" + json.dumps(row)[:20])
     assert list(read_rows(tmp_path / "r")) == [("p", "g", 0, "m")]
+
+
+def test_curves_wanted_later_are_made_later(songs, tmp_path):
+    protocol = OneEffect("seed", groups=("builtin:distortion",))
+    methods = ("untouched", "nearest:mfcc", "pick:mfcc:2")
+    first = Plan(protocol, (str(songs),), count=1, methods=methods, metrics=("mrstft",))
+    run_plan(first, tmp_path, workers=1)
+    before = (tmp_path / "rows.jsonl").read_text()
+    rows = run_plan(dataclasses.replace(first, curve=(1, 2)), tmp_path, workers=1)
+    added = (tmp_path / "rows.jsonl").read_text()[len(before) :].splitlines()
+    assert [json.loads(line)["method"] for line in added] == ["pick:mfcc:2"]
+    assert [("curve" in row) for row in rows] == [False, False, True]

@@ -71,6 +71,10 @@ class Plan:
             raise UsageError("budget curves follow the first metric, which must be a distance")
 
 
+TRACED = ("search", "pick", "st-ito")
+"""Methods that say what they rendered on the way."""
+
+
 @dataclass
 class Progress:
     """Where a run stands.
@@ -144,13 +148,17 @@ def missing(plan: Plan, rows: Mapping[Any, Row]) -> list[Work]:
             left = []
             for method in plan.methods:
                 row = rows.get((plan.protocol.name, group, index, method))
-                lacks = row is None or not (row["error"] or set(plan.metrics) <= {*row["metrics"]})
-                curved = row is None or not plan.curve or ":" not in method or "curve" in row
-                if lacks or not curved:
+                if row is None or not (row["error"] or _is_whole(plan, method, row)):
                     left.append(method)
             if left:
                 work.append((group, index, tuple(left)))
     return work
+
+
+def _is_whole(plan: Plan, method: str, row: Row) -> bool:
+    """Whether a row has all metrics, and a budget curve where one is wanted."""
+    curved = not plan.curve or method.partition(":")[0] not in TRACED or "curve" in row
+    return curved and set(plan.metrics) <= set(row["metrics"])
 
 
 def run_plan(

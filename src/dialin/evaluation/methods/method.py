@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -82,7 +81,13 @@ class Tools:
     training: Source | None = None
     _stores: dict[tuple[str, str], Store] = field(default_factory=dict)
     _sounds: dict[str, list[Audio]] = field(default_factory=dict)
-    _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+    _locks: dict[str, threading.Lock] = field(default_factory=dict)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def _alone(self, key: str) -> threading.Lock:
+        """The lock of whatever is made once and then shared between threads."""
+        with self._turn:
+            return self._locks.setdefault(key, threading.Lock())
 
     def store(self, task: Task, encoder: str) -> Store:
         """Stored settings of a task's effect, made when first asked for.
@@ -90,7 +95,7 @@ class Tools:
         A pure function of the training songs, the seed and the effect.
         """
         key = (task.spec.uri, encoder)
-        with self._locks[key[0]]:
+        with self._alone(key[0]):
             if key not in self._stores:
                 self._stores[key] = self._make(task, encoder)
                 while len(self._stores) > 256:
@@ -100,7 +105,7 @@ class Tools:
     def sounds(self) -> list[Audio]:
         """Untouched pieces of training songs."""
         name = self.protocol.name
-        with self._locks[name]:
+        with self._alone(name):
             if name not in self._sounds:
                 if self.training is None:
                     raise UsageError(
