@@ -54,6 +54,9 @@ def main():
         for path in paths:
             audio, rate = soundfile.read(path)
             result = {"path": path, "rate": rate, **run(audio, rate)}
+            # It sets the level itself, so that gain should change nothing.
+            with contextlib.suppress(Exception):
+                result["quieter_depth"] = float(timbral_models.timbral_depth(0.7 * audio, fs=rate))
             if rate > 44_100:
                 lower = librosa.resample(audio.T, orig_sr=rate, target_sr=44_100).T
                 result["at_44100"] = run(lower, 44_100)

@@ -166,6 +166,21 @@ def test_percussive_energies(count: int) -> None:
     assert np.allclose(native.percussive_energies(np.zeros(n.size), window("hann", 2048)), 0.0)
 
 
+def test_tapered_frames_and_their_power(noise: np.ndarray) -> None:
+    ours, theirs = (
+        k.tapered_frames(noise + 1.0, 700, window("tukey", 803)) for k in (native, fallback)
+    )
+    assert np.allclose(ours, theirs, atol=1e-13)
+    z = np.fft.rfft(theirs)
+    assert np.allclose(native.summed_power(z), fallback.summed_power(z), rtol=1e-12)
+
+
+@pytest.mark.parametrize("length", [2, 7, 8, 9, 802, 8192])
+def test_tukey_window_is_scipys(length: int) -> None:
+    signal = pytest.importorskip("scipy.signal")
+    assert np.allclose(window("tukey", length), signal.get_window(("tukey", 0.25), length))
+
+
 def test_frame_energies() -> None:
     x, taper = np.random.default_rng(11).normal(size=5_000).astype(np.float32), np.hanning(333)
     ours, theirs = (k.frame_energies(x, 100, taper) for k in (native, fallback))

@@ -238,12 +238,16 @@ EXPORT void walk_back(const double *envelope, long *places, long count, double s
         while (here > 0) {
             long first = here - look > 0 ? here - look - 1 : 0, lowest = first;
             long end = here - look >= 0 ? here : here - 1;
+            double least;
             if (end <= first) {
                 here = 0;
                 break;
             }
+            least = envelope[first];
             for (long i = first + 1; i < end; i++)
-                lowest = envelope[i] < envelope[lowest] ? i : lowest;
+                least = envelope[i] < least ? envelope[i] : least;
+            while (envelope[lowest] != least)
+                lowest++;
             found = lowest;
             if (here == look)
                 found--; /* as the reference counts */
@@ -468,6 +472,35 @@ EXPORT WIDE void decay_runs(const double *x, const long *start, long frames, con
             bottom = low;
         }
     }
+}
+
+/* Frames of x less their mean, times a window: (frames, length). */
+EXPORT WIDE void tapered_frames(const double *x, long hop, long frames, long length,
+                                const double *window, double *rows)
+{
+    for (long f = 0; f < frames; f++, x += hop, rows += length) {
+        double parts[8] = {0}, sum = 0.0;
+        long whole = length & ~7L;
+        for (long i = 0; i < whole; i += 8)
+            for (int l = 0; l < 8; l++)
+                parts[l] += x[i + l];
+        for (int l = 0; l < 8; l++)
+            sum += parts[l];
+        for (long i = whole; i < length; i++)
+            sum += x[i];
+        sum /= (double)length;
+        for (long i = 0; i < length; i++)
+            rows[i] = (x[i] - sum) * window[i];
+    }
+}
+
+/* Squared magnitudes summed over rows of complex numbers: (bins,). */
+EXPORT WIDE void summed_power(const double *z, long rows, long bins, double *power)
+{
+    memset(power, 0, (size_t)bins * sizeof(double));
+    for (long r = 0; r < rows; r++, z += 2 * bins)
+        for (long k = 0; k < bins; k++)
+            power[k] += z[2 * k] * z[2 * k] + z[2 * k + 1] * z[2 * k + 1];
 }
 
 static struct PyModuleDef module = {

@@ -319,6 +319,17 @@ def windowed_frames(x: NDArray[Any], hop: int, window: NDArray[Any], centre: boo
     return rows
 
 
+def tapered_frames(x: Samples, hop: int, window: Samples) -> Samples:
+    """Frames of `x` (samples,) in double precision, less their mean, times `window`."""
+    rows = np.lib.stride_tricks.sliding_window_view(x, window.size)[::hop]
+    return np.asarray((rows - rows.mean(axis=1, keepdims=True)) * window)
+
+
+def summed_power(spectra: NDArray[np.complex128]) -> Samples:
+    """Squared magnitudes of `spectra` (frames, bins), summed over frames: (bins,)."""
+    return np.asarray(np.sum(spectra.real**2 + spectra.imag**2, axis=0))
+
+
 def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Samples:
     """Sum of squares of each of `windowed_frames`, taken off their mean: (frames,)."""
     rows = windowed_frames(x, hop, window, True)

@@ -121,8 +121,10 @@ def window(name: str, length: int) -> NDArray[np.float64]:
         values = (0.54 - 0.46 * np.cos(2.0 * pi * np.arange(length + 2) / (length + 1)))[1:-1]
     else:
         taper = 0.25 * length / 2.0
-        edge = np.minimum(n, length - n)
-        values = np.where(edge < taper, 0.5 - 0.5 * np.cos(pi * edge / taper), 1.0)
+        rise = n[: int(np.ceil(taper))]
+        values = np.ones(length)
+        values[: rise.size] = 0.5 - 0.5 * np.cos(pi * rise / taper)
+        values[length - rise.size + 1 :] = values[1 : rise.size][::-1]
     return _frozen(values)
 
 

@@ -51,6 +51,8 @@ _frame_roughness = _declare(
 _bandwidths = _declare("bandwidths", None, _pointer, ctypes.c_float, *[_pointer] * 2)
 _moments = _declare("spectral_moments", None, *[_pointer] * 4)
 _bands = _declare("band_power", None, *[_pointer] * 4, _long, _pointer)
+_tapered = _declare("tapered_frames", None, _pointer, *[_long] * 3, *[_pointer] * 2)
+_summed = _declare("summed_power", None, _pointer, *[_long] * 2, _pointer)
 _energies = _declare("frame_energies", None, _pointer, *[_long] * 3, *[_pointer] * 2)
 _power_spectra = _declare("power_spectra", None, _pointer, _pointer)
 _runs = _declare("decay_runs", None, _pointer, _pointer, _long, _pointer, _long, _pointer)
@@ -204,6 +206,22 @@ def decay_runs(x: Samples, starts: Indices, edges: Indices) -> Indices:
 
 def _singles(x: NDArray[Any]) -> Singles:
     return np.ascontiguousarray(x, dtype=np.float32)
+
+
+def tapered_frames(x: Samples, hop: int, window: Samples) -> Samples:
+    """See `fallback.tapered_frames`."""
+    x, window = _samples(x), _samples(window)
+    rows = np.empty(((x.size - window.size) // hop + 1, window.size))
+    _tapered(x.ctypes.data, hop, *rows.shape, window.ctypes.data, rows.ctypes.data)
+    return rows
+
+
+def summed_power(spectra: NDArray[np.complex128]) -> Samples:
+    """See `fallback.summed_power`."""
+    spectra = np.ascontiguousarray(spectra, dtype=np.complex128)
+    power = np.empty(spectra.shape[1])
+    _summed(spectra.ctypes.data, *spectra.shape, power.ctypes.data)
+    return power
 
 
 def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Samples:

@@ -14,11 +14,6 @@ HOP = 512
 """Hop in samples of the onset and percussion spectra (their frames are 2048 long)."""
 
 
-def frames(x: NDArray[np.floating], length: int, hop: int) -> NDArray[np.floating]:
-    """View `x` (samples,) as (frames, length), `hop` apart; a tail that fills no frame is left."""
-    return np.lib.stride_tricks.sliding_window_view(x, length)[::hop]
-
-
 def centred(x: NDArray[np.floating]) -> NDArray[np.float32]:
     """`x` (samples,) between 1024 samples of silence: the first frame of 2048 is centred on it."""
     padded = np.zeros(x.size + 2048, dtype=np.float32)

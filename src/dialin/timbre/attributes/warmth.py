@@ -15,7 +15,6 @@ from dialin.timbre.kernels import kernels
 from dialin.timbre.loudness import band_weights
 from dialin.timbre.onsets import find_onsets
 from dialin.timbre.peaks import sharpened
-from dialin.timbre.spectra import frames
 from dialin.timbre.tables import RATE, WARMTH
 
 SIZE = 8192
@@ -27,11 +26,8 @@ Floats = NDArray[np.float64]
 def _spectrum(segment: Floats) -> Floats:
     """Power spectrum of a segment summed over its frames, largest bin 1: (4097,)."""
     length = min(segment.size, SIZE)
-    rows = frames(segment, length, length - length // 8)
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    rows *= window("tukey", length)
-    parts = fft.rfft(rows, SIZE, axis=1).view(np.float64)
-    power = np.einsum("ij,ij->j", parts, parts).reshape(-1, 2).sum(axis=1)
+    rows = kernels.tapered_frames(segment, length - length // 8, window("tukey", length))
+    power = kernels.summed_power(fft.rfft(rows, SIZE, axis=1, overwrite_x=True))
     power[1:-1] *= 2.0
     top = power.max()
     return np.asarray(power / top) if top > 0.0 else np.zeros(power.size)
