@@ -105,19 +105,38 @@ def ld(prediction: Any, truth: Any) -> Any:
     """
 
     def one(a: Audio, b: Audio, _: int) -> float:
+        return LdTarget(b).distance(a)
+
+    return compare(one, prediction, truth, ANY_RATE, paired=True)
+
+
+class LdTarget:
+    """A truth whose spectra are kept, for L_d of many predictions: half the time each.
+
+    Parameters
+    ----------
+    truth : ndarray, float32, shape (channels, samples)
+    """
+
+    def __init__(self, truth: Audio) -> None:
+        self._spectra = [
+            [magnitudes(x, size, hop, length) for x in truth]
+            for size, hop, length in LD_RESOLUTIONS
+        ]
+
+    def distance(self, prediction: Audio) -> float:
+        """L_d of a prediction of the same shape."""
         total = 0.0
-        for size, hop, length in LD_RESOLUTIONS:
+        for (size, hop, length), spectra in zip(LD_RESOLUTIONS, self._spectra, strict=True):
             error = energy = logs = 0.0
-            for x, y in zip(a, b, strict=True):
-                p, t = magnitudes(x, size, hop, length), magnitudes(y, size, hop, length)
+            for x, t in zip(prediction, spectra, strict=True):
+                p = magnitudes(x, size, hop, length)
                 gap = (t - p).ravel()
                 error += float(gap @ gap)
                 energy += float(t.ravel() @ t.ravel())
                 logs += float(np.abs(np.log(p / t)).mean())
-            total += np.sqrt(error / max(energy, EPSILON**2)) + logs / len(a)
+            total += np.sqrt(error / max(energy, EPSILON**2)) + logs / len(spectra)
         return float(total) / len(LD_RESOLUTIONS)
-
-    return compare(one, prediction, truth, ANY_RATE, paired=True)
 
 
 def mel_distance(prediction: Any, truth: Any, sample_rate: int) -> Any:
