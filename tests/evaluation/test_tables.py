@@ -83,6 +83,8 @@ def test_bootstrap():
     assert bootstrap_p(rng.normal(1, 1, 100)) < 0.001
     assert bootstrap_p(np.zeros(5)) == 1
     assert np.isnan(bootstrap_p(np.ones(1)))
+    # Three items that agree prove little, though every resample agrees too.
+    assert bootstrap_p(np.ones(3)) == 0.25
     # Under no difference p-values are about uniform.
     values = [bootstrap_p(rng.normal(0, 1, 30), seed=n) for n in range(60)]
     assert 0.3 < np.mean(values) < 0.7

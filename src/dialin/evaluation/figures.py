@@ -67,8 +67,7 @@ def draw_all(rows: Sequence[Row], metric: str, folder: Path) -> list[Path]:
             chosen = [
                 r for r in rows if r["group"] == group and r["method"] == method and "found" in r
             ]
-            # Chains differ from item to item; their knobs are no columns of one table.
-            if chosen and all(set(r["found"]) == set(chosen[0]["found"]) for r in chosen):
+            if chosen:
                 stem = group.rpartition("/")[2].replace(":", "-")
                 path = folder / f"{name}-settings-{stem}.png"
                 written.append(draw_settings(chosen, f"{group}, {method}", path))
@@ -142,10 +141,13 @@ def draw_curves(rows: Sequence[Row], metric: str, path: Path) -> Path:
 
 
 def draw_settings(rows: Sequence[Row], title: str, path: Path) -> Path:
-    """True against found position of each knob, with the rank correlation."""
+    """True against found position of each knob, with the rank correlation.
+
+    Chains differ from item to item: each knob has the items that it occurs in.
+    """
     from scipy.stats import spearmanr
 
-    knobs = list(rows[0]["found"])[:MOST_KNOBS]
+    knobs = list(dict.fromkeys(knob for row in rows for knob in row["found"]))[:MOST_KNOBS]
     columns = min(6, len(knobs))
     lines = -(-len(knobs) // columns)
     figure = new_figure(2.1 * columns, 2.3 * lines)
@@ -153,8 +155,8 @@ def draw_settings(rows: Sequence[Row], title: str, path: Path) -> Path:
     for axis in axes.ravel()[len(knobs) :]:
         axis.set_visible(False)
     for axis, knob in zip(axes.ravel(), knobs, strict=False):
-        true = [r["true"][knob] for r in rows]
-        found = [r["found"][knob] for r in rows]
+        true = [r["true"][knob] for r in rows if knob in r["found"]]
+        found = [r["found"][knob] for r in rows if knob in r["found"]]
         axis.plot([0, 1], [0, 1], color="grey", linewidth=0.7)
         axis.scatter(true, found, s=8, alpha=0.6)
         moved = len(set(true)) > 1 and len(set(found)) > 1
