@@ -81,7 +81,7 @@ def agreement(ours: list[dict[str, float]], theirs: list[dict[str, Any]]) -> lis
     return lines
 
 
-def apart(ours: list[dict[str, float]], theirs: list[dict[str, Any]]) -> list[str]:
+def strays(ours: list[dict[str, float]], theirs: list[dict[str, Any]]) -> list[str]:
     """Clips outside the tolerances, and those on which the reference disagrees with itself."""
     lines = []
     for own, answer in zip(ours, theirs, strict=True):
@@ -158,7 +158,7 @@ def compare(folder: Path, python: str | None) -> None:
     theirs: dict[str, list[float]] = {}
     if python is not None:
         answers = reference(python, paths)
-        print("\n".join([*agreement(found, answers), *apart(found, answers)]))
+        print("\n".join([*agreement(found, answers), *strays(found, answers)]))
         for own, answer in zip(found, answers, strict=True):
             for name, error in answer["errors"].items():
                 print(f"the reference fails: {Path(answer['path']).name} {name}: {error}; "

@@ -49,26 +49,37 @@ typedef double quad __attribute__((vector_size(32), aligned(8)));
 EXPORT WIDE void filter_tree(const double *x, long n, const double *trunk, const double *branches,
                              double *trunk_out, float *branch_out)
 {
-    double v1 = 0, v2 = 0, p1 = 0, p2 = 0, q1 = 0, q2 = 0, r1 = 0, r2 = 0;
-    double t[5] = {trunk[0], trunk[1], trunk[2], trunk[3], trunk[4]};
-    quad c[5], s1 = {0}, s2 = {0}, u1 = {0}, u2 = {0}, w1 = {0}, w2 = {0};
-    for (int k = 0; k < 5; k++)
-        c[k] = *(const quad *)(branches + 4 * k);
+    double p1 = 0, p2 = 0, q1 = 0, q2 = 0, r1 = 0, r2 = 0;
+    double t0 = trunk[0], t1 = trunk[1], t2 = trunk[2], t3 = trunk[3], t4 = trunk[4];
+    quad b0 = *(const quad *)branches, b1 = *(const quad *)(branches + 4);
+    quad b2 = *(const quad *)(branches + 8), a1 = *(const quad *)(branches + 12);
+    quad a2 = *(const quad *)(branches + 16);
+    quad s1 = {0}, s2 = {0}, u1 = {0}, u2 = {0}, w1 = {0}, w2 = {0};
     FLUSH_DENORMALS;
     for (long i = 0; i < n; i++) {
-        double v = x[i], p, q, r;
-        quad s, u, w;
-        SECTION(t, v, v1, v2, p, p1, p2);
-        SECTION(t, p, p1, p2, q, q1, q2);
-        SECTION(t, q, q1, q2, r, r1, r2);
-        SECTION(c, r, r1, r2, s, s1, s2);
-        SECTION(c, s, s1, s2, u, u1, u2);
-        SECTION(c, u, u1, u2, w, w1, w2);
-        v2 = v1, v1 = v, p2 = p1, p1 = p, q2 = q1, q1 = q, r2 = r1, r1 = r;
-        s2 = s1, s1 = s, u2 = u1, u1 = u, w2 = w1, w1 = w;
-        trunk_out[i] = r;
+        double v = x[i], y = t0 * v + p1;
+        quad in, out;
+        p1 = t1 * v + p2 - t3 * y;
+        p2 = t2 * v - t4 * y;
+        v = y, y = t0 * v + q1;
+        q1 = t1 * v + q2 - t3 * y;
+        q2 = t2 * v - t4 * y;
+        v = y, y = t0 * v + r1;
+        r1 = t1 * v + r2 - t3 * y;
+        r2 = t2 * v - t4 * y;
+        trunk_out[i] = y;
+        in = (quad){y, y, y, y};
+        out = b0 * in + s1;
+        s1 = b1 * in + s2 - a1 * out;
+        s2 = b2 * in - a2 * out;
+        in = out, out = b0 * in + u1;
+        u1 = b1 * in + u2 - a1 * out;
+        u2 = b2 * in - a2 * out;
+        in = out, out = b0 * in + w1;
+        w1 = b1 * in + w2 - a1 * out;
+        w2 = b2 * in - a2 * out;
         for (int l = 0; l < 4; l++)
-            branch_out[l * n + i] = (float)w[l];
+            branch_out[l * n + i] = (float)out[l];
     }
     RESTORE_DENORMALS;
 }

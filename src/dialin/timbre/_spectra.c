@@ -24,32 +24,29 @@ EXPORT WIDE void power_spectra(const struct frames *f, float *power)
 }
 
 /* Sums over bins of power and of bin number times power, bins between the first and the last
- * counted twice, and the sum over frames of each bin: (count,), (count,), (size / 2 + 1,). */
-EXPORT WIDE void spectral_moments(const struct frames *f, double *total, double *moment,
-                                  double *spectrum)
+ * counted twice, and the sum over frames of each bin: (count,), (count,), (size / 2 + 1,).
+ * columns: (size / 2 + 1) * VL. */
+EXPORT WIDE void spectral_moments(const struct frames *f, float *columns, double *total,
+                                  double *moment, double *spectrum)
 {
     struct plan p = prepare(f);
     long bins = p.half + 1;
-    memset(spectrum, 0, (size_t)bins * sizeof(double));
+    memset(columns, 0, (size_t)(bins * VL) * sizeof(float));
     for (long first = 0; first < f->count; first += VL) {
         long lanes = lanes_left(f, first);
         double sum[VL] = {0}, turn[VL] = {0};
+        wide there = {0};
+        for (long l = 0; l < lanes; l++)
+            there[l] = 1.0f;
         group(f, &p, first);
         for (long k0 = 0; k0 < bins; k0 += BLOCK) {
             long end = bins - k0 < BLOCK ? bins : k0 + BLOCK;
             wide s = {0}, t = {0};
             for (long k = k0; k < end; k++) {
                 wide v = LOAD(p.power + k * VL) * (k && k < bins - 1 ? 2.0f : 1.0f);
-                float column = 0.0f;
                 s += v;
                 t += v * (float)(k - k0);
-                if (lanes == VL)
-                    for (long l = 0; l < VL; l++)
-                        column += v[l];
-                else
-                    for (long l = 0; l < lanes; l++)
-                        column += v[l];
-                spectrum[k] += column;
+                LOAD(columns + k * VL) += v * there;
             }
             for (long l = 0; l < VL; l++) {
                 sum[l] += s[l];
@@ -58,6 +55,11 @@ EXPORT WIDE void spectral_moments(const struct frames *f, double *total, double 
         }
         memcpy(total + first, sum, (size_t)lanes * sizeof(double));
         memcpy(moment + first, turn, (size_t)lanes * sizeof(double));
+    }
+    for (long k = 0; k < bins; k++) {
+        spectrum[k] = 0.0;
+        for (long l = 0; l < VL; l++)
+            spectrum[k] += columns[k * VL + l];
     }
 }
 

@@ -49,7 +49,7 @@ _frame_roughness = _declare(
     *(_pointer, _long, _pointer, _pointer, _pointer),
 )
 _bandwidths = _declare("bandwidths", None, _pointer, ctypes.c_float, *[_pointer] * 2)
-_moments = _declare("spectral_moments", None, *[_pointer] * 4)
+_moments = _declare("spectral_moments", None, *[_pointer] * 5)
 _bands = _declare("band_power", None, *[_pointer] * 4, _long, _pointer)
 _tapered = _declare("tapered_frames", None, _pointer, *[_long] * 3, *[_pointer] * 2)
 _summed = _declare("summed_power", None, _pointer, *[_long] * 2, _pointer)
@@ -286,7 +286,11 @@ def spectral_moments(
     """See `fallback.spectral_moments`."""
     frames = _frames(x, hop, window, size, True)
     total, moment, spectrum = (np.empty(n) for n in (frames.count, frames.count, size // 2 + 1))
-    _moments(ctypes.byref(frames), total.ctypes.data, moment.ctypes.data, spectrum.ctypes.data)
+    columns = np.empty((size // 2 + 1) * _VECTOR, dtype=np.float32)
+    _moments(
+        ctypes.byref(frames),
+        *(array.ctypes.data for array in (columns, total, moment, spectrum)),
+    )
     return total, moment, spectrum
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import log10
 from typing import Any
 
@@ -33,12 +34,22 @@ def _spectrum(segment: Floats) -> Floats:
     return np.asarray(power / top) if top > 0.0 else np.zeros(power.size)
 
 
-def _decay_fit(spectrum: Floats, hertz: Floats, limit: float) -> float:
+@lru_cache(maxsize=1)
+def _axis() -> tuple[Floats, Floats]:
+    """Frequencies of the bins in Hz, and their logarithms (that of 0 Hz is -inf)."""
+    hertz = np.asarray(np.arange(SIZE // 2 + 1) * (RATE / SIZE), dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        return hertz, np.log10(hertz)
+
+
+def _decay_fit(spectrum: Floats, limit: float) -> float:
     """R squared of the straight line through log power over log frequency above `limit` Hz."""
-    above = (hertz > limit) & (spectrum > 0.0)
-    if np.count_nonzero(above) < 2:
+    hertz, log_hertz = _axis()
+    first = int(np.searchsorted(hertz, limit, side="right"))
+    above = np.flatnonzero(spectrum[first:]) + first
+    if above.size < 2:
         return 0.0
-    x = np.log10(hertz[above])
+    x = log_hertz[above]
     y = np.log10(spectrum[above])
     x, y = x - x.mean(), y - y.mean()
     spread = float(x @ x) * float(y @ y)
@@ -53,7 +64,8 @@ def warmth_terms(clip: Clip) -> tuple[float, ...]:
     onsets = find_onsets(clip.strength, clip.envelope, 4096)
     if len(onsets) == 1:
         onsets = [0]
-    hertz = np.asarray(np.arange(SIZE // 2 + 1) * (RATE / SIZE), dtype=np.float64)
+    hertz, _ = _axis()
+    split = int(np.searchsorted(hertz, 260.0, side="right"))
     centroids, fits, ratios, levels = [], [], [], []
     for start, end in zip(onsets, [*onsets[1:], clip.samples.size], strict=True):
         segment = clip.samples[start:end]
@@ -66,10 +78,9 @@ def warmth_terms(clip: Clip) -> tuple[float, ...]:
         order = int(np.argmin(places))
         fundamental = float(places[order]) * RATE / SIZE
         total = float(spectrum.sum())
-        split = int(np.count_nonzero(hertz <= 260.0))
         warm = float(spectrum[found[order] : split].sum()) if fundamental < 260.0 else 0.0
         centroids.append(float(spectrum @ hertz) / total)
-        fits.append(_decay_fit(spectrum, hertz, min(3.5 * fundamental, MAX_REGION)))
+        fits.append(_decay_fit(spectrum, min(3.5 * fundamental, MAX_REGION)))
         ratios.append(warm / total)
         levels.append(float(np.sqrt(np.mean(segment * segment))))
     if not centroids:
