@@ -222,6 +222,12 @@ def test_side_chains_hear_silence() -> None:
     assert np.abs(effect.process(audio, RATE, settings)).max() > 0
 
 
+@needs_lv2("fomp.lv2")
+def test_what_the_host_does_not_offer() -> None:
+    with pytest.raises(EffectLoadError, match=r"isLive\); the plugin host does not offer that"):
+        open_lv2("http://drobilla.net/plugins/fomp/reverb")
+
+
 @needs_lv2("mda.lv2")
 def test_what_is_no_effect_is_refused() -> None:
     with pytest.raises(EffectLoadError, match="no audio input: it is an instrument"):

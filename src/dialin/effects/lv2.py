@@ -215,9 +215,14 @@ class Lv2Effect:
                 self._layout.inputs,
             )
         except RuntimeError as error:
+            reason = " ".join(str(error).split()).removeprefix(
+                "PluginProcessor::loadPlugin error: "
+            )
+            hint = "its file may be broken or miss a library it needs (try: lv2info, ldd)"
+            if "missing features" in reason:
+                hint = "the plugin host does not offer that, so leave it out"
             raise EffectLoadError(
-                f"the LV2 plugin {uri} is installed but does not open ({str(error).strip()}); "
-                "its file may be broken or miss a library it needs (try: lv2info, ldd)"
+                f"the LV2 plugin {uri} is installed but does not open ({reason}); {hint}"
             ) from error
 
     def _learn(self, graph: Graph) -> None:
