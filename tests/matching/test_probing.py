@@ -102,6 +102,11 @@ def test_silence_is_no_match(effect, tmp_path):
         both = (music(1), RATE), (reference, RATE)
         with pytest.raises(RenderError, match="nothing but silence"):
             dialin.match(*both, [f"faust:{tmp_path / 'mute.dsp'}"], budget=6, pool=pool)
+        (tmp_path / "dc.dsp").write_text(
+            'process = *(1e-12) : +(hslider("a", 0.1, 0, 1, 0.1) > 0.05) : *(0.1);'
+        )
+        with pytest.raises(RenderError, match="direct current"):
+            dialin.match(*both, [f"faust:{tmp_path / 'dc.dsp'}"], budget=6, pool=pool)
         match = dialin.match(*both, [f"faust:{tmp_path / 'gate.dsp'}"], budget=20, pool=pool)
         assert np.abs(match.audio()[0]).max() > 0.01
         assert match.report.failures > 0

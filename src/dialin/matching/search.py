@@ -38,7 +38,7 @@ from dialin.matching.surrogate import LinearModel
 from dialin.rendering import Job, RenderPool, SharedAudio
 
 SILENT = 1e-6
-"""Peak (-120 dBFS) below which a render counts as silent."""
+"""Swing (-120 dBFS) below which a render counts as silent."""
 
 PRIOR = 0.03
 """Distance that a knob's full travel from its default costs, shared by all knobs."""
@@ -75,12 +75,14 @@ def measure(audio: Audio, sample_rate: int) -> tuple[Vector, Detail]:
     Raises
     ------
     RenderError
-        If it is silent: silence may be nearer to a reference than the input is, by what it lacks.
+        If it is silent, or constant: silence may be nearer to a reference than the input is, by
+        what it lacks.
     """
-    if float(np.abs(audio).max()) < SILENT:
+    if float(np.ptp(audio, axis=1).max()) < SILENT:
         raise RenderError(
-            "the effects gave back nothing but silence; a plugin may need a file or a window to be "
-            "set up (see: dialin effects probe): leave it out or lock its volume"
+            "the effects gave back nothing but silence or direct current; a plugin may need a "
+            "file or a window to be set up (see: dialin effects probe): leave it out or lock its "
+            "volume"
         )
     return style_features(audio, sample_rate), detail(audio, sample_rate)
 
