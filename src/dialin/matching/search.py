@@ -4,13 +4,14 @@
    spectrogram); the optimiser minimises the style distance, plus a little for straying from the
    default, which keeps knobs that do nothing where they are.
 2. *Pick.* The lowest distance is not the best bet: input and reference play different music, so
-   distances carry content noise. Every candidate i gets a weight ``exp(-(d_i - d_min) / T)``, and
-   the pick is the candidate whose expected audible difference to all the others, weighted so, is
-   least (minimum Bayes risk; a weighted medoid). The untouched input is a candidate like any
-   other, so where the evidence is weak it wins. T grows with the square of ``d_min``, up to
-   `LARGEST_NOISE`: what the effect could not mend is mostly content, and tells how large its
-   noise is for this pair.
-   A pick must also bring the sound closer by `MIN_GAIN`.
+   distances carry content noise. Every candidate i gets a weight ``exp(-(d_i - d_min) / T)``,
+   shared with those that sound the same, and the pick is the candidate whose expected audible
+   difference to all the others, weighted so, is least (minimum Bayes risk; a weighted medoid). The
+   untouched input is a candidate like any other, so where the evidence is weak it wins. T grows
+   with the square of ``d_min``, up to `LARGEST_NOISE`: what the effect could not mend is mostly
+   content, and tells how large its noise is for this pair.
+   A pick must also bring the sound closer by `MIN_GAIN`, and its expected difference must be at
+   most `MAX_RISK` times the untouched input's.
 3. *Level.* A gain at the end of the chain is not searched but computed: no feature but ``level``
    hears it.
 4. *Prune.* Effects of a chain are taken out one by one, as long as that does not cost more than
@@ -53,12 +54,23 @@ SAME_RECORDING = 0.6
 LARGEST_NOISE = 2.0
 """How many times the usual content noise is allowed for, at most."""
 
-CANDIDATES = 128
-"""How many of the renders take part in the pick."""
+CANDIDATES = 600
+"""How many of the renders take part in the pick, at most: the nearest to the reference."""
+
+CROWD = 0.03
+"""Audible difference (log10 magnitude) within which candidates share a weight, so that where the
+search looked most does not count as likely for that alone."""
+
+EVERY = 4
+"""The pick looks at every so many values of the details: enough, and fast."""
 
 MIN_GAIN = 0.15
 """Distance that a match must take away, or the input is left alone: a quarter of what two pieces
 of one recording differ by."""
+
+MAX_RISK = 0.8
+"""Expected audible difference of a match, as a share of that of the untouched input, above which
+the input is left alone."""
 
 LEVEL_TOLERANCE = 0.25
 """Gain in decibels that is not worth an effect."""
@@ -323,12 +335,15 @@ class Search:
         noise = np.clip(least / SAME_RECORDING, 1.0, LARGEST_NOISE)
         temperature = TEMPERATURE * noise**2
         weights = np.exp(-(distances - least) / temperature)
-        risk = detail_distances(np.stack([c.detail for c in field])) @ (weights / weights.sum())
+        apart = detail_distances(np.stack([c.detail[::EVERY] for c in field]))
+        weights /= np.exp(-((apart / CROWD) ** 2)).sum(axis=1)
+        risk = apart @ (weights / weights.sum())
         if self._wanted and ranked:
             return field[1 + int(np.argmin(risk[1:]))]
-        pick = field[int(np.argmin(risk))]
-        gain = self._untouched.distance - pick.distance
-        return pick if gain >= MIN_GAIN else self._untouched
+        place = int(np.argmin(risk))
+        gain = self._untouched.distance - field[place].distance
+        sure = gain >= MIN_GAIN and risk[place] <= MAX_RISK * risk[0]
+        return field[place] if sure else self._untouched
 
     def _prune(
         self, pick: Candidate, slots: tuple[int, ...]
