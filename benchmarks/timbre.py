@@ -70,7 +70,7 @@ def agreement(ours: list[dict[str, float]], theirs: list[dict[str, Any]]) -> lis
     lines.append("|---" * 8 + "|")
     for name, limit in TOLERANCE.items():
         pairs = [(o[name], t["values"][name]) for o, t in zip(ours, theirs, strict=True)
-                 if name in t["values"]]  # fmt: skip
+                 if name in t["values"] and not np.isnan(o[name])]  # fmt: skip
         x, y = np.array(pairs).T
         e = np.sort(np.abs(x - y))
         lines.append(

@@ -32,7 +32,12 @@ def test_agrees_with_the_reference_and_with_our_last_values(name: str) -> None:
     reference, ours = _table("reference.csv")[name], _table("ours.csv")[name]
     values = measure(DATA / name)
     for column in COLUMNS:
-        assert values[column] == pytest.approx(float(ours[column]), abs=OUR_TOLERANCE), column
+        expected = pytest.approx(float(ours[column]), abs=OUR_TOLERANCE, nan_ok=True)
+        assert values[column] == expected, column
+        if (name, column) == ("C_len0100ms_0.flac", "rt60"):
+            assert float(reference[column]) == 0.2, "what the reference says where it cannot know"
+            assert math.isnan(values[column])
+            continue
         if reference[column] == "":
             assert math.isfinite(values[column]), f"{column}: the reference raises, we do not"
             continue

@@ -94,6 +94,22 @@ def test_no_meaning_is_nan_with_a_reason(audio: np.ndarray, reason: str) -> None
         assert reason in found.reasons[name]
 
 
+def test_reverb_of_a_clip_too_short_to_hold_a_decay_has_no_value() -> None:
+    found = timbre(_tones(0.2), RATE)
+    assert list(found.reasons) == ["reverb"]
+    assert "200 ms, more than 204 ms" in found.reasons["reverb"]
+    assert math.isnan(found.rt60)
+    assert found.reverberant is None
+
+
+@pytest.mark.parametrize("gain", [1e-300, 1e300])
+def test_reverb_is_the_same_at_any_level(gain: float) -> None:
+    x = _tones() * np.exp(-(np.arange(_tones().size) % 13_000) / 2_000.0)
+    x *= np.random.default_rng(0).normal(size=x.size)
+    assert timbre(x, RATE, "reverb").rt60 != 0.2
+    assert timbre(x * gain, RATE, "reverb").rt60 == pytest.approx(timbre(x, RATE, "reverb").rt60)
+
+
 def test_boominess_of_a_high_tone_says_why_it_is_missing() -> None:
     x = 0.5 * np.sin(2 * np.pi * 18_000 * np.arange(RATE) / RATE)
     found = timbre(x, RATE)

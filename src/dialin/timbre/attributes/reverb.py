@@ -47,8 +47,6 @@ def _likeliest(decay: Floats) -> int:
 
 def _channel_time(x: Floats) -> float:
     """Reverberation time of one channel at 44.1 kHz, s."""
-    if x.size <= SHORTEST:
-        return 0.2
     edges = [[k * SUB_FRAME, (k + 1) * SUB_FRAME + (k > 0)] for k in range(SUB_FRAMES - 1)]
     first = np.arange(0, x.size - SHORTEST, SHIFT)
     halves = np.ascontiguousarray(x[::DECIMATION])
@@ -68,7 +66,8 @@ def _channel_time(x: Floats) -> float:
         smooth = SMOOTHING * smooth + (1.0 - SMOOTHING) * mode
         if run >= LEAST:
             values.append(smooth)
-    return float(np.mean(values)) if values else 0.2
+    # Where nothing dies away freely there is no reverberation to be heard: the scale's low end.
+    return float(np.mean(values)) if values else float(TIMES[0])
 
 
 def reverb_time(clip: Clip) -> float:
@@ -78,9 +77,17 @@ def reverb_time(clip: Clip) -> float:
     Vary, "An improved algorithm for blind reverberation time estimation", IWAENC 2010. The value
     moves slowly from 0.3 s, so that it depends on the clip's length, as in the reference.
     """
-    if not clip.channels.any():
+    top = max(float(clip.channels.max()), -float(clip.channels.min()))
+    if top == 0.0:
         raise Meaningless("silence: every sample is zero")
-    return float(np.mean([_channel_time(resample(x, clip.rate, RATE)) for x in clip.channels]))
+    least = SHORTEST / RATE
+    if clip.seconds <= least:
+        raise Meaningless(
+            f"too short: {clip.seconds * 1e3:.3g} ms, more than {least * 1e3:.0f} ms are needed"
+        )
+    # Far outside full scale squares would overflow or vanish; decays are the same at any level.
+    channels = clip.channels if 1e-100 < top < 1e100 else clip.channels / top
+    return float(np.mean([_channel_time(resample(x, clip.rate, RATE)) for x in channels]))
 
 
 def reverb_probability(seconds: float) -> float:
