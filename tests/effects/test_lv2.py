@@ -228,6 +228,15 @@ def test_what_the_host_does_not_offer() -> None:
         open_lv2("http://drobilla.net/plugins/fomp/reverb")
 
 
+@needs_lv2("lowpass_iir-swh.lv2")
+def test_ports_in_parts_of_the_sample_rate() -> None:
+    # The host would set its cut-off frequency to half a hertz, and it crashes.
+    with pytest.raises(
+        EffectLoadError, match="counts Cutoff Frequency in parts of the sample rate"
+    ):
+        open_lv2(f"{SWH}lowpass_iir")
+
+
 @needs_lv2("mda.lv2")
 def test_what_is_no_effect_is_refused() -> None:
     with pytest.raises(EffectLoadError, match="no audio input: it is an instrument"):

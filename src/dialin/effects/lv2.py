@@ -64,7 +64,8 @@ def open_lv2(uri: str) -> Lv2Effect:
     EffectNotFoundError
         If no plugin of that URI is installed; plugins of a similar name are suggested.
     EffectLoadError
-        If it is an instrument, has no audio output, or does not open.
+        If it is an instrument, has no audio output, needs what the host does not offer, or does
+        not open.
     """
     return Lv2Effect(describe_lv2(uri))
 
@@ -95,6 +96,13 @@ class Lv2Effect:
             {place for place, port in enumerate(inputs) if _is_side_chain(port)},
         )
         ports = _controls(plugin)
+        unscaled = [port.name for port in ports if "sampleRate" in port.properties]
+        if unscaled:
+            # Most of these crash or fall silent when opened.
+            raise EffectLoadError(
+                f"the LV2 plugin {plugin.uri} counts {', '.join(unscaled)} in parts of the sample "
+                "rate, which the plugin host does not work out; leave it out"
+            )
         self._ids = port_ids(ports)
         self._ports = dict(zip(self._ids, ports, strict=True))
         self._spec = replace(lv2_spec(plugin), channels=len(self._layout.main))
@@ -312,8 +320,8 @@ def lv2_spec(plugin: Lv2Plugin) -> EffectSpec:
 
     Logarithmic ports get a log curve; integer, enumerated and toggled ones are stepped; gain is
     capped at `MAX_GAIN_DB`. Ports a person would not turn to shape the sound (bypass, meters,
-    triggers, what is not meant for the GUI) are excluded. Ports whose range is given in fractions
-    of the sample rate are excluded too: hosts of this kind do not scale them.
+    triggers, what is not meant for the GUI) are excluded. So are ports whose range is given in
+    parts of the sample rate; a plugin that has one does not open.
     """
     ports = _controls(plugin)
     names = Counter(p.name for p in ports)
