@@ -85,6 +85,9 @@ def test_bootstrap():
     assert np.isnan(bootstrap_p(np.ones(1)))
     # Three items that agree prove little, though every resample agrees too.
     assert bootstrap_p(np.ones(3)) == 0.25
+    # Many items of two songs are two songs.
+    assert bootstrap_p(np.ones(100), ["a", "b"] * 50) == 0.5
+    assert np.isnan(bootstrap_p(np.ones(100), ["a"] * 100))
     # Under no difference p-values are about uniform.
     values = [bootstrap_p(rng.normal(0, 1, 30), seed=n) for n in range(60)]
     assert 0.3 < np.mean(values) < 0.7
