@@ -71,6 +71,11 @@ def check(audio: Any, sample_rate: float) -> tuple[Floats, int]:
     return result, int(rate)
 
 
+def peak_of(x: Floats) -> float:
+    """Largest magnitude."""
+    return max(float(x.max()), -float(x.min()))
+
+
 class Clip:
     """One checked clip and the intermediate quantities of its attributes.
 
@@ -106,19 +111,20 @@ class Clip:
                 f"too short: {self.seconds * 1e3:.3g} ms, "
                 f"at least {SHORTEST * 1e3:.0f} ms are needed"
             )
-        top = np.abs(self.channels).max()
+        top = peak_of(self.channels)
         if top == 0.0:
             raise Meaningless("silence: every sample is zero")
         # Far outside full scale squares would overflow or vanish; the loudness sees only a shift.
         scale = 1.0 if 1e-100 < top < 1e100 else 1.0 / top
-        mono = self.channels.sum(axis=0) if scale == 1.0 else (self.channels * scale).sum(axis=0)
+        channels = self.channels if scale == 1.0 else self.channels * scale
+        mono = channels[0] if len(channels) == 1 else channels.sum(axis=0)
         if not mono.any():
             raise Meaningless("silence: the channels cancel when summed")
         loudness = integrated_loudness(mono, self.rate)
         if np.isinf(loudness):
             raise Meaningless("too quiet: no part of the clip reaches -70 LUFS")
         x = mono * 10.0 ** ((LOUDNESS_TARGET - loudness) / 20.0)
-        peak = np.abs(x).max()
+        peak = peak_of(x)
         if peak > 1.0:
             x /= peak
         return resample(x, self.rate, RATE)
@@ -133,7 +139,7 @@ class Clip:
             butterworth_section(500.0, "low", RATE),
         ]
         stem, twigs = kernels.filter_tree(self.samples, trunk, branches)
-        peak = max(float(stem.max()), -float(stem.min()))
+        peak = peak_of(stem)
         if not peak > 0.0:
             raise Meaningless("no sound above 20 Hz")
         stem /= peak
@@ -194,7 +200,7 @@ class Clip:
     @cached_property
     def envelope(self) -> Floats:
         """Hold-envelope that falls from the peak to zero in 0.1 s: (samples,)."""
-        peak = np.abs(self.samples).max()
+        peak = peak_of(self.samples)
         return np.asarray(kernels.hold_envelope(self.samples, HOLD, peak / (0.1 * RATE)))
 
     @cached_property

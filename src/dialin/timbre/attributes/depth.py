@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dialin.timbre.clip import HOLD, Clip, Meaningless, value_of
+from dialin.timbre.clip import HOLD, Clip, Meaningless, peak_of, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.onsets import find_onsets
@@ -23,7 +23,7 @@ DECAYED = 0.01
 def _mean_duration(clip: Clip) -> float:
     """Mean seconds from the loudest moment after an onset until 40 dB below the clip's peak."""
     x = clip.highpassed
-    envelope = kernels.hold_envelope(x, HOLD, float(np.abs(x).max()) / (0.2 * RATE))
+    envelope = kernels.hold_envelope(x, HOLD, peak_of(x) / (0.2 * RATE))
     onsets = find_onsets(onset_strength(x), envelope, 512)
     count = -(-max(x.size - STEP, 0) // STEP) + 1
     padded = np.zeros(count * STEP)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.timbre.clip import Clip, Meaningless, value_of
+from dialin.timbre.clip import Clip, Meaningless, peak_of, value_of
 from dialin.timbre.kernels import kernels
 from dialin.timbre.resampling import resample
 from dialin.timbre.tables import RATE, REVERB
@@ -77,7 +77,7 @@ def reverb_time(clip: Clip) -> float:
     Vary, "An improved algorithm for blind reverberation time estimation", IWAENC 2010. The value
     moves slowly from 0.3 s, so that it depends on the clip's length, as in the reference.
     """
-    top = max(float(clip.channels.max()), -float(clip.channels.min()))
+    top = peak_of(clip.channels)
     if top == 0.0:
         raise Meaningless("silence: every sample is zero")
     least = SHORTEST / RATE
