@@ -159,7 +159,8 @@ class Search:
         Of that excerpt as it is.
     target : Target
     locked : dict
-        Place in the settings vector -> position in [0, 1], kept; so is its effect.
+        Place in the settings vector -> position in [0, 1], kept; so is its effect, where that is not
+        the default.
     seed, budget : int
     seconds : float, optional
         Time limit.
@@ -187,11 +188,12 @@ class Search:
         self._start = spec.default
         for place, position in locked.items():
             self._start[place] = position
-        # Who locks a knob wants its effect.
+        # Who locks a knob elsewhere than at its default wants its effect.
+        set_by_hand = [p for p, v in locked.items() if abs(v - spec.default[p]) > 1e-9]
         self._wanted = {
             number
             for number, (_, _, place) in enumerate(chain_slots(spec))
-            if any(place.start <= index < place.stop for index in locked)
+            if any(place.start <= index < place.stop for index in set_by_hand)
         }
         self._gain = self._last_gain(locked)
         if self._gain is not None:
