@@ -51,6 +51,15 @@ def test_effects_that_cannot_be_shown(command, effect, code, words):
     assert "other settings" not in ran.err
 
 
+def test_a_probe_says_where_an_effect_does_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    ran = dialin("effects", "probe", "builtin:delay")
+    assert ran.code == 0
+    rows = {line[:18].strip(): line[18:].strip() for line in ran.out.splitlines()[1:]}
+    assert rows["does nothing at"] == "mix 0 %"
+    assert rows["rings for"] == "0.75 s after a click"
+
+
 def test_a_mixed_effect_is_shown():
     ran = dialin("effects", "show", "mix:gain")
     assert ran.code == 0 and "dry_wet" in ran.out

@@ -333,6 +333,14 @@ def _show_probe(output: Output, spec: EffectSpec, probe: Probe) -> None:
         "highest peak": f"{level(probe.peak_db)}, for an input that peaks at -6 dBFS",
         "speed": f"{probe.speed:.0f} times real time",
     }
+    if probe.tail:
+        rows["rings for"] = f"{probe.tail:g} s after a click" + (" or more" * (probe.tail >= 2))
+    if probe.neutrals:
+        knobs = {knob.id: knob for knob in spec.parameters}
+        rows["does nothing at"] = ", ".join(
+            f"{id} {knobs[id].text(knobs[id].to_normalised(value))}"
+            for id, value in probe.neutrals.items()
+        )
     if probe.loud_knobs:
         rows["dangerously loud"] = ", ".join(probe.loud_knobs)
     for state in ("live", "stepped", "dead"):
