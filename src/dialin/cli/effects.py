@@ -336,9 +336,9 @@ def _show_probe(output: Output, spec: EffectSpec, probe: Probe) -> None:
     if probe.tail:
         rows["rings for"] = f"{probe.tail:g} s after a click" + (" or more" * (probe.tail >= 2))
     if probe.neutrals:
-        knobs = {knob.id: knob for knob in spec.parameters}
+        by_id = {knob.id: knob for knob in spec.parameters}
         rows["does nothing at"] = ", ".join(
-            f"{id} {knobs[id].text(knobs[id].to_normalised(value))}"
+            f"{id} {by_id[id].text(by_id[id].to_normalised(value))}"
             for id, value in probe.neutrals.items()
         )
     if probe.loud_knobs:
