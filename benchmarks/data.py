@@ -3,9 +3,10 @@
     python benchmarks/data.py SONGS [--pairs 40] [--output data.json]
 
 SONGS is a folder of music. For each mda effect: pairs a second of processor time (so that a busy
-machine does not matter) of ``make_pair`` in one process, cold and with excerpts decoded already;
-the plain way: whole file opened and resampled by librosa, a fresh effect for each draw, librosa's
-MFCCs of both sides for each draw; and pairs a second by the clock with one and two workers.
+machine does not matter) of ``make_pair`` in one process, from songs and from songs decoded already
+(``--cache``; what that takes, once, is printed in seconds for each hour of music); the plain way,
+which reads the excerpt with librosa, opens a fresh effect for each draw and computes librosa's MFCCs
+of both sides for each draw; and pairs a second by the clock with one and two workers.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ import numpy as np
 
 from dialin.data import Recipe, find_songs, make_pair
 from dialin.data.pairs import Plan
+from dialin.data.reading import ReadingCache
 from dialin.data.render import data_pool, make_plan, packed_pairs
 from dialin.effects.open import open_effect
 
 MDA = "lv2:http://drobilla.net/plugins/mda/"
+FILLED: list[float] = []
 EFFECTS = (
     "Overdrive",
     "Delay",
@@ -83,6 +86,19 @@ def cost(make: Callable[[int], Any], indices: range) -> tuple[float, list[Any]]:
     return (time.process_time() - start) / len(indices), made
 
 
+def filling(plan: Plan, songs: int = 4) -> float:
+    """Processor seconds that decoding an hour of music takes, over a few songs."""
+    options = plan.recipe.excerpt
+    hours = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        cache = ReadingCache(folder)
+        start = time.process_time()
+        for track in plan.corpus.tracks[:: max(1, len(plan.corpus.tracks) // songs)]:
+            cache.read(track, 0.0, options.samples, options.sample_rate)
+            hours += track.seconds / 3600
+        return (time.process_time() - start) / hours
+
+
 def by_the_clock(body: Recipe, workers: int) -> float:
     with data_pool(workers) as pool:
         plan = make_plan(body, pool)
@@ -109,6 +125,9 @@ def measure(songs: str, name: str, pairs: int) -> dict[str, Any]:
         row["shares"] = {k: round(v / sum(steps.values()), 3) for k, v in steps.items()}
         for pair in range(1, pairs + 1):
             make_pair(effect, cached, pair)
+        if not FILLED:
+            FILLED.append(filling(plain))
+        row["fill_cpu_s_per_hour"] = FILLED[0]
         seconds, _ = cost(lambda i: make_pair(effect, cached, i), range(1, pairs + 1))
         row["pairs_per_cpu_s_decoded"] = 1 / seconds
     if importlib.util.find_spec("librosa"):

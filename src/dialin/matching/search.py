@@ -159,8 +159,8 @@ class Search:
         Of that excerpt as it is.
     target : Target
     locked : dict
-        Place in the settings vector -> position in [0, 1], kept; so is its effect, where that is not
-        the default.
+        Place in the settings vector -> position in [0, 1], kept; so is its effect, where that is
+        not the default.
     seed, budget : int
     seconds : float, optional
         Time limit.
