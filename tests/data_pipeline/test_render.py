@@ -150,3 +150,15 @@ def test_ray_makes_the_same_manifest(songs, unbroken, tmp_path):
         ray.shutdown()
     for name in ("manifest.json", "manifest.jsonl"):
         assert (tmp_path / name).read_bytes() == (unbroken[0] / name).read_bytes()
+
+
+def test_keeping_decoded_songs_changes_no_byte(tmp_path, monkeypatch, songs):
+    import dialin.data.render as module
+
+    body = recipe(songs)
+    with_songs = module.render_recipe(body, tmp_path / "kept", workers=1)
+    monkeypatch.setattr(module, "PAIRS_AN_HOUR", float("inf"))
+    without = module.render_recipe(body, tmp_path / "sought", workers=1)
+    explicit = module.render_recipe(body, tmp_path / "named", workers=1, cache=tmp_path / "songs")
+    assert with_songs["hash"] == without["hash"] == explicit["hash"]
+    assert list((tmp_path / "songs").glob("*.npy"))

@@ -39,7 +39,8 @@ def render(
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's seed.")] = None,
     engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
     cache: Annotated[
-        Path | None, typer.Option(help="Folder for decoded excerpts, shared by recipes.")
+        Path | None,
+        typer.Option(help="Folder that keeps decoded songs, for the next recipe too."),
     ] = None,
     workers: WorkersOption = None,
     quiet: QuietOption = False,
@@ -75,7 +76,7 @@ def render(
             output_folder,
             engine="ray" if engine == "ray" else "local",
             workers=workers,
-            cache=cache or "",
+            cache=cache,
             progress=show,
         )
     if json:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import math
 import os
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -190,7 +191,8 @@ class ReadingCache:
     def __init__(self, folder: str | os.PathLike[str], gigabytes: float = 8.0) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._limit = gigabytes * 2**30
+        # A quarter of what is free, at most: the rest is for what the songs are decoded for.
+        self._limit = min(gigabytes * 2**30, 0.25 * shutil.disk_usage(self.folder).free)
         self._used = float(sum(p.stat().st_size for p in self.folder.glob("*.npy")))
 
     def read(

@@ -15,6 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -35,6 +36,9 @@ from dialin.data.shards import (
 from dialin.data.songs import find_songs
 from dialin.errors import OutputError, RenderCrashError, RenderError, RenderTimeoutError, UsageError
 from dialin.rendering import RenderPool
+
+PAIRS_AN_HOUR = 350
+"""Pairs for each hour of songs from which on decoding whole songs once is quicker than seeking."""
 
 TRIES = 3
 """Times a pair is tried whose worker process died: it may have been killed from outside."""
@@ -98,7 +102,7 @@ def render_recipe(
     *,
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
-    cache: str | os.PathLike[str] = "",
+    cache: str | os.PathLike[str] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
     """Render a recipe into a folder, or finish what an earlier run began there.
@@ -112,7 +116,9 @@ def render_recipe(
     workers : int, optional
         Processes here; one a core by default. Ray decides for itself.
     cache : path-like, optional
-        Folder for decoded excerpts, shared by recipes of one seed.
+        Folder that keeps decoded songs for the next recipe. By default a temporary one is used
+        where there are enough pairs to make decoding whole songs worth it (`PAIRS_AN_HOUR`), and
+        none on Ray.
     progress : callable, optional
         Gets a `Progress` after every pair (every shard on Ray).
 
@@ -127,8 +133,11 @@ def render_recipe(
         If the folder holds another recipe's data, or cannot be written to.
     """
     store = Store(folder)
-    with data_pool(1 if engine == "ray" else workers) as pool:
-        plan = make_plan(recipe, pool, cache=cache)
+    with data_pool(1 if engine == "ray" else workers) as pool, ExitStack() as stack:
+        plan = make_plan(recipe, pool, cache=cache or "")
+        if cache is None and engine == "local" and _worth_decoding(plan):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dialin-songs-"))
+            plan = dataclasses.replace(plan, cache=folder)
         _claim(store, plan)
         store.sweep()
         state = Progress(recipe.pairs)
@@ -144,6 +153,13 @@ def render_recipe(
         for shard in made:
             records.update({record["index"]: record for record in shard})
     return _finish(store, plan, [records[i] for i in sorted(records)], state)
+
+
+def _worth_decoding(plan: Plan) -> bool:
+    """Whether keeping whole songs saves time and changes no sample."""
+    parts = [part for track in plan.corpus.tracks for part in track.parts]
+    exact = not any(part.path.lower().endswith((".mp3", ".mp4")) for part in parts)
+    return exact and plan.recipe.pairs >= PAIRS_AN_HOUR * plan.corpus.hours
 
 
 def shard_range(recipe: Recipe, shard: int) -> range:

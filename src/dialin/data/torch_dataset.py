@@ -39,7 +39,7 @@ class PairDataset(IterableDataset[Item]):  # type: ignore[misc, unused-ignore]
     epoch : int
         Each epoch of ``recipe.pairs`` has pairs of its own. Set `epoch` before iterating.
     cache : str
-        Folder for decoded excerpts.
+        Folder that keeps decoded songs: from the second time on, reading them costs nothing.
 
     Yields
     ------
