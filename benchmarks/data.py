@@ -5,8 +5,8 @@
 SONGS is a folder of music. For each mda effect: pairs a second of processor time (so that a busy
 machine does not matter) of ``make_pair`` in one process, from songs and from songs decoded already
 (``--cache``; what that takes, once, is printed in seconds for each hour of music); the plain way,
-which reads the excerpt with librosa, opens a fresh effect for each draw and computes librosa's MFCCs
-of both sides for each draw; and pairs a second by the clock with one and two workers.
+which reads the excerpt with librosa, opens a fresh effect for each draw and computes librosa's
+MFCCs of both sides for each draw; and pairs a second by the clock with one and two workers.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def plain_pair(plan: Plan, index: int) -> int:
             effect = open_effect(plan.recipe.effect)
             wet = effect.process(audio[None], rate, plan.spec.random(rng))[0]
             effect.close()
-            a, b = (librosa.feature.mfcc(y=x, sr=rate, n_mfcc=30, n_mels=60) for x in (audio, wet))
+            both = (librosa.feature.mfcc(y=x, sr=rate, n_mfcc=30, n_mels=60) for x in (audio, wet))
+            a, b = (found[1:] for found in both)
             norms = np.linalg.norm(a, axis=0) * np.linalg.norm(b, axis=0)
             close = np.mean((a * b).sum(axis=0) / np.maximum(norms, 1e-12)) >= 0.75
             if np.mean(wet**2) >= 1e-5 and close:

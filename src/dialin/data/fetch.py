@@ -33,6 +33,8 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "lmms-common": ("mixed, free", "one-shots and loops"),
 }
 """Debian package: its licence and what it holds."""
+SPEAKERS = {"klettres-data": "usr/share/klettres"}
+"""Packages of many speakers, and the folder in which each of them has one."""
 
 
 def fetch_corpus(
@@ -157,6 +159,12 @@ def _list(root: Path, package: str, files: list[dict[str, Any]], skipped: list[s
                 "licence": PACKAGES[package][0],
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
                 "seconds": round(seconds, 3),
-                "split": split_of(split_key(name)),
+                "split": split_of(_key(path, root, package)),
             }
         )
+
+
+def _key(path: Path, root: Path, package: str) -> str:
+    if package in SPEAKERS:
+        return split_key(path.relative_to(root / package / SPEAKERS[package]), "speaker")
+    return split_key(path)

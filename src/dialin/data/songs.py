@@ -263,8 +263,8 @@ def _musdb(root: Path, source: SongSource, recipe: Recipe) -> list[Track]:
             split: Split = "test"
             if subset == "train":
                 # Test songs are those of the published split; valid is taken out of train.
-                shares = (recipe.splits[0], 1.0 - recipe.splits[0], 0.0)
-                split = split_of(title, shares)
+                train = recipe.splits[0] / (recipe.splits[0] + recipe.splits[1])
+                split = split_of(title.lower(), (train, 1.0 - train, 0.0))
             for stem in stems:
                 part = _wav_part(path.parent / f"{stem}.wav") if hq else _stem_part(path, stem)
                 id = f"{subset}/{title}/{stem}"
