@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from dialin.data import Recipe, find_songs, make_pair
+from dialin.data.engine import data_pool, packed_pairs
 from dialin.data.pairs import Plan
 from dialin.data.reading import ReadingCache
-from dialin.data.render import data_pool, make_plan, packed_pairs
+from dialin.data.render import make_plan
 from dialin.effects.open import open_effect
 
 MDA = "lv2:http://drobilla.net/plugins/mda/"

@@ -5,10 +5,11 @@ not imported here.
 """
 
 from dialin.data.checks import CAUSES, check_render
+from dialin.data.engine import Progress
 from dialin.data.mfcc import mean_cosine, mfcc
 from dialin.data.pairs import Pair, Plan, make_pair
 from dialin.data.recipe import Recipe, SongSource, load_recipe
-from dialin.data.render import Progress, make_plan, read_manifest, render_recipe
+from dialin.data.render import make_plan, read_manifest, render_recipe
 from dialin.data.report import RejectionReport, rejection_report
 from dialin.data.songs import Corpus, Track, find_songs, split_key, split_of
 

@@ -9,7 +9,6 @@ with one seed are cut from the same places.
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import time
 from collections import Counter, defaultdict
@@ -314,24 +313,3 @@ def write_plan(plan: Plan, path: Path) -> None:
 def pair_in_worker(effect: Effect, path: str, index: int) -> Pair:
     """`make_pair`, for `RenderPool.call`."""
     return make_pair(effect, read_plan(path), index)
-
-
-def packed_pair_in_worker(
-    effect: Effect, path: str, index: int
-) -> tuple[dict[str, Any], dict[str, bytes], dict[str, float]]:
-    """Make a pair and encode it; see `dialin.data.shards` for the names of its files."""
-    from dialin.data.shards import pack_pair
-
-    plan = read_plan(path)
-    pair = make_pair(effect, plan, index)
-    started = time.perf_counter()
-    files = pack_pair(pair, plan.recipe.excerpt.sample_rate, plan.recipe.bits)
-    pair.seconds["encode"] = time.perf_counter() - started
-    return pair.record, files, pair.seconds
-
-
-def audio_hash(integers: NDArray[np.int32]) -> str:
-    """Hash of quantised samples, whatever file format they travel in (16 hex digits)."""
-    shape = np.array(integers.shape, np.int64).tobytes()
-    data = np.ascontiguousarray(integers, dtype="<i4").tobytes()
-    return hashlib.sha256(shape + data).hexdigest()[:16]

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dialin.data.engine import Progress, data_pool, render_shards
 from dialin.data.pairs import Plan
+from dialin.data.shards import Store
 from dialin.errors import UsageError
-
-if TYPE_CHECKING:
-    from dialin.data.render import Progress
 
 
 def shard_task(plan: Plan, place: str, shard: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """Make and write one shard, with a worker process of its own for the effect."""
-    from dialin.data.render import Progress, data_pool, render_shards
-    from dialin.data.shards import Store
-
     state = Progress(plan.recipe.pairs)
     # Ray runs tasks on threads it chooses; plugins want a process's main thread.
     with data_pool(1) as pool:

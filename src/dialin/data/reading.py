@@ -14,39 +14,19 @@ import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.signal import resample_poly
 
 from dialin.audio import Audio, seek_exactly
 from dialin.data.songs import Part, Track
-from dialin.errors import AudioFileError, UsageError
+from dialin.data.stems import read_stem
+from dialin.errors import AudioFileError
 
 CHUNK = 1 << 20
 """Samples decoded at a time when a whole song is."""
 GUARD = 64
 """Output samples decoded on each side, so that the resampler's start is not heard."""
-
-
-def _stempeg() -> Any:
-    try:
-        import stempeg  # type: ignore[import-not-found, unused-ignore]
-    except ImportError as error:
-        raise UsageError(
-            "MUSDB18's .stem.mp4 files need stempeg and ffmpeg: pip install 'dialin[data]'"
-        ) from error
-    except (OSError, RuntimeError) as error:
-        raise UsageError(f"stempeg cannot find ffmpeg and ffprobe; install ffmpeg ({error})") from (
-            error
-        )
-    return stempeg
-
-
-def stem_info(path: Path) -> tuple[int, int]:
-    """Length in samples and rate of a stem file."""
-    info = _stempeg().Info(str(path))
-    return int(info.duration(0) * info.sample_rate(0)), int(info.sample_rate(0))
 
 
 def _decode(part: Part, start: int, frames: int) -> Audio:
@@ -55,14 +35,8 @@ def _decode(part: Part, start: int, frames: int) -> Audio:
     if first >= last:
         return np.zeros((1, frames), np.float32)
     if part.stem >= 0:
-        data, _ = _stempeg().read_stems(
-            part.path,
-            stem_id=part.stem,
-            start=first / part.sample_rate,
-            duration=(last - first) / part.sample_rate,
-            dtype=np.float32,
-        )
-        data = np.asarray(data, np.float32).reshape(-1, data.shape[-1])
+        rate = part.sample_rate
+        data = read_stem(part.path, part.stem, first / rate, (last - first) / rate)
     else:
         import soundfile
 

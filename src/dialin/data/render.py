@@ -11,18 +11,15 @@ import json
 import os
 import platform
 import tempfile
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from importlib import metadata
-from pathlib import Path
 from typing import Any, Literal
 
-from dialin.data.pairs import Plan, packed_pair_in_worker, write_plan
+from dialin.data.engine import Progress, data_pool, render_shards, shard_range
+from dialin.data.pairs import Plan
 from dialin.data.priors import check_priors, load_presets
+from dialin.data.ray_engine import render_on_ray
 from dialin.data.recipe import Recipe
 from dialin.data.shards import (
     Store,
@@ -31,55 +28,13 @@ from dialin.data.shards import (
     read_lines,
     read_shard,
     shard_name,
-    write_shard,
 )
 from dialin.data.songs import find_songs
-from dialin.errors import OutputError, RenderCrashError, RenderError, RenderTimeoutError, UsageError
+from dialin.errors import OutputError, UsageError
 from dialin.rendering import RenderPool
 
 PAIRS_AN_HOUR = 350
 """Pairs for each hour of songs from which on decoding whole songs once is quicker than seeking."""
-
-TRIES = 3
-"""Times a pair is tried whose worker process died: it may have been killed from outside."""
-
-Packed = tuple[dict[str, Any], dict[str, bytes], dict[str, float]]
-
-
-@dataclass
-class Progress:
-    """How far a run is. `seconds` is the time workers spent, by step."""
-
-    pairs: int
-    done: int = 0
-    found: int = 0
-    lost: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
-    seconds: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.monotonic)
-
-    def add(self, record: dict[str, Any]) -> None:
-        """Count a record."""
-        self.done += 1
-        self.lost += bool(record.get("lost"))
-        self.rejected.update(cause for cause, _ in record.get("rejected", ()))
-        self.dropped.update(record.get("dropped", {}))
-
-    def spend(self, seconds: dict[str, float]) -> None:
-        """Add the time that steps took."""
-        for step, value in seconds.items():
-            self.seconds[step] = self.seconds.get(step, 0.0) + value
-
-    @property
-    def rate(self) -> float:
-        """Pairs a second in this run."""
-        return (self.done - self.found) / max(1e-6, time.monotonic() - self.started)
-
-    @property
-    def eta(self) -> float:
-        """Seconds left, by the rate so far; infinite before the first pair."""
-        return (self.pairs - self.done) / self.rate if self.rate > 0 else float("inf")
 
 
 def make_plan(recipe: Recipe, pool: RenderPool, *, cache: str | os.PathLike[str] = "") -> Plan:
@@ -89,11 +44,6 @@ def make_plan(recipe: Recipe, pool: RenderPool, *, cache: str | os.PathLike[str]
     check_priors(spec, recipe.settings)
     presets = tuple(load_presets(recipe.settings.presets, spec))
     return Plan(recipe, corpus, spec, presets, os.fspath(cache))
-
-
-def data_pool(workers: int | None, deadline: float = 120.0) -> RenderPool:
-    """A pool as data wants it: it never gives up on an effect because of a few settings."""
-    return RenderPool(workers, deadline=deadline, quarantine=0)
 
 
 def render_recipe(
@@ -145,8 +95,6 @@ def render_recipe(
         if progress is not None:
             progress(state)
         if engine == "ray":
-            from dialin.data.ray_engine import render_on_ray
-
             made = render_on_ray(plan, store.place, missing, state, progress)
         else:
             made = render_shards(pool, plan, store, missing, state, progress)
@@ -160,11 +108,6 @@ def _worth_decoding(plan: Plan) -> bool:
     parts = [part for track in plan.corpus.tracks for part in track.parts]
     exact = not any(part.path.lower().endswith((".mp3", ".mp4")) for part in parts)
     return exact and plan.recipe.pairs >= PAIRS_AN_HOUR * plan.corpus.hours
-
-
-def shard_range(recipe: Recipe, shard: int) -> range:
-    """Indices of a shard's pairs."""
-    return range(shard * recipe.shard, min((shard + 1) * recipe.shard, recipe.pairs))
 
 
 def _claim(store: Store, plan: Plan) -> None:
@@ -215,80 +158,6 @@ def _take_stock(
         missing.append(shard)
     state.found = state.done
     return records, missing
-
-
-def render_shards(
-    pool: RenderPool,
-    plan: Plan,
-    store: Store,
-    shards: Iterable[int],
-    state: Progress,
-    progress: Callable[[Progress], None] | None = None,
-) -> Iterator[list[dict[str, Any]]]:
-    """Make shards on a pool, yielding each one's records once it is written."""
-    recipe = plan.recipe
-    wanted = list(shards)
-    indices = (index for shard in wanted for index in shard_range(recipe, shard))
-    current: list[tuple[dict[str, Any], dict[str, bytes]]] = []
-    remaining = deque(wanted)
-    for record, files, seconds in packed_pairs(pool, plan, indices):
-        current.append((record, files))
-        state.add(record)
-        state.spend(seconds)
-        if progress is not None:
-            progress(state)
-        if len(current) == len(shard_range(recipe, remaining[0])):
-            yield write_shard(store, remaining.popleft(), current)
-            current = []
-
-
-def packed_pairs(pool: RenderPool, plan: Plan, indices: Iterable[int]) -> Iterator[Packed]:
-    """Make pairs on a pool, in order, some ahead of what is asked for."""
-    with tempfile.TemporaryDirectory(prefix="dialin-plan-") as folder:
-        path = Path(folder) / "plan"
-        write_plan(plan, path)
-        call = PairCall(pool, str(path), plan.recipe.effect, packed_pair_in_worker)
-        yield from in_order(call, indices, pool.workers)
-
-
-@dataclass(frozen=True)
-class PairCall:
-    """Make one pair on a pool, trying again where its worker process died."""
-
-    pool: RenderPool
-    path: str
-    effect: str
-    function: Callable[..., Any]
-
-    def __call__(self, index: int) -> Any:
-        """Return what `function` returned, or the record of a lost pair."""
-        for remaining in reversed(range(TRIES)):
-            try:
-                return self.pool.call(self.function, self.path, index, effect=self.effect)
-            except (RenderCrashError, RenderTimeoutError) as error:
-                if remaining == 0:
-                    # Not one setting but the pair: which of its draws it was died with it.
-                    return {"index": index, "lost": True, "dropped": {error.code: 1}}, {}, {}
-            except RenderError as error:
-                raise RenderError(f"pair {index}: {error}") from error
-        raise AssertionError("unreachable")
-
-
-def in_order(call: Callable[[int], Any], indices: Iterable[int], workers: int) -> Iterator[Any]:
-    """Results of calls in order, with enough of them on the way to keep workers busy."""
-    ahead = 2 * workers + 2
-    waiting: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(min(ahead, 2 * workers)) as threads:
-        try:
-            for index in indices:
-                waiting.append(threads.submit(call, index))
-                if len(waiting) > ahead:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def _versions() -> dict[str, str]:

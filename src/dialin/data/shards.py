@@ -17,14 +17,17 @@ import io
 import json
 import os
 import tarfile
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dialin.data.pairs import Pair, audio_hash
+from dialin.data.pairs import Pair, make_pair, read_plan
+from dialin.effects.effect import Effect
 from dialin.errors import OutputError, UsageError
 
 
@@ -55,6 +58,25 @@ def pack_pair(pair: Pair, sample_rate: int, bits: int) -> dict[str, bytes]:
     pair.record["audio"] = hashes
     files["json"] = line(pair.record).encode()
     return files
+
+
+def packed_pair_in_worker(
+    effect: Effect, path: str, index: int
+) -> tuple[dict[str, Any], dict[str, bytes], dict[str, float]]:
+    """Make a pair and encode it."""
+    plan = read_plan(path)
+    pair = make_pair(effect, plan, index)
+    started = time.perf_counter()
+    files = pack_pair(pair, plan.recipe.excerpt.sample_rate, plan.recipe.bits)
+    pair.seconds["encode"] = time.perf_counter() - started
+    return pair.record, files, pair.seconds
+
+
+def audio_hash(integers: NDArray[np.int32]) -> str:
+    """Hash of quantised samples, whatever file format they travel in (16 hex digits)."""
+    shape = np.array(integers.shape, np.int64).tobytes()
+    data = np.ascontiguousarray(integers, dtype="<i4").tobytes()
+    return hashlib.sha256(shape + data).hexdigest()[:16]
 
 
 def line(record: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 
 from dialin.audio import audio_info
 from dialin.data.recipe import Recipe, SongSource, Split, digest
+from dialin.data.stems import stem_info
 from dialin.errors import AudioFileError, UsageError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".oga")
@@ -278,7 +279,5 @@ def _wav_part(path: Path) -> Part:
 
 
 def _stem_part(path: Path, stem: str) -> Part:
-    from dialin.data.reading import stem_info
-
     frames, rate = stem_info(path)
     return Part(str(path), frames, rate, STEMS.index(stem))

@@ -15,9 +15,10 @@ from torch.utils.data import (  # type: ignore[import-not-found, unused-ignore]
     get_worker_info,
 )
 
+from dialin.data.engine import PairCall, data_pool, in_order
 from dialin.data.pairs import Pair, pair_in_worker, write_plan
 from dialin.data.recipe import Recipe
-from dialin.data.render import PairCall, data_pool, in_order, make_plan
+from dialin.data.render import make_plan
 
 Item = dict[str, torch.Tensor]
 

@@ -1,0 +1,143 @@
+"""Making shards on this machine's worker processes."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dialin.data.pairs import Plan, write_plan
+from dialin.data.recipe import Recipe
+from dialin.data.shards import Store, packed_pair_in_worker, write_shard
+from dialin.errors import RenderCrashError, RenderError, RenderTimeoutError
+from dialin.rendering import RenderPool
+
+TRIES = 3
+"""Times a pair is tried whose worker process died: it may have been killed from outside."""
+
+Packed = tuple[dict[str, Any], dict[str, bytes], dict[str, float]]
+
+
+@dataclass
+class Progress:
+    """How far a run is. `seconds` is the time workers spent, by step."""
+
+    pairs: int
+    done: int = 0
+    found: int = 0
+    lost: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Count a record."""
+        self.done += 1
+        self.lost += bool(record.get("lost"))
+        self.rejected.update(cause for cause, _ in record.get("rejected", ()))
+        self.dropped.update(record.get("dropped", {}))
+
+    def spend(self, seconds: dict[str, float]) -> None:
+        """Add the time that steps took."""
+        for step, value in seconds.items():
+            self.seconds[step] = self.seconds.get(step, 0.0) + value
+
+    @property
+    def rate(self) -> float:
+        """Pairs a second in this run."""
+        return (self.done - self.found) / max(1e-6, time.monotonic() - self.started)
+
+    @property
+    def eta(self) -> float:
+        """Seconds left, by the rate so far; infinite before the first pair."""
+        return (self.pairs - self.done) / self.rate if self.rate > 0 else float("inf")
+
+
+def data_pool(workers: int | None, deadline: float = 120.0) -> RenderPool:
+    """A pool as data wants it: it never gives up on an effect because of a few settings."""
+    return RenderPool(workers, deadline=deadline, quarantine=0)
+
+
+def shard_range(recipe: Recipe, shard: int) -> range:
+    """Indices of a shard's pairs."""
+    return range(shard * recipe.shard, min((shard + 1) * recipe.shard, recipe.pairs))
+
+
+def render_shards(
+    pool: RenderPool,
+    plan: Plan,
+    store: Store,
+    shards: Iterable[int],
+    state: Progress,
+    progress: Callable[[Progress], None] | None = None,
+) -> Iterator[list[dict[str, Any]]]:
+    """Make shards on a pool, yielding each one's records once it is written."""
+    recipe = plan.recipe
+    wanted = list(shards)
+    indices = (index for shard in wanted for index in shard_range(recipe, shard))
+    current: list[tuple[dict[str, Any], dict[str, bytes]]] = []
+    remaining = deque(wanted)
+    for record, files, seconds in packed_pairs(pool, plan, indices):
+        current.append((record, files))
+        state.add(record)
+        state.spend(seconds)
+        if progress is not None:
+            progress(state)
+        if len(current) == len(shard_range(recipe, remaining[0])):
+            yield write_shard(store, remaining.popleft(), current)
+            current = []
+
+
+def packed_pairs(pool: RenderPool, plan: Plan, indices: Iterable[int]) -> Iterator[Packed]:
+    """Make pairs on a pool, in order, some ahead of what is asked for."""
+    with tempfile.TemporaryDirectory(prefix="dialin-plan-") as folder:
+        path = Path(folder) / "plan"
+        write_plan(plan, path)
+        call = PairCall(pool, str(path), plan.recipe.effect, packed_pair_in_worker)
+        yield from in_order(call, indices, pool.workers)
+
+
+@dataclass(frozen=True)
+class PairCall:
+    """Make one pair on a pool, trying again where its worker process died."""
+
+    pool: RenderPool
+    path: str
+    effect: str
+    function: Callable[..., Any]
+
+    def __call__(self, index: int) -> Any:
+        """Return what `function` returned, or the record of a lost pair."""
+        for remaining in reversed(range(TRIES)):
+            try:
+                return self.pool.call(self.function, self.path, index, effect=self.effect)
+            except (RenderCrashError, RenderTimeoutError) as error:
+                if remaining == 0:
+                    # Not one setting but the pair: which of its draws it was died with it.
+                    return {"index": index, "lost": True, "dropped": {error.code: 1}}, {}, {}
+            except RenderError as error:
+                raise RenderError(f"pair {index}: {error}") from error
+        raise AssertionError("unreachable")
+
+
+def in_order(call: Callable[[int], Any], indices: Iterable[int], workers: int) -> Iterator[Any]:
+    """Results of calls in order, with enough of them on the way to keep workers busy."""
+    ahead = 2 * workers + 2
+    waiting: deque[Future[Any]] = deque()
+    with ThreadPoolExecutor(min(ahead, 2 * workers)) as threads:
+        try:
+            for index in indices:
+                waiting.append(threads.submit(call, index))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
