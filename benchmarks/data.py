@@ -45,8 +45,8 @@ EFFECTS = (
 
 
 def recipe(songs: str, effect: str, pairs: int) -> Recipe:
-    source = {"root": songs, "group": "folder"}
-    return Recipe.from_dict({"effect": MDA + effect, "songs": [source], "pairs": pairs})
+    body = {"effect": MDA + effect, "songs": [{"root": songs}], "pairs": pairs}
+    return Recipe.from_dict(body)
 
 
 def plain_pair(plan: Plan, index: int) -> int:
@@ -120,6 +120,8 @@ def measure(songs: str, name: str, pairs: int) -> dict[str, Any]:
         make_pair(effect, plain, 0)
         seconds, made = cost(lambda i: make_pair(effect, plain, i), range(1, pairs + 1))
         row["pairs_per_cpu_s"] = 1 / seconds
+        refused = sum(len(pair.record.get("rejected", ())) for pair in made)
+        row["accepted"] = round(len(made) / (len(made) + refused), 3)
         steps: dict[str, float] = {}
         for pair in made:
             for step, spent in pair.seconds.items():
@@ -146,7 +148,7 @@ def measure(songs: str, name: str, pairs: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("songs")
-    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--pairs", type=int, default=100)
     parser.add_argument("--effects", default=",".join(EFFECTS))
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()

@@ -26,8 +26,7 @@ def main() -> None:
     figure, axes = plt.subplots(3, 4, figsize=(13, 7.5), sharex=True, sharey=True)
     for row, name in zip(axes, ("Overdrive", "RingMod", "Delay"), strict=True):
         effect = open_effect(MDA + name)
-        source = {"root": songs, "group": "folder"}
-        body = Recipe.from_dict({"effect": MDA + name, "songs": [source], "seed": 4})
+        body = Recipe.from_dict({"effect": MDA + name, "songs": [{"root": songs}], "seed": 4})
         plan = Plan(body, find_songs(body), effect.spec)
         for column in (0, 2):
             pair = make_pair(effect, plan, column)

@@ -5,10 +5,10 @@ import pytest
 
 from dialin.audio import write_audio
 from dialin.data import Recipe, check_render, find_songs, load_recipe, make_pair, mean_cosine, mfcc
-from dialin.data.augment import stretch, tilt
+from dialin.data.augment import draw_augmentation, finish, stretch, tilt
 from dialin.data.pairs import Plan
 from dialin.data.priors import check_priors, draw_settings
-from dialin.data.recipe import CheckOptions, SettingsOptions
+from dialin.data.recipe import AugmentOptions, CheckOptions, ExcerptOptions, SettingsOptions
 from dialin.effects.fake import open_fake
 from dialin.errors import ParameterError, UsageError
 
@@ -167,6 +167,66 @@ def test_tilt_and_stretch():
     up = stretch(tone, RATE, RATE // 2, {"pitch": 12.0})
     assert up.shape == (1, RATE // 2)
     assert 2 * np.argmax(np.abs(np.fft.rfft(up[0]))) == pytest.approx(880, abs=8)
+
+
+def test_gain_polarity_and_noise():
+    excerpt = ExcerptOptions(seconds=1.0)
+    time = np.arange(RATE) / RATE
+    tone = (0.1 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)[None]
+    rng = np.random.default_rng(0)
+    plain = finish(tone, excerpt, {}, rng)
+    assert 20 * np.log10(np.abs(plain).max()) == pytest.approx(-12.0, abs=0.01)
+    changed = finish(tone, excerpt, {"gain_db": -6.0, "polarity": -1.0}, rng)
+    np.testing.assert_allclose(changed, -plain * 10 ** (-6 / 20), rtol=1e-6)
+    noisy = finish(tone, excerpt, {"noise_dbfs": -40.0}, rng)
+    scale = (noisy * plain).sum() / (plain**2).sum()
+    noise = (noisy - scale * plain)[:, 2000:-2000] / scale
+    assert 10 * np.log10(np.mean(noise**2)) == pytest.approx(-40.0, abs=0.3)
+    assert np.abs(np.corrcoef(noise[0, 1:], noise[0, :-1])[0, 1]) < 0.05
+
+
+@pytest.mark.parametrize("method", ["rubberband", "resample"])
+def test_augmentation_is_drawn_within_its_ranges(method):
+    options = AugmentOptions(
+        probability=0.5,
+        method=method,
+        gain_db=(-9.0, 3.0),
+        tilt_db=(-4.0, 4.0),
+        noise_dbfs=(-80.0, -50.0),
+        noise_probability=0.3,
+        polarity_probability=0.5,
+    )
+    drawn = [draw_augmentation(np.random.default_rng(i), options) for i in range(2000)]
+    assert sum(not plan for plan in drawn) / 2000 == pytest.approx(0.5, abs=0.04)
+    some = [plan for plan in drawn if plan]
+    for name, low, high, share in (
+        ("gain_db", -9.0, 3.0, 1.0),
+        ("tilt_db", -4.0, 4.0, 1.0),
+        ("noise_dbfs", -80.0, -50.0, 0.3),
+        ("polarity", -1.0, -1.0, 0.5),
+    ):
+        values = [plan[name] for plan in some if name in plan]
+        assert len(values) / len(some) == pytest.approx(share, abs=0.05)
+        assert low <= min(values) and max(values) <= high
+        assert max(values) - min(values) >= 0.95 * (high - low)
+    assert any("speed" in plan for plan in some) == (method == "resample")
+    assert any("pitch" in plan for plan in some) == (method == "rubberband")
+
+
+def test_timbre_of_both_sides_is_recorded(songs):
+    options = plan(songs, timbre=True)
+    pair = make_pair(open_fake("drive"), options, 0)
+    from dialin import timbre
+
+    assert set(pair.record["timbre"]) == {"input", "target"}
+    for side, found in pair.record["timbre"].items():
+        values = timbre(pair.audio[side], RATE)
+        assert len(found) == 8
+        for name, value in found.items():
+            if value is None:
+                assert np.isnan(values[name])
+            else:
+                assert value == pytest.approx(values[name], abs=1e-3)
 
 
 @pytest.mark.parametrize(
