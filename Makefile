@@ -51,7 +51,7 @@ $(VENV)/.core: $(SETUP) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: $(SETUP) | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[dev]'
+	$(PIP) install -c constraints.txt -e '.[dev,data,ray,training]'
 	@touch $@ $(VENV)/.core
 
 $(VENV)/.docs: $(SETUP) | $(BIN)/python
