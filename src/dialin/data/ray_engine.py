@@ -32,7 +32,7 @@ def render_on_ray(
     The cluster's address comes from ``RAY_ADDRESS``; without it Ray starts on this machine.
     """
     try:
-        import ray  # type: ignore[import-not-found, unused-ignore]
+        import ray
     except ImportError as error:
         raise UsageError(
             "--engine ray needs Ray: pip install 'dialin[ray]', or use --engine local"

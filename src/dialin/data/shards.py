@@ -107,7 +107,7 @@ class Store:
         self._fs: Any = None
         if "://" in self.place:
             try:
-                import fsspec  # type: ignore[import-untyped, import-not-found, unused-ignore]
+                import fsspec
             except ImportError as error:
                 raise UsageError(
                     f"{self.place!r} needs fsspec: pip install 'dialin[data]', or name a folder"

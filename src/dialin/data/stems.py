@@ -13,7 +13,7 @@ from dialin.errors import UsageError
 
 def _stempeg() -> Any:
     try:
-        import stempeg  # type: ignore[import-not-found, unused-ignore]
+        import stempeg
     except ImportError as error:
         raise UsageError(
             "MUSDB18's .stem.mp4 files need stempeg and ffmpeg: pip install 'dialin[data]'"
