@@ -1,0 +1,1 @@
+"""Learning: stages, losses, and gradients through effects."""
