@@ -13,12 +13,12 @@ import json
 import os
 import re
 import tomllib
-import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
+from dialin.data.fields import build
 from dialin.errors import UsageError
 
 Split = Literal["train", "valid", "test"]
@@ -227,7 +227,7 @@ class Recipe:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
         """Read a recipe; unknown keys and wrong types are refused by name."""
-        recipe = _build(cls, data, "")
+        recipe = build(cls, data)
         assert isinstance(recipe, cls)
         return recipe
 
@@ -264,12 +264,13 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
         raise UsageError(f"the recipe {str(file)!r} is no TOML: {error}") from error
     recipe = Recipe.from_dict(data)
     songs = tuple(
-        dataclasses.replace(s, root=str(_expand(s.root, file.parent))) for s in recipe.songs
+        dataclasses.replace(s, root=str(expand(s.root, file.parent))) for s in recipe.songs
     )
     return dataclasses.replace(recipe, songs=songs)
 
 
-def _expand(root: str, beside: Path) -> Path:
+def expand(root: str, beside: Path) -> Path:
+    """Folder of songs with ``~`` and variables replaced; a relative one starts at `beside`."""
     text = os.path.expandvars(str(Path(root).expanduser()))
     missing = re.search(r"\$\{?(\w+)", text)
     if missing:
@@ -278,49 +279,3 @@ def _expand(root: str, beside: Path) -> Path:
             "set; set it to the folder of your songs"
         )
     return beside / text
-
-
-def _build(kind: Any, value: Any, where: str) -> Any:
-    """Turn plain data into `kind`, naming the place of whatever does not fit."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        make: Any = kind
-        if not isinstance(value, Mapping):
-            raise UsageError(f"{where} = {value!r} in the recipe: a table was expected")
-        hints = get_type_hints(kind)
-        names = [f.name for f in dataclasses.fields(kind)]
-        unknown = sorted(set(value) - set(names))
-        if unknown:
-            raise UsageError(
-                f"the recipe does not know {where + '.' if where else ''}{unknown[0]}; "
-                f"allowed here: {', '.join(names)}"
-            )
-        needed = [
-            f.name
-            for f in dataclasses.fields(kind)
-            if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        ]
-        lacking = [name for name in needed if name not in value]
-        if lacking:
-            raise UsageError(f"the recipe lacks {where + '.' if where else ''}{lacking[0]}")
-        prefix = f"{where}." if where else ""
-        return make(**{k: _build(hints[k], v, prefix + k) for k, v in value.items()})
-    if origin is Literal:
-        if value not in arguments:
-            raise UsageError(f"{where} = {value!r} in the recipe: use one of {list(arguments)}")
-        return value
-    if origin is tuple and isinstance(value, list | tuple):
-        if arguments[-1] is Ellipsis:
-            return tuple(_build(arguments[0], v, where) for v in value)
-        if len(value) == len(arguments):
-            return tuple(_build(a, v, where) for a, v in zip(arguments, value, strict=True))
-        raise UsageError(f"{where} = {list(value)} in the recipe: {len(arguments)} values expected")
-    if origin is not None and issubclass(origin, Mapping) and isinstance(value, Mapping):
-        return {k: _build(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if origin in (Union, types.UnionType) or not isinstance(kind, type) or origin is not None:
-        raise UsageError(f"{where} = {value!r} in the recipe is of the wrong type")
-    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-        return value
-    raise UsageError(f"{where} = {value!r} in the recipe: {kind.__name__} was expected")

@@ -1,10 +1,12 @@
 """Running effects in worker processes."""
 
+from dialin.rendering.block import Block, render_block
 from dialin.rendering.job import Job, Result, SharedAudio, describe_settings
 from dialin.rendering.pool import RenderPool
 from dialin.rendering.remote import Chain, RemoteEffect, default_pool, load_effect
 
 __all__ = [
+    "Block",
     "Chain",
     "Job",
     "RemoteEffect",
@@ -14,4 +16,5 @@ __all__ = [
     "default_pool",
     "describe_settings",
     "load_effect",
+    "render_block",
 ]

@@ -228,13 +228,39 @@ class RenderPool:
         With `effect` the function gets that effect, opened in the worker, as its first argument.
         `label` is what messages of errors and the quarantine call it.
         """
+        given = [arguments]
+        (result,) = self.map(function, given, deadline=deadline, effect=effect, label=label)
+        return result.get()
+
+    def map(
+        self,
+        function: Callable[..., Any],
+        arguments: Iterable[tuple[Any, ...]],
+        *,
+        deadline: float | None = None,
+        effect: str | None = None,
+        label: str | None = None,
+    ) -> list[Result]:
+        """`call` a function with many tuples of arguments, all submitted at once.
+
+        Returns
+        -------
+        list of Result
+            In the order of `arguments`; a crash or a failure costs its own call.
+        """
         _check_function(function)
-        request = CallRequest(function, arguments, effect)
         name: str = label or effect or str(getattr(function, "__qualname__", function))
         limit = self.deadline if deadline is None else deadline
-        task = Task(next(self._numbers), request, _pickle(request), name, None, limit)
-        ((_, result),) = self._run([task])
-        return result.get()
+        tasks = []
+        for given in arguments:
+            request = CallRequest(function, given, effect)
+            tasks.append(Task(next(self._numbers), request, _pickle(request), name, None, limit))
+        results = {task.number: result for task, result in self._run(tasks)}
+        return [results[task.number] for task in tasks]
+
+    def scratch(self) -> Path:
+        """A fresh path on storage that workers see too, for a file that the caller deletes."""
+        return self._root() / f"scratch{next(self._numbers)}"
 
     def describe(self, uri: str) -> EffectSpec:
         """Spec of an effect or a chain, read in a worker."""

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from dialin.data.mfcc import mel_filters
+from dialin.audio.mel import mel_filters
 from dialin.errors import AudioError, UsageError
 from dialin.evaluation.metrics.spectral import EPSILON, MEL_SIZE, MELS, MRSTFT_SIZES
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -35,9 +35,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from dialin.audio import Audio
 from dialin.effects.spec import EffectSpec
-from dialin.errors import RenderError, UsageError
-from dialin.rendering import Job, RenderPool, Result, SharedAudio
+from dialin.errors import DialinError, NonFiniteOutputError, UsageError
+from dialin.rendering import Job, RenderPool, Result, SharedAudio, render_block
 from dialin.training.perturbation import Directions, Perturber, SpsaOptions
 
 AudioGradient = Literal["none", "identity"]
@@ -93,19 +94,21 @@ class _Combine(torch.autograd.Function):
         ctx: Any,
         audio: Tensor | None,
         settings: Tensor,
-        output: Tensor,
+        output: NDArray[np.float32],
         differences: Tensor,
         weights: Tensor,
     ) -> Tensor:
         ctx.save_for_backward(differences, weights)
         ctx.passes_audio = audio is not None
-        return output.clone()
+        return torch.from_numpy(output).to(settings.device)
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator, unused-ignore]
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         differences, weights = ctx.saved_tensors
-        along = torch.einsum("bn,bkn->bk", gradient.reshape(len(gradient), -1), differences)
+        batch, directions = differences.shape[:2]
+        flat = gradient.reshape(batch, -1, 1)
+        along = differences.reshape(batch, directions, -1).bmm(flat)[:, :, 0]
         slopes = torch.einsum("bk,bkp->bp", along, weights)
         return gradient if ctx.passes_audio else None, slopes, None, None, None
 
@@ -126,60 +129,35 @@ class _Layer(nn.Module):
         # Part of a checkpoint, so that a resumed run draws the directions it would have drawn.
         self.register_buffer("iteration", torch.zeros((), dtype=torch.long))
 
-    def _run(
-        self,
-        audio: Tensor,
-        settings: Tensor,
-        measure: Callable[..., Any] | None = None,
-        arguments: Sequence[tuple[Any, ...]] | None = None,
-    ) -> tuple[list[Result], list[list[Result]], list[list[Result]], Directions | None]:
-        """Render everything a step needs: per item the render itself, the plus and the minus."""
-        vectors = self._check(audio, settings)
-        directions = None
-        if torch.is_grad_enabled() and settings.requires_grad:
-            directions = self.perturber.draw(vectors, int(self.iteration))
-            self.iteration += 1
-        dry = audio.detach().to("cpu", torch.float32).numpy()
-        batch = len(dry)
-        shared: list[SharedAudio] = []
-        jobs: list[Job] = []
+    def _draw(self, settings: Tensor, vectors: NDArray[np.float64]) -> Directions | None:
+        """Directions of this training step; None where no gradient is wanted."""
+        if not (torch.is_grad_enabled() and settings.requires_grad):
+            return None
+        directions = self.perturber.draw(vectors, int(self.iteration))
+        self.iteration += 1
+        return directions
 
-        def add(item: int, vector: NDArray[np.float64]) -> None:
-            given = arguments[item] if arguments is not None else ()
-            job = Job(self.uri, shared[item], vector, measure=measure, measure_args=given)
-            jobs.append(job)
-
-        began = time.perf_counter()
-        try:
-            for item in range(batch):
-                sound = np.atleast_2d(dry[item])
-                shared.append(self.pool.share(np.ascontiguousarray(sound), self.sample_rate))
-            per_item = 0
-            for item in range(batch):
-                add(item, vectors[item])
-                if directions is not None:
-                    for side in (directions.plus, directions.minus):
-                        for vector in side[item] if side is not None else ():
-                            add(item, vector)
-                per_item = per_item or len(jobs)
-            results = self.pool.render(jobs)
-        finally:
-            for one in shared:
-                self.pool.release(one)
-        self.count.seconds += time.perf_counter() - began
-        self.count.renders += len(jobs)
-        self.count.failures.update(r.failure.code for r in results if r.failure is not None)
-        rows = [results[i * per_item : (i + 1) * per_item] for i in range(batch)]
-        plus_end = 1 + (directions.plus.shape[1] if directions is not None else 0)
-        here = [row[0] for row in rows]
-        self.count.items += batch
-        lost = [r for r in here if r.failure is not None]
+    def _count(self, failed: list[DialinError | None]) -> NDArray[np.bool_]:
+        """Count items; raise the first failure if there is nothing else."""
+        lost = [f for f in failed if f is not None]
+        self.count.items += len(failed)
         self.count.lost_items += len(lost)
-        if len(lost) == batch:
-            assert lost[0].failure is not None
-            raise lost[0].failure
-        plus = [row[1:plus_end] for row in rows]
-        return here, plus, [row[plus_end:] for row in rows], directions
+        self.count.failures.update(f.code for f in lost)
+        if lost and len(lost) == len(failed):
+            raise lost[0]
+        return np.array([f is None for f in failed], dtype=bool)
+
+    def _weights(
+        self,
+        directions: Directions,
+        lost: list[list[DialinError | None]],
+        ok: NDArray[np.bool_],
+    ) -> NDArray[np.float32]:
+        kept = np.array([[f is None for f in row] for row in lost], dtype=bool)
+        self.count.directions += kept.size
+        self.count.lost_directions += int(kept.size - kept.sum())
+        self.count.failures.update(f.code for row in lost for f in row if f is not None)
+        return directions.averaged(kept & ok[:, None]).astype(np.float32)
 
     def _check(self, audio: Tensor, settings: Tensor) -> NDArray[np.float64]:
         if audio.ndim not in (2, 3) or settings.shape != (audio.shape[0], self.spec.size):
@@ -195,34 +173,6 @@ class _Layer(nn.Module):
                 "must be finite and lie in 0 to 1; end the network with a sigmoid"
             )
         return vectors
-
-    def _weights(
-        self, directions: Directions, differences: list[list[Any]], ok: NDArray[np.bool_]
-    ) -> NDArray[np.float32]:
-        kept = np.array([[d is not None for d in row] for row in differences], dtype=bool)
-        self.count.directions += kept.size
-        self.count.lost_directions += int(kept.size - kept.sum())
-        return directions.averaged(kept & ok[:, None]).astype(np.float32)
-
-
-def _differences(
-    here: list[Result], plus: list[list[Result]], minus: list[list[Result]], two_sided: bool
-) -> list[list[Any]]:
-    """``y(plus) - y(minus)`` of each item and direction; None for a lost one."""
-
-    def value(result: Result) -> Any:
-        if result.failure is not None or not np.isfinite(result.value).all():
-            return None
-        return result.value
-
-    rows: list[list[Any]] = []
-    for item, ups in enumerate(plus):
-        row: list[Any] = []
-        for place, up in enumerate(ups):
-            a, b = value(up), value(minus[item][place] if two_sided else here[item])
-            row.append(None if a is None or b is None else a - b)
-        rows.append(row)
-    return rows
 
 
 class EffectLayer(_Layer):
@@ -287,38 +237,30 @@ class EffectLayer(_Layer):
 
         Raises
         ------
-        RenderError
-            If no item of the batch could be rendered.
+        DialinError
+            If no item of the batch could be rendered: the first item's failure.
         """
-        here, plus, minus, directions = self._run(audio, settings)
-        ok = np.array([r.failure is None for r in here], dtype=bool)
-        silence = np.zeros((audio[0].numel() // audio.shape[-1], audio.shape[-1]), np.float32)
-        for result in here:
-            if result.failure is None and result.value.shape != silence.shape:
-                raise RenderError(
-                    f"{self.uri} returned audio of shape {result.value.shape} for an input of "
-                    f"shape {silence.shape}; an effect that changes lengths cannot be trained with"
-                )
-        wet = np.stack([r.value if r.failure is None else silence for r in here])
-        device = settings.device
-        output = torch.from_numpy(wet).reshape(audio.shape).to(device)
-        answer = torch.from_numpy(ok).to(device)
+        vectors = self._check(audio, settings)
+        directions = self._draw(settings, vectors)
+        plus, minus = (None, None) if directions is None else (directions.plus, directions.minus)
+        dry = audio.detach().to("cpu", torch.float32).numpy()
+        dry = dry.reshape(len(dry), -1, dry.shape[-1])
+        began = time.perf_counter()
+        block = render_block(self.pool, self.uri, dry, self.sample_rate, vectors, plus, minus)
+        self.count.seconds += time.perf_counter() - began
+        self.count.renders += block.renders
+        ok = self._count(block.failed)
+        answer = torch.from_numpy(ok).to(settings.device)
+        output = block.audio.reshape(audio.shape)
         if directions is None:
-            return Rendered(output, answer)
-        rows = _differences(here, plus, minus, directions.minus is not None)
-        weights = self._weights(directions, rows, ok)
-        stacked = np.zeros((len(rows), len(rows[0]), silence.size), np.float32)
-        for item, row in enumerate(rows):
-            for place, difference in enumerate(row):
-                if difference is not None:
-                    stacked[item, place] = difference.ravel()
-        through = audio if self.audio_gradient == "identity" else None
+            return Rendered(torch.from_numpy(output).to(settings.device), answer)
+        weights = self._weights(directions, block.lost, ok)
         result = _Combine.apply(  # type: ignore[no-untyped-call, unused-ignore]
-            None if through is None else through.to(device),
+            audio.to(settings.device) if self.audio_gradient == "identity" else None,
             settings,
             output,
-            torch.from_numpy(stacked).to(device),
-            torch.from_numpy(weights).to(device),
+            torch.from_numpy(block.differences).to(settings.device),
+            torch.from_numpy(weights).to(settings.device),
         )
         return Rendered(result, answer)
 
@@ -374,25 +316,86 @@ class LossLayer(_Layer):
                 ((shared[i].path, shared[i].shape) if shared else ()) + extra
                 for i in range(len(audio))
             ]
-            here, plus, minus, directions = self._run(audio, settings, self.measure, given)
+            vectors = self._check(audio, settings)
+            directions = self._draw(settings, vectors)
+            rows = self._measure(audio, vectors, directions, given)
         finally:
             for one in shared:
                 self.pool.release(one)
-        ok = np.array([r.failure is None and bool(np.isfinite(r.value)) for r in here], dtype=bool)
-        losses = [float(r.value) if good else 0.0 for r, good in zip(here, ok, strict=True)]
-        device = settings.device
-        output = torch.tensor(losses, dtype=settings.dtype, device=device)
-        answer = torch.from_numpy(ok).to(device)
+        ok = self._count([r[0].failure for r in rows])
+        answer = torch.from_numpy(ok).to(settings.device)
+        losses = np.array([r[0].value if good else 0.0 for r, good in zip(rows, ok, strict=True)])
+        losses = losses.astype(np.float32)
         if directions is None:
-            return Measured(output, answer)
-        rows = _differences(here, plus, minus, directions.minus is not None)
-        weights = self._weights(directions, rows, ok)
-        stacked = np.array([[0.0 if d is None else d for d in row] for row in rows], np.float32)
+            return Measured(torch.from_numpy(losses).to(settings.device), answer)
+        lost, differences = _differences(rows, directions)
+        weights = self._weights(directions, lost, ok)
         result = _Combine.apply(  # type: ignore[no-untyped-call, unused-ignore]
             None,
             settings,
-            output,
-            torch.from_numpy(stacked[:, :, None]).to(device),
-            torch.from_numpy(weights).to(device),
+            losses,
+            torch.from_numpy(differences).to(settings.device),
+            torch.from_numpy(weights).to(settings.device),
         )
         return Measured(result, answer)
+
+    def _measure(
+        self,
+        audio: Tensor,
+        vectors: NDArray[np.float64],
+        directions: Directions | None,
+        arguments: list[tuple[Any, ...]],
+    ) -> list[list[Result]]:
+        """Results of each item: at its settings, at all plus, at all minus."""
+        began = time.perf_counter()
+        shared: list[SharedAudio] = []
+        jobs: list[Job] = []
+        try:
+            for item, sound in enumerate(audio.detach().to("cpu", torch.float32).numpy()):
+                dry = self.pool.share(np.atleast_2d(sound), self.sample_rate)
+                shared.append(dry)
+                wanted = [vectors[item]]
+                for side in (directions.plus, directions.minus) if directions else ():
+                    wanted += list(side[item]) if side is not None else []
+                given = arguments[item]
+                jobs += [
+                    Job(self.uri, dry, v, measure=_finite, measure_args=(self.measure, *given))
+                    for v in wanted
+                ]
+            results = self.pool.render(jobs)
+        finally:
+            for one in shared:
+                self.pool.release(one)
+        self.count.renders += len(jobs)
+        self.count.seconds += time.perf_counter() - began
+        each = len(jobs) // len(audio)
+        return [results[i * each : (i + 1) * each] for i in range(len(audio))]
+
+
+def _finite(
+    audio: Audio, sample_rate: int, measure: Callable[..., float], *arguments: Any
+) -> float:
+    """Measure a render, and refuse what is no number; runs in a worker."""
+    value = float(measure(audio, sample_rate, *arguments))
+    if not np.isfinite(value):
+        raise NonFiniteOutputError(f"the loss of a render is {value}")
+    return value
+
+
+def _differences(
+    rows: list[list[Result]], directions: Directions
+) -> tuple[list[list[DialinError | None]], NDArray[np.float32]]:
+    """Why directions were lost, and the differences (batch, directions, 1) of the others."""
+    count = directions.plus.shape[1]
+    lost: list[list[DialinError | None]] = []
+    differences = np.zeros((len(rows), count, 1), np.float32)
+    for item, row in enumerate(rows):
+        lost.append([])
+        for place in range(count):
+            up = row[1 + place]
+            down = row[0] if directions.minus is None else row[1 + count + place]
+            failure = up.failure or down.failure
+            lost[item].append(failure)
+            if failure is None:
+                differences[item, place] = up.value - down.value
+    return lost, differences

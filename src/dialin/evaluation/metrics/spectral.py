@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from dialin.audio import Audio
-from dialin.data.mfcc import mel_filters
+from dialin.audio.mel import mel_filters
 from dialin.evaluation.metrics.batches import ANY_RATE, compare
 
 Floats = NDArray[np.float32]
