@@ -1,0 +1,231 @@
+"""What a gradient through an effect costs, and how good it is.
+
+Run ``python benchmarks/spsa.py [--seed 0] [--repeats 9]``. Two tables:
+
+* Time of a training step's part in the effect, forward and backward, at batch 8 and clips of
+  131,072 samples at 24 kHz: median and spread (10th to 90th percentile) in milliseconds. The
+  baseline is the layer of the research project that dialin starts from: four renders an item, one
+  after the other, in this process. Layers take turns, so that a busy machine disturbs all alike.
+  The loss (MRSTFT, forward and backward) costs the same whatever the layer and is given apart.
+* Error of the estimated gradient of MRSTFT against the true one, on an effect that is known in
+  closed form (tanh drive, level, mix; settings uniform, one in four at an end of its range):
+  relative error and cosine, median and spread over items, for as many renders as each takes.
+
+Torch uses one thread, so that the baseline gains nothing from the second core.
+"""
+
+import argparse
+import functools
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dialin.effects import open_effect
+from dialin.evaluation.protocols.one_effect import NINE, effect_of
+from dialin.rendering import RenderPool
+from dialin.training.losses import mrstft
+from dialin.training.measures import mrstft_to
+from dialin.training.spsa import EffectLayer, LossLayer, SpsaOptions
+
+RATE, BATCH, SAMPLES = 24_000, 8, 131_072
+SHORT, SIZES = 32_768, (32, 128, 512, 2048, 8192)
+
+
+class Serial(torch.autograd.Function):
+    """Four renders an item, one after the other, on the thread that asks for them.
+
+    One is heard; backward renders two for the settings and one more (the original also perturbs
+    the audio, so that it takes five).
+    """
+
+    @staticmethod
+    def forward(ctx, audio, settings, effect, step):
+        ctx.effect, ctx.step = effect, step
+        ctx.save_for_backward(audio, settings)
+        vectors = settings.double().numpy()
+        wet = [
+            effect.process(x[None], RATE, v)[0] for x, v in zip(audio.numpy(), vectors, strict=True)
+        ]
+        return torch.from_numpy(np.stack(wet))
+
+    @staticmethod
+    def backward(ctx, gradient):
+        audio, settings = ctx.saved_tensors
+        slopes = []
+        for x, vector, v in zip(
+            audio.numpy(), settings.double().numpy(), gradient.numpy(), strict=True
+        ):
+            signs = np.random.default_rng(0).choice((-1.0, 1.0), size=len(vector))
+            up, down, _ = (
+                ctx.effect.process(x[None], RATE, np.clip(vector + s * ctx.step * signs, 0, 1))[0]
+                for s in (1, -1, 1)
+            )
+            slopes.append(float(v @ (up - down)) / (2 * ctx.step * signs))
+        return None, torch.tensor(np.array(slopes), dtype=settings.dtype), None, None
+
+
+def spread(values: list[float]) -> str:
+    low, middle, high = np.percentile(values, [10, 50, 90])
+    return f"{middle:6.1f} ({low:.1f}-{high:.1f})"
+
+
+def timed(steps: dict[str, Callable[[], None]], repeats: int) -> dict[str, list[float]]:
+    """Milliseconds of each step, which take turns."""
+    found: dict[str, list[float]] = {name: [] for name in steps}
+    for repeat in range(repeats + 1):
+        for name, step in steps.items():
+            began = time.perf_counter()
+            step()
+            if repeat:
+                found[name].append(1e3 * (time.perf_counter() - began))
+    return found
+
+
+def whole(layer: Callable[[], Tensor], weighting: Tensor) -> None:
+    """Forward and backward."""
+    (layer() * weighting).sum().backward()
+
+
+def wet(layer: EffectLayer, audio: Tensor, settings: Tensor) -> Tensor:
+    return layer(audio, settings).audio
+
+
+def speed(effects: list[str], repeats: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    audio = 0.1 * torch.randn(BATCH, SAMPLES, generator=generator)
+    weighting = torch.randn(BATCH, SAMPLES, generator=generator)
+    kinds = ("spsa", "one-sided")
+    print(f"Step through the effect, batch {BATCH}, {SAMPLES} samples: milliseconds; times faster")
+    print(
+        f"{'':10s}  {'4 serial':>18s}"
+        + "".join(f"  {k}, {w} w.".rjust(24) for k in kinds for w in (1, 2))
+    )
+    total: dict[str, float] = {}
+    for name in effects:
+        uri = effect_of(name)
+        effect = open_effect(uri)
+        settings = 0.2 + 0.6 * torch.rand(BATCH, effect.spec.size, generator=generator)
+        settings.requires_grad_()
+
+        run = functools.partial(functools.partial, whole, weighting=weighting)
+        steps = {"serial": run(functools.partial(Serial.apply, audio, settings, effect, 0.02))}
+        pools = {w: RenderPool(w, quarantine=0) for w in (1, 2)}
+        for kind in kinds:
+            for workers, pool in pools.items():
+                layer = EffectLayer(pool, uri, RATE, SpsaOptions(method=kind, seed=seed))
+                steps[f"{kind}{workers}"] = run(functools.partial(wet, layer, audio, settings))
+        found = timed(steps, repeats)
+        for pool in pools.values():
+            pool.close()
+        base = float(np.median(found["serial"]))
+        cells = ""
+        for key, values in found.items():
+            middle = float(np.median(values))
+            total[key] = total.get(key, 0.0) + middle
+            cells += "  " + spread(values) + (f" {base / middle:4.2f}x" if key != "serial" else "")
+        print(f"{name:10s}{cells}", flush=True)
+        effect.close()
+    print(
+        f"{'all':10s}"
+        + "  ".join(f"{k} {v:.0f} ms {total['serial'] / v:.2f}x" for k, v in total.items())
+    )
+    moved = audio.clone().requires_grad_()
+    loss = timed({"loss": lambda: mrstft(moved, weighting).sum().backward()}, 2)["loss"]
+    print(f"the loss, besides: {np.median(loss):.0f} ms\n", flush=True)
+
+
+def drive(audio: Tensor, settings: Tensor) -> Tensor:
+    """`fake:drive` in torch."""
+    amount, level, mix = settings.unbind(1)
+    shaped = torch.tanh(audio * 10 ** (40 * amount[:, None] / 20))
+    shaped = shaped * 10 ** ((30 * level[:, None] - 24) / 20)
+    return audio + mix[:, None] * (shaped - audio)
+
+
+def accuracy(items: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    time_axis = np.arange(SHORT) / RATE
+    notes = [np.sin(2 * np.pi * f * time_axis) for f in rng.uniform(80, 2000, (12,))]
+    audio = torch.from_numpy(
+        np.stack(
+            [
+                0.15 * sum(rng.random() * n for n in notes) * np.exp(-3 * time_axis * rng.random())
+                + 0.01 * rng.normal(size=SHORT)
+                for _ in range(items)
+            ]
+        ).astype(np.float32)
+    )
+    here = rng.random((items, 3))
+    ends = rng.random((items, 3)) < 0.25
+    here[ends] = np.rint(here[ends])
+    there = rng.random((items, 3))
+    target = drive(audio, torch.from_numpy(there).float()).detach()
+    exact = torch.from_numpy(here).requires_grad_()
+    mrstft(drive(audio.double(), exact), target.double(), SIZES).sum().backward()
+    truth = exact.grad.numpy()
+
+    print(f"Gradient of MRSTFT through tanh drive, {items} items, seed {seed}")
+    print(f"{'':34s} renders  relative error          cosine")
+    with RenderPool(2, quarantine=0) as pool:
+        rows: list[tuple[str, dict, bool]] = [
+            ("plain differences", {"method": "differences"}, False)
+        ]
+        for kind in ("spsa", "one-sided"):
+            for k in (1, 4, 16):
+                rows.append((f"{kind}, K = {k}", {"method": kind, "directions": k}, False))
+        rows.append(("spsa, K = 4, orthogonal", {"directions": 4, "orthogonal": True}, False))
+        rows.append(
+            (
+                "one-sided, K = 4, orthogonal",
+                {"method": "one-sided", "directions": 4, "orthogonal": True},
+                False,
+            )
+        )
+        for k in (1, 4, 16):
+            rows.append((f"of the loss itself, K = {k}", {"directions": k}, True))
+        rows.append(("of the loss itself, differences", {"method": "differences"}, True))
+        for label, options, scalar in rows:
+            chosen = SpsaOptions(seed=seed, step=0.01, **options)
+            where = torch.from_numpy(here).float().requires_grad_()
+            if scalar:
+                layer = LossLayer(pool, "fake:drive", RATE, mrstft_to, chosen)
+                layer(audio, where, target, SIZES)[0].sum().backward()
+            else:
+                layer = EffectLayer(pool, "fake:drive", RATE, chosen)
+                mrstft(layer(audio, where)[0], target, SIZES).sum().backward()
+            found = where.grad.double().numpy()
+            norms = np.linalg.norm(truth, axis=1)
+            error = np.linalg.norm(found - truth, axis=1) / norms
+            cosine = (
+                (found * truth).sum(1) / norms / np.maximum(np.linalg.norm(found, axis=1), 1e-12)
+            )
+            texts = [
+                "{1:.3f} ({0:.3f}-{2:.3f})".format(*np.percentile(v, [10, 50, 90]))
+                for v in (error, cosine)
+            ]
+            print(
+                f"{label:34s} {layer.count.renders // items:7d}  {texts[0]:22s}  {texts[1]}",
+                flush=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--items", type=int, default=40)
+    parser.add_argument("--effects", default=",".join(NINE))
+    parser.add_argument("--only", choices=["speed", "accuracy"])
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.only != "accuracy":
+        speed(arguments.effects.split(","), arguments.repeats, arguments.seed)
+    if arguments.only != "speed":
+        accuracy(arguments.items, arguments.seed)
+
+
+if __name__ == "__main__":
+    main()
