@@ -1,0 +1,71 @@
+"""From plain data, as TOML and JSON hold it, to frozen dataclasses; unknown keys are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from dialin.errors import UsageError
+
+
+def build(kind: Any, value: Any, where: str = "") -> Any:
+    """Turn plain data into `kind`, naming the place of whatever does not fit.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass, ``Literal``, tuple, mapping or plain type.
+    value : object
+        What a TOML or JSON file said.
+    where : str
+        Name of the place, for messages.
+
+    Raises
+    ------
+    UsageError
+        If a key is unknown or lacking, or a value is of the wrong type.
+    """
+    origin, arguments = get_origin(kind), get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        make: Any = kind
+        if not isinstance(value, Mapping):
+            raise UsageError(f"{where} = {value!r} in the recipe: a table was expected")
+        hints = get_type_hints(kind)
+        names = [f.name for f in dataclasses.fields(kind)]
+        unknown = sorted(set(value) - set(names))
+        if unknown:
+            raise UsageError(
+                f"the recipe does not know {where + '.' if where else ''}{unknown[0]}; "
+                f"allowed here: {', '.join(names)}"
+            )
+        needed = [
+            f.name
+            for f in dataclasses.fields(kind)
+            if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        ]
+        lacking = [name for name in needed if name not in value]
+        if lacking:
+            raise UsageError(f"the recipe lacks {where + '.' if where else ''}{lacking[0]}")
+        prefix = f"{where}." if where else ""
+        return make(**{k: build(hints[k], v, prefix + k) for k, v in value.items()})
+    if origin is Literal:
+        if value not in arguments:
+            raise UsageError(f"{where} = {value!r} in the recipe: use one of {list(arguments)}")
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        if arguments[-1] is Ellipsis:
+            return tuple(build(arguments[0], v, where) for v in value)
+        if len(value) == len(arguments):
+            return tuple(build(a, v, where) for a, v in zip(arguments, value, strict=True))
+        raise UsageError(f"{where} = {list(value)} in the recipe: {len(arguments)} values expected")
+    if origin is not None and issubclass(origin, Mapping) and isinstance(value, Mapping):
+        return {k: build(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if origin in (Union, types.UnionType) or not isinstance(kind, type) or origin is not None:
+        raise UsageError(f"{where} = {value!r} in the recipe is of the wrong type")
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise UsageError(f"{where} = {value!r} in the recipe: {kind.__name__} was expected")

@@ -1,0 +1,15 @@
+"""Where excerpts start in audio that is longer than what a network was trained on. No torch."""
+
+from __future__ import annotations
+
+
+def starts(length: int, samples: int) -> list[int]:
+    """First samples of excerpts that cover audio evenly, each overlapping the next if they must.
+
+    >>> starts(10, 10), starts(25, 10), starts(30, 10)
+    ([0], [0, 8, 15], [0, 10, 20])
+    """
+    count = -(-length // samples)
+    if count <= 1:
+        return [0]
+    return [round(place * (length - samples) / (count - 1)) for place in range(count)]

@@ -1,0 +1,123 @@
+"""Using trained networks without torch: onnxruntime and numpy.
+
+>>> encode = load_runtime("models/encoder")           # doctest: +SKIP
+>>> vector = encode(audio, 44_100)                    # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio import Audio, check_audio, resample
+from dialin.errors import UsageError
+from dialin.networks.configuration import read_config
+from dialin.networks.excerpts import starts
+
+Vector = NDArray[np.float32]
+
+
+class OnnxModel:
+    """One exported network of a model folder.
+
+    Parameters
+    ----------
+    folder : path-like
+    name : str
+        Of the file, without ``.onnx``.
+    threads : int
+        Of onnxruntime; 0 for its own choice.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], name: str, threads: int = 1) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise UsageError(
+                f"the model {str(folder)!r} needs onnxruntime: pip install 'dialin[models]'"
+            ) from error
+        self.config = read_config(folder)
+        file = Path(folder) / f"{name}.onnx"
+        if not file.is_file():
+            raise UsageError(f"{str(folder)!r} has no {file.name}; it was saved without one")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            str(file), options, providers=["CPUExecutionProvider"]
+        )
+        self.inputs = tuple(i.name for i in self._session.get_inputs())
+        self.outputs = tuple(o.name for o in self._session.get_outputs())
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        """Outputs by name for inputs by name, batch first."""
+        if set(inputs) != set(self.inputs):
+            raise UsageError(f"inputs {sorted(inputs)} given; the model takes {list(self.inputs)}")
+        arrays = {name: np.ascontiguousarray(v, np.float32) for name, v in inputs.items()}
+        found = self._session.run(None, arrays)
+        return {n: np.asarray(v) for n, v in zip(self.outputs, found, strict=True)}
+
+
+class RuntimeEncoder:
+    """An encoder of a model folder: audio of any rate and length in, a vector out.
+
+    Attributes
+    ----------
+    sample_rate, samples, dimensions : int
+    config : dict
+        The folder's configuration.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], threads: int = 1) -> None:
+        self._model = OnnxModel(folder, "encoder", threads)
+        self.config = self._model.config
+        try:
+            self.sample_rate = int(self.config["sample_rate"])
+            self.samples = int(self.config["samples"])
+            self.dimensions = int(self.config["dimensions"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(
+                f"{str(folder)!r}: config.json lacks what an encoder needs: {error}"
+            ) from error
+
+    def __call__(self, audio: Audio, sample_rate: int) -> Vector:
+        """Embedding of audio.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            Channels are mixed, the mix is resampled to the encoder's rate.
+        sample_rate : int
+            In hertz.
+
+        Returns
+        -------
+        ndarray, float32, shape (dimensions,)
+            Longer audio is embedded excerpt by excerpt and averaged, shorter audio repeats.
+        """
+        mono = check_audio(audio, sample_rate).mean(axis=0, keepdims=True, dtype=np.float32)
+        mono = resample(mono, sample_rate, self.sample_rate)[0]
+        if mono.size < self.samples:
+            excerpts = np.tile(mono, -(-self.samples // mono.size))[None, : self.samples]
+        else:
+            first = starts(mono.size, self.samples)
+            excerpts = np.stack([mono[start : start + self.samples] for start in first])
+        found = [self._model.run({"audio": e[None]})["embedding"][0] for e in excerpts]
+        result: Vector = np.mean(found, axis=0, dtype=np.float32)
+        return result
+
+
+def load_runtime(folder: str | os.PathLike[str], *, threads: int = 1) -> RuntimeEncoder:
+    """Load an encoder without torch.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds no exported encoder, or onnxruntime is missing.
+    """
+    return RuntimeEncoder(folder, threads)

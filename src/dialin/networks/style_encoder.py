@@ -1,0 +1,69 @@
+"""An encoder that is trained to recognise processing rather than to reconstruct.
+
+Convolutions over the spectrogram, then mean and deviation over time: where in the excerpt
+something happened is dropped, how the sound is coloured and how it moves is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from dialin.networks.convolutions import StatisticsPooling, down, halved
+from dialin.networks.encoder import EncoderModule
+from dialin.networks.frontend_numpy import FrontEndConfig
+
+
+class StyleEncoder(EncoderModule):
+    """From waveforms to vectors that say how they were processed.
+
+    Parameters
+    ----------
+    front_end : FrontEndConfig
+    samples : int
+        Length of an excerpt.
+    dimensions : int
+    channels : sequence of int
+        Of the convolutions, each of which halves bands and frames.
+    """
+
+    def __init__(
+        self,
+        front_end: FrontEndConfig,
+        samples: int = 131_072,
+        dimensions: int = 64,
+        channels: Sequence[int] = (16, 32, 64, 96, 128),
+    ) -> None:
+        super().__init__(front_end, samples, dimensions)
+        self.channels = tuple(channels)
+        rows, _ = halved(front_end.bands, front_end.frames(samples), len(self.channels))
+        size = 2 * self.channels[-1] * rows
+        self.down = down(self.channels)
+        self.head = nn.Sequential(
+            StatisticsPooling(),
+            nn.Linear(size, 2 * dimensions),
+            nn.LayerNorm(2 * dimensions),
+            nn.SiLU(),
+            nn.Linear(2 * dimensions, dimensions),
+        )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Arguments that make this network again, besides the front end."""
+        return {
+            "samples": self.samples,
+            "dimensions": self.dimensions,
+            "channels": list(self.channels),
+        }
+
+    @classmethod
+    def make(cls, front_end: FrontEndConfig, options: Mapping[str, Any]) -> StyleEncoder:
+        """Make the network that `options` describes."""
+        return cls(front_end, **options)
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Embeddings, ``(batch, dimensions)``."""
+        out: Tensor = self.head(self.down(features[:, None]))
+        return out

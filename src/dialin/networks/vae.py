@@ -1,0 +1,104 @@
+"""Convolutional beta-VAE over spectrogram features.
+
+References
+----------
+D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", ICLR 2014.
+I. Higgins et al., "beta-VAE: learning basic visual concepts with a constrained variational
+framework", ICLR 2017 (the weight beta, and why it must be scaled by the sizes of both ends).
+D. P. Kingma et al., "Improving variational inference with inverse autoregressive flow", NeurIPS
+2016 (free bits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dialin.networks.convolutions import Up, down, halved
+from dialin.networks.encoder import EncoderModule
+from dialin.networks.frontend_numpy import FrontEndConfig
+
+LEAST, MOST = -10.0, 10.0
+"""Limits of the log variance: far outside what training finds, well inside float32."""
+
+
+class Vae(EncoderModule):
+    """Encoder to mean and log variance, decoder back to features.
+
+    As an encoder (`forward`) it gives the mean.
+
+    Parameters
+    ----------
+    front_end : FrontEndConfig
+    samples : int
+        Length of an excerpt.
+    dimensions : int
+        Of the latent.
+    channels : sequence of int
+        Of the convolutions, each of which halves bands and frames.
+    """
+
+    def __init__(
+        self,
+        front_end: FrontEndConfig,
+        samples: int = 131_072,
+        dimensions: int = 64,
+        channels: Sequence[int] = (12, 24, 48, 64, 96),
+    ) -> None:
+        super().__init__(front_end, samples, dimensions)
+        self.channels = tuple(channels)
+        self.shape = (front_end.bands, front_end.frames(samples))
+        rows, columns = halved(*self.shape, len(self.channels))
+        self._inner = (self.channels[-1], rows, columns)
+        size = self.channels[-1] * rows * columns
+        self.down = down(self.channels)
+        self.heads = nn.Linear(size, 2 * dimensions)
+        self.grow = nn.Linear(dimensions, size)
+        self.up = Up(self.channels)
+        # The log variance starts near zero and the mean small, so that the divergence does too.
+        nn.init.normal_(self.heads.weight, std=0.3 / size**0.5)
+        nn.init.zeros_(self.heads.bias)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Arguments that make this network again, besides the front end."""
+        return {
+            "samples": self.samples,
+            "dimensions": self.dimensions,
+            "channels": list(self.channels),
+        }
+
+    @classmethod
+    def make(cls, front_end: FrontEndConfig, options: Mapping[str, Any]) -> Vae:
+        """Make the network that `options` describes."""
+        return cls(front_end, **options)
+
+    def distribution(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance, each ``(batch, dimensions)``."""
+        hidden = self.down(features[:, None])
+        mean, log_variance = self.heads(hidden.flatten(1)).chunk(2, dim=1)
+        return mean, log_variance.clamp(LEAST, MOST)
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Mean of the latent."""
+        return self.distribution(features)[0]
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Features ``(batch, bands, frames)`` of latents ``(batch, dimensions)``."""
+        hidden = nn.functional.silu(self.grow(latent)).reshape(-1, *self._inner)
+        out: Tensor = self.up(hidden)
+        return out[:, 0]
+
+
+def sample(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Draw latents (Kingma & Welling 2014, section 2.4)."""
+    noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+    return mean + noise * (0.5 * log_variance).exp()
+
+
+def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL divergence from the standard normal, in nats, of each item and dimension."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)

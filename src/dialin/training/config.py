@@ -1,0 +1,324 @@
+"""Training recipes: a TOML file read into frozen dataclasses.
+
+``load_recipe(path, VaeRecipe, ["optimiser.rate=1e-3"])`` reads one; each ``a.b=value`` replaces a
+value by one in TOML's own notation. Unknown keys and wrong types are refused by name. A stage of
+your own is a dataclass with the tables it needs, of which `LoopOptions`, `OptimiserOptions` and
+`DataOptions` are common to all stages.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from dialin.data.fields import build
+from dialin.data.recipe import CheckOptions, SettingsOptions, SongSource, digest, expand
+from dialin.errors import UsageError
+from dialin.networks.frontend_numpy import FrontEndConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Effected excerpts, rendered once into a folder and read memory-mapped from then on.
+
+    Attributes
+    ----------
+    songs : tuple of SongSource
+    effects : tuple of str
+        URIs. Excerpts and seeds are the same for all, so that contents and effects are crossed.
+    pairs, valid_pairs : int
+        Excerpts of two halves for each effect, from train and from valid songs.
+    clean : bool
+        Untouched excerpts as one more class, about as many as each effect has.
+    seed : int
+        Decides excerpts and settings.
+    samples : int
+        Length of a half, which is what networks get, in samples.
+    sample_rate : int
+        In hertz.
+    shard : int
+        Pairs in a file.
+    mixing : {"batch", "epoch"}
+        All effects in every batch, or a new effect each epoch.
+    """
+
+    songs: tuple[SongSource, ...]
+    effects: tuple[str, ...]
+    pairs: int = 1200
+    valid_pairs: int = 150
+    clean: bool = True
+    seed: int = 0
+    samples: int = 131_072
+    sample_rate: int = 24_000
+    shard: int = 50
+    splits: tuple[float, float, float] = (0.6, 0.15, 0.25)
+    mixing: Literal["batch", "epoch"] = "batch"
+    settings: SettingsOptions = field(default_factory=SettingsOptions)
+    checks: CheckOptions = field(default_factory=CheckOptions)
+
+    def __post_init__(self) -> None:
+        between("data.pairs", self.pairs, 1, 10**8)
+        between("data.valid_pairs", self.valid_pairs, 1, 10**8)
+        between("data.samples", self.samples, 512, 10**8)
+        if not self.effects and not self.clean:
+            raise UsageError("the recipe trains on nothing: name data.effects, or set data.clean")
+
+
+@dataclass(frozen=True)
+class OptimiserOptions:
+    """AdamW: learning rate, its linear warm-up in steps and decay, clipping of the gradient.
+
+    With ``decay = "cosine"`` the rate falls to a hundredth over all epochs.
+    """
+
+    rate: float = 1e-3
+    weight_decay: float = 1e-4
+    warmup: int = 100
+    decay: Literal["none", "cosine"] = "cosine"
+    clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        between("optimiser.rate", self.rate, 1e-9, 10.0)
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """How long, how often, on what.
+
+    Attributes
+    ----------
+    epochs : int
+    batch : int
+        Items in a batch of one process.
+    items : int
+        Items of an epoch; 0 for all there are.
+    valid_items : int
+        Items of a validation; 0 for all there are.
+    checkpoint_minutes : float
+        Minutes between checkpoints. There is one more after each epoch and at the end.
+    patience : int
+        Epochs without a better validation after which training ends; 0 for never.
+    accelerator, devices, nodes, strategy, precision
+        As Lightning has them: ``auto``, ``cpu``, ``gpu``, ``mps``; several devices or nodes train
+        with ``strategy = "ddp"``.
+    threads : int
+        Threads of torch on the CPU; 0 for its own choice.
+    logger : {"tensorboard", "wandb", "none"}
+        Weights & Biases must be installed; ``WANDB_MODE=offline`` needs no network.
+    """
+
+    epochs: int = 20
+    batch: int = 32
+    items: int = 0
+    valid_items: int = 0
+    checkpoint_minutes: float = 5.0
+    patience: int = 0
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    threads: int = 0
+    logger: Literal["tensorboard", "wandb", "none"] = "tensorboard"
+
+    def __post_init__(self) -> None:
+        between("loop.epochs", self.epochs, 1, 10**6)
+        between("loop.batch", self.batch, 1, 10**5)
+        between("loop.checkpoint_minutes", self.checkpoint_minutes, 0.0, 10**5)
+        between("loop.devices", self.devices, 1, 4096)
+
+
+@dataclass(frozen=True)
+class DiagnosticsOptions:
+    """What is looked at after an epoch.
+
+    Attributes
+    ----------
+    every : int
+        Epochs between two looks; 0 for none but the losses.
+    items : int
+        Validation items that probes and pictures are made of.
+    pictures : bool
+        Spectrograms, plots of the latent and interpolations (needs matplotlib).
+    umap : bool
+        A UMAP plot beside the PCA's (needs umap-learn; slow).
+    """
+
+    every: int = 1
+    items: int = 1000
+    pictures: bool = True
+    umap: bool = False
+
+
+@dataclass(frozen=True)
+class VaeOptions:
+    """The beta-VAE and its loss; see `dialin.networks.vae` and `dialin.training.vae`.
+
+    Attributes
+    ----------
+    dimensions : int
+        Of the latent, 2 to 256.
+    channels : tuple of int
+        Of the encoder's convolutions, each of which halves both axes; the decoder mirrors them.
+    beta : float
+        Weight of the KL divergence, which is the variance of the noise that reconstruction may
+        leave, in units of the (standardised) features' variance.
+    schedule : {"constant", "linear", "cyclic"}
+        Of beta, over steps: as it is; rising from zero over `period` epochs; rising along half a
+        cosine from zero over half of each `period`, then staying.
+    period : float
+        In epochs.
+    free_bits : float
+        Bits of each latent dimension that cost nothing.
+    reconstruction : {"mse", "multiresolution"}
+        Squared error of log-mel levels, or its mean over levels pooled by 1, 2, 4 and 8.
+    """
+
+    dimensions: int = 64
+    channels: tuple[int, ...] = (12, 24, 48, 64, 96)
+    beta: float = 0.1
+    schedule: Literal["constant", "linear", "cyclic"] = "cyclic"
+    period: float = 4.0
+    free_bits: float = 0.0
+    reconstruction: Literal["mse", "multiresolution"] = "mse"
+
+    def __post_init__(self) -> None:
+        between("model.dimensions", self.dimensions, 2, 256)
+        between("model.beta", self.beta, 0.0, 1e3)
+        between("model.period", self.period, 1e-3, 1e6)
+        between("model.free_bits", self.free_bits, 0.0, 100.0)
+
+
+@dataclass(frozen=True)
+class StyleOptions:
+    """The encoder that recognises processing; see `dialin.networks.style_encoder`.
+
+    The three weights are those of the losses: recognising the effect, regressing its settings,
+    and telling a clip of the same processing from clips of the same content.
+    """
+
+    dimensions: int = 64
+    channels: tuple[int, ...] = (16, 32, 64, 96, 128)
+    effect_weight: float = 1.0
+    settings_weight: float = 1.0
+    contrast_weight: float = 1.0
+    temperature: float = 0.1
+
+    def __post_init__(self) -> None:
+        between("model.dimensions", self.dimensions, 2, 256)
+        between("model.temperature", self.temperature, 1e-3, 10.0)
+
+
+@dataclass(frozen=True)
+class VaeRecipe:
+    """All that decides the training of a beta-VAE."""
+
+    data: DataOptions
+    seed: int = 0
+    front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
+    model: VaeOptions = field(default_factory=VaeOptions)
+    optimiser: OptimiserOptions = field(default_factory=OptimiserOptions)
+    loop: LoopOptions = field(default_factory=LoopOptions)
+    diagnostics: DiagnosticsOptions = field(default_factory=DiagnosticsOptions)
+
+
+@dataclass(frozen=True)
+class EncoderRecipe:
+    """All that decides the training of the encoder that recognises processing."""
+
+    data: DataOptions
+    seed: int = 0
+    front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
+    model: StyleOptions = field(default_factory=StyleOptions)
+    optimiser: OptimiserOptions = field(default_factory=OptimiserOptions)
+    loop: LoopOptions = field(default_factory=LoopOptions)
+    diagnostics: DiagnosticsOptions = field(default_factory=DiagnosticsOptions)
+
+
+def between(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a value outside its range by its name in the recipe."""
+    if not low <= value <= high:
+        raise UsageError(f"{name} = {value:g} in the recipe: use {low:g} to {high:g}")
+
+
+def load_recipe(path: str | os.PathLike[str], kind: type[T], overrides: Sequence[str] = ()) -> T:
+    """Read a training recipe.
+
+    Parameters
+    ----------
+    path : path-like
+        A TOML file. Folders of songs in it (``data.songs``) start at the file, ``~`` and
+        ``${VARIABLE}`` are expanded.
+    kind : type
+        The stage's dataclass, such as `VaeRecipe`.
+    overrides : sequence of str
+        ``a.b=value`` in TOML's notation; a bare word counts as a string.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing, no TOML, or says something that no such recipe can say.
+    """
+    file = Path(path)
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"the recipe {str(file)!r} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"the recipe {str(file)!r} is no TOML: {error}") from error
+    for text in overrides:
+        _override(data, text)
+    for source in _songs(data):
+        if isinstance(source.get("root"), str):
+            source["root"] = str(expand(source["root"], file.parent))
+    recipe = build(kind, data)
+    assert isinstance(recipe, kind)
+    return recipe
+
+
+def to_plain(recipe: Any) -> dict[str, Any]:
+    """Plain data of a recipe, for JSON and TOML."""
+    return dataclasses.asdict(recipe)
+
+
+def identity(recipe: Any) -> str:
+    """Hash of a recipe without the places of songs and without where and how long it runs."""
+    body = to_plain(recipe)
+    for name in ("loop", "diagnostics"):
+        body.pop(name, None)
+    for source in _songs(body):
+        source.pop("root", None)
+    return digest(body)
+
+
+def _songs(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    table = data.get("data")
+    songs = table.get("songs") if isinstance(table, Mapping) else None
+    return [s for s in songs if isinstance(s, dict)] if isinstance(songs, list | tuple) else []
+
+
+def _override(data: dict[str, Any], text: str) -> None:
+    name, equals, value = text.partition("=")
+    keys = [key.strip() for key in name.split(".")]
+    if not equals or not all(keys):
+        raise UsageError(f"--set {text!r} is not understood; write --set optimiser.rate=1e-3")
+    table: Any = data
+    for key in keys[:-1]:
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"--set {text!r}: {key!r} in the recipe is no table")
+    table[keys[-1]] = _value(value.strip())
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,109 @@
+"""Rendering the effected excerpts of a training recipe, once, before training.
+
+Each split and effect has a folder of its own of `dialin.data`'s shards, so that what is there is
+not made again and another recipe may share it. Rendering happens in worker processes; the process
+that trains never loads a plugin.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dialin.data import Progress, Recipe, render_recipe
+from dialin.data.recipe import ExcerptOptions, Split
+from dialin.training.config import DataOptions
+
+SPLITS: tuple[Split, ...] = ("train", "valid")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A folder of rendered pairs: one effect, one split."""
+
+    split: Split
+    effect: str
+    folder: Path
+    recipe: Recipe
+
+
+def slug(effect: str) -> str:
+    """Name of an effect that any file system takes, different for different effects.
+
+    >>> slug("lv2:http://drobilla.net/plugins/mda/Delay")
+    'delay-330c60'
+    """
+    word = re.sub(r"[^a-z0-9]+", "-", re.split(r"[/:]", effect.lower())[-1]).strip("-")
+    return f"{word[:24] or 'effect'}-{hashlib.sha256(effect.encode()).hexdigest()[:6]}"
+
+
+def parts(options: DataOptions, root: Path) -> list[Part]:
+    """Folders of rendered pairs that a recipe needs."""
+    excerpt = ExcerptOptions(
+        sample_rate=options.sample_rate, seconds=2 * options.samples / options.sample_rate
+    )
+    # Without effects, clean excerpts are taken from renders of a gain that does nothing to them.
+    effects = options.effects or ("builtin:gain",)
+    return [
+        Part(
+            split,
+            effect,
+            root / f"{split}-{slug(effect)}",
+            Recipe(
+                effect=effect,
+                songs=options.songs,
+                seed=options.seed + (0 if split == "train" else 1),
+                pairs=options.pairs if split == "train" else options.valid_pairs,
+                split=split,
+                splits=options.splits,
+                shard=options.shard,
+                excerpt=excerpt,
+                settings=options.settings,
+                checks=options.checks,
+            ),
+        )
+        for split in SPLITS
+        for effect in effects
+    ]
+
+
+def render_parts(
+    options: DataOptions,
+    root: Path,
+    *,
+    workers: int | None = None,
+    progress: Callable[[str, Progress], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Render what is missing; returns the manifests, in the order of `parts`.
+
+    Parameters
+    ----------
+    root : Path
+        Where the folders go.
+    workers : int, optional
+        Worker processes; one a core by default.
+    progress : callable, optional
+        Gets a folder's name and a `dialin.data.Progress` after each pair.
+    """
+    manifests = []
+    for part in parts(options, root):
+        name = part.folder.name
+
+        def show(state: Progress, name: str = name) -> None:
+            if progress is not None:
+                progress(name, state)
+
+        manifests.append(
+            render_recipe(
+                part.recipe,
+                part.folder,
+                workers=workers,
+                cache=root / "songs",
+                progress=show,
+            )
+        )
+    return manifests
