@@ -1,12 +1,13 @@
 """Running effects in worker processes."""
 
-from dialin.rendering.block import Block, render_block
+from dialin.rendering.block import Block, BlockMemory, render_block
 from dialin.rendering.job import Job, Result, SharedAudio, describe_settings
 from dialin.rendering.pool import RenderPool
 from dialin.rendering.remote import Chain, RemoteEffect, default_pool, load_effect
 
 __all__ = [
     "Block",
+    "BlockMemory",
     "Chain",
     "Job",
     "RemoteEffect",

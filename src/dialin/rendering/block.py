@@ -1,8 +1,9 @@
 """Many settings of many recordings at once, into one block of shared memory.
 
 What learning through an effect needs: for each recording the render at some settings, and the
-differences of renders at neighbouring ones. Workers write results where this process maps them, so
-no audio is copied on the way, and take their differences themselves.
+differences of renders at neighbouring ones. Workers read and write memory that this process maps
+too, and take the differences themselves. That memory is kept from step to step: where fresh pages
+are costly, getting them took longer than the renders.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.audio import Audio
+from dialin.audio import Audio, check_audio
 from dialin.effects.effect import Effect
 from dialin.effects.spec import Settings
 from dialin.errors import (
@@ -31,7 +32,6 @@ from dialin.errors import (
     RenderTimeoutError,
 )
 from dialin.rendering.job import describe_settings
-from dialin.rendering.memory import map_shared
 
 if TYPE_CHECKING:
     from dialin.rendering.pool import RenderPool
@@ -72,6 +72,40 @@ class _Unit:
     directions: tuple[int, ...]
 
 
+class BlockMemory:
+    """Shared memory for batches, kept until a batch of another shape comes.
+
+    Parameters
+    ----------
+    pool : RenderPool
+        When it is closed the memory goes with it.
+    """
+
+    def __init__(self, pool: RenderPool) -> None:
+        self._pool = pool
+        self._maps: dict[str, tuple[Path, Audio]] = {}
+
+    def take(self, name: str, shape: Shape) -> tuple[str, Audio]:
+        """Path and map of an array that workers see; what it holds is left from before."""
+        path, array = self._maps.get(name, (None, None))
+        if path is None or array is None or array.shape != shape or not path.exists():
+            self._drop(name)
+            path = self._pool.scratch()
+            array = _make(path, shape)
+            self._maps[name] = (path, array)
+        return str(path), array
+
+    def _drop(self, name: str) -> None:
+        found = self._maps.pop(name, None)
+        if found is not None:
+            found[0].unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Give the memory back."""
+        for name in list(self._maps):
+            self._drop(name)
+
+
 def render_block(
     pool: RenderPool,
     uri: str,
@@ -80,6 +114,8 @@ def render_block(
     settings: NDArray[np.float64],
     plus: NDArray[np.float64] | None = None,
     minus: NDArray[np.float64] | None = None,
+    *,
+    memory: BlockMemory | None = None,
 ) -> Block:
     """Render a batch and the differences around its settings.
 
@@ -95,26 +131,45 @@ def render_block(
     plus, minus : ndarray, shape (batch, directions, knobs), optional
         Differences are ``render(plus) - render(minus)``; of the render at `settings` where there
         is no `minus`.
+    memory : BlockMemory, optional
+        To be used again by the next call of the same shape.
 
     Raises
     ------
     OutputError
         If shared memory is too small.
     """
+    checked = check_audio(audio.reshape(1, -1), sample_rate)
     batch, channels, samples = audio.shape
     directions = 0 if plus is None else plus.shape[1]
-    shape = (batch, 1 + directions, channels, samples)
-    path = pool.scratch()
-    shared = pool.share(np.ascontiguousarray(audio.reshape(-1, samples)), sample_rate)
+    kept = memory if memory is not None else BlockMemory(pool)
+    source, dry = kept.take("dry", (batch, 1, channels, samples))
+    target, block = kept.take("wet", (batch, 1 + directions, channels, samples))
+    dry[:] = checked.reshape(dry.shape)
     try:
-        block = _make(path, shape)
-        source = (shared.path, shared.shape)
-        work = _Work(pool, uri, source, (str(path), shape), sample_rate, settings, plus, minus)
+        work = _Work(
+            pool,
+            uri,
+            (source, dry.shape),
+            (target, block.shape),
+            sample_rate,
+            settings,
+            plus,
+            minus,
+        )
         failed, lost, renders = work.do(_divide(batch, directions, pool.workers))
+        # Copied, since the memory is used again while the results live on.
+        audio, differences = block[:, 0].copy(), block[:, 1:].copy()
     finally:
-        pool.release(shared)
-        path.unlink(missing_ok=True)
-    return Block(block[:, 0], block[:, 1:], failed, lost, renders)
+        if memory is None:
+            kept.release()
+    for item, (failure, row) in enumerate(zip(failed, lost, strict=True)):
+        if failure is not None:
+            audio[item] = 0.0
+        for direction, missing in enumerate(row):
+            if missing is not None:
+                differences[item, direction] = 0.0
+    return Block(audio, differences, failed, lost, renders)
 
 
 def _divide(batch: int, directions: int, workers: int) -> list[_Unit]:
@@ -129,7 +184,7 @@ def _divide(batch: int, directions: int, workers: int) -> list[_Unit]:
 
 
 def _make(path: Path, shape: Shape) -> Audio:
-    """Make a file of zeros and map it; pages that nobody writes take no memory."""
+    """Make a file and map it."""
     size = 4 * math.prod(shape)
     free = shutil.disk_usage(path.parent).free
     if size > free:
@@ -149,7 +204,7 @@ def _make(path: Path, shape: Shape) -> Audio:
 class _Work:
     pool: RenderPool
     uri: str
-    source: tuple[str, tuple[int, int]]
+    source: tuple[str, Shape]
     target: tuple[str, Shape]
     sample_rate: int
     settings: NDArray[np.float64]
@@ -208,13 +263,8 @@ class _Work:
         )
 
 
-@functools.lru_cache(maxsize=1)
-def _read(path: str, shape: tuple[int, int]) -> Audio:
-    return map_shared(path, shape)
-
-
-@functools.lru_cache(maxsize=1)
-def _write(path: str, shape: Shape) -> Audio:
+@functools.lru_cache(maxsize=4)
+def _map(path: str, shape: Shape) -> Audio:
     with Path(path).open("r+b") as file:
         buffer = mmap.mmap(file.fileno(), 0)
     block: Audio = np.frombuffer(buffer, dtype=np.float32).reshape(shape)
@@ -223,7 +273,7 @@ def _write(path: str, shape: Shape) -> Audio:
 
 def _fill(
     effect: Effect,
-    source: tuple[str, tuple[int, int]],
+    source: tuple[str, Shape],
     target: tuple[str, Shape],
     sample_rate: int,
     item: int,
@@ -234,9 +284,9 @@ def _fill(
     minus: NDArray[np.float64] | None,
 ) -> tuple[DialinError | None, list[DialinError | None]]:
     """Do a unit; runs where the effect is."""
-    block = _write(*target)
-    channels = target[1][2]
-    dry = _read(*source)[item * channels : (item + 1) * channels]
+    block = _map(*target)
+    dry = _map(*source)[item, 0]
+    dry.flags.writeable = False
 
     def render(vector: Settings) -> Audio | DialinError:
         try:

@@ -38,7 +38,7 @@ from torch.autograd.function import once_differentiable
 from dialin.audio import Audio
 from dialin.effects.spec import EffectSpec
 from dialin.errors import DialinError, NonFiniteOutputError, UsageError
-from dialin.rendering import Job, RenderPool, Result, SharedAudio, render_block
+from dialin.rendering import BlockMemory, Job, RenderPool, Result, SharedAudio, render_block
 from dialin.training.perturbation import Directions, Perturber, SpsaOptions
 
 AudioGradient = Literal["none", "identity"]
@@ -220,6 +220,7 @@ class EffectLayer(_Layer):
         if audio_gradient not in ("none", "identity"):
             raise UsageError(f"audio_gradient = {audio_gradient!r}: use 'none' or 'identity'")
         self.audio_gradient = audio_gradient
+        self._memory = BlockMemory(pool)
 
     def forward(self, audio: Tensor, settings: Tensor) -> Rendered:
         """Render a batch.
@@ -246,7 +247,9 @@ class EffectLayer(_Layer):
         dry = audio.detach().to("cpu", torch.float32).numpy()
         dry = dry.reshape(len(dry), -1, dry.shape[-1])
         began = time.perf_counter()
-        block = render_block(self.pool, self.uri, dry, self.sample_rate, vectors, plus, minus)
+        block = render_block(
+            self.pool, self.uri, dry, self.sample_rate, vectors, plus, minus, memory=self._memory
+        )
         self.count.seconds += time.perf_counter() - began
         self.count.renders += block.renders
         ok = self._count(block.failed)
