@@ -32,6 +32,9 @@ EXTRA = {
 }
 """Figures of a row that are no metric of two sounds: title, and whether higher is better."""
 
+SAME = 1e-6
+"""Relative difference under which two values are the same sound, told apart by rounding."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -190,7 +193,7 @@ def _cell(
         se=float(good.std(ddof=1) / np.sqrt(good.size)) if good.size > 1 else nan,
         median=float(np.median(good)) if good.size else nan,
         ratio=float(mine.mean() / theirs.mean()) if mine.size and theirs.mean() else nan,
-        wins=float((gaps < 0).mean()) if compared else nan,
+        wins=float((gaps < -SAME * np.abs(theirs)).mean()) if compared else nan,
         p=bootstrap_p(gaps, [pair[2] for pair in both]) if compared else nan,
         seconds=float(np.mean(seconds)) if seconds else nan,
     )
@@ -219,7 +222,10 @@ def markdown_overview(cells: Sequence[Cell], protocol: str, metric: str) -> str:
         texts = []
         for method in methods:
             cell = by.get((group, method))
-            text = "" if cell is None or not cell.n else f"{cell.mean:.3f} ±{cell.se:.3f}"
+            text = ""
+            if cell is not None and cell.n:
+                # One answer has a value and no spread.
+                text = f"{cell.mean:.3f}" + (f" ±{cell.se:.3f}" if cell.n > 1 else "")
             bold = cell is not None and sign * cell.mean == best
             texts.append(f"**{text}**" if bold else text)
         count = max((c.n for c in here), default=0)
