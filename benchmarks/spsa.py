@@ -175,7 +175,13 @@ def accuracy(items: int, seed: int) -> None:
         ]
         for kind in ("spsa", "one-sided"):
             for k in (1, 4, 16):
-                rows.append((f"{kind}, K = {k}", {"method": kind, "directions": k}, False))
+                rows.append(
+                    (
+                        f"{kind}, K = {k}",
+                        {"method": kind, "directions": k, "orthogonal": False},
+                        False,
+                    )
+                )
         rows.append(("spsa, K = 4, orthogonal", {"directions": 4, "orthogonal": True}, False))
         rows.append(
             (
@@ -185,7 +191,9 @@ def accuracy(items: int, seed: int) -> None:
             )
         )
         for k in (1, 4, 16):
-            rows.append((f"of the loss itself, K = {k}", {"directions": k}, True))
+            rows.append(
+                (f"of the loss itself, K = {k}", {"directions": k, "orthogonal": False}, True)
+            )
         rows.append(("of the loss itself, differences", {"method": "differences"}, True))
         for label, options, scalar in rows:
             chosen = SpsaOptions(seed=seed, step=0.01, **options)

@@ -84,7 +84,7 @@ class SpsaOptions:
     steps: Mapping[str, float] = field(default_factory=dict)
     decay: float = 0.0
     smallest: float = 1e-3
-    orthogonal: bool = False
+    orthogonal: bool = True
     fixed: tuple[str, ...] = ()
     seed: int = 0
     stream: int = 0
@@ -220,5 +220,7 @@ class Perturber:
         size = 1 << int(np.ceil(np.log2(max(knobs, 2))))
         matrix = hadamard(size)[:, :knobs].astype(np.float64)
         orders = [rng.permutation(size) for _ in range(-(-count // size))]
+        # A row's sign says nothing of the others: without it a knob would move one way only.
         rows: Vectors = matrix[np.concatenate(orders)[:count]]
+        rows = rows * rng.choice((-1.0, 1.0), size=(count, 1))
         return rows

@@ -1,0 +1,309 @@
+"""From embeddings of input and reference to the knobs of one effect, through a small latent.
+
+The latent is what a person walks through (`dialin.maps`): two to eight dimensions with a standard
+normal prior, from which a decoder gives settings, everywhere and smoothly.
+
+Heads, by how much of that there is:
+
+``bottleneck``  encoder -> latent (mean, log variance) -> decoder -> settings
+``direct``      encoder -> settings; what the bottleneck costs is seen beside it
+``linear``      one matrix, as in the research project that dialin starts from
+
+Outputs, by what is said of the settings:
+
+``point``    one number a knob
+``bins``     probabilities of equally wide bins of each knob's travel
+``mixture``  a few candidates with probabilities and, for each knob, a spread (truncated normals)
+
+Every head starts in the middle of every knob: a controller that starts at an end stays there,
+where the sigmoid is flat.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from dialin.errors import UsageError
+
+SATURATED = 0.02
+"""Settings nearer than this to an end count as saturated."""
+
+NARROWEST = 0.01
+"""Smallest spread of a mixture's knob."""
+
+
+@dataclass(frozen=True)
+class ControllerConfig:
+    """What decides a controller's network.
+
+    Attributes
+    ----------
+    knobs : int
+        Of the effect.
+    embedding : int
+        Dimensions of an embedding.
+    timbre : int
+        Attributes of timbre for each of the two sounds; 0 for none, 8 for all.
+    head : {"bottleneck", "direct", "linear"}
+    output : {"point", "bins", "mixture"}
+    latent : int
+        Dimensions of the bottleneck, 2 to 8.
+    hidden : tuple of int
+        Widths of the encoder's layers; the decoder has the last of them.
+    dropout : float
+    clamp : tuple of float
+        Settings of a point output are kept in this range.
+    bins, candidates : int
+        Of the outputs ``bins`` and ``mixture``.
+    """
+
+    knobs: int
+    embedding: int
+    timbre: int = 0
+    head: Literal["bottleneck", "direct", "linear"] = "bottleneck"
+    output: Literal["point", "bins", "mixture"] = "point"
+    latent: int = 4
+    hidden: tuple[int, ...] = (256, 128)
+    dropout: float = 0.1
+    clamp: tuple[float, float] = (0.0, 1.0)
+    bins: int = 20
+    candidates: int = 4
+
+    def __post_init__(self) -> None:
+        if self.head == "bottleneck" and not 2 <= self.latent <= 8:
+            raise UsageError(f"model.latent = {self.latent}: use 2 to 8 dimensions")
+        if self.knobs < 1 or self.embedding < 1 or self.timbre not in (0, 8):
+            raise UsageError(
+                f"a controller of {self.knobs} knobs from embeddings of {self.embedding} and "
+                f"{self.timbre} attributes: use at least one knob, and 0 or 8 attributes"
+            )
+        if not 0.0 <= self.clamp[0] < 0.5 < self.clamp[1] <= 1.0:
+            raise UsageError(f"model.clamp = {list(self.clamp)}: use a range around 0.5 in 0 to 1")
+        if self.bins < 2 or self.candidates < 1:
+            raise UsageError("model.bins must be at least 2, model.candidates at least 1")
+        if self.head != "linear" and not self.hidden:
+            raise UsageError("model.hidden is empty: name at least one width, or use a linear head")
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the decoder gives."""
+        if self.output == "bins":
+            return self.knobs * self.bins
+        if self.output == "mixture":
+            return self.candidates * (1 + 2 * self.knobs)
+        return self.knobs
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data; `from_dict` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ControllerConfig:
+        """Read what `to_dict` wrote."""
+        fields = dict(data)
+        for key in ("hidden", "clamp"):
+            fields[key] = tuple(fields[key])
+        return cls(**fields)
+
+
+class Prediction(NamedTuple):
+    """What a controller says.
+
+    Attributes
+    ----------
+    settings : Tensor, shape (batch, knobs)
+        In [0, 1]; of a distribution the mean.
+    raw : Tensor, shape (batch, outputs)
+        What the decoder gave, from which the distribution is made.
+    mean, log_variance : Tensor, shape (batch, latent)
+        Of the latent; without a bottleneck of no dimensions.
+    """
+
+    settings: Tensor
+    raw: Tensor
+    mean: Tensor
+    log_variance: Tensor
+
+
+class Controller(nn.Module):
+    """See this module's description.
+
+    Parameters
+    ----------
+    config : ControllerConfig
+    """
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, config: ControllerConfig) -> None:
+        super().__init__()
+        self.config = config
+        size = 2 * (config.embedding + config.timbre)
+        self.register_buffer("shift", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(size))
+        if config.head == "linear":
+            self.encoder: nn.Module = nn.Identity()
+            self.decoder: nn.Module = nn.Linear(size, config.outputs)
+            last = self.decoder
+        else:
+            self.encoder = _mlp(size, config.hidden, config.dropout)
+            width = config.hidden[-1]
+            if config.head == "bottleneck":
+                self.to_latent = nn.Linear(width, 2 * config.latent)
+                last = nn.Linear(width, config.outputs)
+                self.decoder = nn.Sequential(
+                    nn.Linear(config.latent, width),
+                    nn.Tanh(),
+                    nn.Linear(width, width),
+                    nn.Tanh(),
+                    last,
+                )
+            else:
+                last = nn.Linear(width, config.outputs)
+                self.decoder = last
+        assert isinstance(last, nn.Linear)
+        _centre(last, config)
+
+    def standardise(self, inputs: Tensor) -> None:
+        """Take shift and scale of inputs ``(items, size)`` from a training set."""
+        self.shift = inputs.mean(dim=0).to(self.shift)
+        self.scale = inputs.std(dim=0).clamp_min(1e-4).reciprocal().to(self.scale)
+
+    def forward(self, inputs: Tensor) -> Prediction:
+        """Predict settings.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (batch, 2 * (embedding + timbre))
+            See `join`.
+        """
+        # What lies far outside of the training set tells no more than that it lies outside.
+        hidden = self.encoder(((inputs - self.shift) * self.scale).clamp(-8.0, 8.0))
+        mean = log_variance = hidden[:, :0]
+        if self.config.head == "bottleneck":
+            mean, log_variance = self.to_latent(hidden).chunk(2, dim=1)
+            log_variance = log_variance.clamp(-10.0, 4.0)
+            hidden = mean
+            if self.training:
+                noise = torch.randn_like(mean)
+                hidden = mean + noise * (0.5 * log_variance).exp()
+        raw = self.decoder(hidden)
+        return Prediction(self.settings_of(raw), raw, mean, log_variance)
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Settings ``(batch, knobs)`` at points ``(batch, latent)`` of the latent."""
+        if self.config.head != "bottleneck":
+            raise UsageError(f"a controller with a {self.config.head} head has no latent")
+        return self.settings_of(self.decoder(latent))
+
+    def settings_of(self, raw: Tensor) -> Tensor:
+        """Settings, or their mean, from what the decoder gave."""
+        config = self.config
+        if config.output == "point":
+            low, high = config.clamp
+            return torch.sigmoid(raw).clamp(low, high)
+        if config.output == "bins":
+            shares = raw.reshape(-1, config.knobs, config.bins).softmax(dim=2)
+            centres = (torch.arange(config.bins, device=raw.device) + 0.5) / config.bins
+            return (shares * centres).sum(dim=2)
+        weights, means, _ = split_mixture(raw, config.knobs, config.candidates)
+        return (weights.softmax(dim=1)[:, :, None] * means).sum(dim=1)
+
+    def loss(self, prediction: Prediction, truth: Tensor, counted: Tensor) -> Tensor:
+        """Parameter loss of each item, ``(batch,)``.
+
+        Absolute error of a point; cross-entropy with each truth shared between its two nearest
+        bins; negative log-likelihood of a mixture.
+
+        Parameters
+        ----------
+        prediction : Prediction
+        truth : Tensor, shape (batch, knobs)
+        counted : Tensor, shape (knobs,)
+            Weights of knobs; 0 for dead ones.
+        """
+        config, raw = self.config, prediction.raw
+        share = counted / counted.sum().clamp_min(1e-6)
+        if config.output == "point":
+            return ((prediction.settings - truth).abs() * share).sum(dim=1)
+        if config.output == "bins":
+            logs = raw.reshape(-1, config.knobs, config.bins).log_softmax(dim=2)
+            place = (truth * config.bins - 0.5).clamp(0.0, config.bins - 1.0)
+            low = place.floor().clamp_max(config.bins - 2.0)
+            upper = (place - low)[:, :, None]
+            at = low.long()[:, :, None]
+            likelihood = (1 - upper) * logs.gather(2, at) + upper * logs.gather(2, at + 1)
+            return -(likelihood[:, :, 0] * share).sum(dim=1)
+        weights, means, spreads = split_mixture(raw, config.knobs, config.candidates)
+        z = (truth[:, None] - means) / spreads
+        # Normals that are cut off at both ends of the knob's travel.
+        inside = torch.special.ndtr((1 - means) / spreads) - torch.special.ndtr(-means / spreads)
+        logs = -0.5 * z.square() - spreads.log() - 0.5 * math.log(2 * math.pi)
+        logs = ((logs - inside.clamp_min(1e-3).log()) * counted).sum(dim=2)
+        joint = torch.logsumexp(weights.log_softmax(dim=1) + logs, dim=1)
+        return -joint / counted.sum().clamp_min(1e-6)
+
+
+def join(
+    embeddings: Sequence[Tensor],
+    timbre: Sequence[Tensor] = (),
+    config: ControllerConfig | None = None,
+) -> Tensor:
+    """Inputs of a controller from embeddings (and timbre) of input and reference.
+
+    Timbre that could not be measured is NaN and becomes 0 here.
+    """
+    parts = [*embeddings, *(t.nan_to_num(0.0) for t in timbre)]
+    inputs = torch.cat(parts, dim=1)
+    if config is not None and inputs.shape[1] != 2 * (config.embedding + config.timbre):
+        raise UsageError(
+            f"{inputs.shape[1]} numbers do not fit a controller of 2 x ({config.embedding} + "
+            f"{config.timbre}) inputs"
+        )
+    return inputs
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL divergence of the latent from its prior, a dimension: ``(batch, latent)``.
+
+    D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", arXiv:1312.6114, appendix B.
+    """
+    return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)
+
+
+def saturation(settings: Tensor) -> Tensor:
+    """Share of each knob's settings that lie at an end, ``(knobs,)``."""
+    at_end = (settings < SATURATED) | (settings > 1.0 - SATURATED)
+    return at_end.to(settings.dtype).mean(dim=0)
+
+
+def split_mixture(raw: Tensor, knobs: int, candidates: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits ``(batch, candidates)``, and means and spreads ``(batch, candidates, knobs)``."""
+    weights = raw[:, :candidates]
+    rest = raw[:, candidates:].reshape(-1, candidates, 2 * knobs)
+    means, spreads = rest.chunk(2, dim=2)
+    return weights, torch.sigmoid(means), NARROWEST + 0.5 * torch.sigmoid(spreads)
+
+
+def _mlp(size: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width in hidden:
+        layers += [nn.Linear(size, width), nn.LayerNorm(width), nn.SiLU(), nn.Dropout(dropout)]
+        size = width
+    return nn.Sequential(*layers)
+
+
+def _centre(last: nn.Linear, config: ControllerConfig) -> None:
+    """Let every knob start in the middle; candidates of a mixture somewhat apart."""
+    with torch.no_grad():
+        last.weight.mul_(0.05)
+        last.bias.zero_()
+        if config.output == "mixture":
+            last.weight[config.candidates :].mul_(4.0)
