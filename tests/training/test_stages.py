@@ -1,9 +1,7 @@
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -11,7 +9,6 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("lightning", reason="lightning is not installed")
 
 from dialin.data.fields import build  # noqa: E402
-from dialin.errors import OutputError  # noqa: E402
 from dialin.training.config import EncoderRecipe, VaeRecipe  # noqa: E402
 from dialin.training.stages import train_encoder  # noqa: E402
 

@@ -1,0 +1,139 @@
+"""``dialin train``: networks from recipes."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dialin.cli._console import JsonOption, QuietOption, WorkersOption, begin
+from dialin.errors import UsageError
+
+if TYPE_CHECKING:
+    from dialin.cli._console import Output
+
+HELP = """Train networks from recipes: an encoder first, then what uses it.
+
+\b
+  dialin data fetch-corpus songs/
+  DIALIN_CORPUS=songs dialin train vae recipes/vae/recipe.toml -o runs/vae
+  DIALIN_CORPUS=songs dialin train vae recipes/vae/recipe.toml -o runs/vae --resume
+  dialin train encoder recipes/encoder/recipe.toml -o runs/encoder --set loop.epochs=5
+
+A run that was stopped, or killed, goes on with --resume and ends with the same network.
+"""
+
+app = typer.Typer(help=HELP, no_args_is_help=True)
+
+RecipeArgument = Annotated[Path, typer.Argument(help="A training recipe, as a TOML file.")]
+FolderOption = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder of the run; the model ends up in it.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Another value for the recipe, as in optimiser.rate=1e-3."),
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on with the run in that folder.", show_default=False)
+]
+RenderedOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder that keeps rendered excerpts, for other recipes too; in the run by default."
+    ),
+]
+
+
+def need_torch() -> None:
+    """Refuse to go on without what training needs, and say which command brings it."""
+    missing = [n for n in ("torch", "lightning", "safetensors") if not importlib.util.find_spec(n)]
+    if missing:
+        raise UsageError(
+            f"training needs {' and '.join(missing)}, which "
+            f"{'is' if len(missing) == 1 else 'are'} not installed: pip install 'dialin[training]'"
+        )
+
+
+@app.command()
+def vae(
+    context: typer.Context,
+    recipe: RecipeArgument,
+    output_folder: FolderOption = Path("runs/vae"),
+    set: SetOption = None,
+    resume: ResumeOption = False,
+    rendered: RenderedOption = None,
+    workers: WorkersOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Train a beta-VAE on effected audio: an encoder that can also decode."""
+    output = begin(context, json=json, quiet=quiet)
+    _train("vae", output, recipe, output_folder, set, resume, rendered, workers)
+
+
+@app.command()
+def encoder(
+    context: typer.Context,
+    recipe: RecipeArgument,
+    output_folder: FolderOption = Path("runs/encoder"),
+    set: SetOption = None,
+    resume: ResumeOption = False,
+    rendered: RenderedOption = None,
+    workers: WorkersOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Train an encoder to recognise effects and their settings, whatever the music."""
+    output = begin(context, json=json, quiet=quiet)
+    _train("encoder", output, recipe, output_folder, set, resume, rendered, workers)
+
+
+def _train(
+    stage: str,
+    output: Output,
+    recipe: Path,
+    folder: Path,
+    overrides: list[str] | None,
+    resume: bool,
+    rendered: Path | None,
+    workers: int | None,
+) -> None:
+    need_torch()
+    from rich.progress import Progress as Bar
+
+    from dialin.training.config import EncoderRecipe, VaeRecipe, load_recipe
+    from dialin.training.stages import train_encoder
+
+    kinds: dict[str, Any] = {"vae": VaeRecipe, "encoder": EncoderRecipe}
+    plan = load_recipe(recipe, kinds[stage], overrides or ())
+    hidden = not output.talks or not sys.stderr.isatty()
+    with Bar(console=output.stderr, disable=hidden, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(what: str, done: int, count: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=count)
+            bar.update(tasks[what], completed=done)
+            if done == count and what.startswith("epoch"):
+                bar.update(tasks.pop(what), visible=False)
+
+        found = train_encoder(
+            stage,
+            plan,
+            folder,
+            rendered=rendered,
+            resume=resume,
+            workers=workers,
+            show=show,
+            say=output.say,
+        )
+    if not found.finished:
+        output.warn(f"stopped; the same command with --resume goes on in {folder}")
+        raise KeyboardInterrupt
+    output.data({"model": str(found.model), "figures": found.figures})
+    output.say(f"model in {found.model}")
+    for name, value in sorted(found.figures.items()):
+        output.say(f"  {name:32s} {value:.4g}")

@@ -1,0 +1,302 @@
+"""The one place where Lightning's trainer is built, and how a training is taken up again.
+
+A run has a folder: ``recipe.json`` (what it is), ``last.ckpt`` (where it stands, written every few
+minutes, after each epoch and when it is stopped), ``best.ckpt`` (the best validation so far) and
+``logs``. Checkpoints are written beside their place and renamed there, so that a kill at any moment
+leaves the one before. They are Lightning's and are read with ``weights_only``, that is, without
+running anything that a file says; what is trained is passed on as a model folder
+(`dialin.networks.folder`), never as a checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
+from torch import nn
+
+from dialin.errors import OutputError, UsageError
+from dialin.training.config import LoopOptions, OptimiserOptions, identity, to_plain
+
+LAST, BEST, RECIPE, MONITOR = "last.ckpt", "best.ckpt", "recipe.json", "valid/loss"
+
+
+class Checkpoints(Callback):
+    """Write ``last.ckpt`` every few minutes, and ``best.ckpt`` when validation is better.
+
+    Parameters
+    ----------
+    folder : Path
+    minutes : float
+    """
+
+    def __init__(self, folder: Path, minutes: float) -> None:
+        self.folder, self.seconds = folder, 60.0 * minutes
+        self.best = float("inf")
+        self._saved = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save if it is time to; all processes decide together."""
+        due = time.monotonic() - self._saved >= self.seconds
+        if trainer.world_size > 1:
+            due = trainer.strategy.reduce_boolean_decision(due, all=False)
+        if due:
+            self._save(trainer, LAST)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save after each epoch's validation."""
+        found = trainer.callback_metrics.get(MONITOR)
+        if found is not None and float(found) < self.best:
+            self.best = float(found)
+            self._save(trainer, BEST)
+        self._save(trainer, LAST)
+
+    def _save(self, trainer: Trainer, name: str) -> None:
+        temporary = self.folder / f".{name}.part"
+        trainer.save_checkpoint(temporary)
+        if trainer.is_global_zero:
+            temporary.replace(self.folder / name)
+        self._saved = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Best validation so far."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it up again."""
+        self.best = float(state_dict["best"])
+
+
+class Reporter(Callback):
+    """Tell whoever wants to know how far training is.
+
+    Parameters
+    ----------
+    show : callable or None
+        Gets ``"epoch 3 of 40"``, the step and the steps, after each step.
+    say : callable or None
+        Gets a line of validation figures after each epoch.
+    """
+
+    def __init__(
+        self,
+        show: Callable[[str, int, int], None] | None,
+        say: Callable[[str], None] | None,
+    ) -> None:
+        self._show, self._say = show, say
+        self._begun = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the time."""
+        self._begun = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Tell the step."""
+        if self._show is not None and trainer.is_global_zero:
+            name = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
+            self._show(name, batch_idx + 1, int(trainer.num_training_batches))
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell what validation found."""
+        if self._say is not None and trainer.is_global_zero:
+            found = {n: float(v) for n, v in sorted(trainer.callback_metrics.items())}
+            figures = [f"{n.split('/')[1]} {v:.4g}" for n, v in found.items() if "valid/" in n]
+            seconds = time.monotonic() - self._begun
+            name = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
+            self._say(f"{name}: {', '.join(figures)} ({seconds:.0f} s)")
+
+
+def claim(folder: Path, stage: str, recipe: Any, *, resume: bool) -> Path | None:
+    """See to it that a run's folder is this recipe's; returns the checkpoint to go on from.
+
+    Where and how long it runs (``loop``, ``diagnostics``) may change between runs.
+
+    Raises
+    ------
+    OutputError
+        If it holds another recipe's run, or a run that is not to be taken up.
+    """
+    there = folder / RECIPE
+    plain = to_plain(recipe)
+    body = {"stage": stage, "identity": identity(recipe), "recipe": plain}
+    last = folder / LAST
+    if there.is_file():
+        theirs = json.loads(there.read_text("utf-8"))
+        if not resume:
+            raise OutputError(
+                f"{str(folder)!r} holds a run already; go on with --resume, or name another folder"
+            )
+        if (theirs["stage"], theirs["identity"]) != (stage, body["identity"]):
+            raise OutputError(
+                f"{str(folder)!r} holds a run of another recipe (stage {theirs['stage']}, "
+                f"{_differences(theirs['recipe'], plain)}); use another folder"
+            )
+        return last if last.is_file() else None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".{RECIPE}.part"
+        temporary.write_text(json.dumps(body, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        temporary.replace(there)
+    except OSError as error:
+        raise OutputError(f"{str(folder)!r} cannot be written: {error}") from error
+    return None
+
+
+def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
+    ours = json.loads(json.dumps(ours))
+    changed = []
+    for table in sorted(set(theirs) | set(ours) - {"loop", "diagnostics"}):
+        a, b = theirs.get(table), ours.get(table)
+        if isinstance(a, dict) and isinstance(b, dict) and table not in ("loop", "diagnostics"):
+            changed += [f"{table}.{key}" for key in a | b if a.get(key) != b.get(key)]
+        elif a != b and table not in ("loop", "diagnostics"):
+            changed.append(table)
+    return f"different: {', '.join(changed) or 'nothing known'}"
+
+
+def make_trainer(
+    loop: LoopOptions,
+    folder: Path,
+    *,
+    clip: float = 1.0,
+    callbacks: Sequence[Callback] = (),
+) -> Trainer:
+    """Build the trainer of a run.
+
+    Parameters
+    ----------
+    loop : LoopOptions
+    folder : Path
+        Of the run.
+    clip : float
+        Largest norm of a gradient; 0 for none.
+    callbacks : sequence of Callback
+        Beside checkpoints and early stopping.
+    """
+    if loop.threads:
+        torch.set_num_threads(loop.threads)
+    _quiet()
+    own: list[Callback] = list(callbacks)
+    if loop.patience:
+        own.append(EarlyStopping(MONITOR, patience=loop.patience, mode="min", check_finite=True))
+    # Last, so that what the others know is in the checkpoint.
+    own.append(Checkpoints(folder, loop.checkpoint_minutes))
+    try:
+        return Trainer(
+            accelerator=loop.accelerator,
+            devices=loop.devices,
+            num_nodes=loop.nodes,
+            strategy=loop.strategy,
+            precision=loop.precision,  # type: ignore[arg-type]
+            max_epochs=loop.epochs,
+            logger=_logger(loop, folder),
+            callbacks=own,
+            gradient_clip_val=clip or None,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            log_every_n_steps=10,
+            default_root_dir=folder,
+        )
+    except Exception as error:
+        # Lightning names what it does not like: an accelerator that is not there, for one.
+        raise UsageError(f"the recipe's loop cannot be had here: {error}") from error
+
+
+def fit(
+    trainer: Trainer,
+    module: LightningModule,
+    data: LightningDataModule,
+    checkpoint: Path | None = None,
+) -> bool:
+    """Train, or go on; returns whether it came to its end.
+
+    Ctrl-C ends the run after saving; the same command with ``--resume`` goes on.
+    """
+    try:
+        trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:
+        # Lightning answers Ctrl-C so, once its callbacks have been told.
+        return False
+    return not trainer.interrupted
+
+
+def load_best(folder: Path, module: nn.Module) -> dict[str, Any]:
+    """Load the best weights of a run into its module; returns the checkpoint."""
+    file = folder / BEST if (folder / BEST).is_file() else folder / LAST
+    try:
+        found = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UsageError(f"{str(folder)!r} has no checkpoint: {error}") from error
+    module.load_state_dict(found["state_dict"], strict=True)
+    return dict(found)
+
+
+def optimiser(module: nn.Module, options: OptimiserOptions, steps: int) -> dict[str, Any]:
+    """AdamW and its learning rate over `steps` steps, as Lightning takes them."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    # Biases and scales are not decayed: shrinking them says nothing about complexity.
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": options.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    made = torch.optim.AdamW(groups, lr=options.rate)
+
+    def factor(step: int) -> float:
+        warm = min(1.0, (step + 1) / max(1, options.warmup))
+        if options.decay == "none":
+            return warm
+        from math import cos, pi
+
+        return warm * (0.01 + 0.99 * 0.5 * (1.0 + cos(pi * min(1.0, step / max(1, steps)))))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(made, factor)
+    return {"optimizer": made, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _logger(loop: LoopOptions, folder: Path) -> Any:
+    if loop.logger == "none":
+        return False
+    if loop.logger == "wandb":
+        from lightning.pytorch.loggers import WandbLogger
+
+        try:
+            return WandbLogger(save_dir=folder, project="dialin", id=folder.name, resume="allow")
+        except ImportError as error:
+            raise UsageError(
+                "loop.logger = 'wandb' needs Weights & Biases: pip install wandb"
+            ) from error
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    try:
+        return TensorBoardLogger(folder, name="logs", version="")
+    except ImportError as error:
+        raise UsageError(
+            "loop.logger = 'tensorboard' needs TensorBoard: pip install 'dialin[training]'"
+        ) from error
+
+
+def _quiet() -> None:
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    for text in (
+        ".*num_workers.*",
+        ".*does not have many workers.*",
+        ".*litlogger.*",
+        ".*isinstance.treespec.*",
+        ".*LeafSpec.*",
+    ):
+        warnings.filterwarnings("ignore", text)

@@ -1,0 +1,111 @@
+"""Training of the beta-VAE.
+
+The loss of an item is half its squared error for each element of the features plus beta times the
+KL divergence, likewise for each element. It is the negative evidence bound of a decoder with
+Gaussian noise of variance beta, up to constants, so beta means the same for every size of input
+and latent (Higgins et al. 2017 divide by the same sizes) and can be read in the features' units.
+"""
+
+from __future__ import annotations
+
+from math import cos, log, pi
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+from torch.nn import functional
+
+from dialin.networks.vae import Vae, divergence, sample
+from dialin.training.config import VaeOptions, VaeRecipe
+from dialin.training.data import Batch
+from dialin.training.loop import optimiser
+
+POOLINGS = (1, 2, 4, 8)
+
+
+def beta_at(options: VaeOptions, epoch: float) -> float:
+    """Beta at a (fractional) epoch.
+
+    >>> [round(beta_at(VaeOptions(beta=1.0, period=4), e), 2) for e in (0, 1, 2, 3, 4, 5)]
+    [0.0, 0.5, 1.0, 1.0, 0.0, 0.5]
+    """
+    if options.schedule == "constant":
+        return options.beta
+    if options.schedule == "linear":
+        return options.beta * min(1.0, epoch / options.period)
+    place = min(1.0, 2.0 * (epoch % options.period) / options.period)
+    return options.beta * 0.5 * (1.0 - cos(pi * place))
+
+
+def reconstruction_error(wanted: Tensor, found: Tensor, kind: str) -> Tensor:
+    """Error for each element, the mean over the batch; features ``(batch, bands, frames)``."""
+    if kind == "mse":
+        return functional.mse_loss(found, wanted)
+    errors = [
+        functional.mse_loss(
+            functional.avg_pool2d(found[:, None], size),
+            functional.avg_pool2d(wanted[:, None], size),
+        )
+        for size in POOLINGS
+    ]
+    return torch.stack(errors).mean()
+
+
+class VaeModule(LightningModule):
+    """The beta-VAE in training.
+
+    Parameters
+    ----------
+    recipe : VaeRecipe
+    steps : int
+        Steps of an epoch, which schedules are measured in.
+    """
+
+    def __init__(self, recipe: VaeRecipe, steps: int) -> None:
+        super().__init__()
+        self.recipe, self.steps = recipe, steps
+        options = recipe.model
+        torch.manual_seed(recipe.seed)
+        self.network = Vae(
+            recipe.front_end, recipe.data.samples, options.dimensions, options.channels
+        )
+
+    def losses(
+        self, features: Tensor, beta: float, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Loss and its terms: ``error``, and ``divergence`` in nats for each item."""
+        options = self.recipe.model
+        mean, log_variance = self.network.distribution(features)
+        found = self.network.decode(sample(mean, log_variance, generator))
+        error = reconstruction_error(features, found, options.reconstruction)
+        # Averaged over the batch before the floor, so that a dimension is free, not an item.
+        each = divergence(mean, log_variance).mean(dim=0)
+        charged = each.clamp(min=options.free_bits * log(2.0)).sum()
+        elements = features[0].numel()
+        loss = 0.5 * error + beta * charged / elements
+        return {"loss": loss, "error": error, "divergence": each.sum()}
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step."""
+        step = self.global_step
+        beta = beta_at(self.recipe.model, step / self.steps)
+        found = self.losses(batch["features"], beta, self._noise(step))
+        self.log_dict({f"train/{name}": value.detach() for name, value in found.items()})
+        self.log("train/beta", beta)
+        return found["loss"]
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """The same noise each time, and beta at its full value, so that epochs compare."""
+        found = self.losses(batch["features"], self.recipe.model.beta, self._noise(-1 - batch_idx))
+        for name, value in found.items():
+            self.log(f"valid/{name}", value, batch_size=len(batch["features"]), sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW."""
+        return optimiser(self, self.recipe.optimiser, self.steps * self.recipe.loop.epochs)
+
+    def _noise(self, step: int) -> torch.Generator:
+        # Decided by the step alone, so that a resumed run draws what the unbroken one does.
+        seed = hash((self.recipe.seed, self.global_rank, step)) & 0x7FFFFFFFFFFFFFFF
+        return torch.Generator(self.device).manual_seed(seed)
