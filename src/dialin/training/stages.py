@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback
 
-from dialin.training.config import EncoderRecipe, VaeRecipe
+from dialin.networks.folder import encoder_config, encoder_part, save_model
+from dialin.training.config import EncoderRecipe, VaeRecipe, to_plain
+from dialin.training.data import describe
 from dialin.training.datamodule import FeatureData, Order
+from dialin.training.diagnostics import Diagnostics
 from dialin.training.loop import Reporter, claim, fit, load_best, make_trainer
 from dialin.training.rendered import render_parts
 from dialin.training.style import StyleModule
 from dialin.training.vae import VaeModule
+
+MODEL = "model"
+"""Name of the model folder in a run's folder."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +99,100 @@ def train_encoder(
         progress=measuring,
     )
     module = _module(recipe, data)
-    callbacks: list[Callback] = [Reporter(show, say)]
+    looks = Diagnostics(recipe.diagnostics, data.train, data.valid, folder / "pictures")
+    callbacks: list[Callback] = [looks, Reporter(show, say)]
     trainer = make_trainer(recipe.loop, folder, clip=recipe.optimiser.clip, callbacks=callbacks)
     if not fit(trainer, module, data, checkpoint):
         return Trained(False, None, {})
     best = load_best(folder, module)
-    return Trained(True, None, {"epoch": float(best["epoch"])})
+    network = module.network.eval()
+    figures = {**_validate(module, data), **looks.look(network)}
+    config = encoder_config(
+        network,
+        stage=stage,
+        seed=recipe.seed,
+        recipe=_portable(recipe),
+        data={"train": describe(data.train), "valid": describe(data.valid)},
+        epoch=int(best["epoch"]),
+        figures=figures,
+    )
+    if trainer.is_global_zero:
+        save_model(
+            folder / MODEL,
+            config,
+            network,
+            card=model_card(config),
+            onnx={"encoder": encoder_part(network)},
+            overwrite=True,
+        )
+    return Trained(True, folder / MODEL, figures)
+
+
+def _validate(module: Any, data: FeatureData) -> dict[str, float]:
+    """Means of the validation losses."""
+    module.eval()
+    sums: dict[str, list[float]] = {}
+    with torch.no_grad():
+        for place, batch in enumerate(data.val_dataloader()):
+            for name, value in module.validation_losses(batch, place).items():
+                sums.setdefault(name, []).append(float(value))
+    return {name: sum(values) / len(values) for name, values in sums.items()}
+
+
+def _portable(recipe: Any) -> dict[str, Any]:
+    """Plain data of a recipe, without the places of songs on this machine."""
+    body = to_plain(recipe)
+    body.pop("loop")
+    body.pop("diagnostics")
+    for source in body["data"]["songs"]:
+        source.pop("root")
+    return dict(json.loads(json.dumps(body)))
+
+
+def model_card(config: Mapping[str, Any]) -> str:
+    """Model card of an encoder, in Markdown."""
+    what = {
+        "vae": "Encoder of a beta-VAE: from 24 kHz mono audio to the mean of a latent.",
+        "style": "Encoder trained to recognise effects and their settings, whatever the music.",
+    }[config["kind"]].replace("24 kHz", f"{config['sample_rate'] / 1000:g} kHz")
+    data, figures = config["data"], config["figures"]
+    effects = "\n".join(f"- `{name}`" for name in data["train"]["classes"])
+    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in sorted(figures.items()))
+    return f"""# {config["dimensions"]}-dimensional {config["kind"]} encoder
+
+{what} Embeds excerpts of {config["samples"] / config["sample_rate"]:.2f} s; longer audio is
+averaged over excerpts. Level does not matter.
+
+    from dialin.networks.runtime import load_runtime
+    vector = load_runtime("this folder")(audio, sample_rate)
+
+## Data
+
+{data["train"]["items"]} excerpts to train on, {data["valid"]["items"]} of other songs to validate.
+
+{effects}
+
+`none` is untouched audio. Settings uniform in 0.01-0.99. Data {data["train"]["hash"]}, seed
+{config["seed"]}.
+
+## Figures, on validation songs
+
+| | |
+|---|---|
+{rows}
+
+`probe_effect` is the share of clips whose effect a linear probe names, `probe_settings` the mean R2
+of linear probes of knobs, `probe_loudness` that of loudness, which should be small.
+
+## Limits
+
+Mono, one rate, effects and music of the kinds above. Not made for telling songs, voices or
+instruments apart.
+
+## Licence
+
+GPL-3.0-or-later, as dialin. The songs that it was trained on have free licences of their own.
+"""
 
 
 def _module(recipe: VaeRecipe | EncoderRecipe, data: FeatureData) -> Any:

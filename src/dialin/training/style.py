@@ -105,8 +105,12 @@ class StyleModule(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """The same losses on other songs."""
-        for name, value in self.losses(batch).items():
+        for name, value in self.validation_losses(batch, batch_idx).items():
             self.log(f"valid/{name}", value, batch_size=len(batch["label"]), sync_dist=True)
+
+    def validation_losses(self, batch: Batch, place: int) -> dict[str, Tensor]:
+        """Losses of a batch of validation."""
+        return self.losses(batch)
 
     def configure_optimizers(self) -> Any:
         """AdamW."""

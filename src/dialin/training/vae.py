@@ -96,10 +96,13 @@ class VaeModule(LightningModule):
         return found["loss"]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """The same noise each time, and beta at its full value, so that epochs compare."""
-        found = self.losses(batch["features"], self.recipe.model.beta, self._noise(-1 - batch_idx))
-        for name, value in found.items():
+        """Log the losses on other songs."""
+        for name, value in self.validation_losses(batch, batch_idx).items():
             self.log(f"valid/{name}", value, batch_size=len(batch["features"]), sync_dist=True)
+
+    def validation_losses(self, batch: Batch, place: int) -> dict[str, Tensor]:
+        """The same noise each time, and beta at its full value, so that epochs compare."""
+        return self.losses(batch["features"], self.recipe.model.beta, self._noise(-1 - place))
 
     def configure_optimizers(self) -> Any:
         """AdamW."""

@@ -1,0 +1,107 @@
+"""A look at what is being learnt, after epochs: figures in the log, pictures beside it."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from dialin.networks.vae import Vae
+from dialin.training import pictures
+from dialin.training.config import DiagnosticsOptions
+from dialin.training.data import FeatureSet
+from dialin.training.probes import active_units, embed_set, probe
+
+COLLAPSED = 0.1
+"""Share of active units below which the posterior counts as collapsed."""
+
+
+class Diagnostics(Callback):
+    """Probes, active units and pictures.
+
+    Parameters
+    ----------
+    options : DiagnosticsOptions
+    train, valid : FeatureSet
+        Items that probes are fitted on, and judged on.
+    folder : Path
+        Where pictures go.
+    """
+
+    def __init__(
+        self, options: DiagnosticsOptions, train: FeatureSet, valid: FeatureSet, folder: Path
+    ) -> None:
+        self.options, self.folder = options, folder
+        self.train, self.valid = part(train, options.items), part(valid, options.items)
+        self.alarm = ""
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look, every so many epochs."""
+        epoch = trainer.current_epoch + 1
+        if not self.options.every or epoch % self.options.every:
+            return
+        found = self.look(pl_module.network, epoch if self.options.pictures else None, trainer)
+        pl_module.log_dict({f"valid/{name}": value for name, value in found.items()})
+
+    def look(
+        self, network: Any, epoch: int | None = None, trainer: Trainer | None = None
+    ) -> dict[str, float]:
+        """Figures; with an epoch, pictures too."""
+        train, valid = embed_set(network, self.train), embed_set(network, self.valid)
+        found = probe(train, self.train, valid, self.valid)
+        active = active_units(valid)
+        self.alarm = ""
+        if isinstance(network, Vae) and active < COLLAPSED * network.dimensions:
+            self.alarm = (
+                f"the posterior has collapsed: {active} of {network.dimensions} latent units are "
+                "active; make model.beta smaller, its period longer, or set model.free_bits"
+            )
+            warnings.warn(self.alarm, stacklevel=2)
+        if epoch is not None and (trainer is None or trainer.is_global_zero):
+            self._draw(network, valid, epoch, trainer)
+        return {
+            "active": float(active),
+            "collapsed": float(bool(self.alarm)),
+            "probe_effect": found.effect,
+            "probe_settings": found.mean_settings,
+            "probe_loudness": found.loudness,
+        }
+
+    def _draw(self, network: Any, vectors: Any, epoch: int, trainer: Trainer | None) -> None:
+        plane = pictures.principal_plane(vectors)
+        made = {
+            "pca-effect": pictures.by_effect(plane, self.valid, "first two principal components"),
+        }
+        if any(self.valid.knobs):
+            made["pca-knobs"] = pictures.by_knob(plane, self.valid, "by knob, 0 dark to 1 bright")
+        if self.options.umap:
+            made["umap-effect"] = pictures.by_effect(
+                pictures.umap_plane(vectors), self.valid, "UMAP"
+            )
+        if isinstance(network, Vae):
+            made["reconstructions"] = pictures.reconstructions(network, self.valid)
+            made["interpolation"] = pictures.interpolation(network, self.valid)
+        board = _board(trainer)
+        for name, picture in made.items():
+            pictures.save(picture, self.folder / f"{name}-{epoch:04d}.png")
+            if board is not None:
+                board.add_figure(name, picture, global_step=trainer.global_step if trainer else 0)
+
+
+def part(data: FeatureSet, items: int) -> FeatureSet:
+    """About so many items of a set, evenly spread, pairs of halves kept together."""
+    wanted = min(items, len(data))
+    keys = data.content * len(data.classes) + data.label
+    kinds = np.unique(keys)
+    # By content, so that all classes of a content come along.
+    chosen = kinds[np.linspace(0, len(kinds), max(1, wanted // 2), endpoint=False).astype(int)]
+    return data.only(np.isin(keys, chosen))
+
+
+def _board(trainer: Trainer | None) -> Any:
+    """TensorBoard's writer, where there is one."""
+    experiment = getattr(getattr(trainer, "logger", None), "experiment", None)
+    return experiment if hasattr(experiment, "add_figure") else None

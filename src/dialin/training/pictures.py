@@ -1,0 +1,140 @@
+"""Pictures of what an encoder has learnt. Needs matplotlib; files appear in one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dialin.errors import UsageError
+from dialin.networks.vae import Vae
+from dialin.training.data import FeatureSet
+
+Plane = NDArray[np.float64]
+
+
+def figure(rows: int, columns: int, width: float = 2.2, height: float = 1.8) -> tuple[Any, Any]:
+    """A figure without a screen, and its axes ``(rows, columns)``."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UsageError(
+            "pictures need matplotlib: pip install 'dialin[training]', or set "
+            "diagnostics.pictures = false"
+        ) from error
+    made = Figure(figsize=(width * columns, height * rows), dpi=100, layout="constrained")
+    return made, made.subplots(rows, columns, squeeze=False)
+
+
+def save(made: Any, file: Path) -> None:
+    """Write a figure as PNG."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.part")
+    made.savefig(temporary, format="png")
+    temporary.replace(file)
+
+
+def principal_plane(vectors: NDArray[np.float32]) -> Plane:
+    """The two directions of largest variance, with fixed signs, so that pictures stay put."""
+    centred = vectors - vectors.mean(axis=0)
+    _, _, directions = np.linalg.svd(centred.astype(np.float64), full_matrices=False)
+    two = directions[:2]
+    two = two * np.sign(two[np.arange(len(two)), np.abs(two).argmax(axis=1)])[:, None]
+    result: Plane = centred @ two.T
+    return result
+
+
+def umap_plane(vectors: NDArray[np.float32], seed: int = 0) -> Plane:
+    """UMAP to two dimensions; the same for a seed."""
+    try:
+        import umap
+    except ImportError as error:
+        raise UsageError(
+            "diagnostics.umap needs umap-learn: pip install umap-learn, or set it to false"
+        ) from error
+    return np.asarray(umap.UMAP(random_state=seed, n_jobs=1).fit_transform(vectors), np.float64)
+
+
+def short(effect: str) -> str:
+    """The part of an effect's URI that a person reads."""
+    return effect.rstrip("/").replace(":", "/").split("/")[-1][:20]
+
+
+def by_effect(plane: Plane, data: FeatureSet, title: str) -> Any:
+    """Points of a plane coloured by effect."""
+    made, axes = figure(1, 1, 6.0, 4.5)
+    for kind, name in enumerate(data.classes):
+        mine = plane[data.label == kind]
+        axes[0, 0].scatter(mine[:, 0], mine[:, 1], s=5, label=short(name), color=f"C{kind}")
+    axes[0, 0].legend(fontsize=7, markerscale=2, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes[0, 0].set_title(title, fontsize=9)
+    return made
+
+
+def by_knob(plane: Plane, data: FeatureSet, title: str) -> Any:
+    """A row of planes for each effect, each coloured by one of its knobs."""
+    kinds = [kind for kind, knobs in enumerate(data.knobs) if knobs]
+    columns = max(len(data.knobs[kind]) for kind in kinds)
+    made, axes = figure(len(kinds), columns, 1.4, 1.4)
+    for row, kind in zip(axes, kinds, strict=True):
+        mine = data.label == kind
+        for place, axis in enumerate(row):
+            axis.set_axis_off()
+            if place >= len(data.knobs[kind]):
+                continue
+            axis.scatter(*plane[~mine].T, s=0.2, color="0.85")
+            axis.scatter(*plane[mine].T, s=3, c=data.settings[mine, place], cmap="viridis")
+            name = short(data.classes[kind])
+            axis.set_title(f"{name}: {data.knobs[kind][place]}"[:24], fontsize=5)
+    made.suptitle(title, fontsize=8)
+    return made
+
+
+def strips(spectra: Sequence[Sequence[NDArray[np.float32]]], titles: Sequence[str]) -> Any:
+    """Rows of spectrograms, all on one scale of colours."""
+    made, axes = figure(len(spectra), len(titles))
+    flat = np.concatenate([np.ravel(s) for row in spectra for s in row])
+    low, high = np.percentile(flat, [1, 99.8])
+    for place, row in enumerate(spectra):
+        for axis, title, spectrum in zip(axes[place], titles, row, strict=True):
+            axis.imshow(spectrum, origin="lower", aspect="auto", vmin=low, vmax=high, cmap="magma")
+            axis.set_axis_off()
+            if place == 0:
+                axis.set_title(title, fontsize=7)
+    return made
+
+
+def reconstructions(network: Vae, data: FeatureSet, count: int = 4) -> Any:
+    """Spectrograms and what the VAE makes of them."""
+    features = _spread(data, count)
+    with torch.no_grad():
+        found = network.decode(network.embed(features)).cpu().numpy()
+    pairs = list(zip(features.cpu().numpy(), found, strict=True))
+    return strips([[a for a, _ in pairs], [b for _, b in pairs]], ["in, and out below"] * count)
+
+
+def interpolation(network: Vae, data: FeatureSet, steps: int = 7, rows: int = 3) -> Any:
+    """Spectrograms along straight lines between the latents of two clips."""
+    features = _spread(data, 2 * rows)
+    shares = np.linspace(0.0, 1.0, steps)
+    with torch.no_grad():
+        latents = network.embed(features)
+        lines = [
+            [
+                network.decode((1 - s) * latents[None, 2 * r] + s * latents[None, 2 * r + 1])[0]
+                .cpu()
+                .numpy()
+                for s in shares
+            ]
+            for r in range(rows)
+        ]
+    return strips(lines, [f"{s:.2f}" for s in shares])
+
+
+def _spread(data: FeatureSet, count: int) -> torch.Tensor:
+    places = np.linspace(0, len(data) - 1, count).astype(np.int64)
+    return torch.from_numpy(data.features(places))
