@@ -1,0 +1,173 @@
+"""Using a trained controller without torch: audio in, settings out.
+
+A controller's folder holds ``encoder.onnx`` and ``controller.onnx``, with a bottleneck also
+``decoder.onnx``, and in its ``config.json`` what `dialin.evaluation.methods.systems` asks for.
+
+>>> controller = load("models/overdrive")                              # doctest: +SKIP
+>>> settings = controller.settings(dry, reference, 44_100, spec)       # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio import Audio, check_audio
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.errors import UsageError
+from dialin.networks.configuration import read_config
+from dialin.networks.runtime import OnnxModel, RuntimeEncoder
+from dialin.timbre import timbre
+
+SYSTEM = "dialin.networks.controller_runtime:load"
+KIND = "controller"
+
+
+class RuntimeController:
+    """A trained controller.
+
+    Parameters
+    ----------
+    folder : path-like
+    threads : int
+        Of onnxruntime.
+
+    Attributes
+    ----------
+    config : dict
+        The folder's configuration.
+    latent : int
+        Dimensions of its latent; 0 without one.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], threads: int = 1) -> None:
+        self.config = read_config(folder)
+        if self.config.get("kind") != KIND:
+            raise UsageError(
+                f"{str(folder)!r} holds a model of kind {self.config.get('kind')!r}, no controller"
+            )
+        self._encode = RuntimeEncoder(folder, threads)
+        self._model = OnnxModel(folder, "controller", threads)
+        network = self.config["controller"]
+        self._output: str = network["output"]
+        self._knobs: int = network["knobs"]
+        self._bins: int = network["bins"]
+        self._candidates: int = network["candidates"]
+        self._timbre: int = network["timbre"]
+        self._counted = np.array(self.config["counted"], dtype=bool)
+        self._default = np.array(self.config["default"], dtype=np.float64)
+        self.latent: int = network["latent"] if network["head"] == "bottleneck" else 0
+        self._decoder = OnnxModel(folder, "decoder", threads) if self.latent else None
+
+    def settings(
+        self, input: Audio, reference: Audio, sample_rate: int, spec: EffectSpec
+    ) -> Settings:
+        """Settings in [0, 1] that make `input` sound like `reference`.
+
+        Parameters
+        ----------
+        input, reference : ndarray, float32, shape (channels, samples)
+        sample_rate : int
+            In hertz.
+        spec : EffectSpec
+            Of the effect that the model was trained on.
+
+        Raises
+        ------
+        UsageError
+            If the model is another effect's.
+        """
+        self._check(spec)
+        found = self._ask(input, reference, sample_rate)["settings"][0]
+        return spec.check(self._complete(found))
+
+    def candidates(
+        self,
+        input: Audio,
+        reference: Audio,
+        sample_rate: int,
+        spec: EffectSpec,
+        count: int,
+        rng: np.random.Generator,
+    ) -> list[Settings]:
+        """Settings drawn from what the controller holds possible, the most likely first.
+
+        Raises
+        ------
+        UsageError
+            If the controller gives one point only, and no distribution.
+        """
+        self._check(spec)
+        found = self._ask(input, reference, sample_rate)
+        first = [found["settings"][0]]
+        drawn = first + [self._draw(found["raw"][0], rng) for _ in range(count - 1)]
+        return [spec.check(self._complete(v)) for v in drawn[:count]]
+
+    def place(self, input: Audio, reference: Audio, sample_rate: int) -> NDArray[np.float64]:
+        """Point of the latent that the prediction is decoded from, ``(latent,)``."""
+        found = self._ask(input, reference, sample_rate)
+        if "latent" not in found:
+            raise UsageError("this controller has no bottleneck, so it has no latent")
+        return np.asarray(found["latent"][0], np.float64)
+
+    def decode(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Settings ``(points, knobs)`` at points ``(points, latent)`` of the latent."""
+        if self._decoder is None:
+            raise UsageError("this controller has no bottleneck, so there is no latent to walk in")
+        found = self._decoder.run({"latent": np.asarray(points, np.float32)})["settings"]
+        return np.stack([self._complete(v) for v in found])
+
+    def _ask(
+        self, input: Audio, reference: Audio, sample_rate: int
+    ) -> dict[str, NDArray[np.float32]]:
+        sounds = [
+            check_audio(a, sample_rate, what=what)
+            for a, what in ((input, "the input"), (reference, "the reference"))
+        ]
+        parts = [self._encode(sound, sample_rate) for sound in sounds]
+        if self._timbre:
+            parts += [
+                np.nan_to_num(np.array([*timbre(s, sample_rate).values()], np.float32))
+                for s in sounds
+            ]
+        return self._model.run({"inputs": np.concatenate(parts)[None]})
+
+    def _check(self, spec: EffectSpec) -> None:
+        if spec.hash != self.config["spec_hash"]:
+            raise UsageError(
+                f"the model was trained on {self.config['effect']} with spec "
+                f"{self.config['spec_hash']}; {spec.uri} has spec {spec.hash}"
+            )
+
+    def _complete(self, settings: NDArray[Any]) -> Settings:
+        """Knobs that training did not vary stay at their default."""
+        values = np.clip(np.asarray(settings, np.float64), 0.0, 1.0)
+        return np.asarray(np.where(self._counted, values, self._default))
+
+    def _draw(self, raw: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
+        if self._output == "bins":
+            logits = raw.reshape(self._knobs, self._bins).astype(np.float64)
+            shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+            shares /= shares.sum(axis=1, keepdims=True)
+            chosen = np.array([rng.choice(self._bins, p=row) for row in shares])
+            return np.asarray((chosen + rng.random(self._knobs)) / self._bins)
+        if self._output == "mixture":
+            count = self._candidates
+            weights = np.exp(raw[:count] - raw[:count].max()).astype(np.float64)
+            row = raw[count:].reshape(count, 2 * self._knobs)
+            chosen = row[rng.choice(count, p=weights / weights.sum())].astype(np.float64)
+            means, spreads = (1.0 / (1.0 + np.exp(-part)) for part in np.split(chosen, 2))
+            return np.asarray(np.clip(rng.normal(means, 0.01 + 0.5 * spreads), 0.0, 1.0))
+        raise UsageError(
+            "this controller gives one point and no distribution; train one with "
+            "model.output = 'bins' or 'mixture'"
+        )
+
+
+def load(folder: Path) -> RuntimeController:
+    """Load a controller's folder, for `dialin evaluate ... --methods model:FOLDER`."""
+    return RuntimeController(folder)

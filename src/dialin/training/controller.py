@@ -1,0 +1,183 @@
+"""Training of a controller by parameter loss: cheap, from rendered pairs and kept embeddings."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dialin.networks.controller import (
+    Controller,
+    ControllerConfig,
+    kl_divergence,
+    saturation,
+)
+from dialin.training.config import LoopOptions
+from dialin.training.controller_recipe import ControllerRecipe
+from dialin.training.data import Batches
+from dialin.training.loop import optimiser
+from dialin.training.pairs import PairSet
+
+VARIED = 1e-3
+"""Deviation of a knob in the training set above which it counts as varied."""
+
+
+class _Items:
+    """Pairs as `Batches` takes them: items by number, and what a batch of them is."""
+
+    def __init__(self, pairs: PairSet) -> None:
+        self.pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def batch(self, items: NDArray[np.int64]) -> dict[str, Tensor]:
+        return {
+            "inputs": self.pairs.inputs(items),
+            "settings": self.pairs.truth(items),
+            "items": torch.from_numpy(items),
+        }
+
+
+class PairData(LightningDataModule):
+    """Batches of embeddings and settings.
+
+    Parameters
+    ----------
+    train, valid : PairSet
+    loop : LoopOptions
+    seed : int
+    """
+
+    def __init__(self, train: PairSet, valid: PairSet, loop: LoopOptions, seed: int) -> None:
+        super().__init__()
+        self.train, self.valid, self.loop, self.seed = train, valid, loop, seed
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return len(self._training(0, self.loop.devices * self.loop.nodes))
+
+    def train_dataloader(self) -> Batches:
+        """Training batches of this process."""
+        return self._training(*self._rank())
+
+    def val_dataloader(self) -> Batches:
+        """Validation batches of this process, always the same."""
+        rank, world = self._rank()
+        size = max(1, min(self.loop.batch, len(self.valid) // world))
+        items = cast(Any, _Items(self.valid))
+        wanted = self.loop.valid_items
+        return Batches(items, size, items=wanted, fixed=True, rank=rank, world=world)
+
+    def _training(self, rank: int, world: int) -> Batches:
+        size = min(self.loop.batch, len(self.train) // world)
+        items = cast(Any, _Items(self.train))
+        return Batches(items, size, seed=self.seed, items=self.loop.items, rank=rank, world=world)
+
+    def _rank(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+
+def counted_knobs(pairs: PairSet) -> NDArray[np.bool_]:
+    """Which knobs are live and were varied in the pairs."""
+    live = np.array([p.status == "live" for p in pairs.spec.parameters], dtype=bool)
+    varied: NDArray[np.bool_] = live & (pairs.settings.std(axis=0) > VARIED)
+    return varied
+
+
+def network_config(recipe: ControllerRecipe, pairs: PairSet) -> ControllerConfig:
+    """Configuration of the network that a recipe asks for on these pairs."""
+    model = recipe.model
+    return ControllerConfig(
+        knobs=pairs.spec.size,
+        embedding=pairs.embeddings.shape[-1],
+        timbre=pairs.timbre.shape[-1],
+        head=model.head,
+        output=model.output,
+        latent=model.latent,
+        hidden=model.hidden,
+        dropout=model.dropout,
+        clamp=model.clamp,
+        bins=model.bins,
+        candidates=model.candidates,
+    )
+
+
+def at_epoch(trainer: Trainer) -> None:
+    """Put batches at the trainer's epoch: a run taken up between two is not told where it was."""
+    batches = trainer.train_dataloader
+    if isinstance(batches, Batches) and batches.position == 0:
+        batches.epoch = trainer.current_epoch
+
+
+class ControllerModule(LightningModule):
+    """A controller in training.
+
+    Parameters
+    ----------
+    recipe : ControllerRecipe
+    pairs : PairSet
+        The training set, whose embeddings decide how inputs are standardised.
+    steps : int
+        Of an epoch.
+
+    Notes
+    -----
+    Logged at validation: the loss, the mean absolute error of the knobs that count (``error``),
+    that of each knob, the share of predictions at an end of a knob's travel (``saturated``), and
+    the KL divergence in nats.
+    """
+
+    counted: Tensor
+
+    def __init__(self, recipe: ControllerRecipe, pairs: PairSet, steps: int) -> None:
+        super().__init__()
+        self.recipe, self.steps, self.spec = recipe, steps, pairs.spec
+        torch.manual_seed(recipe.seed)
+        self.network = Controller(network_config(recipe, pairs))
+        self.network.standardise(pairs.inputs(np.arange(len(pairs))))
+        counted = torch.from_numpy(counted_knobs(pairs).astype(np.float32))
+        self.register_buffer("counted", counted, persistent=False)
+
+    def on_train_epoch_start(self) -> None:
+        """See `at_epoch`."""
+        at_epoch(self.trainer)
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """One step. Dropout and the latent's noise depend on the step alone."""
+        torch.manual_seed(
+            hash((self.recipe.seed, self.global_rank, self.global_step)) & (2**63 - 1)
+        )
+        found = self.network(batch["inputs"])
+        loss = self.network.loss(found, batch["settings"], self.counted).mean()
+        divergence = kl_divergence(found.mean, found.log_variance).sum(dim=1).mean()
+        self.log_dict({"train/loss": loss.detach(), "train/divergence": divergence.detach()})
+        return loss + self.recipe.model.beta * divergence
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Without noise."""
+        found = self.network(batch["inputs"])
+        size = len(found.settings)
+        loss = self.network.loss(found, batch["settings"], self.counted).mean()
+        gap = (found.settings - batch["settings"]).abs().mean(dim=0)
+        ends = saturation(found.settings)
+        values = {
+            "loss": loss,
+            "error": (gap * self.counted).sum() / self.counted.sum().clamp_min(1.0),
+            "saturated": (ends * self.counted).sum() / self.counted.sum().clamp_min(1.0),
+            "divergence": kl_divergence(found.mean, found.log_variance).sum(dim=1).mean(),
+        }
+        for place, parameter in enumerate(self.spec.parameters):
+            if self.counted[place] > 0:
+                values[f"error/{parameter.id}"] = gap[place]
+        for name, value in values.items():
+            self.log(f"valid/{name}", value, batch_size=size, sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW."""
+        return optimiser(self, self.recipe.optimiser, self.steps * self.recipe.loop.epochs)

@@ -1,0 +1,112 @@
+"""Recipes of controllers: what decides the training of one for an effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dialin.errors import UsageError
+from dialin.networks.frontend_numpy import FrontEndConfig
+from dialin.training.config import DataOptions, LoopOptions, OptimiserOptions, between
+from dialin.training.perturbation import SpsaOptions
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """Where embeddings come from.
+
+    Attributes
+    ----------
+    folder : str
+        Model folder of a trained encoder; empty for statistics of the spectrum, which need no
+        training (`dialin.networks.statistics`).
+    finetune : bool
+        Train the encoder along in the end-to-end stage.
+    """
+
+    folder: str = ""
+    finetune: bool = False
+
+
+@dataclass(frozen=True)
+class ControllerOptions:
+    """The network, see `dialin.networks.controller.ControllerConfig`, and its parameter loss.
+
+    Attributes
+    ----------
+    beta : float
+        Weight of the KL divergence of the latent.
+    timbre : bool
+        Give it the timbre of both sounds as well (slow to measure).
+    """
+
+    head: Literal["bottleneck", "direct", "linear"] = "bottleneck"
+    output: Literal["point", "bins", "mixture"] = "point"
+    latent: int = 4
+    hidden: tuple[int, ...] = (256, 128)
+    dropout: float = 0.2
+    clamp: tuple[float, float] = (0.0, 1.0)
+    bins: int = 20
+    candidates: int = 4
+    beta: float = 1e-4
+    timbre: bool = False
+
+    def __post_init__(self) -> None:
+        between("model.beta", self.beta, 0.0, 1e3)
+        between("model.dropout", self.dropout, 0.0, 0.9)
+
+
+@dataclass(frozen=True)
+class EndToEndOptions:
+    """The stage that listens: loss on rendered audio, gradients through the effect by SPSA.
+
+    Attributes
+    ----------
+    losses : mapping of str to float
+        Shares of the gradient on settings: ``mrstft``, ``mel``, ``l1``, ``embedding``, and
+        ``parameters``, the loss of the stage before.
+    spsa : SpsaOptions
+    peak_dbfs : float
+        Peak that renders and truths are brought to, as the referee does.
+    optimiser, loop
+        As in other stages; ``loop.epochs = 0`` leaves the stage out.
+    """
+
+    losses: Mapping[str, float] = field(default_factory=lambda: {"mrstft": 1.0})
+    spsa: SpsaOptions = field(default_factory=lambda: SpsaOptions(directions=4, step=0.03))
+    peak_dbfs: float = -12.0
+    optimiser: OptimiserOptions = field(
+        default_factory=lambda: OptimiserOptions(rate=2e-4, warmup=10, weight_decay=0.0)
+    )
+    epochs: int = 2
+    batch: int = 8
+    items: int = 800
+    valid_items: int = 80
+
+    def __post_init__(self) -> None:
+        between("end_to_end.epochs", self.epochs, 0, 10**6)
+        between("end_to_end.batch", self.batch, 1, 10**4)
+
+
+@dataclass(frozen=True)
+class ControllerRecipe:
+    """All that decides the training of a controller."""
+
+    data: DataOptions
+    seed: int = 0
+    encoder: EncoderOptions = field(default_factory=EncoderOptions)
+    front_end: FrontEndConfig = field(default_factory=lambda: FrontEndConfig(bands=64))
+    model: ControllerOptions = field(default_factory=ControllerOptions)
+    optimiser: OptimiserOptions = field(
+        default_factory=lambda: OptimiserOptions(rate=2e-3, weight_decay=1e-2)
+    )
+    loop: LoopOptions = field(default_factory=lambda: LoopOptions(epochs=60, batch=64, patience=15))
+    end_to_end: EndToEndOptions = field(default_factory=EndToEndOptions)
+
+    def __post_init__(self) -> None:
+        if len(self.data.effects) != 1:
+            raise UsageError(
+                f"data.effects names {len(self.data.effects)} effects; a controller sets the "
+                "knobs of one, so name one effect or one chain"
+            )

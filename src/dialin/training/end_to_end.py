@@ -1,0 +1,246 @@
+"""Training of a controller by ear: loss on rendered audio, gradients through the effect by SPSA.
+
+The input half is rendered with the predicted settings and compared with the same half rendered
+with the true ones, both at one peak level: what the referee does, so that the true settings are at
+no distance. Losses are weighed by their share of the gradient on the settings.
+
+Dropout and the latent's noise are off: what is trained here is what is used.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule, LightningModule
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dialin.errors import UsageError
+from dialin.networks.controller import Controller, kl_divergence, saturation
+from dialin.networks.encoder import EncoderModule
+from dialin.rendering import RenderPool
+from dialin.training.balance import Balancer
+from dialin.training.controller import at_epoch, counted_knobs
+from dialin.training.controller_recipe import ControllerRecipe
+from dialin.training.data import Batches
+from dialin.training.loop import optimiser
+from dialin.training.losses import LOSSES, make_losses, mrstft, peak_normalised
+from dialin.training.pairs import PairSet, read_audio
+from dialin.training.perturbation import SpsaOptions
+from dialin.training.spsa import EffectLayer
+
+PARAMETERS = "parameters"
+
+
+class _Sounds:
+    """Items with the audio of their inputs, and of references where the encoder is trained."""
+
+    def __init__(self, pairs: PairSet, references: bool) -> None:
+        self.pairs, self.references = pairs, references
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def batch(self, items: NDArray[np.int64]) -> dict[str, Tensor]:
+        found = {
+            "inputs": self.pairs.inputs(items),
+            "settings": self.pairs.truth(items),
+            "audio": self.pairs.audio(items),
+        }
+        if self.references:
+            found["reference"] = torch.from_numpy(np.stack([self._reference(i) for i in items]))
+        return found
+
+    def _reference(self, item: int) -> NDArray[np.float32]:
+        pairs = self.pairs
+        whole = read_audio(pairs.folder, int(pairs.index[item // 2]), "target").mean(axis=0)
+        start = (1 - int(item % 2)) * pairs.samples
+        return np.asarray(whole[start : start + pairs.samples], np.float32)
+
+
+class SoundData(LightningDataModule):
+    """Batches with audio.
+
+    Parameters
+    ----------
+    train, valid : PairSet
+    recipe : ControllerRecipe
+    """
+
+    def __init__(self, train: PairSet, valid: PairSet, recipe: ControllerRecipe) -> None:
+        super().__init__()
+        self.train, self.valid, self.recipe = train, valid, recipe
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return len(self._batches(self.train, "train", 0, self._world()))
+
+    def train_dataloader(self) -> Batches:
+        """Training batches of this process."""
+        return self._batches(self.train, "train", *self._rank())
+
+    def val_dataloader(self) -> Batches:
+        """Validation batches of this process, always the same."""
+        return self._batches(self.valid, "valid", *self._rank())
+
+    def _batches(self, pairs: PairSet, split: str, rank: int, world: int) -> Batches:
+        options = self.recipe.end_to_end
+        items = cast(Any, _Sounds(pairs, self.recipe.encoder.finetune))
+        size = max(1, min(options.batch, len(pairs) // world))
+        training = split == "train"
+        return Batches(
+            items,
+            size,
+            seed=self.recipe.seed + 1,
+            items=options.items if training else options.valid_items,
+            fixed=not training,
+            rank=rank,
+            world=world,
+        )
+
+    def _rank(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def _world(self) -> int:
+        return self.recipe.loop.devices * self.recipe.loop.nodes
+
+
+class EndToEndModule(LightningModule):
+    """A controller in training by ear.
+
+    Parameters
+    ----------
+    recipe : ControllerRecipe
+    network : Controller
+        As the parameter stage left it.
+    encoder : EncoderModule
+    pairs : PairSet
+        The training set.
+    pool : RenderPool
+    steps : int
+        Of an epoch.
+    """
+
+    counted: Tensor
+    default: Tensor
+
+    def __init__(
+        self,
+        recipe: ControllerRecipe,
+        network: Controller,
+        encoder: EncoderModule,
+        pairs: PairSet,
+        pool: RenderPool,
+        steps: int,
+    ) -> None:
+        super().__init__()
+        options = recipe.end_to_end
+        self.recipe, self.steps, self.spec = recipe, steps, pairs.spec
+        self.network, self.encoder = network, encoder
+        for parameter in encoder.parameters():
+            parameter.requires_grad_(recipe.encoder.finetune)
+        uri = recipe.data.effects[0]
+        counted = counted_knobs(pairs)
+        still = tuple(p.id for p, c in zip(self.spec.parameters, counted, strict=True) if not c)
+        spsa = _with(options.spsa, fixed=tuple({*options.spsa.fixed, *still}))
+        self.layer = EffectLayer(pool, uri, recipe.data.sample_rate, spsa)
+        unknown = [n for n in options.losses if n not in (*LOSSES, PARAMETERS)]
+        if unknown:
+            raise UsageError(
+                f"there is no loss {unknown[0]!r}; use {', '.join((*LOSSES, PARAMETERS))}"
+            )
+        self.balancer = Balancer(options.losses)
+        audible = [n for n in options.losses if n != PARAMETERS]
+        self.distances = make_losses(audible, recipe.data.sample_rate, encoder)
+        self.register_buffer("counted", torch.from_numpy(counted.astype(np.float32)), False)
+        default = torch.from_numpy(self.spec.default.astype(np.float32))
+        self.register_buffer("default", default, False)
+
+    def predict(self, batch: dict[str, Tensor]) -> Any:
+        """Prediction for a batch, through the encoder where that is trained."""
+        inputs = batch["inputs"]
+        if self.recipe.encoder.finetune:
+            size = self.network.config.embedding
+            found = [self.encoder(batch[name]) for name in ("audio", "reference")]
+            inputs = torch.cat([*found, inputs[:, 2 * size :]], dim=1)
+        prediction = self.network(inputs)
+        kept = self.counted * prediction.settings + (1.0 - self.counted) * self.default
+        return prediction, kept
+
+    def render(self, audio: Tensor, settings: Tensor) -> tuple[Tensor, Tensor]:
+        """Render at the level at which it is judged."""
+        wet, ok = self.layer(audio, settings)
+        return peak_normalised(wet, self.recipe.end_to_end.peak_dbfs), ok
+
+    def on_train_epoch_start(self) -> None:
+        """See `dialin.training.controller.at_epoch`."""
+        at_epoch(self.trainer)
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor | None:
+        """One step; none where no item could be rendered both ways."""
+        self.network.eval()
+        prediction, settings = self.predict(batch)
+        # The balanced gradient is made at the settings, then goes on into the network.
+        here = settings.detach().requires_grad_()
+        wet, ok = self.render(batch["audio"], here)
+        with torch.no_grad():
+            truth, known = self.render(batch["audio"], batch["settings"])
+        good = ok & known
+        losses = {n: f(wet[good], truth[good]).mean() for n, f in self.distances.items()}
+        values = {f"train/{n}": v.detach() for n, v in losses.items()}
+        if PARAMETERS in self.balancer.shares:
+            free = here * self.counted
+            losses[PARAMETERS] = (free - batch["settings"] * self.counted).abs().mean()
+        divergence = kl_divergence(prediction.mean, prediction.log_variance).sum(dim=1).mean()
+        self.log_dict(values)
+        self.log_dict(
+            {
+                "train/lost_directions": float(self.layer.count.lost_directions),
+                "train/lost_items": float(self.layer.count.lost_items),
+                "train/skipped": float(self.balancer.skipped),
+            }
+        )
+        if not bool(good.any()):
+            return None
+        surrogate = self.balancer(losses, here)
+        (slope,) = torch.autograd.grad(surrogate, here)
+        loss: Tensor = (settings * slope).sum() + self.recipe.model.beta * divergence
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """MRSTFT as the referee has it, which early stopping and the best checkpoint go by."""
+        prediction, settings = self.predict(batch)
+        wet, ok = self.render(batch["audio"], settings)
+        truth, known = self.render(batch["audio"], batch["settings"])
+        good = ok & known
+        distance = mrstft(wet[good], truth[good])
+        size = int(good.sum())
+        still = mrstft(
+            peak_normalised(batch["audio"], self.recipe.end_to_end.peak_dbfs)[good], truth[good]
+        )
+        values = {
+            "loss": distance.mean(),
+            "untouched": still.mean(),
+            "saturated": (saturation(prediction.settings) * self.counted).sum()
+            / self.counted.sum().clamp_min(1.0),
+        }
+        for name, value in values.items():
+            self.log(f"valid/{name}", value, batch_size=size, sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW over the controller, and the encoder where it is trained."""
+        options = self.recipe.end_to_end
+        return optimiser(
+            nn.ModuleList([self.network, self.encoder]),
+            options.optimiser,
+            self.steps * max(1, options.epochs),
+        )
+
+
+def _with(options: SpsaOptions, **changes: Any) -> SpsaOptions:
+    from dataclasses import replace
+
+    return replace(options, **changes)

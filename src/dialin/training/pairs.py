@@ -1,0 +1,268 @@
+"""Rendered pairs as a controller is trained with: embeddings of both halves, and settings.
+
+Embeddings of a frozen encoder are computed once and kept beside the pairs; a controller is then
+trained on them in seconds. Item ``2 p + h`` is pair p with half h of the input, and the reference
+from the other half of the target: other music, the processing asked for.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dialin.audio import Audio
+from dialin.data import read_manifest
+from dialin.data.recipe import digest
+from dialin.data.shards import shard_name
+from dialin.effects.spec import EffectSpec
+from dialin.errors import OutputError, UsageError
+from dialin.networks.encoder import EncoderModule
+from dialin.rendering import RenderPool
+from dialin.timbre import timbre
+
+GROUP = 16
+"""Excerpts embedded at a time."""
+
+SIDES = ("input", "target")
+
+
+@dataclass(frozen=True, eq=False)
+class PairSet:
+    """Pairs of one folder.
+
+    Attributes
+    ----------
+    folder : Path
+    spec : EffectSpec
+    hash : str
+        Of the manifest.
+    index : ndarray, int, shape (pairs,)
+        Number of each pair in the folder.
+    settings : ndarray, float32, shape (pairs, knobs)
+    embeddings : ndarray, float32, shape (2, pairs, 2, dimensions)
+        By side (input, target), pair and half.
+    timbre : ndarray, float32, shape (2, pairs, 2, attributes)
+        NaN where an attribute cannot be measured; no attributes unless asked for.
+    samples : int
+        Of a half.
+    """
+
+    folder: Path
+    spec: EffectSpec
+    hash: str
+    index: NDArray[np.int64]
+    settings: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+    timbre: NDArray[np.float32]
+    samples: int
+
+    def __len__(self) -> int:
+        """Items: two a pair."""
+        return 2 * len(self.index)
+
+    def inputs(self, items: NDArray[np.int64]) -> Tensor:
+        """What a controller is given, see `dialin.networks.controller.join`."""
+        pair, half = items // 2, items % 2
+        parts = [
+            table[side, pair, half if side == 0 else 1 - half]
+            for table in (self.embeddings, np.nan_to_num(self.timbre))
+            for side in (0, 1)
+        ]
+        return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
+
+    def truth(self, items: NDArray[np.int64]) -> Tensor:
+        """Settings of items, ``(items, knobs)``."""
+        return torch.from_numpy(self.settings[items // 2])
+
+    def audio(self, items: NDArray[np.int64]) -> Tensor:
+        """Halves of inputs, ``(items, samples)``; of the mix of their channels."""
+        pieces = []
+        for item in items:
+            whole = read_audio(self.folder, int(self.index[item // 2]), "input").mean(axis=0)
+            start = int(item % 2) * self.samples
+            pieces.append(whole[start : start + self.samples])
+        return torch.from_numpy(np.stack(pieces).astype(np.float32))
+
+
+def open_pairs(
+    folder: Path,
+    encoder: EncoderModule,
+    key: str,
+    *,
+    pool: RenderPool | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> PairSet:
+    """Open the pairs of a folder, embedding those that have not been.
+
+    Parameters
+    ----------
+    folder : Path
+        As `dialin.data.render_recipe` made it.
+    encoder : EncoderModule
+    key : str
+        What tells encoders apart, such as a hash of their weights.
+    pool : RenderPool, optional
+        Measure timbre on its workers; no timbre without.
+    progress : callable, optional
+        Gets what is being done, how much is done, and how much there is.
+
+    Raises
+    ------
+    UsageError
+        If the pairs are shorter than what the encoder was trained on, or at another rate.
+    """
+    manifest, records = read_manifest(folder)
+    kept = [r for r in records if not r.get("lost") and r["settings"] is not None]
+    excerpt = manifest["recipe"]["excerpt"]
+    rate, whole = int(excerpt["sample_rate"]), round(excerpt["seconds"] * excerpt["sample_rate"])
+    if rate != encoder.sample_rate:
+        raise UsageError(
+            f"the pairs in {str(folder)!r} are at {rate} Hz, the encoder works at "
+            f"{encoder.sample_rate} Hz; render pairs at that rate"
+        )
+    if not kept:
+        raise UsageError(f"{str(folder)!r} holds no pair with an effect; render more, or others")
+    samples = whole // 2
+    name = f"{folder.name}-{digest([manifest['hash'], key, samples])}"
+    embeddings = _kept(
+        folder.parent / "embeddings" / f"{name}.npy",
+        lambda: _embed(folder, kept, encoder, samples, progress),
+    )
+    measured = np.zeros((2, len(kept), 2, 0), np.float32)
+    if pool is not None:
+        measured = _kept(
+            folder.parent / "timbre" / f"{folder.name}-{digest([manifest['hash']])}.npy",
+            lambda: _measure(folder, kept, samples, rate, pool, progress),
+        )
+    return PairSet(
+        folder,
+        EffectSpec.from_dict(manifest["effect"]),
+        manifest["hash"],
+        np.array([r["index"] for r in kept], np.int64),
+        np.array([r["settings"] for r in kept], np.float32),
+        embeddings,
+        measured,
+        samples,
+    )
+
+
+def _kept(file: Path, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Read what was made before, or make it and keep it."""
+    if file.is_file():
+        return np.asarray(np.load(file), np.float32)
+    made = make()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.with_suffix(".part").open("wb") as handle:
+            np.save(handle, made)
+        file.with_suffix(".part").replace(file)
+    except OSError as error:
+        raise OutputError(f"{str(file)!r} cannot be written: {error}") from error
+    return made
+
+
+def _embed(
+    folder: Path,
+    records: list[dict[str, Any]],
+    encoder: EncoderModule,
+    samples: int,
+    progress: Callable[[str, int, int], None] | None,
+) -> NDArray[np.float32]:
+    result = np.zeros((2, len(records), 2, encoder.dimensions), np.float32)
+    for start in range(0, len(records), GROUP // 2):
+        part = records[start : start + GROUP // 2]
+        for side, name in enumerate(SIDES):
+            halves = np.concatenate([_halves(folder, r["index"], name, samples) for r in part])
+            with torch.no_grad():
+                found = encoder(torch.from_numpy(halves)).numpy()
+            result[side, start : start + len(part)] = found.reshape(len(part), 2, -1)
+        if progress is not None:
+            progress(f"embeddings of {folder.name}", start + len(part), len(records))
+    return result
+
+
+def _halves(folder: Path, index: int, name: str, samples: int) -> NDArray[np.float32]:
+    whole = read_audio(folder, index, name).mean(axis=0, dtype=np.float32)
+    halves: NDArray[np.float32] = whole[: 2 * samples].reshape(2, samples)
+    return halves
+
+
+def _measure(
+    folder: Path,
+    records: list[dict[str, Any]],
+    samples: int,
+    rate: int,
+    pool: RenderPool,
+    progress: Callable[[str, int, int], None] | None,
+) -> NDArray[np.float32]:
+    rows: list[Any] = []
+    for start in range(0, len(records), GROUP):
+        part = records[start : start + GROUP]
+        calls = [(str(folder), r["index"], name, samples, rate) for r in part for name in SIDES]
+        rows += [result.get() for result in pool.map(timbre_of_halves, calls, deadline=300.0)]
+        if progress is not None:
+            progress(f"timbre of {folder.name}", start + len(part), len(records))
+    return np.array(rows, np.float32).reshape(len(records), 2, 2, -1).swapaxes(0, 1)
+
+
+def timbre_of_halves(
+    folder: str, index: int, name: str, samples: int, rate: int
+) -> list[list[float]]:
+    """Timbre of both halves of an excerpt; runs in a worker."""
+    halves = _halves(Path(folder), index, name, samples)
+    return [[float(v) for v in timbre(h[None], rate).values()] for h in halves]
+
+
+def read_audio(folder: Path, index: int, name: str) -> Audio:
+    """Audio of a pair, float32 ``(channels, samples)``.
+
+    Raises
+    ------
+    UsageError
+        If it is not there.
+    """
+    import soundfile
+
+    file = folder / f"{shard_name(index // _shard_size(folder))}.tar"
+    try:
+        offset, size = _members(file)[f"{index:09d}.{name}.flac"]
+        with file.open("rb") as handle:
+            handle.seek(offset)
+            data = handle.read(size)
+    except (OSError, KeyError, tarfile.TarError) as error:
+        raise UsageError(
+            f"{str(file)!r} lacks the audio of pair {index} ({error}); render the recipe again"
+        ) from error
+    audio, _ = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    return np.ascontiguousarray(audio.T)
+
+
+@functools.lru_cache(maxsize=512)
+def _members(file: Path) -> dict[str, tuple[int, int]]:
+    """Where each member of a tar file lies."""
+    with tarfile.open(file) as archive:
+        return {m.name: (m.offset_data, m.size) for m in archive}
+
+
+@functools.lru_cache(maxsize=64)
+def _shard_size(folder: Path) -> int:
+    return int(read_manifest(folder)[0]["recipe"]["shard"])
+
+
+def describe(pairs: PairSet) -> dict[str, Any]:
+    """What a model's configuration says of its data."""
+    return {
+        "pairs": len(pairs.index),
+        "manifest": pairs.hash,
+        "samples": pairs.samples,
+    }

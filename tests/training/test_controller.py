@@ -1,0 +1,173 @@
+"""Training a controller: both stages, resumed runs, the model folder and its use without torch."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning")
+pytest.importorskip("onnxscript")
+
+from dialin.data.fields import build  # noqa: E402
+from dialin.effects import open_effect  # noqa: E402
+from dialin.errors import OutputError, UsageError  # noqa: E402
+from dialin.networks.controller_runtime import load  # noqa: E402
+from dialin.training.controller_recipe import ControllerRecipe  # noqa: E402
+from dialin.training.learn import open_encoder, train_controller  # noqa: E402
+from dialin.training.pairs import open_pairs, read_audio  # noqa: E402
+from dialin.training.rendered import parts  # noqa: E402
+
+RATE, SAMPLES = 24_000, 20_480
+
+
+@pytest.fixture(scope="session")
+def controller_recipe(tiny_songs):
+    """A recipe that trains in seconds."""
+
+    def make(**tables):
+        body = {
+            "data": {
+                "effects": ["fake:drive"],
+                "songs": [{"root": str(tiny_songs)}],
+                "pairs": 24,
+                "valid_pairs": 8,
+                "samples": SAMPLES,
+                "shard": 8,
+                "checks": {"similarity": -1.0},
+            },
+            "front_end": {"bands": 16, "hop": 512, "fft": 1024},
+            "model": {"hidden": [16], "latent": 2, "dropout": 0.1, "output": "bins"},
+            "loop": {
+                "epochs": 3,
+                "batch": 8,
+                "logger": "none",
+                "accelerator": "cpu",
+                "threads": 1,
+            },
+            "end_to_end": {"epochs": 1, "batch": 4, "items": 8, "valid_items": 4},
+        }
+        for name, table in tables.items():
+            body[name] = {**body.get(name, {}), **table} if isinstance(table, dict) else table
+        return build(ControllerRecipe, body)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory):
+    return tmp_path_factory.mktemp("pairs")
+
+
+@pytest.fixture(scope="session")
+def learned(controller_recipe, rendered, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("learned")
+    return train_controller(controller_recipe(), folder, rendered=rendered, workers=1)
+
+
+def test_both_stages_end_in_a_model_folder(learned):
+    assert learned.finished
+    names = {p.name for p in learned.model.iterdir()}
+    assert names >= {"encoder.onnx", "controller.onnx", "decoder.onnx", "model.safetensors"}
+    config = json.loads((learned.model / "config.json").read_text())
+    assert config["effect"] == "fake:drive"
+    assert config["spec_hash"] == open_effect("fake:drive").spec.hash
+    assert set(learned.figures) >= {"untouched", "default", "middle", "parameters", "end_to_end"}
+    assert "| untouched |" in (learned.model / "README.md").read_text()
+
+
+def test_it_is_used_without_torch(learned, tmp_path):
+    script = f"""
+import sys
+import numpy as np
+from pathlib import Path
+from dialin.effects import open_effect
+from dialin.evaluation.methods.systems import load_system
+system, effect, spec_hash = load_system({str(learned.model)!r})
+spec = open_effect("fake:drive").spec
+rng = np.random.default_rng(0)
+dry, wet = (rng.normal(0, 0.1, (1, 30_000)).astype(np.float32) for _ in range(2))
+found = system.settings(dry, wet, 24_000, spec)
+assert found.shape == (3,) and effect == "fake:drive" and spec_hash == spec.hash
+many = system.candidates(dry, wet, 24_000, spec, 5, np.random.default_rng(1))
+assert len(many) == 5 and np.array_equal(many[0], found) and not np.array_equal(*many[1:3])
+place = system.place(dry, wet, 24_000)
+assert np.allclose(system.decode(place[None])[0], found, atol=1e-4)
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path)
+
+
+def test_another_effect_is_refused(learned):
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, 30_000)).astype(np.float32)
+    with pytest.raises(UsageError, match="fake:drive"):
+        load(Path(learned.model)).settings(noise, noise, RATE, open_effect("fake:tilt").spec)
+
+
+def test_pairs_are_halves_with_the_reference_from_the_other(controller_recipe, rendered, learned):
+    recipe = controller_recipe()
+    encoder, key = open_encoder(recipe)
+    (folder,) = (p.folder for p in parts(recipe.data, rendered) if p.split == "valid")
+    pairs = open_pairs(folder, encoder, key)
+    assert len(pairs) == 2 * len(pairs.index)
+    items = np.array([2, 3])
+    whole = read_audio(folder, int(pairs.index[1]), "target")[0]
+    with torch.no_grad():
+        halves = encoder(torch.from_numpy(whole[: 2 * SAMPLES].reshape(2, SAMPLES).copy()))
+    inputs = pairs.inputs(items)
+    assert torch.allclose(inputs[0, encoder.dimensions :], halves[1], atol=1e-4)
+    assert torch.allclose(inputs[1, encoder.dimensions :], halves[0], atol=1e-4)
+    dry = read_audio(folder, int(pairs.index[1]), "input")[0]
+    assert np.array_equal(pairs.audio(items).numpy().ravel(), dry[: 2 * SAMPLES])
+
+
+def test_a_stopped_run_goes_on_to_the_same_network(controller_recipe, rendered, tmp_path):
+    def weights(folder):
+        return torch.load(folder / "parameters" / "last.ckpt", weights_only=True)["state_dict"]
+
+    def run(folder, epochs, resume):
+        recipe = controller_recipe(loop={"epochs": epochs}, end_to_end={"epochs": 0})
+        train_controller(recipe, folder, rendered=rendered, workers=1, resume=resume)
+        return weights(folder)
+
+    options = {"optimiser": {"decay": "none"}}
+    plain = controller_recipe
+    controller_recipe = lambda **tables: plain(**options, **tables)  # noqa: E731
+    unbroken = run(tmp_path / "a", 3, False)
+    run(tmp_path / "b", 1, False)
+    resumed = run(tmp_path / "b", 3, True)
+    assert unbroken.keys() == resumed.keys()
+    assert all(torch.allclose(unbroken[n], resumed[n], atol=1e-6) for n in unbroken)
+    with pytest.raises(OutputError, match="--resume"):
+        run(tmp_path / "b", 3, False)
+
+
+@pytest.mark.parametrize("output", ["point", "mixture"])
+def test_other_outputs_and_heads(controller_recipe, rendered, tmp_path, output):
+    recipe = controller_recipe(
+        model={"output": output, "head": "direct"},
+        loop={"epochs": 1},
+        end_to_end={
+            "losses": {"mrstft": 2.0, "l1": 1.0, "embedding": 1.0, "parameters": 1.0},
+        },
+        encoder={"finetune": output == "point"},
+    )
+    found = train_controller(recipe, tmp_path, rendered=rendered, workers=1)
+    system = load(found.model)
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, 20_000)).astype(np.float32)
+    spec = open_effect("fake:drive").spec
+    if output == "point":
+        with pytest.raises(UsageError, match="distribution"):
+            system.candidates(noise, noise, RATE, spec, 3, np.random.default_rng(0))
+    else:
+        assert len(system.candidates(noise, noise, RATE, spec, 3, np.random.default_rng(0))) == 3
+    with pytest.raises(UsageError, match="bottleneck"):
+        system.place(noise, noise, RATE)
+
+
+def test_a_controller_sets_one_effect(controller_recipe):
+    with pytest.raises(UsageError, match="2 effects"):
+        controller_recipe(data={"effects": ["fake:drive", "fake:tilt"]})
