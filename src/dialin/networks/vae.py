@@ -46,7 +46,7 @@ class Vae(EncoderModule):
         front_end: FrontEndConfig,
         samples: int = 131_072,
         dimensions: int = 64,
-        channels: Sequence[int] = (12, 24, 48, 64, 96),
+        channels: Sequence[int] = (16, 32, 64, 96, 96),
     ) -> None:
         super().__init__(front_end, samples, dimensions)
         self.channels = tuple(channels)

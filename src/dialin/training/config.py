@@ -168,8 +168,8 @@ class VaeOptions:
     channels : tuple of int
         Of the encoder's convolutions, each of which halves both axes; the decoder mirrors them.
     beta : float
-        Weight of the KL divergence, which is the variance of the noise that reconstruction may
-        leave, in units of the (standardised) features' variance.
+        Weight of the KL divergence; 1 is the evidence bound of noise of unit variance in every
+        element by itself. Elements go together, so useful values are larger: 1 to 100.
     schedule : {"constant", "linear", "cyclic"}
         Of beta, over steps: as it is; rising from zero over `period` epochs; rising along half a
         cosine from zero over half of each `period`, then staying.
@@ -182,8 +182,8 @@ class VaeOptions:
     """
 
     dimensions: int = 64
-    channels: tuple[int, ...] = (12, 24, 48, 64, 96)
-    beta: float = 0.1
+    channels: tuple[int, ...] = (16, 32, 64, 96, 96)
+    beta: float = 10.0
     schedule: Literal["constant", "linear", "cyclic"] = "cyclic"
     period: float = 4.0
     free_bits: float = 0.0
@@ -191,7 +191,7 @@ class VaeOptions:
 
     def __post_init__(self) -> None:
         between("model.dimensions", self.dimensions, 2, 256)
-        between("model.beta", self.beta, 0.0, 1e3)
+        between("model.beta", self.beta, 0.0, 1e6)
         between("model.period", self.period, 1e-3, 1e6)
         between("model.free_bits", self.free_bits, 0.0, 100.0)
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -29,8 +31,15 @@ from dialin.training.config import LoopOptions, OptimiserOptions, identity, to_p
 LAST, BEST, RECIPE, MONITOR = "last.ckpt", "best.ckpt", "recipe.json", "valid/loss"
 
 
+class Stopped(Exception):
+    """Ctrl-C was pressed, and where the run stands has been saved."""
+
+
 class Checkpoints(Callback):
     """Write ``last.ckpt`` every few minutes, and ``best.ckpt`` when validation is better.
+
+    Ctrl-C is answered after the step it comes in: half a step cannot be taken up again. A second
+    one is answered at once, and leaves the checkpoint before.
 
     Parameters
     ----------
@@ -42,16 +51,35 @@ class Checkpoints(Callback):
         self.folder, self.seconds = folder, 60.0 * minutes
         self.best = float("inf")
         self._saved = time.monotonic()
+        self._stop = False
+        self._handler: Any = None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen to Ctrl-C, where this thread may."""
+        if threading.current_thread() is threading.main_thread():
+            self._handler = signal.signal(signal.SIGINT, self._asked)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Give Ctrl-C back."""
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+            self._handler = None
+
+    def _asked(self, number: int, frame: Any) -> None:
+        if self._stop:
+            raise KeyboardInterrupt
+        self._stop = True
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save if it is time to; all processes decide together."""
-        due = time.monotonic() - self._saved >= self.seconds
+        due = self._stop or time.monotonic() - self._saved >= self.seconds
         if trainer.world_size > 1:
             due = trainer.strategy.reduce_boolean_decision(due, all=False)
         if due:
             self._save(trainer, LAST)
+        self._leave()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save after each epoch's validation."""
@@ -60,6 +88,11 @@ class Checkpoints(Callback):
             self.best = float(found)
             self._save(trainer, BEST)
         self._save(trainer, LAST)
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._stop:
+            raise Stopped
 
     def _save(self, trainer: Trainer, name: str) -> None:
         temporary = self.folder / f".{name}.part"
@@ -229,10 +262,12 @@ def fit(
     """
     try:
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:
-        # Lightning answers Ctrl-C so, once its callbacks have been told.
+    except Stopped:
         return False
-    return not trainer.interrupted
+    except SystemExit as error:
+        # So Lightning answers the second Ctrl-C.
+        raise KeyboardInterrupt from error
+    return True
 
 
 def load_best(folder: Path, module: nn.Module) -> dict[str, Any]:

@@ -8,13 +8,14 @@ that trains never loads a plugin.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dialin.data import Progress, Recipe, render_recipe
+from dialin.data import Progress, Recipe, read_manifest, render_recipe
 from dialin.data.recipe import ExcerptOptions, Split
 from dialin.training.config import DataOptions
 
@@ -80,6 +81,9 @@ def render_parts(
 ) -> list[dict[str, Any]]:
     """Render what is missing; returns the manifests, in the order of `parts`.
 
+    A folder that is finished is taken as it is, so that training there needs neither the songs nor
+    the effects.
+
     Parameters
     ----------
     root : Path
@@ -92,6 +96,10 @@ def render_parts(
     manifests = []
     for part in parts(options, root):
         name = part.folder.name
+        there = finished(part)
+        if there is not None:
+            manifests.append(there)
+            continue
 
         def show(state: Progress, name: str = name) -> None:
             if progress is not None:
@@ -107,3 +115,15 @@ def render_parts(
             )
         )
     return manifests
+
+
+def finished(part: Part) -> dict[str, Any] | None:
+    """Manifest of a folder that is finished and of this recipe, otherwise None."""
+    if not (part.folder / "manifest.json").is_file():
+        return None
+    manifest, _ = read_manifest(part.folder)
+    wanted = part.recipe.to_dict()
+    for source in wanted["songs"]:
+        source.pop("root")
+    # By way of JSON, which knows no tuples.
+    return manifest if manifest["recipe"] == json.loads(json.dumps(wanted)) else None

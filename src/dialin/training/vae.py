@@ -1,9 +1,9 @@
 """Training of the beta-VAE.
 
 The loss of an item is half its squared error for each element of the features plus beta times the
-KL divergence, likewise for each element. It is the negative evidence bound of a decoder with
-Gaussian noise of variance beta, up to constants, so beta means the same for every size of input
-and latent (Higgins et al. 2017 divide by the same sizes) and can be read in the features' units.
+KL divergence in nats, likewise for each element. With beta 1 it is the negative evidence bound of a
+decoder with Gaussian noise of unit variance, over the number of elements and up to a constant, so
+beta means the same for every size of input and latent (Higgins et al. 2017 divide by both sizes).
 """
 
 from __future__ import annotations
