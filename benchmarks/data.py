@@ -149,11 +149,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("songs")
     parser.add_argument("--pairs", type=int, default=100)
-    parser.add_argument("--effects", default=",".join(EFFECTS))
+    parser.add_argument(
+        "--effects", default=",".join(EFFECTS), help="empty: only one and two workers by the clock"
+    )
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     rows = []
-    for name in options.effects.split(","):
+    for name in filter(None, options.effects.split(",")):
         rows.append(measure(options.songs, name, options.pairs))
         print(json.dumps(rows[-1]), flush=True)
     body = recipe(options.songs, "Overdrive", 4 * options.pairs)
