@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 import dialin
-from dialin.cli import apply, data, effects, evaluate, listen, match, presets, timbre, train
+from dialin.cli import (
+    apply,
+    data,
+    effects,
+    evaluate,
+    listen,
+    match,
+    presets,
+    timbre,
+    train,
+    train_controller,
+)
 from dialin.cli._console import Commands, Output
 
 HELP = """Find the knob settings that make a recording sound like a reference.
@@ -65,4 +76,5 @@ app.add_typer(timbre.app, name="timbre")
 app.add_typer(data.app, name="data")
 app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)
 app.add_typer(listen.app, name="listen")
+train.app.command("controller", help=train_controller.HELP)(train_controller.controller)
 app.add_typer(train.app, name="train")

@@ -1,0 +1,157 @@
+"""``dialin train controller``: networks that set the knobs of one effect."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dialin.cli._console import JsonOption, QuietOption, WorkersOption, begin
+from dialin.cli.train import RenderedOption, ResumeOption, SetOption, need_torch
+from dialin.errors import UsageError
+
+if TYPE_CHECKING:
+    from dialin.cli._console import Output
+    from dialin.training.controller_recipe import ControllerRecipe
+
+HELP = """Train a controller: a network that hears a recording and a reference and sets an effect.
+
+\b
+  dialin train controller recipes/controller/recipe.toml -o runs/overdrive
+  dialin train controller --fx lv2:http://drobilla.net/plugins/mda/Delay --audio songs/
+
+With --fx and --audio no recipe is needed: the effect is probed, the time is estimated, and the
+model goes where matching looks for models of that effect (see dialin.networks.store), or to
+--model. A run that was stopped, or killed, goes on with --resume.
+"""
+
+
+def controller(
+    context: typer.Context,
+    recipe: Annotated[
+        Path | None, typer.Argument(help="A training recipe; or use --fx and --audio.")
+    ] = None,
+    fx: Annotated[str | None, typer.Option(help="Effect to learn, as a URI.")] = None,
+    audio: Annotated[
+        Path | None, typer.Option(help="Folder of songs to learn it on, with --fx.")
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="Folder of a trained encoder, with --fx; statistics by default.")
+    ] = "",
+    pairs: Annotated[
+        int, typer.Option(min=32, help="Pairs rendered for training, with --fx.")
+    ] = 1200,
+    by_ear: Annotated[
+        bool, typer.Option(help="Finish with training on rendered audio, with --fx.")
+    ] = True,
+    output_folder: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the run.")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of the finished model.")] = None,
+    set: SetOption = None,
+    resume: ResumeOption = False,
+    rendered: RenderedOption = None,
+    workers: WorkersOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Train a controller from a recipe, or of an effect of your own."""
+    output = begin(context, json=json, quiet=quiet)
+    need_torch()
+    if (recipe is None) == (fx is None) or (fx is None) != (audio is None):
+        raise UsageError("name a recipe, or an effect with --fx and a folder of songs with --audio")
+    if fx is not None and set:
+        raise UsageError("--set changes a recipe; with --fx use --pairs, --encoder and --by-ear")
+    if fx is not None and audio is not None:
+        plan, place = _own(output, fx, audio, encoder, pairs, by_ear, workers)
+        model = model or place
+        folder = output_folder or Path("runs") / place.name
+    else:
+        from dialin.training.config import load_recipe
+        from dialin.training.controller_recipe import ControllerRecipe
+
+        assert recipe is not None
+        plan = load_recipe(recipe, ControllerRecipe, set or ())
+        folder = output_folder or Path("runs/controller")
+    _run(output, plan, folder, model, resume, rendered, workers)
+
+
+def _own(
+    output: Output,
+    fx: str,
+    audio: Path,
+    encoder: str,
+    pairs: int,
+    by_ear: bool,
+    workers: int | None,
+) -> tuple[ControllerRecipe, Path]:
+    """Recipe of an effect of one's own, and where its model goes; says how long it will take."""
+    from dialin.networks.store import model_place
+    from dialin.rendering import RenderPool
+    from dialin.training.own_effect import estimate, probe_spec, recipe_for
+
+    with RenderPool(1) as pool:
+        spec, notes = probe_spec(pool, fx)
+    plan = recipe_for(spec, audio, encoder=encoder, pairs=pairs, by_ear=by_ear)
+    found = estimate(plan, spec, notes, workers)
+    live = sum(p.status == "live" for p in found.spec.parameters)
+    output.say(f"{found.spec.name}: {live} knobs to learn")
+    for note in found.notes:
+        output.warn(note)
+    output.say(
+        f"this will take about {_duration(found.seconds)} (rendering {_duration(found.rendering)}, "
+        f"embedding {_duration(found.embedding)}, training {_duration(found.training)}, "
+        f"listening {_duration(found.listening)})"
+    )
+    return plan, model_place(spec)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _run(
+    output: Output,
+    plan: ControllerRecipe,
+    folder: Path,
+    model: Path | None,
+    resume: bool,
+    rendered: Path | None,
+    workers: int | None,
+) -> None:
+    from rich.progress import Progress as Bar
+
+    from dialin.training.learn import train_controller
+
+    hidden = not output.talks or not sys.stderr.isatty()
+    with Bar(console=output.stderr, disable=hidden, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(what: str, done: int, count: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=count)
+            bar.update(tasks[what], completed=done)
+            if done == count:
+                bar.update(tasks.pop(what), visible=False)
+
+        found = train_controller(
+            plan,
+            folder,
+            rendered=rendered,
+            model=model,
+            resume=resume,
+            workers=workers,
+            show=show,
+            say=output.say,
+        )
+    if not found.finished:
+        output.warn(f"stopped; the same command with --resume goes on in {folder}")
+        raise KeyboardInterrupt
+    output.data({"model": str(found.model), "figures": found.figures})
+    output.say(f"model in {found.model}")
+    for name, value in found.figures.items():
+        output.say(f"  {name:12s} {value:.4g}")

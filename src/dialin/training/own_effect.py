@@ -1,0 +1,175 @@
+"""Learning an effect of one's own: which knobs to vary, how long it will take."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dialin.data import render_recipe
+from dialin.data.recipe import Prior, SettingsOptions, SongSource
+from dialin.effects.probe import apply_probe
+from dialin.effects.spec import EffectSpec
+from dialin.errors import EffectError, UsageError
+from dialin.rendering import RenderPool
+from dialin.training.config import DataOptions
+from dialin.training.controller_recipe import ControllerRecipe, EncoderOptions
+from dialin.training.learn import open_encoder
+from dialin.training.rendered import parts
+
+SAMPLED = 6
+"""Pairs rendered to see how long they take."""
+
+STEP_SECONDS, LISTEN_SECONDS = 0.006, 0.05
+"""Of a step of the parameter stage; of an item of the stage that listens, besides its renders."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What learning an effect will take.
+
+    Attributes
+    ----------
+    spec : EffectSpec
+        Dead knobs marked as such.
+    notes : tuple of str
+        What a person should know of the effect.
+    rendering, embedding, training, listening : float
+        Seconds of each part.
+    """
+
+    spec: EffectSpec
+    notes: tuple[str, ...]
+    rendering: float
+    embedding: float
+    training: float
+    listening: float
+
+    @property
+    def seconds(self) -> float:
+        """In all."""
+        return self.rendering + self.embedding + self.training + self.listening
+
+
+def recipe_for(
+    spec: EffectSpec,
+    audio: str | os.PathLike[str],
+    *,
+    encoder: str = "",
+    pairs: int = 1200,
+    by_ear: bool = True,
+    seed: int = 0,
+) -> ControllerRecipe:
+    """A recipe that learns one effect from a folder of music.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Dead knobs marked; they are left at their default.
+    audio : path-like
+        A folder of songs, of which some are kept for validation.
+    encoder : str
+        Model folder of a frozen encoder; empty for statistics.
+    pairs : int
+        For training; an eighth as many for validation.
+    by_ear : bool
+        Finish with the stage that listens.
+
+    Raises
+    ------
+    UsageError
+        If the folder is not there.
+    """
+    root = Path(audio)
+    if not root.is_dir():
+        raise UsageError(f"{str(root)!r} is no folder; name one with songs, the more the better")
+    default = spec.default
+    still = {
+        p.id: Prior(kind="fixed", value=float(default[n]))
+        for n, p in enumerate(spec.parameters)
+        if p.status != "live"
+    }
+    data = DataOptions(
+        songs=(SongSource(root=str(root.resolve())),),
+        effects=(spec.uri,),
+        pairs=pairs,
+        valid_pairs=max(16, pairs // 8),
+        seed=seed,
+        splits=(0.85, 0.15, 0.0),
+        settings=SettingsOptions(priors=still),
+    )
+    recipe = ControllerRecipe(data=data, seed=seed, encoder=EncoderOptions(folder=encoder))
+    model = dataclasses.replace(recipe.model, output="bins")
+    loop = dataclasses.replace(recipe.loop, logger="none", accelerator="cpu")
+    heard = dataclasses.replace(recipe.end_to_end, epochs=2 if by_ear else 0)
+    return dataclasses.replace(recipe, model=model, loop=loop, end_to_end=heard)
+
+
+def probe_spec(pool: RenderPool, uri: str) -> tuple[EffectSpec, tuple[str, ...]]:
+    """Spec of an effect or chain with dead knobs marked, and what else the probe says."""
+    spec = pool.describe(uri)
+    if spec.format in ("builtin", "fake", "chain"):
+        return spec, ()
+    try:
+        probe = pool.probe(uri)
+    except EffectError as error:
+        return spec, (f"it could not be probed, so all its knobs are varied: {error}",)
+    found = apply_probe(spec, probe)
+    dead = [p.name for p in found.parameters if p.status == "dead"]
+    notes = [f"knobs that do nothing, left alone: {', '.join(dead)}"] if dead else []
+    if probe.verdict in ("silent", "no effect"):
+        notes.append(f"the probe's verdict is {probe.verdict!r}: there may be nothing to learn")
+    return found, tuple(notes)
+
+
+def estimate(
+    recipe: ControllerRecipe, spec: EffectSpec, notes: Sequence[str], workers: int | None = None
+) -> Estimate:
+    """Render a few pairs and embed a few excerpts, and say how long all of them will take.
+
+    Raises
+    ------
+    UsageError
+        If there are no songs, or hardly any setting of the effect makes sense on them.
+    """
+    part = next(p for p in parts(recipe.data, Path()) if p.split == "train")
+    # From a seed of their own: those pairs are of no use later.
+    sample = dataclasses.replace(part.recipe, pairs=SAMPLED, seed=part.recipe.seed + 99)
+    with tempfile.TemporaryDirectory(prefix="dialin-estimate-") as folder:
+        # The first pair also starts the workers and reads the songs' lengths.
+        began = time.perf_counter()
+        first = dataclasses.replace(sample, pairs=1)
+        render_recipe(first, Path(folder) / "first", workers=workers)
+        start = time.perf_counter() - began
+        began = time.perf_counter()
+        manifest = render_recipe(sample, Path(folder) / "pairs", workers=workers)
+        each = max(0.01, time.perf_counter() - began - 0.8 * start) / (SAMPLED - 1)
+    if manifest["counts"]["lost"] > SAMPLED // 2:
+        raise UsageError(
+            f"{spec.name}: most settings make no sense on these songs "
+            f"({manifest['counts']['dropped']}); is the effect meant for them?"
+        )
+    encoder, _ = open_encoder(recipe)
+    noise = torch.randn(4, recipe.data.samples)
+    with torch.no_grad():
+        encoder(noise)
+        began = time.perf_counter()
+        encoder(noise)
+        excerpt = (time.perf_counter() - began) / 4
+    pairs = recipe.data.pairs + recipe.data.valid_pairs
+    heard = recipe.end_to_end
+    items = heard.epochs * (min(heard.items, 2 * recipe.data.pairs) + heard.valid_items)
+    return Estimate(
+        spec,
+        tuple(notes),
+        rendering=start + pairs * each,
+        embedding=4 * pairs * excerpt,
+        training=recipe.loop.epochs * 2 * recipe.data.pairs / recipe.loop.batch * STEP_SECONDS,
+        listening=items * (LISTEN_SECONDS + 0.1 * each),
+    )

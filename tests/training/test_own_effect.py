@@ -1,0 +1,79 @@
+"""Learning an effect of one's own, from the command line."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("lightning")
+pytest.importorskip("onnxscript")
+
+from dialin.audio import write_audio
+from dialin.effects import open_effect
+from dialin.networks.store import find_model, model_place
+from dialin.training import own_effect
+from dialin.training.own_effect import recipe_for
+from tests.cli.runner import dialin
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    root = tmp_path_factory.mktemp("songs")
+    rng = np.random.default_rng(5)
+    moment = np.arange(4 * 24_000) / 24_000
+    for place in range(8):
+        tone = 0.4 * np.sin(2 * np.pi * 110.0 * (place + 1) * moment)
+        tone *= 0.3 + 0.7 * (np.sin(2 * np.pi * 3.0 * moment) > 0)
+        audio = (tone + 0.05 * rng.standard_normal(moment.size)).astype(np.float32)[None]
+        write_audio(root / f"song{place}.wav", audio, 24_000)
+    return root
+
+
+def test_one_command_learns_an_effect(songs, tmp_path, monkeypatch):
+    monkeypatch.setenv("DIALIN_MODELS", str(tmp_path / "models"))
+    monkeypatch.chdir(tmp_path)
+    # As a person's recipe, with less of everything.
+    made = own_effect.recipe_for
+
+    def small(*arguments, **options):
+        recipe = made(*arguments, **options)
+        data = dataclasses.replace(recipe.data, samples=32_768, valid_pairs=6)
+        loop = dataclasses.replace(recipe.loop, epochs=2)
+        return dataclasses.replace(recipe, data=data, loop=loop)
+
+    monkeypatch.setattr(own_effect, "recipe_for", small)
+    spec = open_effect("fake:gain").spec
+    assert find_model(spec) is None
+    arguments = ["train", "controller", "--fx", "fake:drive", "--audio", str(songs)]
+    spec = open_effect("fake:drive").spec
+    done = dialin(*arguments, "--pairs", "32", "--no-by-ear", "--workers", "1")
+    assert done.code == 0, done.err
+    assert "this will take about" in done.out
+    assert find_model(spec) == model_place(spec)
+    config = json.loads((model_place(spec) / "config.json").read_text())
+    assert config["spec_hash"] == spec.hash
+
+
+def test_dead_knobs_are_left_alone(songs):
+    spec = open_effect("fake:drive").spec
+    dead = dataclasses.replace(
+        spec, parameters=(spec.parameters[0].with_status("dead"), *spec.parameters[1:])
+    )
+    recipe = recipe_for(dead, songs)
+    assert set(recipe.data.settings.priors) == {"drive"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["recipe.toml", "--fx", "fake:drive"],
+        ["--fx", "fake:drive"],
+        ["--fx", "fake:drive", "--audio", "nowhere"],
+        ["--fx", "fake:drive", "--audio", ".", "--set", "seed=1"],
+    ],
+)
+def test_what_is_not_understood_is_refused(arguments):
+    assert dialin("train", "controller", *arguments).code == 2
