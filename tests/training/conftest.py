@@ -1,11 +1,22 @@
 """A tiny corpus, rendered once for all tests of training."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
 from dialin.audio import write_audio
 
 RATE = 24_000
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Small networks are slower on many threads, and far slower where tests run side by side."""
+    with contextlib.suppress(ImportError):
+        import torch
+
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

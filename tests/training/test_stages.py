@@ -1,41 +1,63 @@
+import importlib.util
 import json
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("lightning", reason="lightning is not installed")
 
+from lightning.pytorch import Callback  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
+
+from dialin.cli import train as command  # noqa: E402
+from dialin.cli.app import app  # noqa: E402
 from dialin.data.fields import build  # noqa: E402
+from dialin.errors import OutputError, UsageError  # noqa: E402
+from dialin.networks import load_encoder, load_runtime  # noqa: E402
+from dialin.training import loop, stages  # noqa: E402
 from dialin.training.config import EncoderRecipe, VaeRecipe  # noqa: E402
 from dialin.training.stages import train_encoder  # noqa: E402
 
 KINDS = {"vae": VaeRecipe, "encoder": EncoderRecipe}
-SCRIPT = """
-import json, os, sys, time
-from pathlib import Path
-from lightning.pytorch import Callback
-from dialin.data.fields import build
-from dialin.training import loop, stages
-from dialin.training.config import EncoderRecipe, VaeRecipe
+RECIPES = Path(__file__).parents[2] / "recipes"
 
-stage, body, folder, rendered, log, stop = sys.argv[1:]
-kind = {"vae": VaeRecipe, "encoder": EncoderRecipe}[stage]
 
 class Log(Callback):
-    def on_train_batch_end(self, trainer, module, outputs, batch, place):
-        with open(log, "a") as file:
-            file.write(f"{trainer.global_step} {float(outputs['loss'])!r}\\n")
-        if trainer.global_step == int(stop):
-            os.kill(os.getpid(), 9)
+    """Write each step's loss to a file; die in the middle of a step if asked to."""
 
-make = loop.make_trainer
-stages.make_trainer = lambda *a, callbacks=(), **k: make(*a, callbacks=[*callbacks, Log()], **k)
-stages.train_encoder(stage, build(kind, json.loads(body)), Path(folder), rendered=Path(rendered),
-                     resume=True, workers=1)
-"""
+    def __init__(self, file, stop):
+        self.file, self.stop = file, stop
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, place):
+        with Path(self.file).open("a") as file:
+            file.write(f"{trainer.global_step} {float(outputs['loss'])!r}\n")
+        if trainer.global_step == self.stop:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def train(stage, body, folder, rendered, log, stop=-1):
+    """Train with losses logged and no model written at the end."""
+    made = []
+
+    def make(*arguments, callbacks=(), **options):
+        trainer = loop.make_trainer(*arguments, callbacks=[*callbacks, Log(log, stop)], **options)
+        made.append(trainer)
+        return trainer
+
+    before, stages.make_trainer = stages.make_trainer, make
+    saving, stages.save_model = stages.save_model, lambda *a, **k: None
+    try:
+        recipe = build(KINDS[stage], body)
+        train_encoder(stage, recipe, Path(folder), rendered=Path(rendered), resume=True, workers=1)
+    finally:
+        stages.make_trainer, stages.save_model = before, saving
+    return made[0]
 
 
 def losses(file):
@@ -43,24 +65,109 @@ def losses(file):
     return {int(a): float(b) for a, b in (x.split() for x in file.read_text().splitlines())}
 
 
-def run(stage, body, folder, rendered, log, stop=-1):
-    arguments = [stage, json.dumps(body), str(folder), str(rendered), str(log), str(stop)]
-    return subprocess.run([sys.executable, "-W", "ignore", "-c", SCRIPT, *arguments]).returncode
-
-
 @pytest.mark.parametrize("stage", ["vae", "encoder"])
 def test_kill_in_the_middle_of_an_epoch_changes_no_loss(
     stage, tiny_recipe, tiny_rendered, tmp_path
 ):
-    body = tiny_recipe(loop={"checkpoint_minutes": 0.0, "epochs": 2})
-    train_encoder(
-        stage, build(KINDS[stage], body), tmp_path / "warm", rendered=tiny_rendered, workers=1
+    body = tiny_recipe(loop={"checkpoint_minutes": 0.0})
+    train(stage, body, tmp_path / "whole", tiny_rendered, tmp_path / "whole.log")
+    code = (
+        "import json, sys\n"
+        "from tests.training.test_stages import train\n"
+        "train(*json.loads(sys.argv[1]))\n"
     )
-    assert run(stage, body, tmp_path / "whole", tiny_rendered, tmp_path / "whole.log") == 0
-    code = run(stage, body, tmp_path / "cut", tiny_rendered, tmp_path / "cut.log", stop=5)
-    assert code == -signal.SIGKILL
+    arguments = [stage, body, tmp_path / "cut", tiny_rendered, tmp_path / "cut.log", 12]
+    killed = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, json.dumps(arguments, default=str)],
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
     # Killed before its checkpoint was written: the step before is where it goes on.
-    assert run(stage, body, tmp_path / "cut", tiny_rendered, tmp_path / "cut.log") == 0
+    train(stage, body, tmp_path / "cut", tiny_rendered, tmp_path / "cut.log")
     whole, cut = losses(tmp_path / "whole.log"), losses(tmp_path / "cut.log")
-    assert len(whole) >= 12 and whole.keys() == cut.keys()
+    assert len(whole) == 18 and whole.keys() == cut.keys()
+    assert (tmp_path / "cut.log").read_text().count("\n") == 19
     assert list(cut.values()) == pytest.approx(list(whole.values()), rel=1e-6)
+
+
+def test_ctrl_c_saves_after_the_step_it_comes_in(tiny_recipe, tiny_rendered, tmp_path):
+    class Press(Callback):
+        def on_train_batch_start(self, trainer, module, batch, place):
+            if trainer.global_step == 4:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    recipe = build(VaeRecipe, tiny_recipe())
+    stages.render_parts(recipe.data, tiny_rendered, workers=1)
+    data = stages.FeatureData(recipe.data, recipe.front_end, recipe.loop, tiny_rendered)
+    module = stages._module(recipe, data)
+    trainer = loop.make_trainer(recipe.loop, tmp_path, callbacks=[Press()])
+    before = signal.getsignal(signal.SIGINT)
+    assert not loop.fit(trainer, module, data)
+    assert signal.getsignal(signal.SIGINT) is before
+    saved = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == 5
+    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_a_folder_belongs_to_one_recipe(tiny_recipe, tmp_path):
+    recipe = build(VaeRecipe, tiny_recipe())
+    assert loop.claim(tmp_path, "vae", recipe, resume=False) is None
+    with pytest.raises(OutputError, match="--resume"):
+        loop.claim(tmp_path, "vae", recipe, resume=False)
+    other = build(VaeRecipe, tiny_recipe(model={"beta": 3.0}))
+    with pytest.raises(OutputError, match=r"different: model\.beta\)"):
+        loop.claim(tmp_path, "vae", other, resume=True)
+    longer = build(VaeRecipe, tiny_recipe(loop={"epochs": 99}))
+    assert loop.claim(tmp_path, "vae", longer, resume=True) is None
+
+
+def test_accelerators_that_are_not_there_are_refused(tiny_recipe, tmp_path):
+    recipe = build(VaeRecipe, tiny_recipe(loop={"accelerator": "tpu"}))
+    with pytest.raises(UsageError, match="cannot be had here"):
+        loop.make_trainer(recipe.loop, tmp_path)
+
+
+@pytest.mark.parametrize("stage", ["vae", "encoder"])
+def test_debug_recipe_ends_with_a_model(stage, tiny_songs, tmp_path, monkeypatch):
+    """The command on the debug recipe: rendered, trained, looked at, exported."""
+    for name in ("matplotlib", "onnxscript", "onnxruntime", "tensorboard"):
+        pytest.importorskip(name, reason=f"{name} is not installed")
+    monkeypatch.setenv("DIALIN_CORPUS", str(tiny_songs))
+    run = tmp_path / "run"
+    arguments = ["train", stage, str(RECIPES / stage / "debug.toml"), "-o", str(run)]
+    shown = CliRunner().invoke(app, [*arguments, "--workers", "1", "--json"])
+    assert shown.exit_code == 0, shown.output
+    figures = json.loads(shown.stdout)["figures"]
+    assert {"loss", "active", "probe_effect", "probe_settings", "probe_loudness"} <= set(figures)
+    audio = 0.1 * np.random.default_rng(0).standard_normal((1, 16_384)).astype(np.float32)
+    with torch.no_grad():
+        expected = load_encoder(run / "model")(torch.from_numpy(audio))[0].numpy()
+    assert np.allclose(load_runtime(run / "model")(audio, 24_000), expected, atol=1e-4)
+    config = json.loads((run / "model" / "config.json").read_text())
+    assert config["data"]["train"]["classes"] == ["builtin:distortion", "builtin:lowpass", "none"]
+    assert "DIALIN" not in json.dumps(config) and str(tmp_path) not in json.dumps(config)
+    pictures = {p.name for p in (run / "pictures").iterdir()}
+    assert {"pca-effect-0001.png", "pca-knobs-0001.png"} <= pictures
+    assert ("interpolation-0001.png" in pictures) == (stage == "vae")
+    assert list((run / "logs").glob("events.*"))
+    again = CliRunner().invoke(app, arguments)
+    assert again.exit_code == 7 and "--resume" in again.stderr
+
+
+@pytest.mark.parametrize("recipe", [("vae", "recipe"), ("encoder", "recipe")])
+def test_shipped_recipes_are_understood(recipe, monkeypatch, tmp_path):
+    from dialin.training.config import load_recipe
+
+    monkeypatch.setenv("DIALIN_CORPUS", str(tmp_path))
+    found = load_recipe(RECIPES / recipe[0] / f"{recipe[1]}.toml", KINDS[recipe[0]])
+    assert len(found.data.effects) == 9
+
+
+def test_without_torch_the_command_says_what_brings_it(monkeypatch):
+    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(
+        UsageError, match=r"torch and lightning and safetensors.*dialin\[training\]"
+    ):
+        command.need_torch()
+    assert importlib.util is command.importlib.util

@@ -16,7 +16,8 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,18 +53,18 @@ class Checkpoints(Callback):
         self.best = float("inf")
         self._saved = time.monotonic()
         self._stop = False
-        self._handler: Any = None
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen to Ctrl-C, where this thread may."""
-        if threading.current_thread() is threading.main_thread():
-            self._handler = signal.signal(signal.SIGINT, self._asked)
-
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Give Ctrl-C back."""
-        if self._handler is not None:
-            signal.signal(signal.SIGINT, self._handler)
-            self._handler = None
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Answer Ctrl-C while training, where this thread may."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, self._asked)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def _asked(self, number: int, frame: Any) -> None:
         if self._stop:
@@ -260,8 +261,10 @@ def fit(
 
     Ctrl-C ends the run after saving; the same command with ``--resume`` goes on.
     """
+    own = [c.listening() for c in trainer.callbacks if isinstance(c, Checkpoints)]  # type: ignore[attr-defined]
     try:
-        trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+        with own[0]:
+            trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     except Stopped:
         return False
     except SystemExit as error:
@@ -331,6 +334,7 @@ def _quiet() -> None:
         ".*num_workers.*",
         ".*does not have many workers.*",
         ".*litlogger.*",
+        ".*logging interval.*",
         ".*isinstance.treespec.*",
         ".*LeafSpec.*",
     ):
