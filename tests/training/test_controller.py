@@ -130,7 +130,7 @@ def test_a_stopped_run_goes_on_to_the_same_network(controller_recipe, rendered, 
 
     def run(folder, epochs, resume):
         recipe = controller_recipe(loop={"epochs": epochs}, end_to_end={"epochs": 0})
-        train_controller(recipe, folder, rendered=rendered, workers=1, resume=resume)
+        train_controller(recipe, folder, rendered=rendered, workers=1, resume=resume, export=False)
         return weights(folder)
 
     options = {"optimiser": {"decay": "none"}}

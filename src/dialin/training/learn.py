@@ -78,6 +78,7 @@ def train_controller(
     workers: int | None = None,
     show: Show | None = None,
     say: Callable[[str], None] | None = None,
+    export: bool = True,
 ) -> Learned:
     """Train a controller by parameter loss and then by ear.
 
@@ -98,6 +99,8 @@ def train_controller(
         Hears what is being done, how far it is, of how many.
     say : callable, optional
         Gets a line of figures after each epoch.
+    export : bool
+        Write a model folder; without, only figures are wanted.
     """
     told = (Reporter(show, say),)
     root = rendered or folder / "rendered"
@@ -136,6 +139,8 @@ def train_controller(
             # What listening did not improve is not kept: validation songs decide.
             if figures["end_to_end"] < figures["parameters"]:
                 network = tuned
+    if not export:
+        return Learned(True, None, figures)
     place = model or folder / "model"
     save_controller(place, recipe, network, encoder, train, key, figures, overwrite=resume)
     return Learned(True, place, figures)

@@ -1,0 +1,7 @@
+"""Maps: the knobs of an effect as a plane that a person can walk through and hear."""
+
+from dialin.maps.fit import MapOptions, fit_map
+from dialin.maps.map import EffectMap, load_map
+from dialin.maps.measure import MapFigures, measure_map
+
+__all__ = ["EffectMap", "MapFigures", "MapOptions", "fit_map", "load_map", "measure_map"]
