@@ -62,7 +62,12 @@ class Data(LightningDataModule):
 
 def rows(base: VaeRecipe) -> dict[str, dict[str, Any]]:
     """Rows by name: the stage, its options, and what it is trained on."""
-    found: dict[str, dict[str, Any]] = {"features": {}, "untrained-64": {"stage": "vae"}}
+    found: dict[str, dict[str, Any]] = {
+        "features": {},
+        "untrained-64": {"stage": "vae"},
+        "untrained-recogniser-64": {"stage": "encoder"},
+        "recogniser-64": {"stage": "encoder", "dimensions": 64},
+    }
     found |= {
         f"beta-{beta:g}-size-{size}": {"stage": "vae", "beta": beta, "dimensions": size}
         for beta in (1.0, 10.0, 100.0)
@@ -71,8 +76,6 @@ def rows(base: VaeRecipe) -> dict[str, dict[str, Any]]:
     found |= {f"data-{kind}": {"stage": "vae", "data": kind} for kind in ("none", "one", "epoch")}
     found["data-batch"] = {"same": "beta-10-size-64"}
     found["recogniser-16"] = {"stage": "encoder", "dimensions": 16}
-    found["recogniser-64"] = {"stage": "encoder", "dimensions": 64}
-    found["untrained-recogniser-64"] = {"stage": "encoder"}
     return found
 
 

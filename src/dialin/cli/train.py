@@ -105,10 +105,12 @@ def _train(
     from rich.progress import Progress as Bar
 
     from dialin.training.config import EncoderRecipe, VaeRecipe, load_recipe
+    from dialin.training.loop import is_first_process
     from dialin.training.stages import train_encoder
 
     kinds: dict[str, Any] = {"vae": VaeRecipe, "encoder": EncoderRecipe}
     plan = load_recipe(recipe, kinds[stage], overrides or ())
+    output.quiet = output.quiet or not is_first_process()
     hidden = not output.talks or not sys.stderr.isatty()
     with Bar(console=output.stderr, disable=hidden, transient=True) as bar:
         tasks: dict[str, Any] = {}

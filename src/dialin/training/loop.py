@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import threading
 import time
@@ -168,7 +169,7 @@ def claim(folder: Path, stage: str, recipe: Any, *, resume: bool) -> Path | None
     last = folder / LAST
     if there.is_file():
         theirs = json.loads(there.read_text("utf-8"))
-        if not resume:
+        if not resume and is_first_process():
             raise OutputError(
                 f"{str(folder)!r} holds a run already; go on with --resume, or name another folder"
             )
@@ -186,6 +187,12 @@ def claim(folder: Path, stage: str, recipe: Any, *, resume: bool) -> Path | None
     except OSError as error:
         raise OutputError(f"{str(folder)!r} cannot be written: {error}") from error
     return None
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that was started by a person, not one that Lightning started."""
+    names = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+    return all(os.environ.get(name, "0") == "0" for name in names)
 
 
 def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
