@@ -16,7 +16,9 @@ from dialin.data.fields import build  # noqa: E402
 from dialin.effects import open_effect  # noqa: E402
 from dialin.errors import OutputError, UsageError  # noqa: E402
 from dialin.networks.controller_runtime import load  # noqa: E402
+from dialin.training.config import load_recipe  # noqa: E402
 from dialin.training.controller_recipe import ControllerRecipe  # noqa: E402
+from dialin.training.end_to_end import EndToEndModule  # noqa: E402
 from dialin.training.learn import open_encoder, train_controller  # noqa: E402
 from dialin.training.pairs import open_pairs, read_audio  # noqa: E402
 from dialin.training.rendered import parts  # noqa: E402
@@ -143,6 +145,44 @@ def test_a_stopped_run_goes_on_to_the_same_network(controller_recipe, rendered, 
     assert all(torch.allclose(unbroken[n], resumed[n], atol=1e-6) for n in unbroken)
     with pytest.raises(OutputError, match="--resume"):
         run(tmp_path / "b", 3, False)
+
+
+def test_listening_killed_in_an_epoch_goes_on_to_the_same_network(
+    controller_recipe, rendered, tmp_path, monkeypatch
+):
+    recipe = controller_recipe(
+        loop={"epochs": 1, "checkpoint_minutes": 0.0},
+        end_to_end={"epochs": 2, "batch": 4, "items": 16, "valid_items": 4},
+    )
+
+    def run(folder, resume):
+        train_controller(recipe, folder, rendered=rendered, workers=1, resume=resume, export=False)
+        return torch.load(folder / "end_to_end" / "last.ckpt", weights_only=True)
+
+    unbroken = run(tmp_path / "a", False)
+    step = EndToEndModule.training_step
+
+    def dies(self, batch, batch_idx):
+        if self.global_step == 5:
+            raise RuntimeError("killed")
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(EndToEndModule, "training_step", dies)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(tmp_path / "b", False)
+    monkeypatch.setattr(EndToEndModule, "training_step", step)
+    resumed = run(tmp_path / "b", True)
+    assert unbroken["global_step"] == resumed["global_step"] == 8
+    ours, theirs = unbroken["state_dict"], resumed["state_dict"]
+    assert ours["layer.iteration"] == theirs["layer.iteration"]
+    assert all(torch.allclose(ours[n], theirs[n], atol=1e-6) for n in ours)
+
+
+@pytest.mark.parametrize("name", ["recipe.toml", "debug.toml"])
+def test_recipes_of_the_repository_are_understood(name, monkeypatch):
+    monkeypatch.setenv("DIALIN_CORPUS", "songs")
+    file = Path(__file__).parents[2] / "recipes" / "controller" / name
+    assert load_recipe(file, ControllerRecipe, ["model.head=linear", "model.clamp=[0.05, 0.95]"])
 
 
 @pytest.mark.parametrize("output", ["point", "mixture"])

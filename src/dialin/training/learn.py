@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,8 +167,11 @@ def _by_ear(
     module = EndToEndModule(recipe, copy.deepcopy(network), encoder, sets[0], pool, data.steps)
     loop = dataclasses.replace(recipe.loop, epochs=options.epochs, patience=0)
     trainer = make_trainer(loop, place, clip=options.optimiser.clip, callbacks=told)
-    if not fit(trainer, module, data, checkpoint):
-        return None
+    with warnings.catch_warnings():
+        # Dropout is off on purpose.
+        warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")
+        if not fit(trainer, module, data, checkpoint):
+            return None
     load_best(place, module)
     tuned: Controller = module.network.eval()
     return tuned
