@@ -65,11 +65,13 @@ def test_active_units_are_those_that_vary():
     assert active_units(vectors) == 1
 
 
-def test_a_part_keeps_contents_together():
+@pytest.mark.parametrize("items", [100, 150, 300])
+def test_a_part_has_whole_contents_of_all_classes(items):
     data = made(0)[1]
-    few = part(data, 100)
-    assert 90 <= len(few) <= 210
-    assert set(np.bincount(few.label) > 20) == {True}
+    few = part(data, items)
+    assert len(few) == pytest.approx(items, abs=6)
+    assert len(set(np.bincount(few.label))) == 1
+    assert set(np.bincount(few.content)) == {0, 6}
 
 
 def test_principal_plane_keeps_its_orientation():

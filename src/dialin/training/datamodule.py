@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from lightning.pytorch import LightningDataModule
 
 from dialin.networks.frontend_numpy import FrontEndConfig
@@ -76,13 +75,6 @@ class FeatureData(LightningDataModule):
             rank=rank,
             world=world,
         )
-
-    def probe_items(self, count: int) -> FeatureSet:
-        """Validation items for probes and pictures, evenly over classes and songs."""
-        place = np.linspace(0, len(self.valid), min(count, len(self.valid)), endpoint=False)
-        keep = np.zeros(len(self.valid), bool)
-        keep[place.astype(int)] = True
-        return self.valid.only(keep)
 
     def _train_batches(self, rank: int, world: int) -> Batches:
         return Batches(
