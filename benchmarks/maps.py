@@ -2,8 +2,8 @@
 
     python benchmarks/maps.py SONGS [--effects Overdrive,MultiBand] [--models FOLDER]
 
-Each effect is heard at 400 settings on four pieces of songs of the train split; maps are measured
-on two pieces of songs of the validation split. ``--models`` holds a folder ``EFFECT`` for each
+Each effect is heard at 250 settings on two pieces of songs of the train split; maps are measured
+on a piece of a song of the validation split. ``--models`` holds a folder ``EFFECT`` for each
 effect with a controller of two latent dimensions; without, that way is left out. ``knobs`` is what
 people have now: the two knobs that change the sound most, as x and y.
 
@@ -62,14 +62,14 @@ def main() -> None:
     parser.add_argument("songs", type=Path)
     parser.add_argument("--effects", default="Overdrive,MultiBand,Combo")
     parser.add_argument("--models", type=Path)
-    parser.add_argument("--sounds", type=int, default=400)
-    parser.add_argument("--lines", type=int, default=12)
+    parser.add_argument("--sounds", type=int, default=250)
+    parser.add_argument("--lines", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", type=Path, help="folder for the maps")
     arguments = parser.parse_args()
-    near = pieces(arguments.songs, "train", 4, arguments.seed)
-    far = pieces(arguments.songs, "valid", 2, arguments.seed + 1)
+    near = pieces(arguments.songs, "train", 2, arguments.seed)
+    far = pieces(arguments.songs, "valid", 1, arguments.seed + 1)
     print(f"seed {arguments.seed}, {arguments.sounds} settings, {arguments.lines} random lines")
     names = ("step", "unevenness", "detour", "brightness", "depth", "coverage", "centre")
     print(f"{'effect':10s} {'way':10s} {'s':>5s} " + " ".join(f"{n:>10s}" for n in names))
@@ -104,7 +104,7 @@ def main() -> None:
                     arguments.output.mkdir(parents=True, exist_ok=True)
                     found.save(arguments.output / f"{name}-{way}.npz", overwrite=True)
             for way, (found, seconds) in made.items():
-                figures = measure_map(pool, found, far, RATE, reference, lines=arguments.lines)
+                figures = measure_map(pool, found, far, RATE, reference, lines=arguments.lines, points=15)
                 cells = " ".join(f"{getattr(figures, n):10.2f}" for n in names)
                 print(f"{name:10s} {way:10s} {seconds:5.0f} {cells}", flush=True)
 
