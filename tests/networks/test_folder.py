@@ -67,6 +67,14 @@ def test_exported_network_gives_what_torch_gives(folder):
     assert runtime(np.zeros((1, 4000), np.float32) + 0.1, 44_100).shape == (5,)
 
 
+def test_evaluation_takes_a_model_as_its_encoder(folder):
+    from dialin.evaluation.encoders import embed
+
+    audio = np.random.default_rng(0).standard_normal((1, 8192)).astype(np.float32)
+    found = embed(audio, 24_000, f"model:{folder}")
+    assert np.allclose(found, load_runtime(folder)(audio, 24_000))
+
+
 def test_using_a_model_needs_no_torch(folder):
     code = (
         "import sys, numpy as np\n"

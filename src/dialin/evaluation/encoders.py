@@ -5,7 +5,8 @@ Two are built in, re-created from the descriptions of ST-ITO's baselines (arXiv:
 ``mfcc``  mean and deviation over time of 25 cepstral coefficients (the level left out)
 ``mel``   mean, deviation and skewness over time of 64 mel bands in dB, level removed
 
-Anything else is ``package.module:factory``: ``factory()`` returns a callable
+``model:FOLDER`` is an encoder that `dialin train` made (onnxruntime runs it, no torch). Anything
+else is ``package.module:factory``: ``factory()`` returns a callable
 ``encode(audio, sample_rate) -> vector``. That is where AFx-Rep, Fx-Encoder++ or a network of your
 own goes; the module is imported in worker processes, which run it on the renders there.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +24,10 @@ from numpy.typing import NDArray
 from dialin.audio import Audio
 from dialin.data.mfcc import mel_levels, mfcc
 from dialin.errors import UsageError
+from dialin.networks.runtime import load_runtime
 
 Vector = NDArray[np.float64]
-Encoder = Callable[[Audio, int], Vector]
+Encoder = Callable[[Audio, int], NDArray[Any]]
 
 MELS = 64
 
@@ -60,9 +63,11 @@ def get_encoder(name: str) -> Encoder:
     module, colon, attribute = name.partition(":")
     if not colon:
         raise UsageError(
-            f"there is no encoder {name!r}; use {' or '.join(_BUILTIN)}, or your own as "
-            "package.module:factory"
+            f"there is no encoder {name!r}; use {' or '.join(_BUILTIN)}, model:FOLDER, or your own "
+            "as package.module:factory"
         )
+    if module == "model":
+        return load_runtime(attribute)
     try:
         factory = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:

@@ -66,7 +66,8 @@ def get_method(name: str) -> Method:
 
 
 def _encoder(text: str) -> str:
-    return text.replace("/", ":")
+    # Only the first slash stands for a colon: what follows may be a folder.
+    return text.replace("/", ":", 1)
 
 
 def _budget(name: str, text: str) -> int:
