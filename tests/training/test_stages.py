@@ -110,6 +110,22 @@ def test_ctrl_c_saves_after_the_step_it_comes_in(tiny_recipe, tiny_rendered, tmp
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
 
 
+def test_weights_that_are_not_finite_are_never_saved(tiny_recipe, tiny_rendered, tmp_path):
+    recipe = build(VaeRecipe, tiny_recipe(loop={"checkpoint_minutes": 0.0}))
+    stages.render_parts(recipe.data, tiny_rendered, workers=1)
+    data = stages.FeatureData(recipe.data, recipe.front_end, recipe.loop, tiny_rendered)
+    module = stages._module(recipe, data)
+
+    class Poison(Callback):
+        def on_train_batch_end(self, trainer, module, outputs, batch, place):
+            if trainer.global_step == 3:
+                module.network.grow.bias.data[0] = float("nan")
+
+    with pytest.raises(UsageError, match=r"after step 3.*optimiser\.rate"):
+        loop.fit(loop.make_trainer(recipe.loop, tmp_path, callbacks=[Poison()]), module, data)
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 2
+
+
 def test_a_folder_belongs_to_one_recipe(tiny_recipe, tmp_path):
     recipe = build(VaeRecipe, tiny_recipe())
     assert loop.claim(tmp_path, "vae", recipe, resume=False) is None

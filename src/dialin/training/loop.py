@@ -97,6 +97,11 @@ class Checkpoints(Callback):
             raise Stopped
 
     def _save(self, trainer: Trainer, name: str) -> None:
+        if not all(bool(torch.isfinite(p).all()) for p in trainer.lightning_module.parameters()):
+            raise UsageError(
+                f"weights are no longer finite after step {trainer.global_step}; make "
+                "optimiser.rate smaller, or optimiser.clip. The last checkpoint is from before"
+            )
         temporary = self.folder / f".{name}.part"
         trainer.save_checkpoint(temporary)
         if trainer.is_global_zero:
