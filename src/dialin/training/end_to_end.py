@@ -28,7 +28,7 @@ from dialin.training.data import Batches
 from dialin.training.loop import optimiser
 from dialin.training.losses import LOSSES, make_losses, mrstft, peak_normalised
 from dialin.training.pairs import PairSet, read_audio
-from dialin.training.perturbation import SpsaOptions
+from dialin.training.perturbation import Perturber, SpsaOptions
 from dialin.training.spsa import EffectLayer
 
 PARAMETERS = "parameters"
@@ -174,6 +174,11 @@ class EndToEndModule(LightningModule):
         """Render at the level at which it is judged."""
         wet, ok = self.layer(audio, settings)
         return peak_normalised(wet, self.recipe.end_to_end.peak_dbfs), ok
+
+    def setup(self, stage: str) -> None:
+        """Let processes that train together draw directions of their own."""
+        options = _with(self.layer.perturber.options, stream=self.global_rank)
+        self.layer.perturber = Perturber(self.layer.spec, options)
 
     def on_train_epoch_start(self) -> None:
         """See `dialin.training.controller.at_epoch`."""
