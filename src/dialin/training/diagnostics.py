@@ -71,20 +71,21 @@ class Diagnostics(Callback):
         }
 
     def _draw(self, network: Any, vectors: Any, epoch: int, trainer: Trainer | None) -> None:
-        plane = pictures.principal_plane(vectors)
-        made = {
-            "pca-effect": pictures.by_effect(plane, self.valid, "first two principal components"),
-        }
-        if any(self.valid.knobs):
-            made["pca-knobs"] = pictures.by_knob(plane, self.valid, "by knob, 0 dark to 1 bright")
+        planes = {"pca": pictures.principal_plane(vectors)}
         if self.options.umap:
-            made["umap-effect"] = pictures.by_effect(
-                pictures.umap_plane(vectors), self.valid, "UMAP"
-            )
+            planes["umap"] = pictures.umap_plane(vectors)
+        made = {}
+        for name, plane in planes.items():
+            made[f"{name}-effect"] = pictures.by_effect(plane, self.valid, name.upper())
+            if any(self.valid.knobs):
+                title = f"{name.upper()} by knob, 0 dark to 1 bright"
+                made[f"{name}-knobs"] = pictures.by_knob(plane, self.valid, title)
         if isinstance(network, Vae):
             made["reconstructions"] = pictures.reconstructions(network, self.valid)
             made["interpolation"] = pictures.interpolation(network, self.valid)
         board = _board(trainer)
+        if board is not None and trainer is not None:
+            board.add_histogram("embedding", vectors, global_step=trainer.global_step)
         for name, picture in made.items():
             pictures.save(picture, self.folder / f"{name}-{epoch:04d}.png")
             if board is not None:
