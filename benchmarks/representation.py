@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -178,11 +177,9 @@ def main() -> None:
         file = folder / f"{name}.json"
         if file.is_file() or "same" in row or (options.rows and name not in options.rows):
             continue
-        begun = time.process_time()
         network = train(name, row, base, options.seed, train_set, options.output) if row else None
-        seconds = time.process_time() - begun
         found = judge(network, row, probes, valid)
-        body = {**row, **found, "seconds": seconds, "seed": options.seed, "clips": EPOCHS * ITEMS}
+        body = {**row, **found, "seed": options.seed, "clips": EPOCHS * ITEMS}
         temporary = file.with_suffix(".part")
         temporary.write_text(json.dumps(body, indent=1) + "\n")
         temporary.replace(file)
@@ -194,15 +191,15 @@ def line(name: str, body: dict[str, Any]) -> str:
     error = f"{body['error']:.3f}" if "error" in body else ""
     return (
         f"| {name} | {body['size']} | {body['active']} | {error} | {100 * body['effect']:.1f} % | "
-        f"{body['mean_settings']:.3f} | {body['loudness']:.2f} | {body['seconds']:.0f} |"
+        f"{body['mean_settings']:.3f} | {body['loudness']:.2f} |"
     )
 
 
 def table(folder: Path, wanted: dict[str, dict[str, Any]]) -> str:
     """Markdown of all rows that are there."""
     lines = [
-        "| row | size | active | error | effect | knobs R2 | loudness R2 | CPU s |",
-        "|---|---|---|---|---|---|---|---|",
+        "| row | size | active | error | effect | knobs R2 | loudness R2 |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, row in wanted.items():
         file = folder / f"{row.get('same', name)}.json"
