@@ -170,6 +170,9 @@ def _by_ear(
     with warnings.catch_warnings():
         # Dropout is off on purpose.
         warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")
+        if checkpoint is None:
+            # Where it starts from, as the first point of its curve.
+            trainer.validate(module, data, verbose=False)
         if not fit(trainer, module, data, checkpoint):
             return None
     load_best(place, module)
