@@ -37,7 +37,7 @@ from dialin.training.config import (
 from dialin.training.data import CLEAN, Batches, FeatureSet, build_features
 from dialin.training.diagnostics import part
 from dialin.training.loop import fit, make_trainer
-from dialin.training.probes import active_units, embed_set, probe
+from dialin.training.probes import active_units, beside_clean, embed_set, probe
 from dialin.training.rendered import render_parts
 from dialin.training.style import StyleModule
 from dialin.training.vae import VaeModule
@@ -146,6 +146,7 @@ def judge(
     else:
         a, b = embed_set(network, train), embed_set(network, valid)
     result = {**probe(a, train, b, valid).to_dict(), "size": a.shape[1], "active": active_units(b)}
+    result["beside"] = probe(*beside_clean(a, train), *beside_clean(b, valid)).to_dict()
     if row.get("stage") == "vae":
         errors = []
         with torch.no_grad():
@@ -191,15 +192,17 @@ def line(name: str, body: dict[str, Any]) -> str:
     error = f"{body['error']:.3f}" if "error" in body else ""
     return (
         f"| {name} | {body['size']} | {body['active']} | {error} | {100 * body['effect']:.1f} % | "
-        f"{body['mean_settings']:.3f} | {body['loudness']:.2f} |"
+        f"{body['mean_settings']:.3f} | {100 * body['beside']['effect']:.1f} % | "
+        f"{body['beside']['mean_settings']:.3f} | {body['loudness']:.2f} |"
     )
 
 
 def table(folder: Path, wanted: dict[str, dict[str, Any]]) -> str:
     """Markdown of all rows that are there."""
     lines = [
-        "| row | size | active | error | effect | knobs R2 | loudness R2 |",
-        "|---|---|---|---|---|---|---|",
+        "| row | size | active | error | effect | knobs R2 | effect, beside untouched | knobs R2 | "
+        "loudness R2 |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in wanted.items():
         file = folder / f"{row.get('same', name)}.json"
