@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -75,15 +76,20 @@ def test_evaluation_takes_a_model_as_its_encoder(folder):
     assert np.allclose(found, load_runtime(folder)(audio, 24_000))
 
 
-def test_using_a_model_needs_no_torch(folder):
+def test_using_a_model_needs_no_torch_and_tells_nobody(folder, tmp_path):
     code = (
         "import sys, numpy as np\n"
         "from dialin.networks.runtime import load_runtime\n"
         "from dialin.networks import load_runtime as again\n"
+        "import os\n"
         f"vector = load_runtime({str(folder)!r})(np.ones((1, 9000), np.float32), 24000)\n"
         "assert vector.shape == (5,) and 'torch' not in sys.modules\n"
+        "assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'\n"
+        "assert not list(__import__('pathlib').Path.home().rglob('onnxruntime.db'))\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    home = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    home.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code], check=True, env=home)
 
 
 def test_config_and_card_are_there(folder):

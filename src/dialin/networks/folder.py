@@ -36,6 +36,7 @@ from dialin.networks.configuration import CONFIG, FORMAT, front_end_of, read_con
 from dialin.networks.encoder import EncoderModule
 from dialin.networks.frontend import FrontEnd
 from dialin.networks.frontend_numpy import FrontEndConfig
+from dialin.networks.onnx_runtime import import_onnxruntime
 from dialin.networks.style_encoder import StyleEncoder
 from dialin.networks.vae import Vae
 
@@ -169,7 +170,7 @@ def export_onnx(part: OnnxPart, file: Path) -> None:
         If the exported network's answer differs by more than a thousandth of its spread.
     """
     try:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise OutputError(

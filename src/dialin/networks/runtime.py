@@ -18,6 +18,7 @@ from dialin.audio import Audio, check_audio, resample
 from dialin.errors import UsageError
 from dialin.networks.configuration import read_config
 from dialin.networks.excerpts import starts
+from dialin.networks.onnx_runtime import import_onnxruntime
 
 Vector = NDArray[np.float32]
 
@@ -36,7 +37,7 @@ class OnnxModel:
 
     def __init__(self, folder: str | os.PathLike[str], name: str, threads: int = 1) -> None:
         try:
-            import onnxruntime
+            onnxruntime = import_onnxruntime()
         except ImportError as error:
             raise UsageError(
                 f"the model {str(folder)!r} needs onnxruntime: pip install 'dialin[models]'"
