@@ -126,6 +126,20 @@ def test_weights_that_are_not_finite_are_never_saved(tiny_recipe, tiny_rendered,
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 2
 
 
+def test_collapse_of_the_posterior_raises_the_alarm(tiny_recipe, tiny_rendered, tmp_path):
+    recipe = build(VaeRecipe, tiny_recipe())
+    stages.render_parts(recipe.data, tiny_rendered, workers=1)
+    data = stages.FeatureData(recipe.data, recipe.front_end, recipe.loop, tiny_rendered)
+    network = stages._module(recipe, data).network
+    looks = stages.Diagnostics(recipe.diagnostics, data.train, data.valid, tmp_path)
+    torch.nn.init.normal_(network.heads.weight, std=0.3)
+    found = looks.look(network)
+    assert found["active"] == 8 and not found["collapsed"] and not looks.alarm
+    torch.nn.init.zeros_(network.heads.weight)
+    with pytest.warns(UserWarning, match="0 of 8 latent units are active; make model.beta"):
+        assert looks.look(network)["collapsed"] == 1.0
+
+
 def test_a_folder_belongs_to_one_recipe(tiny_recipe, tmp_path):
     recipe = build(VaeRecipe, tiny_recipe())
     assert loop.claim(tmp_path, "vae", recipe, resume=False) is None
