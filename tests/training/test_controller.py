@@ -1,5 +1,6 @@
 """Training a controller: both stages, resumed runs, the model folder and its use without torch."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -195,7 +196,13 @@ def test_other_outputs_and_heads(controller_recipe, rendered, tmp_path, output):
         },
         encoder={"finetune": output == "point"},
     )
+    if output == "point":
+        pytest.importorskip("tensorboard")
+        loop = dataclasses.replace(recipe.loop, logger="tensorboard")
+        recipe = dataclasses.replace(recipe, loop=loop)
     found = train_controller(recipe, tmp_path, rendered=rendered, workers=1)
+    if output == "point":
+        assert list((tmp_path / "end_to_end" / "logs").iterdir())
     system = load(found.model)
     noise = np.random.default_rng(0).normal(0, 0.1, (1, 20_000)).astype(np.float32)
     spec = open_effect("fake:drive").spec

@@ -26,7 +26,7 @@ from dialin.training.controller import at_epoch, counted_knobs
 from dialin.training.controller_recipe import ControllerRecipe
 from dialin.training.data import Batches
 from dialin.training.loop import optimiser
-from dialin.training.losses import LOSSES, make_losses, mrstft, peak_normalised
+from dialin.training.losses import LOSSES, magnitudes, make_losses, mrstft, peak_normalised
 from dialin.training.pairs import PairSet, read_audio
 from dialin.training.perturbation import Perturber, SpsaOptions
 from dialin.training.spsa import EffectLayer
@@ -234,6 +234,24 @@ class EndToEndModule(LightningModule):
         }
         for name, value in values.items():
             self.log(f"valid/{name}", value, batch_size=size, sync_dist=True)
+        if batch_idx == 0:
+            self._show(batch["audio"], wet, truth, prediction.settings)
+
+    def _show(self, dry: Tensor, wet: Tensor, truth: Tensor, settings: Tensor) -> None:
+        """Put the first validation item's sounds and pictures, and settings, into TensorBoard."""
+        board: Any = getattr(self.logger, "experiment", None)
+        if not hasattr(board, "add_audio"):
+            return
+        step, rate = self.global_step, self.recipe.data.sample_rate
+        for name, sound in (("input", dry), ("prediction", wet), ("truth", truth)):
+            mono = sound[0].reshape(-1, sound.shape[-1]).mean(dim=0)
+            board.add_audio(f"valid/{name}", mono, step, sample_rate=rate)
+            levels = magnitudes(mono[None], 1024, 512)[0].log10().clamp_min(-3.0)
+            picture = (levels.flip(0) + 3.0) / (levels.max() + 3.0).clamp_min(1e-3)
+            board.add_image(f"valid/{name}", picture[None], step)
+        for place, parameter in enumerate(self.spec.parameters):
+            if self.counted[place] > 0:
+                board.add_histogram(f"settings/{parameter.id}", settings[:, place], step)
 
     def configure_optimizers(self) -> Any:
         """AdamW over the controller, and the encoder where it is trained."""
