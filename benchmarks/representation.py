@@ -67,13 +67,18 @@ def rows(base: VaeRecipe) -> dict[str, dict[str, Any]]:
         "untrained-recogniser-64": {"stage": "encoder"},
         "recogniser-64": {"stage": "encoder", "dimensions": 64},
     }
-    found |= {
-        f"beta-{beta:g}-size-{size}": {"stage": "vae", "beta": beta, "dimensions": size}
-        for beta in (1.0, 10.0, 100.0)
-        for size in (16, 64, 256)
-    }
+
+    def grid(sizes: tuple[int, ...]) -> dict[str, dict[str, Any]]:
+        return {
+            f"beta-{beta:g}-size-{size}": {"stage": "vae", "beta": beta, "dimensions": size}
+            for beta in (10.0, 1.0, 100.0)
+            for size in sizes
+        }
+
+    found |= grid((64,))
     found |= {f"data-{kind}": {"stage": "vae", "data": kind} for kind in ("none", "one", "epoch")}
     found["data-batch"] = {"same": "beta-10-size-64"}
+    found |= grid((16, 256))
     found["recogniser-16"] = {"stage": "encoder", "dimensions": 16}
     return found
 
@@ -190,10 +195,15 @@ def main() -> None:
 
 def line(name: str, body: dict[str, Any]) -> str:
     error = f"{body['error']:.3f}" if "error" in body else ""
+    alone, beside = body, body["beside"]
+    cells = [
+        f"{100 * found['effect']:.1f} ± {100 * found['effect_error']:.1f} % | "
+        f"{found['mean_settings']:.3f}"
+        for found in (alone, beside)
+    ]
     return (
-        f"| {name} | {body['size']} | {body['active']} | {error} | {100 * body['effect']:.1f} % | "
-        f"{body['mean_settings']:.3f} | {100 * body['beside']['effect']:.1f} % | "
-        f"{body['beside']['mean_settings']:.3f} | {body['loudness']:.2f} |"
+        f"| {name} | {body['size']} | {body['active']} | {error} | {' | '.join(cells)} | "
+        f"{body['loudness']:.2f} |"
     )
 
 

@@ -36,8 +36,8 @@ class ProbeReport:
 
     Attributes
     ----------
-    effect : float
-        Share of clips whose effect was recognised.
+    effect, effect_error : float
+        Share of clips whose effect was recognised, and its standard error over contents.
     chance : float
         Share that always naming the commonest effect would get.
     settings : dict
@@ -47,6 +47,7 @@ class ProbeReport:
     """
 
     effect: float
+    effect_error: float
     chance: float
     settings: dict[str, dict[str, float]] = field(default_factory=dict)
     loudness: float = float("nan")
@@ -61,6 +62,7 @@ class ProbeReport:
         """Plain data."""
         return {
             "effect": self.effect,
+            "effect_error": self.effect_error,
             "chance": self.chance,
             "mean_settings": self.mean_settings,
             "loudness": self.loudness,
@@ -116,8 +118,13 @@ def probe(
         scores = r_squared(test_set.settings[there][:, : len(knobs)], found)
         settings[name] = dict(zip(knobs, map(float, scores), strict=True))
     labels = test_set.label
+    right = _classify(a, train_set.label, b) == labels
+    # Clips of one content stand or fall together, so contents are what is counted.
+    contents, place = np.unique(test_set.content, return_inverse=True)
+    each = np.bincount(place, right) / np.bincount(place)
     return ProbeReport(
-        effect=float(np.mean(_classify(a, train_set.label, b) == labels)),
+        effect=float(np.mean(right)),
+        effect_error=float(each.std(ddof=1) / np.sqrt(len(contents))) if len(contents) > 1 else 0.0,
         chance=float(np.bincount(labels).max() / len(labels)),
         settings=settings,
         loudness=_loudness(b, test_set, seed),
