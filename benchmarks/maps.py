@@ -104,7 +104,9 @@ def main() -> None:
                     arguments.output.mkdir(parents=True, exist_ok=True)
                     found.save(arguments.output / f"{name}-{way}.npz", overwrite=True)
             for way, (found, seconds) in made.items():
-                figures = measure_map(pool, found, far, RATE, reference, lines=arguments.lines, points=15)
+                figures = measure_map(
+                    pool, found, far, RATE, reference, lines=arguments.lines, points=15
+                )
                 cells = " ".join(f"{getattr(figures, n):10.2f}" for n in names)
                 print(f"{name:10s} {way:10s} {seconds:5.0f} {cells}", flush=True)
 
