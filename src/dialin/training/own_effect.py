@@ -105,10 +105,9 @@ def recipe_for(
         settings=SettingsOptions(priors=still),
     )
     recipe = ControllerRecipe(data=data, seed=seed, encoder=EncoderOptions(folder=encoder))
-    model = dataclasses.replace(recipe.model, output="bins")
     loop = dataclasses.replace(recipe.loop, logger="none", accelerator="cpu")
     heard = dataclasses.replace(recipe.end_to_end, epochs=2 if by_ear else 0)
-    return dataclasses.replace(recipe, model=model, loop=loop, end_to_end=heard)
+    return dataclasses.replace(recipe, loop=loop, end_to_end=heard)
 
 
 def probe_spec(pool: RenderPool, uri: str) -> tuple[EffectSpec, tuple[str, ...]]:
