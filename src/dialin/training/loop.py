@@ -134,6 +134,7 @@ class Reporter(Callback):
         say: Callable[[str], None] | None,
     ) -> None:
         self._show, self._say = show, say
+        self._before: dict[str, float] = {}
         self._begun = time.monotonic()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -152,7 +153,10 @@ class Reporter(Callback):
         """Tell what validation found."""
         if self._say is not None and trainer.is_global_zero:
             found = {n: float(v) for n, v in sorted(trainer.callback_metrics.items())}
-            figures = [f"{n.split('/')[1]} {v:.4g}" for n, v in found.items() if "valid/" in n]
+            # Lightning keeps figures of epochs before; what is not looked at each time is not new.
+            new = {n: v for n, v in found.items() if "valid/" in n and v != self._before.get(n)}
+            figures = [f"{n.split('/')[1]} {v:.4g}" for n, v in new.items()]
+            self._before = found
             seconds = time.monotonic() - self._begun
             name = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
             self._say(f"{name}: {', '.join(figures)} ({seconds:.0f} s)")
