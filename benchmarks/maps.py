@@ -71,7 +71,7 @@ def main() -> None:
     near = pieces(arguments.songs, "train", 2, arguments.seed)
     far = pieces(arguments.songs, "valid", 1, arguments.seed + 1)
     print(f"seed {arguments.seed}, {arguments.sounds} settings, {arguments.lines} random lines")
-    names = ("step", "unevenness", "detour", "brightness", "depth", "coverage", "centre")
+    names = ("step", "unevenness", "detour", "brightness", "depth", "coverage", "centre", "silent")
     print(f"{'effect':10s} {'way':10s} {'s':>5s} " + " ".join(f"{n:>10s}" for n in names))
     with RenderPool(arguments.workers, quarantine=0) as pool:
         for name in arguments.effects.split(","):

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from dialin.audio import Audio
 from dialin.maps.map import EffectMap
 from dialin.maps.sounds import Sounds, hear
 from dialin.rendering import RenderPool
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class MapFigures:
         distance to the map's centre; 0 reaches everything, 1 nothing.
     centre : float
         Change of sound at the centre, over the median change of random settings; 0 is untouched.
+    silent : float
+        Share of points at which the effect gives no usable sound; they count in nothing else.
     """
 
     step: float
@@ -44,6 +49,7 @@ class MapFigures:
     depth: float
     coverage: float
     centre: float
+    silent: float
 
 
 def measure_map(
@@ -86,38 +92,58 @@ def measure_map(
     every = [*paths, *across, *up]
     settings = np.concatenate([map.settings(path) for path in every])
     centre = map.settings(np.zeros((1, 2)))
-    heard = hear(pool, map.effect, recordings, sample_rate, np.concatenate([settings, centre]))
-    if len(heard.settings) < len(settings) + 1:
-        from dialin.errors import RenderError
-
-        raise RenderError(f"{map.effect} fails at settings of its map; it cannot be measured")
+    heard = hear(
+        pool,
+        map.effect,
+        recordings,
+        sample_rate,
+        np.concatenate([settings, centre]),
+        keep=True,
+    )
+    there = np.asarray(np.isfinite(heard.features).all(axis=1), dtype=bool).reshape(-1)
     features = heard.features[:-1].reshape(len(every), points, -1)
     tones = heard.timbre[:-1].reshape(len(every), points, 2)
-    size = np.sqrt(features.shape[-1])
-    gaps = np.linalg.norm(np.diff(features, axis=1), axis=2) / size
-    lengths = np.array([np.linalg.norm(path[-1] - path[0]) for path in every])
-    whole = np.linalg.norm(features[:, -1] - features[:, 0], axis=1) / size
-    mean = gaps.mean(axis=1)
-    moving = mean > 1e-6
+    found = [_walk(path, sound) for path, sound in zip(every, features, strict=True)]
+    walks = [w for w in found if w is not None]
+    steps, uneven, detours = np.array(walks).T if walks else np.full((3, 1), np.nan)
     first, second = lines, lines + len(across)
-    away = np.linalg.norm(reference.features[:, None] - heard.features[None, :-1], axis=2)
+    on_map = heard.features[:-1][there[:-1]]
+    away = np.linalg.norm(reference.features[:, None] - on_map[None], axis=2)
     middle = np.linalg.norm(reference.features - heard.features[-1], axis=1)
+    usual = max(float(np.median(reference.change)), 1e-9)
     return MapFigures(
-        step=float(np.mean(gaps.sum(axis=1) / lengths * 0.1)),
-        unevenness=float(np.mean(gaps.max(axis=1)[moving] / mean[moving])) if moving.any() else 1.0,
-        detour=float(np.median(gaps.sum(axis=1)[moving] / np.maximum(whole[moving], 1e-6)))
-        if moving.any()
-        else 1.0,
+        step=float(np.mean(steps)),
+        unevenness=float(np.mean(uneven)),
+        detour=float(np.median(detours)),
         brightness=_monotone(across, tones[first:second, :, 0], 0),
         depth=_monotone(up, tones[second:, :, 1], 1),
-        coverage=float(away.min(axis=1).mean() / max(middle.mean(), 1e-9)),
-        centre=float(heard.change[-1] / max(np.median(reference.change), 1e-9)),
+        coverage=float(away.min(axis=1).mean() / max(float(middle.mean()), 1e-9)),
+        centre=float(heard.change[-1] / usual),
+        silent=float(1.0 - there.mean()),
     )
 
 
-def _monotone(paths: Sequence[np.ndarray], values: np.ndarray, axis: int) -> float:
+def _walk(path: Array, features: Array) -> tuple[float, float, float] | None:
+    """Mean step, unevenness and detour of a line; None where hardly anything is heard or moves."""
+    heard = np.isfinite(features).all(axis=1)
+    if heard.sum() < 3:
+        return None
+    size = np.sqrt(features.shape[1])
+    gaps = np.linalg.norm(np.diff(features, axis=0), axis=1) / size
+    gaps = gaps[np.isfinite(gaps)]
+    lengths = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    ends = features[np.flatnonzero(heard)[[0, -1]]]
+    whole = float(np.linalg.norm(ends[1] - ends[0]) / size)
+    if not len(gaps) or gaps.mean() < 1e-6:
+        return 0.0, 1.0, 1.0
+    step = float(gaps.mean() / lengths.mean() * 0.1)
+    return step, float(gaps.max() / gaps.mean()), float(gaps.sum() / max(whole, 1e-6))
+
+
+def _monotone(paths: Sequence[Array], values: Array, axis: int) -> float:
     found = []
     for path, row in zip(paths, values, strict=True):
-        if np.ptp(row) > 1e-6:
-            found.append(float(spearmanr(path[:, axis], row).statistic))
+        heard = np.isfinite(row)
+        if heard.sum() > 2 and np.ptp(row[heard]) > 1e-6:
+            found.append(float(spearmanr(path[heard, axis], row[heard]).statistic))
     return float(np.mean(found)) if found else 0.0

@@ -73,10 +73,12 @@ def hear(
     recordings: Sequence[Audio],
     sample_rate: int,
     settings: NDArray[np.float64],
+    *,
+    keep: bool = False,
 ) -> Sounds:
     """Render recordings at settings and describe what comes out.
 
-    Settings at which a render fails or is silent are left out.
+    Settings at which a render fails or is silent are left out, or kept as NaN where `keep` is set.
 
     Raises
     ------
@@ -105,8 +107,10 @@ def hear(
             f"{uri} gave a usable sound at {int(good.sum())} of {len(settings)} settings only; "
             "probe it (dialin effects probe), or use other recordings"
         )
-    kept = found[good]
-    return Sounds(np.asarray(settings)[good], kept[:, : 2 * MELS], kept[:, 2 * MELS :])
+    found[~good] = np.nan
+    kept = found if keep else found[good]
+    there = np.asarray(settings) if keep else np.asarray(settings)[good]
+    return Sounds(there, kept[:, : 2 * MELS], kept[:, 2 * MELS :])
 
 
 def neutral(sounds: Sounds) -> Settings:
