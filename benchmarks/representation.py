@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 
+from dialin.networks import load_encoder
 from dialin.training.config import (
     EncoderRecipe,
     LoopOptions,
@@ -170,6 +171,7 @@ def main() -> None:
     parser.add_argument("--output", "-o", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rows", nargs="*", help="only these")
+    parser.add_argument("--models", type=Path, nargs="*", default=[], help="model folders to add")
     options = parser.parse_args()
     torch.set_num_threads(1)
     base = load_recipe(options.recipe, VaeRecipe)
@@ -179,18 +181,24 @@ def main() -> None:
     probes = part(train_set, PROBE_ITEMS)
     folder = options.output / "rows"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, row in rows(base).items():
-        file = folder / f"{name}.json"
+    wanted = {str(m): {"stage": "", "model": str(m)} for m in options.models} | rows(base)
+    for name, row in wanted.items():
+        file = folder / f"{name.strip('/').replace('/', '-')}.json"
         if file.is_file() or "same" in row or (options.rows and name not in options.rows):
             continue
-        network = train(name, row, base, options.seed, train_set, options.output) if row else None
+        if "model" in row:
+            network: Any = load_encoder(row["model"])
+        else:
+            network = (
+                train(name, row, base, options.seed, train_set, options.output) if row else None
+            )
         found = judge(network, row, probes, valid)
         body = {**row, **found, "seed": options.seed, "clips": EPOCHS * ITEMS}
         temporary = file.with_suffix(".part")
         temporary.write_text(json.dumps(body, indent=1) + "\n")
         temporary.replace(file)
         print(line(name, body), flush=True)
-    print(table(folder, rows(base)))
+    print(table(folder, wanted))
 
 
 def line(name: str, body: dict[str, Any]) -> str:
@@ -215,7 +223,7 @@ def table(folder: Path, wanted: dict[str, dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in wanted.items():
-        file = folder / f"{row.get('same', name)}.json"
+        file = folder / f"{row.get('same', name).strip('/').replace('/', '-')}.json"
         if file.is_file():
             lines.append(line(name, json.loads(file.read_text())))
     return "\n".join(lines)
