@@ -39,7 +39,7 @@ def test_loss_is_the_evidence_bound_for_each_element():
     divergence = torch.distributions.kl_divergence(posterior, prior).sum(dim=1)
     bound = (likelihood - divergence).mean() / features[0].numel()
     constant = 0.5 * math.log(2 * math.pi)
-    assert float(found["loss"]) == pytest.approx(-bound.item() - constant, rel=1e-4)
+    assert found["loss"].item() == pytest.approx(-bound.item() - constant, rel=1e-4)
 
 
 def test_beta_weighs_alike_for_every_size():
@@ -55,7 +55,7 @@ def test_beta_weighs_alike_for_every_size():
     for module, bands in ((small, 32), (large, 64)):
         features = torch.randn(4, bands, 32)
         with_beta, without = losses(module, features, 5.0), losses(module, features, 0.0)
-        costs.append(float(with_beta["loss"] - without["loss"]) * bands * 32)
+        costs.append((with_beta["loss"] - without["loss"]).item() * bands * 32)
         assert float(with_beta["divergence"]) > 0.1
     assert costs[0] == pytest.approx(costs[1], rel=1e-3)
 
