@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -108,13 +108,6 @@ def network_config(recipe: ControllerRecipe, pairs: PairSet) -> ControllerConfig
     )
 
 
-def at_epoch(trainer: Trainer) -> None:
-    """Put batches at the trainer's epoch: a run taken up between two is not told where it was."""
-    batches = trainer.train_dataloader
-    if isinstance(batches, Batches) and batches.position == 0:
-        batches.epoch = trainer.current_epoch
-
-
 class ControllerModule(LightningModule):
     """A controller in training.
 
@@ -143,10 +136,6 @@ class ControllerModule(LightningModule):
         self.network.standardise(pairs.inputs(np.arange(len(pairs))))
         counted = torch.from_numpy(counted_knobs(pairs).astype(np.float32))
         self.register_buffer("counted", counted, persistent=False)
-
-    def on_train_epoch_start(self) -> None:
-        """See `at_epoch`."""
-        at_epoch(self.trainer)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """One step. Dropout and the latent's noise depend on the step alone."""

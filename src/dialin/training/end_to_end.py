@@ -22,7 +22,7 @@ from dialin.networks.controller import Controller, kl_divergence, saturation
 from dialin.networks.encoder import EncoderModule
 from dialin.rendering import RenderPool
 from dialin.training.balance import Balancer
-from dialin.training.controller import at_epoch, counted_knobs
+from dialin.training.controller import counted_knobs
 from dialin.training.controller_recipe import ControllerRecipe
 from dialin.training.data import Batches
 from dialin.training.loop import optimiser
@@ -179,10 +179,6 @@ class EndToEndModule(LightningModule):
         """Let processes that train together draw directions of their own."""
         options = _with(self.layer.perturber.options, stream=self.global_rank)
         self.layer.perturber = Perturber(self.layer.spec, options)
-
-    def on_train_epoch_start(self) -> None:
-        """See `dialin.training.controller.at_epoch`."""
-        at_epoch(self.trainer)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor | None:
         """One step; none where no item could be rendered both ways."""

@@ -29,6 +29,7 @@ from torch import nn
 
 from dialin.errors import OutputError, UsageError
 from dialin.training.config import LoopOptions, OptimiserOptions, identity, to_plain
+from dialin.training.data import Batches
 
 LAST, BEST, RECIPE, MONITOR = "last.ckpt", "best.ckpt", "recipe.json", "valid/loss"
 
@@ -71,6 +72,12 @@ class Checkpoints(Callback):
         if self._stop:
             raise KeyboardInterrupt
         self._stop = True
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put batches at the epoch: a run taken up between two is not told where it was."""
+        batches = trainer.train_dataloader
+        if isinstance(batches, Batches) and batches.position == 0:
+            batches.epoch = trainer.current_epoch
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
