@@ -8,7 +8,7 @@ from typing import Any
 from dialin.data.engine import Progress, data_pool, render_shards
 from dialin.data.pairs import Plan
 from dialin.data.shards import Store
-from dialin.errors import UsageError
+from dialin.rendering.cluster import on_ray
 
 
 def shard_task(plan: Plan, place: str, shard: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
@@ -27,32 +27,12 @@ def render_on_ray(
     state: Progress,
     progress: Callable[[Progress], None] | None,
 ) -> Iterator[list[dict[str, Any]]]:
-    """Make shards on a cluster, yielding each one's records as it is done, in any order.
-
-    The cluster's address comes from ``RAY_ADDRESS``; without it Ray starts on this machine.
-    """
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError(
-            "--engine ray needs Ray: pip install 'dialin[ray]', or use --engine local"
-        ) from error
-    own = not ray.is_initialized()
-    if own:
-        ray.init(log_to_driver=False, include_dashboard=False)
-    try:
-        task: Any = ray.remote(max_retries=-1, num_cpus=1)(shard_task)
-        shared = ray.put(plan)
-        waiting = [task.remote(shared, place, shard) for shard in shards]
-        while waiting:
-            ready, waiting = ray.wait(waiting, num_returns=1)
-            records, seconds = ray.get(ready[0])
-            state.spend(seconds)
-            for record in records:
-                state.add(record)
-            if progress is not None:
-                progress(state)
-            yield records
-    finally:
-        if own:
-            ray.shutdown()
+    """Make shards on a cluster, yielding each one's records as it is done, in any order."""
+    work = ((place, shard) for shard in shards)
+    for records, seconds in on_ray(shard_task, plan, work):
+        state.spend(seconds)
+        for record in records:
+            state.add(record)
+        if progress is not None:
+            progress(state)
+        yield records

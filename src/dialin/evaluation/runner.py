@@ -19,6 +19,7 @@ from dialin.evaluation.metrics import METRICS, check_metrics
 from dialin.evaluation.referee import evaluate_item
 from dialin.evaluation.rows import Row, RowFile
 from dialin.rendering import RenderPool
+from dialin.rendering.cluster import on_ray
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def run_plan(
             work = missing(plan, file.rows)
             state = Progress(len(plan.groups) * plan.count - len(work))
             state.total = len(plan.groups) * plan.count
-            found = _on_ray(plan, work) if engine == "ray" else _on_threads(bench, work)
+            found = on_ray(ray_task, plan, work) if engine == "ray" else _on_threads(bench, work)
             for rows in found:
                 file.add(rows)
                 state.done += 1
@@ -240,25 +241,3 @@ def ray_task(plan: Plan, group: str, index: int, methods: tuple[str, ...]) -> li
     """One item, wherever Ray puts it, with a worker process of its own."""
     with RenderPool(1) as pool:
         return Bench(plan, pool).rows(group, index, methods)
-
-
-def _on_ray(plan: Plan, work: Sequence[Work]) -> Iterator[list[Row]]:
-    try:
-        import ray  # type: ignore[import-not-found, unused-ignore]
-    except ImportError as error:
-        raise UsageError(
-            "--engine ray needs Ray: pip install 'dialin[ray]', or use --engine local"
-        ) from error
-    own = not ray.is_initialized()
-    if own:
-        ray.init(log_to_driver=False, include_dashboard=False)
-    try:
-        task: Any = ray.remote(max_retries=-1, num_cpus=1)(ray_task)
-        shared = ray.put(plan)
-        waiting = [task.remote(shared, *each) for each in work]
-        while waiting:
-            ready, waiting = ray.wait(waiting, num_returns=1)
-            yield ray.get(ready[0])
-    finally:
-        if own:
-            ray.shutdown()
