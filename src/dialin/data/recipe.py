@@ -247,6 +247,16 @@ def digest(body: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def read_toml(file: Path) -> dict[str, Any]:
+    """Plain data of a recipe's file; `UsageError` if it is missing or no TOML."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"the recipe {str(file)!r} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"the recipe {str(file)!r} is no TOML: {error}") from error
+
+
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:
     """Read a recipe from a TOML file.
 
@@ -256,12 +266,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
         If the file is missing, no TOML, or says something that no recipe can say.
     """
     file = Path(path)
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"the recipe {str(file)!r} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"the recipe {str(file)!r} is no TOML: {error}") from error
+    data = read_toml(file)
     recipe = Recipe.from_dict(data)
     songs = tuple(
         dataclasses.replace(s, root=str(expand(s.root, file.parent))) for s in recipe.songs

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from dialin.data.fields import build
-from dialin.data.recipe import CheckOptions, SettingsOptions, SongSource, digest, expand
+from dialin.data.recipe import CheckOptions, SettingsOptions, SongSource, digest, expand, read_toml
 from dialin.errors import UsageError
 from dialin.networks.frontend_numpy import FrontEndConfig
 
@@ -267,12 +267,7 @@ def load_recipe(path: str | os.PathLike[str], kind: type[T], overrides: Sequence
         If the file is missing, no TOML, or says something that no such recipe can say.
     """
     file = Path(path)
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"the recipe {str(file)!r} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"the recipe {str(file)!r} is no TOML: {error}") from error
+    data = read_toml(file)
     for text in overrides:
         _override(data, text)
     for source in _songs(data):
