@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,8 +104,6 @@ def _train(
     workers: int | None,
 ) -> None:
     need_torch()
-    from rich.progress import Progress as Bar
-
     from dialin.training.config import EncoderRecipe, VaeRecipe, load_recipe
     from dialin.training.loop import is_first_process
     from dialin.training.stages import train_encoder
@@ -111,17 +111,8 @@ def _train(
     kinds: dict[str, Any] = {"vae": VaeRecipe, "encoder": EncoderRecipe}
     plan = load_recipe(recipe, kinds[stage], overrides or ())
     output.quiet = output.quiet or not is_first_process()
-    hidden = not output.talks or not sys.stderr.isatty()
-    with Bar(console=output.stderr, disable=hidden, transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def show(what: str, done: int, count: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=count)
-            bar.update(tasks[what], completed=done)
-            if done == count and what.startswith("epoch"):
-                bar.update(tasks.pop(what), visible=False)
-
+    # Rendering and reading stay on the screen when they are done; an epoch makes room for the next.
+    with bars(output, lambda what: what.startswith("epoch")) as show:
         found = train_encoder(
             stage,
             plan,
@@ -132,10 +123,41 @@ def _train(
             show=show,
             say=output.say,
         )
-    if not found.finished:
+    tell(output, folder, found.finished, found.model, dict(sorted(found.figures.items())), 32)
+
+
+@contextmanager
+def bars(output: Output, gone: Callable[[str], bool]) -> Iterator[Callable[[str, int, int], None]]:
+    """Progress bars, one for each thing that is shown; `gone` says which vanish when done."""
+    from rich.progress import Progress as Bar
+
+    hidden = not output.talks or not sys.stderr.isatty()
+    with Bar(console=output.stderr, disable=hidden, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(what: str, done: int, count: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=count)
+            bar.update(tasks[what], completed=done)
+            if done == count and gone(what):
+                bar.update(tasks.pop(what), visible=False)
+
+        yield show
+
+
+def tell(
+    output: Output,
+    folder: Path,
+    finished: bool,
+    model: Path | None,
+    figures: Mapping[str, float],
+    width: int,
+) -> None:
+    """Say where the model is and how good; for a run that was stopped, how it goes on."""
+    if not finished:
         output.warn(f"stopped; the same command with --resume goes on in {folder}")
         raise KeyboardInterrupt
-    output.data({"model": str(found.model), "figures": found.figures})
-    output.say(f"model in {found.model}")
-    for name, value in sorted(found.figures.items()):
-        output.say(f"  {name:32s} {value:.4g}")
+    output.data({"model": str(model), "figures": dict(figures)})
+    output.say(f"model in {model}")
+    for name, value in figures.items():
+        output.say(f"  {name:{width}s} {value:.4g}")

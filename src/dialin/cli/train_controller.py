@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dialin.cli._console import JsonOption, QuietOption, WorkersOption, begin
-from dialin.cli.train import RenderedOption, ResumeOption, SetOption, need_torch
+from dialin.cli.train import RenderedOption, ResumeOption, SetOption, bars, need_torch, tell
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
@@ -123,21 +122,9 @@ def _run(
     rendered: Path | None,
     workers: int | None,
 ) -> None:
-    from rich.progress import Progress as Bar
-
     from dialin.training.learn import train_controller
 
-    hidden = not output.talks or not sys.stderr.isatty()
-    with Bar(console=output.stderr, disable=hidden, transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def show(what: str, done: int, count: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=count)
-            bar.update(tasks[what], completed=done)
-            if done == count:
-                bar.update(tasks.pop(what), visible=False)
-
+    with bars(output, lambda what: True) as show:
         found = train_controller(
             plan,
             folder,
@@ -148,10 +135,4 @@ def _run(
             show=show,
             say=output.say,
         )
-    if not found.finished:
-        output.warn(f"stopped; the same command with --resume goes on in {folder}")
-        raise KeyboardInterrupt
-    output.data({"model": str(found.model), "figures": found.figures})
-    output.say(f"model in {found.model}")
-    for name, value in found.figures.items():
-        output.say(f"  {name:12s} {value:.4g}")
+    tell(output, folder, found.finished, found.model, found.figures, 12)
