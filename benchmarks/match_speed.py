@@ -53,7 +53,7 @@ def main() -> None:
     with RenderPool() as pool:
         for name, effects in CASES.items():
             try:
-                dialin.match(source, reference, effects, budget=4, pool=pool)
+                dialin.match(source, reference, effects, budget=4, models=(), pool=pool)
             except EffectNotFoundError:
                 print(f"{name:28s} not installed")
                 continue
@@ -61,7 +61,13 @@ def main() -> None:
             for seed in range(arguments.repeats):
                 began = time.monotonic()
                 dialin.match(
-                    source, reference, effects, budget=arguments.budget, seed=seed, pool=pool
+                    source,
+                    reference,
+                    effects,
+                    budget=arguments.budget,
+                    seed=seed,
+                    models=(),
+                    pool=pool,
                 )
                 seconds.append(time.monotonic() - began)
             low, middle, high = np.percentile(seconds, [0, 50, 100])

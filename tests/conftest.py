@@ -1,6 +1,12 @@
 """What holds for every test."""
 
+import os
 import signal
+import tempfile
+from pathlib import Path
 
 # A shell that starts tests in the background has them ignore Ctrl-C, which some of them press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Models that whoever runs the tests has trained are none of theirs.
+os.environ["DIALIN_MODELS"] = str(Path(tempfile.gettempdir()) / "dialin-tests-have-no-models")

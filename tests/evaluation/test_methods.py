@@ -55,11 +55,21 @@ def task_of(pool, name="distortion", **options):
 
 
 def test_names_are_methods():
-    for name in (*ALL_BASELINES, "nearest:mfcc", "pick:mel:4", "st-ito:mfcc:8", "model:here"):
+    others = ("nearest:mfcc", "pick:mel:4", "st-ito:mfcc:8", "model:here", "refine:9:C:/here")
+    for name in (*ALL_BASELINES, *others):
         assert get_method(name).name == name
     assert get_method("pick:a.b/c:4").encoder == "a.b:c"
     assert get_method("pick:model//runs/m:4").encoder == "model:/runs/m"
-    for name in ("serch:3", "search:0", "search:many", "pick:mel", "model:"):
+    wrong = (
+        "serch:3",
+        "search:0",
+        "search:many",
+        "pick:mel",
+        "model:",
+        "refine:5:",
+        "refine:x:here",
+    )
+    for name in wrong:
         with pytest.raises(UsageError):
             get_method(name)
 

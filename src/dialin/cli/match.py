@@ -48,6 +48,8 @@ and listen to.
   dialin match dry.wav a.wav:0.7 b.wav:0.3 -o out/
   dialin match dry.wav tone.wav -o out/ --reference-for level=loud.wav
   dialin match dry.wav ref.wav -o out/ --lock compressor.ratio=4 --only tone
+  dialin match dry.wav ref.wav -o out/ --budget 40 \\
+      --fx lv2:http://drobilla.net/plugins/mda/Delay --model runs/delay/model
 
 Ctrl-C stops the search and writes the best so far.
 """
@@ -96,6 +98,16 @@ def match(
         list[str] | None,
         typer.Option(help="Another reference for one aspect: ASPECT=FILE. May be repeated."),
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Folder of a trained controller to start from; may be repeated. Without it, "
+            "those that dialin train controller --fx made of these effects."
+        ),
+    ] = None,
+    models: Annotated[
+        bool, typer.Option("--models/--no-models", help="Start from trained controllers.")
+    ] = True,
     headroom: Annotated[
         bool,
         typer.Option("--headroom", help="Turn a result that would clip down by just enough."),
@@ -130,6 +142,8 @@ def match(
     from dialin.rendering import RenderPool
 
     check_amount(amount)
+    if model and not models:
+        raise UsageError("--model names what --no-models leaves out; use one of them")
     if has_results(folder):
         overwrite = confirm_overwrite(output, overwrite, folder)
     with (
@@ -148,6 +162,7 @@ def match(
                 lock=locks or None,
                 weights=weights or None,
                 reference_for=for_aspect or None,
+                models=(model or None) if models else (),
                 pool=pool,
                 progress=bar.update,
             )
@@ -257,6 +272,8 @@ def show(output: Output, saved: Saved) -> None:
     for file in saved.files:
         output.say(escape(str(file)))
     speed = facts["renders"] / facts["seconds"] if facts["seconds"] > 0 else 0.0
+    for folder in facts["models"]:
+        output.say(f"[dim]began with the answer of {escape(folder)}[/]")
     output.say(f"[dim]{facts['renders']} renders in {facts['seconds']:.1f} s, {speed:.0f}/s[/]")
 
 

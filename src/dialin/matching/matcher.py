@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from dialin.effects.effect import Effect, Plugin
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import AudioError, ParameterError, UsageError
 from dialin.matching.features import ASPECTS, style_features
+from dialin.matching.learned import Folder, find_learned, guesses
 from dialin.matching.probing import probe_chain
 from dialin.matching.result import (
     AspectReport,
@@ -78,6 +80,7 @@ def match(
     weights: Mapping[str, float] | None = None,
     lock: Mapping[str, float] | None = None,
     reference_for: Mapping[str, Recording] | None = None,
+    models: Sequence[Folder] | None = None,
     pool: RenderPool | None = None,
     progress: Callable[[MatchProgress], None] | None = None,
 ) -> Match:
@@ -97,7 +100,7 @@ def match(
     seconds : float, optional
         End the search after this long, whatever the budget.
     seed : int
-        The same seed, budget and recordings give the same match, however many workers.
+        The same seed, budget, recordings and models give the same match, however many workers.
     only : sequence of str, optional
         Aspects to match: tone, level, dynamics, space, modulation, distortion.
     weights : mapping, optional
@@ -106,6 +109,9 @@ def match(
         Knobs to keep, ``slot.parameter`` -> native value.
     reference_for : mapping, optional
         Aspect -> another recording that alone counts for it.
+    models : sequence of path-like, optional
+        Folders of trained controllers whose answers are tried first; by default those that
+        ``dialin train controller --fx`` left for these effects, and none for ``()``.
     pool : RenderPool, optional
         A pool to use; one is made and closed otherwise.
     progress : callable, optional
@@ -146,12 +152,12 @@ def match(
         shares.append({name: float(name == aspect) for name in ASPECTS})
     target = make_target([_features(s) for s, _ in loaded], shares, weights, only)
     uri = chain_uri(default_chain() if effects is None else effects)
-    if pool is not None:
+    with nullcontext(pool) if pool is not None else RenderPool() as used:
         return _match(
-            input, sound, loaded, target, uri, pool, budget, seconds, seed, lock, progress
+            *(input, sound, loaded, target, uri, used, budget, seconds, seed, lock, models),
+            len(references),
+            progress,
         )
-    with RenderPool() as own:
-        return _match(input, sound, loaded, target, uri, own, budget, seconds, seed, lock, progress)
 
 
 def _match(
@@ -165,8 +171,11 @@ def _match(
     seconds: float | None,
     seed: int,
     lock: Mapping[str, float] | None,
+    models: Sequence[Folder] | None,
+    heard: int,
     progress: Callable[[MatchProgress], None] | None,
 ) -> Match:
+    """Match recordings that have been read; the first `heard` references are whole ones."""
     began = time.monotonic()
     probed = probe_chain(pool, uri)
     spec = probed.spec
@@ -175,6 +184,9 @@ def _match(
         live = [p for n, p in enumerate(spec.parameters) if p.status == "live" and n not in locked]
         budget = int(np.clip(RENDERS_PER_KNOB * len(live), *DEFAULT_BUDGETS))
     excerpt = sound.pieces[0]
+    learned = find_learned(probed.slots, models)
+    whole = [(np.concatenate(s.pieces, axis=1), s.sample_rate) for s, _ in references[:heard]]
+    tried = guesses(learned, spec, probed.slots, (excerpt, sound.sample_rate), whole, seed)
     untouched = measure(excerpt, sound.sample_rate)
     before = float(target.distance(untouched[0]))
 
@@ -194,6 +206,7 @@ def _match(
             seed=seed,
             budget=budget,
             seconds=seconds,
+            guesses=tried,
             progress=tell,
         )
         found = search.run()
@@ -205,7 +218,7 @@ def _match(
     finally:
         pool.release(shared)
     specs = [probed.slots[number] for number in found.slots]
-    notes = (*probed.notes, *_notes(found, budget, seconds, sound))
+    notes = (*probed.notes, *learned.notes, *_notes(found, budget, seconds, sound))
     report = MatchReport(
         before=found.untouched,
         after=found.distance,
@@ -222,6 +235,7 @@ def _match(
         failures=found.failures,
         seconds=time.monotonic() - began,
         interrupted=found.interrupted,
+        models=learned.folders,
         notes=notes,
         version=__version__,
     )
@@ -235,6 +249,7 @@ def _match(
             "seed": seed,
             "budget": budget,
             "renders": found.renders,
+            "models": [Path(folder).name for folder in learned.folders],
             "distance": {"before": found.untouched, "after": found.distance},
         },
     )

@@ -122,6 +122,8 @@ class MatchReport:
     seconds : float
     interrupted : bool
         Whether Ctrl-C or the time limit ended the search early.
+    models : tuple of str
+        Folders of trained controllers whose answers were tried first.
     notes : tuple of str
         What the person should know.
     version : str
@@ -140,6 +142,7 @@ class MatchReport:
     failures: int
     seconds: float
     interrupted: bool
+    models: tuple[str, ...]
     notes: tuple[str, ...]
     version: str
 

@@ -164,6 +164,8 @@ class Search:
     seed, budget : int
     seconds : float, optional
         Time limit.
+    guesses : sequence of ndarray
+        Settings of the chain to try first, after the default.
     progress : callable, optional
         ``progress(renders, seconds, best)``.
     """
@@ -180,8 +182,10 @@ class Search:
         seed: int,
         budget: int,
         seconds: float | None = None,
+        guesses: Sequence[Settings] = (),
         progress: Callable[[int, float, float], None] | None = None,
     ) -> None:
+        self._guesses = guesses
         self._pool, self._spec, self._audio, self._target = pool, spec, audio, target
         self._seed, self._budget, self._limit = seed, budget, seconds
         self._progress = progress
@@ -277,6 +281,7 @@ class Search:
             self._start[self._free],
             seed=self._seed,
             budget=budget,
+            guesses=[vector[self._free] for vector in self._guesses],
             model=LinearModel(goal, weights),
         )
         while self.renders < budget:

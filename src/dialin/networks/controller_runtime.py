@@ -40,11 +40,15 @@ class RuntimeController:
     ----------
     config : dict
         The folder's configuration.
+    folder : Path
     latent : int
         Dimensions of its latent; 0 without one.
+    draws : bool
+        Whether it gives a distribution, from which `candidates` can be drawn.
     """
 
     def __init__(self, folder: str | os.PathLike[str], threads: int = 1) -> None:
+        self.folder = Path(folder)
         self.config = read_config(folder)
         if self.config.get("kind") != KIND:
             raise UsageError(
@@ -54,6 +58,7 @@ class RuntimeController:
         self._model = OnnxModel(folder, "controller", threads)
         network = self.config["controller"]
         self._output: str = network["output"]
+        self.draws = self._output in ("bins", "mixture")
         self._knobs: int = network["knobs"]
         self._bins: int = network["bins"]
         self._candidates: int = network["candidates"]

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from dialin.effects.spec import EffectSpec
-from dialin.errors import UsageError
 from dialin.networks.configuration import CONFIG, read_config
 
 
@@ -27,13 +26,12 @@ def model_place(spec: EffectSpec) -> Path:
 def find_model(spec: EffectSpec) -> Path | None:
     """Folder of a model that was trained on exactly this effect, or None.
 
-    A folder that cannot be read, or that is another effect's, is no model of this one.
+    Raises
+    ------
+    UsageError
+        If there is one that this version cannot read.
     """
     place = model_place(spec)
     if not (place / CONFIG).is_file():
         return None
-    try:
-        config = read_config(place)
-    except UsageError:
-        return None
-    return place if config.get("spec_hash") == spec.hash else None
+    return place if read_config(place).get("spec_hash") == spec.hash else None

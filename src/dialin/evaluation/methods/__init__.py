@@ -8,6 +8,7 @@
 ``nearest[:ENCODER]``         the stored setting whose sound is nearest to the reference
 ``rules``                     spectrum by EQ, crest by compression, level; no effect of one's own
 ``search:N``                  dialin's matching with N renders
+``refine:N:FOLDER``           the same, beginning with a trained controller's answer
 ``pick:ENCODER:N``            N random settings, the nearest to the reference wins
 ``st-ito:ENCODER:N``          CMA-ES on the distance of embeddings, N renders (ST-ITO's recipe)
 ``matchering:PYTHON``         Matchering in an environment of its own (its python)

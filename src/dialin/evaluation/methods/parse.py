@@ -36,7 +36,15 @@ _PLAIN: Mapping[str, Method] = {
 ORACLE = "true"
 """The true settings; the referee answers this one itself."""
 
-KNOWN = (*_PLAIN, "search:N", "pick:ENCODER:N", "st-ito:ENCODER:N", "model:FOLDER", ORACLE)
+KNOWN = (
+    *_PLAIN,
+    "search:N",
+    "refine:N:FOLDER",
+    "pick:ENCODER:N",
+    "st-ito:ENCODER:N",
+    "model:FOLDER",
+    ORACLE,
+)
 
 
 def get_method(name: str) -> Method:
@@ -54,6 +62,9 @@ def get_method(name: str) -> Method:
         return Nearest(name, _encoder(rest))
     if kind == "search" and rest:
         return Search(_budget(name, rest))
+    budget, _, folder = rest.partition(":")
+    if kind == "refine" and folder:
+        return Search(_budget(name, budget), folder)
     if kind in ("pick", "st-ito") and rest.count(":") == 1:
         encoder, budget = rest.split(":")
         make = Pick if kind == "pick" else StIto

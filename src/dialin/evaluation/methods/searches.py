@@ -49,15 +49,17 @@ class Search:
     """dialin's own matching, by its public function.
 
     Its knobs travel their full range, wider than that of some protocols. Fixed knobs are locked,
-    except in hidden chains, where a lock would give away that its effect is there.
+    except in hidden chains, where a lock would give away that its effect is there. With a `model`
+    the answers of that controller are tried first; without, none that may be kept on this machine.
     """
 
     budget: int
+    model: str = ""
 
     @property
     def name(self) -> str:
         """What tables call it."""
-        return f"search:{self.budget}"
+        return f"refine:{self.budget}:{self.model}" if self.model else f"search:{self.budget}"
 
     def __call__(self, task: Task, tools: Tools) -> Outcome:
         """Answer."""
@@ -72,6 +74,7 @@ class Search:
             seed=task.seed % 2**31,
             weights=None if task.level_counts else {"level": 0.0},
             lock={knobs[p].id: knobs[p].to_native(v) for p, v in fixed.items()},
+            models=(self.model,) if self.model else (),
             pool=cast(RenderPool, noted),
         )
         trace = tuple((uri, settings, None) for uri, settings in noted.jobs)
