@@ -139,13 +139,13 @@ def test_encoders(module):
 def test_a_model_folder_takes_the_slot(pool, module):
     task, _ = task_of(pool)
     tools = Tools(pool, OneEffect("seed"))
-    folder = module / "model"
+    folder, named = module / "distortion", f"model:{module}/{{effect}}"
     with pytest.raises(UsageError, match="no model folder"):
-        get_method(f"model:{folder}")(task, tools)
+        get_method(named)(task, tools)
     folder.mkdir()
     config = {"system": "their_system:load", "effect": task.spec.uri, "spec_hash": task.spec.hash}
     (folder / "config.json").write_text(json.dumps(config))
-    outcome = get_method(f"model:{folder}")(task, tools)
+    outcome = get_method(named)(task, tools)
     assert outcome.uri == task.spec.uri
     assert outcome.settings == pytest.approx(np.full(task.spec.size, 0.25))
     other, _ = task_of(pool, "reverb")

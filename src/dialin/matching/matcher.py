@@ -156,6 +156,7 @@ def match(
         return _match(
             *(input, sound, loaded, target, uri, used, budget, seconds, seed, lock, models),
             len(references),
+            not (only or special),
             progress,
         )
 
@@ -173,6 +174,7 @@ def _match(
     lock: Mapping[str, float] | None,
     models: Sequence[Folder] | None,
     heard: int,
+    all_aspects: bool,
     progress: Callable[[MatchProgress], None] | None,
 ) -> Match:
     """Match recordings that have been read; the first `heard` references are whole ones."""
@@ -207,6 +209,8 @@ def _match(
             budget=budget,
             seconds=seconds,
             guesses=tried,
+            # A controller knows its effect alone, and listens to all there is.
+            trusted=all_aspects and len(probed.slots) == 1,
             progress=tell,
         )
         found = search.run()

@@ -61,6 +61,10 @@ CROWD = 0.03
 """Audible difference (log10 magnitude) within which candidates share a weight, so that where the
 search looked most does not count as likely for that alone."""
 
+LEARNED = 0.15
+"""Audible difference from a trained controller's answer within which a candidate's likelihood falls
+to 1/e."""
+
 EVERY = 4
 """The pick looks at every so many values of the details: enough, and fast."""
 
@@ -166,6 +170,8 @@ class Search:
         Time limit.
     guesses : sequence of ndarray
         Settings of the chain to try first, after the default.
+    trusted : bool
+        Whether the guesses say how the whole should sound, and so count in the pick.
     progress : callable, optional
         ``progress(renders, seconds, best)``.
     """
@@ -183,9 +189,11 @@ class Search:
         budget: int,
         seconds: float | None = None,
         guesses: Sequence[Settings] = (),
+        trusted: bool = False,
         progress: Callable[[int, float, float], None] | None = None,
     ) -> None:
-        self._guesses = guesses
+        self._guesses, self._trusted = guesses, trusted
+        self._said: list[Candidate] = []
         self._pool, self._spec, self._audio, self._target = pool, spec, audio, target
         self._seed, self._budget, self._limit = seed, budget, seconds
         self._progress = progress
@@ -298,6 +306,9 @@ class Search:
                 np.inf if candidate is None else candidate.distance + self._stray(vector)
                 for candidate, vector in zip(found, settings, strict=True)
             ]
+            if self._trusted and not self._said:
+                # The first batch is the default, then the guesses.
+                self._said = [c for c in found[1 : 1 + len(self._guesses)] if c is not None]
             nothing = np.full(goal.size, np.nan)
             rows = [nothing if c is None else scaled_features(c.features) for c in found]
             search.tell(asked, values, rows)
@@ -344,6 +355,11 @@ class Search:
         weights = np.exp(-(distances - least) / temperature)
         apart = detail_distances(np.stack([c.detail[::EVERY] for c in field]))
         weights /= np.exp(-((apart / CROWD) ** 2)).sum(axis=1)
+        if self._said:
+            # A second witness: it heard the same recordings, but listens to other things in them.
+            heard = detail_distances(np.stack([c.detail[::EVERY] for c in (*self._said, *field)]))
+            count = len(self._said)
+            weights *= np.exp(-heard[:count, count:] / LEARNED).mean(axis=0)
         risk = apart @ (weights / weights.sum())
         if self._wanted and ranked:
             return field[1 + int(np.argmin(risk[1:]))]

@@ -16,6 +16,7 @@
 ``true``                      the true settings, for checks of a protocol
 ============================  =====================================================================
 
+``{effect}`` in a FOLDER stands for the name of the task's effect, as its URI ends.
 ENCODER is ``mfcc``, ``mel``, or ``package.module:factory`` with a ``/`` in place of the colon.
 """
 

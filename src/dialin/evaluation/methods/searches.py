@@ -13,6 +13,7 @@ from dialin.effects.spec import Settings
 from dialin.evaluation.encoders import embed
 from dialin.evaluation.items import Task
 from dialin.evaluation.methods.method import Outcome, Tools, random_answer
+from dialin.evaluation.methods.systems import folder_of
 from dialin.evaluation.metrics.perceived import cosine_distance
 from dialin.matching import match
 from dialin.rendering import Job, RenderPool, Result
@@ -74,7 +75,7 @@ class Search:
             seed=task.seed % 2**31,
             weights=None if task.level_counts else {"level": 0.0},
             lock={knobs[p].id: knobs[p].to_native(v) for p, v in fixed.items()},
-            models=(self.model,) if self.model else (),
+            models=(folder_of(self.model, task.spec),) if self.model else (),
             pool=cast(RenderPool, noted),
         )
         trace = tuple((uri, settings, None) for uri, settings in noted.jobs)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +74,19 @@ def load_system(folder: str) -> tuple[TrainedSystem, str, str]:
     return system, effect, spec_hash
 
 
+def folder_of(name: str, spec: EffectSpec) -> str:
+    """Model folder of an effect, with its name in the place of ``{effect}``.
+
+    >>> spec = EffectSpec("lv2:http://drobilla.net/plugins/mda/Delay", "mda Delay", "lv2", ())
+    >>> folder_of("runs/{effect}/model", spec)
+    'runs/Delay/model'
+    """
+    return name.replace("{effect}", re.split(r"[/:]", spec.uri)[-1])
+
+
 @dataclass(frozen=True)
 class Model:
-    """A trained system in a folder."""
+    """A trained system in a folder; ``{effect}`` in its name stands for the task's effect."""
 
     folder: str
 
@@ -86,11 +97,12 @@ class Model:
 
     def __call__(self, task: Task, tools: Tools) -> Outcome:
         """Answer."""
+        folder = folder_of(self.folder, task.spec)
         with _TURN:  # networks bring threads of their own, and few like to be called twice at once
-            system, effect, spec_hash = load_system(self.folder)
+            system, effect, spec_hash = load_system(folder)
             if spec_hash != task.spec.hash:
                 raise UsageError(
-                    f"{self.folder!r} was trained on {effect} with spec {spec_hash}, this task has "
+                    f"{folder!r} was trained on {effect} with spec {spec_hash}, this task has "
                     f"{task.spec.uri} with spec {task.spec.hash}; use the model of that effect"
                 )
             found = system.settings(task.input, task.reference, task.sample_rate, task.spec)
