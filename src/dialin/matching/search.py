@@ -61,7 +61,7 @@ CROWD = 0.03
 """Audible difference (log10 magnitude) within which candidates share a weight, so that where the
 search looked most does not count as likely for that alone."""
 
-LEARNED = 0.15
+LEARNED = 0.2
 """Audible difference from a trained controller's answer within which a candidate's likelihood falls
 to 1/e."""
 
