@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ from dialin.effects import open_effect  # noqa: E402
 from dialin.errors import OutputError, UsageError  # noqa: E402
 from dialin.networks.controller_runtime import load  # noqa: E402
 from dialin.training.config import load_recipe  # noqa: E402
+from dialin.training.controller import ControllerModule  # noqa: E402
 from dialin.training.controller_recipe import ControllerRecipe  # noqa: E402
 from dialin.training.end_to_end import EndToEndModule  # noqa: E402
 from dialin.training.learn import open_encoder, train_controller  # noqa: E402
@@ -127,56 +130,74 @@ def test_pairs_are_halves_with_the_reference_from_the_other(controller_recipe, r
     assert np.array_equal(pairs.audio(items).numpy().ravel(), dry[: 2 * SAMPLES])
 
 
-def test_a_stopped_run_goes_on_to_the_same_network(controller_recipe, rendered, tmp_path):
-    def weights(folder):
-        return torch.load(folder / "parameters" / "last.ckpt", weights_only=True)["state_dict"]
-
-    def run(folder, epochs, resume):
-        recipe = controller_recipe(loop={"epochs": epochs}, end_to_end={"epochs": 0})
-        train_controller(recipe, folder, rendered=rendered, workers=1, resume=resume, export=False)
-        return weights(folder)
-
-    options = {"optimiser": {"decay": "none"}}
-    plain = controller_recipe
-    controller_recipe = lambda **tables: plain(**options, **tables)  # noqa: E731
-    unbroken = run(tmp_path / "a", 3, False)
-    run(tmp_path / "b", 1, False)
-    resumed = run(tmp_path / "b", 3, True)
-    assert unbroken.keys() == resumed.keys()
-    assert all(torch.allclose(unbroken[n], resumed[n], atol=1e-6) for n in unbroken)
-    with pytest.raises(OutputError, match="--resume"):
-        run(tmp_path / "b", 3, False)
+MODULES = {"parameters": ControllerModule, "end_to_end": EndToEndModule}
 
 
-def test_listening_killed_in_an_epoch_goes_on_to_the_same_network(
-    controller_recipe, rendered, tmp_path, monkeypatch
+def train_and_die(recipe, folder, rendered, stage, step):
+    """Train with a process that kills itself at a step of a stage; for a process of its own."""
+    kind = MODULES[stage]
+    before = kind.training_step
+
+    def dies(self, batch, batch_idx):
+        if self.global_step == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return before(self, batch, batch_idx)
+
+    kind.training_step = dies
+    recipe = build(ControllerRecipe, recipe)
+    train_controller(recipe, Path(folder), rendered=Path(rendered), workers=1, export=False)
+
+
+# Both within an epoch: those of the first stage have six steps, those of the second four.
+@pytest.mark.parametrize(("stage", "step"), [("parameters", 8), ("end_to_end", 5)])
+def test_a_run_that_is_killed_goes_on_to_the_same_network(
+    controller_recipe, rendered, tmp_path, monkeypatch, stage, step
 ):
     recipe = controller_recipe(
-        loop={"epochs": 1, "checkpoint_minutes": 0.0},
+        loop={"epochs": 2, "checkpoint_minutes": 0.0},
         end_to_end={"epochs": 2, "batch": 4, "items": 16, "valid_items": 4},
     )
 
     def run(folder, resume):
         train_controller(recipe, folder, rendered=rendered, workers=1, resume=resume, export=False)
-        return torch.load(folder / "end_to_end" / "last.ckpt", weights_only=True)
+        return {
+            name: torch.load(folder / name / "last.ckpt", weights_only=True)
+            for name in ("parameters", "end_to_end")
+        }
 
     unbroken = run(tmp_path / "a", False)
-    step = EndToEndModule.training_step
-
-    def dies(self, batch, batch_idx):
-        if self.global_step == 5:
-            raise RuntimeError("killed")
-        return step(self, batch, batch_idx)
-
-    monkeypatch.setattr(EndToEndModule, "training_step", dies)
-    with pytest.raises(RuntimeError, match="killed"):
+    code = (
+        "import json, sys\n"
+        "from tests.training.test_controller import train_and_die\n"
+        "train_and_die(*json.loads(sys.argv[1]))\n"
+    )
+    body = dataclasses.asdict(recipe)
+    arguments = json.dumps([body, tmp_path / "b", rendered, stage, step], default=str)
+    killed = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, arguments],
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    with pytest.raises(OutputError, match="--resume"):
         run(tmp_path / "b", False)
-    monkeypatch.setattr(EndToEndModule, "training_step", step)
+    made = {name: 0 for name in MODULES}
+    for name, kind in MODULES.items():
+
+        def counted(self, batch, place, name=name, before=kind.training_step):
+            made[name] += 1
+            return before(self, batch, place)
+
+        monkeypatch.setattr(kind, "training_step", counted)
     resumed = run(tmp_path / "b", True)
-    assert unbroken["global_step"] == resumed["global_step"] == 8
-    ours, theirs = unbroken["state_dict"], resumed["state_dict"]
-    assert ours["layer.iteration"] == theirs["layer.iteration"]
-    assert all(torch.allclose(ours[n], theirs[n], atol=1e-6) for n in ours)
+    assert made[stage] == {"parameters": 12, "end_to_end": 8}[stage] - step
+    for name, steps in (("parameters", 12), ("end_to_end", 8)):
+        assert unbroken[name]["global_step"] == resumed[name]["global_step"] == steps
+        ours, theirs = unbroken[name]["state_dict"], resumed[name]["state_dict"]
+        assert ours.keys() == theirs.keys()
+        assert all(torch.allclose(ours[n], theirs[n], atol=1e-6) for n in ours)
+    spent = [w["end_to_end"]["state_dict"]["layer.iteration"] for w in (unbroken, resumed)]
+    assert spent[0] == spent[1]
 
 
 @pytest.mark.parametrize("name", ["recipe.toml", "debug.toml"])

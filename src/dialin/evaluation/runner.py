@@ -72,7 +72,7 @@ class Plan:
             raise UsageError("budget curves follow the first metric, which must be a distance")
 
 
-TRACED = ("search", "pick", "st-ito")
+TRACED = ("search", "refine", "pick", "st-ito")
 """Methods that say what they rendered on the way."""
 
 
