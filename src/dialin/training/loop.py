@@ -162,7 +162,7 @@ class Reporter(Callback):
             found = {n: float(v) for n, v in sorted(trainer.callback_metrics.items())}
             # Lightning keeps figures of epochs before; what is not looked at each time is not new.
             new = {n: v for n, v in found.items() if "valid/" in n and v != self._before.get(n)}
-            figures = [f"{n.split('/')[1]} {v:.4g}" for n, v in new.items()]
+            figures = [f"{n.removeprefix('valid/')} {v:.4g}" for n, v in new.items()]
             self._before = found
             seconds = time.monotonic() - self._begun
             name = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"

@@ -26,8 +26,9 @@ from dialin.training.rendered import parts
 SAMPLED = 6
 """Pairs rendered to see how long they take."""
 
-STEP_SECONDS, LISTEN_SECONDS = 0.006, 0.05
-"""Of a step of the parameter stage; of an item of the stage that listens, besides its renders."""
+STEP_SECONDS, EPOCH_SECONDS, LISTEN_SECONDS = 0.006, 0.25, 0.05
+"""Of a step and, besides its steps, of an epoch of the parameter stage; of an item of the stage
+that listens, besides its renders."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,7 @@ def estimate(
         encoder(noise)
         excerpt = (time.perf_counter() - began) / 4
     pairs = recipe.data.pairs + recipe.data.valid_pairs
+    steps = 2 * recipe.data.pairs / recipe.loop.batch
     heard = recipe.end_to_end
     items = heard.epochs * (min(heard.items, 2 * recipe.data.pairs) + heard.valid_items)
     return Estimate(
@@ -169,6 +171,6 @@ def estimate(
         tuple(notes),
         rendering=start + pairs * each,
         embedding=4 * pairs * excerpt,
-        training=recipe.loop.epochs * 2 * recipe.data.pairs / recipe.loop.batch * STEP_SECONDS,
+        training=recipe.loop.epochs * (EPOCH_SECONDS + steps * STEP_SECONDS),
         listening=items * (LISTEN_SECONDS + 0.1 * each),
     )
