@@ -55,6 +55,18 @@ def test_one_command_learns_an_effect(songs, tmp_path, monkeypatch):
     config = json.loads((model_place(spec) / "config.json").read_text())
     assert config["spec_hash"] == spec.hash
 
+    again = dialin(*arguments, "--pairs", "32", "--no-by-ear", "--workers", "1")
+    assert again.code != 0 and "--resume" in again.err and "this will take" not in again.out
+
+    # Matching begins with what was learnt, unless it is told not to.
+    pair = [str(songs / name) for name in ("song1.wav", "song2.wav")]
+    job = ["match", *pair, "--fx", "fake:drive", "--budget", "8", "--workers", "1", "--json"]
+    found = json.loads(dialin(*job, "-o", "with").out)
+    assert found["models"] == [str(model_place(spec))]
+    assert json.loads(dialin(*job, "-o", "without", "--no-models").out)["models"] == []
+    wrong = dialin(*job, "-o", "wrong", "--no-models", "--model", str(model_place(spec)))
+    assert wrong.code == 2 and "--no-models" in wrong.err
+
 
 def test_dead_knobs_are_left_alone(songs):
     spec = open_effect("fake:drive").spec

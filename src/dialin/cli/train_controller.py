@@ -13,6 +13,7 @@ from dialin.errors import UsageError
 
 if TYPE_CHECKING:
     from dialin.cli._console import Output
+    from dialin.effects.spec import EffectSpec
     from dialin.training.controller_recipe import ControllerRecipe
 
 HELP = """Train a controller: a network that hears a recording and a reference and sets an effect.
@@ -64,9 +65,19 @@ def controller(
     if fx is not None and set:
         raise UsageError("--set changes a recipe; with --fx use --pairs, --encoder and --by-ear")
     if fx is not None and audio is not None:
-        plan, place = _own(output, fx, audio, encoder, pairs, by_ear, workers)
-        model = model or place
-        folder = output_folder or Path("runs") / place.name
+        from dialin.networks.store import model_place
+        from dialin.training.learn import PARAMETERS
+        from dialin.training.loop import refuse_run
+        from dialin.training.own_effect import recipe_for
+
+        spec, notes = _look(fx)
+        place = model_place(spec)
+        model, folder = model or place, output_folder or Path("runs") / place.name
+        if not resume:
+            # Before a minute goes into finding out how long it would take.
+            refuse_run(folder / PARAMETERS)
+        plan = recipe_for(spec, audio, encoder=encoder, pairs=pairs, by_ear=by_ear)
+        _estimate(output, plan, spec, notes, workers)
     else:
         from dialin.training.config import load_recipe
         from dialin.training.controller_recipe import ControllerRecipe
@@ -77,23 +88,25 @@ def controller(
     _run(output, plan, folder, model, resume, rendered, workers)
 
 
-def _own(
-    output: Output,
-    fx: str,
-    audio: Path,
-    encoder: str,
-    pairs: int,
-    by_ear: bool,
-    workers: int | None,
-) -> tuple[ControllerRecipe, Path]:
-    """Recipe of an effect of one's own, and where its model goes; says how long it will take."""
-    from dialin.networks.store import model_place
+def _look(fx: str) -> tuple[EffectSpec, tuple[str, ...]]:
+    """Spec of an effect of one's own, and what its probe has to say."""
     from dialin.rendering import RenderPool
-    from dialin.training.own_effect import estimate, probe_spec, recipe_for
+    from dialin.training.own_effect import probe_spec
 
     with RenderPool(1) as pool:
-        spec, notes = probe_spec(pool, fx)
-    plan = recipe_for(spec, audio, encoder=encoder, pairs=pairs, by_ear=by_ear)
+        return probe_spec(pool, fx)
+
+
+def _estimate(
+    output: Output,
+    plan: ControllerRecipe,
+    spec: EffectSpec,
+    notes: tuple[str, ...],
+    workers: int | None,
+) -> None:
+    """Say what there is to learn and how long it will take."""
+    from dialin.training.own_effect import estimate
+
     found = estimate(plan, spec, notes, workers)
     live = sum(p.status == "live" for p in found.spec.parameters)
     output.say(f"{found.spec.name}: {live} knobs to learn")
@@ -104,7 +117,6 @@ def _own(
         f"embedding {_duration(found.embedding)}, training {_duration(found.training)}, "
         f"listening {_duration(found.listening)})"
     )
-    return plan, model_place(spec)
 
 
 def _duration(seconds: float) -> str:

@@ -32,6 +32,9 @@ from dialin.training.pairs import PairSet, open_pairs
 from dialin.training.rendered import parts, render_parts
 from dialin.training.spsa import EffectLayer
 
+PARAMETERS = "parameters"
+"""Folder of the first stage in that of a run."""
+
 Show = Callable[[str, int, int], None]
 
 
@@ -106,7 +109,7 @@ def train_controller(
     told = (Reporter(show, say),)
     root = rendered or folder / "rendered"
     uri = recipe.data.effects[0]
-    checkpoint = claim(folder / "parameters", "controller", recipe, resume=resume)
+    checkpoint = claim(folder / PARAMETERS, "controller", recipe, resume=resume)
     if recipe.loop.threads:
         torch.set_num_threads(recipe.loop.threads)
 
@@ -126,10 +129,10 @@ def train_controller(
         data = PairData(train, valid, recipe.loop, recipe.seed)
         module = ControllerModule(recipe, train, data.steps)
         clip = recipe.optimiser.clip
-        trainer = make_trainer(recipe.loop, folder / "parameters", clip=clip, callbacks=told)
+        trainer = make_trainer(recipe.loop, folder / PARAMETERS, clip=clip, callbacks=told)
         if not fit(trainer, module, data, checkpoint):
             return Learned(False, None, {})
-        load_best(folder / "parameters", module)
+        load_best(folder / PARAMETERS, module)
         network = module.network.eval()
         figures = _judge(recipe, network, valid, pool, uri)
         if recipe.end_to_end.epochs:

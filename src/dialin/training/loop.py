@@ -186,9 +186,7 @@ def claim(folder: Path, stage: str, recipe: Any, *, resume: bool) -> Path | None
     if there.is_file():
         theirs = json.loads(there.read_text("utf-8"))
         if not resume and is_first_process():
-            raise OutputError(
-                f"{str(folder)!r} holds a run already; go on with --resume, or name another folder"
-            )
+            refuse_run(folder)
         if (theirs["stage"], theirs["identity"]) != (stage, body["identity"]):
             raise OutputError(
                 f"{str(folder)!r} holds a run of another recipe (stage {theirs['stage']}, "
@@ -203,6 +201,14 @@ def claim(folder: Path, stage: str, recipe: Any, *, resume: bool) -> Path | None
     except OSError as error:
         raise OutputError(f"{str(folder)!r} cannot be written: {error}") from error
     return None
+
+
+def refuse_run(folder: Path) -> None:
+    """Raise `OutputError` if a folder holds a run."""
+    if (folder / RECIPE).is_file():
+        raise OutputError(
+            f"{str(folder)!r} holds a run already; go on with --resume, or name another folder"
+        )
 
 
 def is_first_process() -> bool:
