@@ -7,6 +7,7 @@ from dialin.training.config import (
     identity,
     load_recipe,
 )
+from dialin.training.controller_recipe import ControllerRecipe
 
 BODY = """
 seed = 3
@@ -36,6 +37,19 @@ def test_values_in_toml_defaults_and_overrides(file):
     assert found.loop.epochs == 7 and found.model.channels == (4, 8)
     assert found.data.mixing == "epoch"
     assert found.data.songs[0].root == str(file.parent / "songs")
+
+
+def test_a_table_in_part_keeps_the_defaults_of_its_place(tmp_path):
+    file = tmp_path / "recipe.toml"
+    file.write_text(BODY.replace("beta = 2", "latent = 3"))
+    plain = load_recipe(file, ControllerRecipe)
+    found = load_recipe(
+        file, ControllerRecipe, ["end_to_end.spsa.step=0.1", "loop.threads=1", "front_end.hop=256"]
+    )
+    assert (found.end_to_end.spsa.step, found.end_to_end.spsa.method) == (0.1, "one-sided")
+    assert found.end_to_end.spsa.directions == plain.end_to_end.spsa.directions == 8
+    assert (found.loop.epochs, found.loop.patience) == (60, 15)
+    assert (found.front_end.hop, found.front_end.bands) == (256, plain.front_end.bands) == (256, 64)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from dialin.errors import UsageError
 
 
-def build(kind: Any, value: Any, where: str = "") -> Any:
+def build(kind: Any, value: Any, where: str = "", base: Any = None) -> Any:
     """Turn plain data into `kind`, naming the place of whatever does not fit.
+
+    A table that names some keys leaves the others at the defaults of the place where it stands,
+    which need not be those of its kind.
 
     Parameters
     ----------
@@ -21,6 +24,8 @@ def build(kind: Any, value: Any, where: str = "") -> Any:
         What a TOML or JSON file said.
     where : str
         Name of the place, for messages.
+    base : object, optional
+        The default that stands in this place.
 
     Raises
     ------
@@ -40,16 +45,13 @@ def build(kind: Any, value: Any, where: str = "") -> Any:
                 f"the recipe does not know {where + '.' if where else ''}{unknown[0]}; "
                 f"allowed here: {', '.join(names)}"
             )
-        needed = [
-            f.name
-            for f in dataclasses.fields(kind)
-            if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        ]
-        lacking = [name for name in needed if name not in value]
+        defaults = vars(base) if isinstance(base, make) else _defaults(kind)
+        lacking = [name for name in names if name not in defaults and name not in value]
         if lacking:
             raise UsageError(f"the recipe lacks {where + '.' if where else ''}{lacking[0]}")
         prefix = f"{where}." if where else ""
-        return make(**{k: build(hints[k], v, prefix + k) for k, v in value.items()})
+        given = {k: build(hints[k], v, prefix + k, defaults.get(k)) for k, v in value.items()}
+        return make(**{**defaults, **given})
     if origin is Literal:
         if value not in arguments:
             raise UsageError(f"{where} = {value!r} in the recipe: use one of {list(arguments)}")
@@ -69,3 +71,14 @@ def build(kind: Any, value: Any, where: str = "") -> Any:
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     raise UsageError(f"{where} = {value!r} in the recipe: {kind.__name__} was expected")
+
+
+def _defaults(kind: Any) -> dict[str, Any]:
+    """Defaults of a dataclass's fields, of those that have any."""
+    found = {}
+    for field in dataclasses.fields(kind):
+        if field.default is not dataclasses.MISSING:
+            found[field.name] = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            found[field.name] = field.default_factory()
+    return found

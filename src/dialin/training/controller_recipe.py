@@ -74,11 +74,9 @@ class EndToEndOptions:
     """
 
     losses: Mapping[str, float] = field(default_factory=lambda: {"mrstft": 1.0})
-    spsa: SpsaOptions = field(default_factory=lambda: SpsaOptions(directions=4, step=0.03))
+    spsa: SpsaOptions = field(default_factory=lambda: SpsaOptions(method="one-sided", directions=8))
     peak_dbfs: float = -12.0
-    optimiser: OptimiserOptions = field(
-        default_factory=lambda: OptimiserOptions(rate=2e-4, warmup=10, weight_decay=0.0)
-    )
+    optimiser: OptimiserOptions = field(default_factory=lambda: OptimiserOptions(rate=3e-4))
     epochs: int = 2
     batch: int = 8
     items: int = 800
