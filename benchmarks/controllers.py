@@ -30,11 +30,11 @@ from dialin.training.controller_recipe import ControllerRecipe
 from dialin.training.learn import train_controller
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "controller" / "recipe.toml"
-BOLD = ("optimiser.rate=1e-3", "spsa.method=spsa", "spsa.directions=4")
+BOLD = ("optimiser.rate=1e-3", "spsa.method=spsa", "spsa.directions=4", "spsa.step=0.03")
 LISTENING = {
     "Delay": BOLD,
     "Ambience": BOLD,
-    "ThruZero": ("optimiser.rate=3e-3", "spsa.method=spsa", "spsa.directions=4"),
+    "ThruZero": ("optimiser.rate=3e-3", *BOLD[1:]),
     "Overdrive": ("spsa.directions=4",),
     "RingMod": ("spsa.directions=4",),
 }
