@@ -38,18 +38,12 @@ NARROWEST = 0.01
 """Smallest spread of a mixture's knob."""
 
 
-@dataclass(frozen=True)
-class ControllerConfig:
-    """What decides a controller's network.
+@dataclass(frozen=True, kw_only=True)
+class NetworkOptions:
+    """What may be chosen of a controller's network.
 
     Attributes
     ----------
-    knobs : int
-        Of the effect.
-    embedding : int
-        Dimensions of an embedding.
-    timbre : int
-        Attributes of timbre for each of the two sounds; 0 for none, 8 for all.
     head : {"bottleneck", "direct", "linear"}
     output : {"point", "bins", "mixture"}
     latent : int
@@ -63,17 +57,33 @@ class ControllerConfig:
         Of the outputs ``bins`` and ``mixture``.
     """
 
-    knobs: int
-    embedding: int
-    timbre: int = 0
     head: Literal["bottleneck", "direct", "linear"] = "bottleneck"
     output: Literal["point", "bins", "mixture"] = "point"
-    latent: int = 4
+    latent: int = 8
     hidden: tuple[int, ...] = (256, 128)
-    dropout: float = 0.1
+    dropout: float = 0.2
     clamp: tuple[float, float] = (0.0, 1.0)
     bins: int = 20
     candidates: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControllerConfig(NetworkOptions):
+    """All that decides a controller's network.
+
+    Attributes
+    ----------
+    knobs : int
+        Of the effect.
+    embedding : int
+        Dimensions of an embedding.
+    timbre : int
+        Attributes of timbre for each of the two sounds; 0 for none, 8 for all.
+    """
+
+    knobs: int
+    embedding: int
+    timbre: int = 0
 
     def __post_init__(self) -> None:
         if self.head == "bottleneck" and not 2 <= self.latent <= 8:

@@ -6,11 +6,13 @@ longer audio is cut into overlapping excerpts whose embeddings are averaged, sho
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from dialin.networks.convolutions import down
 from dialin.networks.excerpts import starts
 from dialin.networks.frontend import FrontEnd
 from dialin.networks.frontend_numpy import FrontEndConfig
@@ -56,6 +58,16 @@ class EncoderModule(nn.Module):
         self.samples, self.dimensions = samples, dimensions
         self.sample_rate = front_end.sample_rate
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """Arguments that make this network again, besides the front end."""
+        return {"samples": self.samples}
+
+    @classmethod
+    def make(cls, front_end: FrontEndConfig, options: Mapping[str, Any]) -> Self:
+        """Make the network that `options` describes."""
+        return cls(front_end, **options)
+
     def forward(self, audio: Tensor) -> Tensor:
         """Embeddings ``(batch, dimensions)`` of waveforms ``(batch, samples)``, any length."""
         if audio.shape[1] == self.samples:
@@ -68,6 +80,33 @@ class EncoderModule(nn.Module):
     def embed(self, features: Tensor) -> Tensor:
         """Embeddings of features ``(batch, bands, frames)`` of excerpts."""
         raise NotImplementedError
+
+
+class ConvolutionalEncoder(EncoderModule):
+    """Base of encoders that begin with convolutions, each of which halves bands and frames.
+
+    Parameters
+    ----------
+    front_end : FrontEndConfig
+    samples : int
+        Length of an excerpt.
+    dimensions : int
+    channels : sequence of int
+        Of the convolutions.
+    """
+
+    def __init__(
+        self, front_end: FrontEndConfig, samples: int, dimensions: int, channels: Sequence[int]
+    ) -> None:
+        super().__init__(front_end, samples, dimensions)
+        self.channels = tuple(channels)
+        self.down = down(self.channels)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """See `EncoderModule.options`."""
+        more = {"dimensions": self.dimensions, "channels": list(self.channels)}
+        return super().options | more
 
 
 def as_excerpts(audio: Tensor, samples: int) -> Tensor:

@@ -8,9 +8,6 @@ beyond multiples of the RMS), which tells clipping and compression.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -35,16 +32,6 @@ class StatisticsEncoder(EncoderModule):
     def __init__(self, front_end: FrontEndConfig, samples: int = 131_072) -> None:
         size = 4 * front_end.bands + len(LAGS) + len(MULTIPLES) + 1
         super().__init__(front_end, samples, size)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Arguments that make this network again, besides the front end."""
-        return {"samples": self.samples}
-
-    @classmethod
-    def make(cls, front_end: FrontEndConfig, options: Mapping[str, Any]) -> StatisticsEncoder:
-        """Make the network that `options` describes."""
-        return cls(front_end, **options)
 
     def forward(self, audio: Tensor) -> Tensor:
         """Embeddings ``(batch, dimensions)`` of waveforms ``(batch, samples)``, any length."""

@@ -6,17 +6,16 @@ something happened is dropped, how the sound is coloured and how it moves is kep
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from dialin.networks.convolutions import StatisticsPooling, down, halved
-from dialin.networks.encoder import EncoderModule
+from dialin.networks.convolutions import StatisticsPooling, halved
+from dialin.networks.encoder import ConvolutionalEncoder
 from dialin.networks.frontend_numpy import FrontEndConfig
 
 
-class StyleEncoder(EncoderModule):
+class StyleEncoder(ConvolutionalEncoder):
     """From waveforms to vectors that say how they were processed.
 
     Parameters
@@ -36,11 +35,9 @@ class StyleEncoder(EncoderModule):
         dimensions: int = 64,
         channels: Sequence[int] = (16, 32, 64, 96, 128),
     ) -> None:
-        super().__init__(front_end, samples, dimensions)
-        self.channels = tuple(channels)
+        super().__init__(front_end, samples, dimensions, channels)
         rows, _ = halved(front_end.bands, front_end.frames(samples), len(self.channels))
         size = 2 * self.channels[-1] * rows
-        self.down = down(self.channels)
         self.head = nn.Sequential(
             StatisticsPooling(),
             nn.Linear(size, 2 * dimensions),
@@ -48,20 +45,6 @@ class StyleEncoder(EncoderModule):
             nn.SiLU(),
             nn.Linear(2 * dimensions, dimensions),
         )
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Arguments that make this network again, besides the front end."""
-        return {
-            "samples": self.samples,
-            "dimensions": self.dimensions,
-            "channels": list(self.channels),
-        }
-
-    @classmethod
-    def make(cls, front_end: FrontEndConfig, options: Mapping[str, Any]) -> StyleEncoder:
-        """Make the network that `options` describes."""
-        return cls(front_end, **options)
 
     def embed(self, features: Tensor) -> Tensor:
         """Embeddings, ``(batch, dimensions)``."""

@@ -11,21 +11,20 @@ D. P. Kingma et al., "Improving variational inference with inverse autoregressiv
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from dialin.networks.convolutions import Up, down, halved
-from dialin.networks.encoder import EncoderModule
+from dialin.networks.convolutions import Up, halved
+from dialin.networks.encoder import ConvolutionalEncoder
 from dialin.networks.frontend_numpy import FrontEndConfig
 
 LEAST, MOST = -10.0, 10.0
 """Limits of the log variance: far outside what training finds, well inside float32."""
 
 
-class Vae(EncoderModule):
+class Vae(ConvolutionalEncoder):
     """Encoder to mean and log variance, decoder back to features.
 
     As an encoder (`forward`) it gives the mean.
@@ -48,33 +47,17 @@ class Vae(EncoderModule):
         dimensions: int = 64,
         channels: Sequence[int] = (16, 32, 64, 96, 96),
     ) -> None:
-        super().__init__(front_end, samples, dimensions)
-        self.channels = tuple(channels)
+        super().__init__(front_end, samples, dimensions, channels)
         self.shape = (front_end.bands, front_end.frames(samples))
         rows, columns = halved(*self.shape, len(self.channels))
         self._inner = (self.channels[-1], rows, columns)
         size = self.channels[-1] * rows * columns
-        self.down = down(self.channels)
         self.heads = nn.Linear(size, 2 * dimensions)
         self.grow = nn.Linear(dimensions, size)
         self.up = Up(self.channels)
         # The log variance starts near zero and the mean small, so that the divergence does too.
         nn.init.normal_(self.heads.weight, std=0.3 / size**0.5)
         nn.init.zeros_(self.heads.bias)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Arguments that make this network again, besides the front end."""
-        return {
-            "samples": self.samples,
-            "dimensions": self.dimensions,
-            "channels": list(self.channels),
-        }
-
-    @classmethod
-    def make(cls, front_end: FrontEndConfig, options: Mapping[str, Any]) -> Vae:
-        """Make the network that `options` describes."""
-        return cls(front_end, **options)
 
     def distribution(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance, each ``(batch, dimensions)``."""

@@ -217,29 +217,29 @@ class StyleOptions:
 
 
 @dataclass(frozen=True)
-class VaeRecipe:
-    """All that decides the training of a beta-VAE."""
+class StageRecipe:
+    """What decides the training of any encoder, besides its network."""
 
     data: DataOptions
     seed: int = 0
     front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
-    model: VaeOptions = field(default_factory=VaeOptions)
     optimiser: OptimiserOptions = field(default_factory=OptimiserOptions)
     loop: LoopOptions = field(default_factory=LoopOptions)
     diagnostics: DiagnosticsOptions = field(default_factory=DiagnosticsOptions)
 
 
 @dataclass(frozen=True)
-class EncoderRecipe:
+class VaeRecipe(StageRecipe):
+    """All that decides the training of a beta-VAE."""
+
+    model: VaeOptions = field(default_factory=VaeOptions)
+
+
+@dataclass(frozen=True)
+class EncoderRecipe(StageRecipe):
     """All that decides the training of the encoder that recognises processing."""
 
-    data: DataOptions
-    seed: int = 0
-    front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
     model: StyleOptions = field(default_factory=StyleOptions)
-    optimiser: OptimiserOptions = field(default_factory=OptimiserOptions)
-    loop: LoopOptions = field(default_factory=LoopOptions)
-    diagnostics: DiagnosticsOptions = field(default_factory=DiagnosticsOptions)
 
 
 def between(name: str, value: float, low: float, high: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from dialin.networks.controller import (
     Controller,
     ControllerConfig,
+    NetworkOptions,
     kl_divergence,
     saturation,
 )
@@ -92,19 +94,12 @@ def counted_knobs(pairs: PairSet) -> NDArray[np.bool_]:
 
 def network_config(recipe: ControllerRecipe, pairs: PairSet) -> ControllerConfig:
     """Configuration of the network that a recipe asks for on these pairs."""
-    model = recipe.model
+    chosen = {f.name: getattr(recipe.model, f.name) for f in fields(NetworkOptions)}
     return ControllerConfig(
         knobs=pairs.spec.size,
         embedding=pairs.embeddings.shape[-1],
         timbre=pairs.timbre.shape[-1],
-        head=model.head,
-        output=model.output,
-        latent=model.latent,
-        hidden=model.hidden,
-        dropout=model.dropout,
-        clamp=model.clamp,
-        bins=model.bins,
-        candidates=model.candidates,
+        **chosen,
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from dialin.errors import UsageError
+from dialin.networks.controller import NetworkOptions
 from dialin.networks.frontend_numpy import FrontEndConfig
 from dialin.training.config import DataOptions, LoopOptions, OptimiserOptions, between
 from dialin.training.perturbation import SpsaOptions
@@ -29,9 +29,9 @@ class EncoderOptions:
     finetune: bool = False
 
 
-@dataclass(frozen=True)
-class ControllerOptions:
-    """The network, see `dialin.networks.controller.ControllerConfig`, and its parameter loss.
+@dataclass(frozen=True, kw_only=True)
+class ControllerOptions(NetworkOptions):
+    """The network and its parameter loss.
 
     Attributes
     ----------
@@ -41,14 +41,6 @@ class ControllerOptions:
         Give it the timbre of both sounds as well (slow to measure).
     """
 
-    head: Literal["bottleneck", "direct", "linear"] = "bottleneck"
-    output: Literal["point", "bins", "mixture"] = "point"
-    latent: int = 4
-    hidden: tuple[int, ...] = (256, 128)
-    dropout: float = 0.2
-    clamp: tuple[float, float] = (0.0, 1.0)
-    bins: int = 20
-    candidates: int = 4
     beta: float = 1e-4
     timbre: bool = False
 
