@@ -200,6 +200,8 @@ def page_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
         f"{rendered['sample_rate']} Hz, {rendered['channels']} ch, {rendered['subtype']}",
         "level": level,
     }
+    if facts["models"]:
+        details["began with the answer of"] = ", ".join(facts["models"])
     sounds = [("input", facts["input"]), ("matched", facts["output"])]
     sounds += [("reference", sound) for sound in facts["references"]]
     for kind, sound in sounds:
