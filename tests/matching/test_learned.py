@@ -10,6 +10,7 @@ import dialin
 from dialin.effects import open_effect
 from dialin.effects.chain import chain_spec, chain_uri
 from dialin.errors import UsageError
+from dialin.matching import search
 from dialin.matching.learned import DRAWN, find_learned, guesses
 from dialin.networks import controller_runtime
 from dialin.networks.configuration import FORMAT
@@ -74,6 +75,21 @@ def test_a_controllers_answer_is_tried_first(sounds, model):
     assert found.report.models == (str(folder),) and alone.report.models == ()
     assert found.preset.provenance["models"] == [folder.name]
     assert found.report.renders <= 6
+
+
+def test_an_answer_counts_in_the_pick_where_it_is_about_the_whole(sounds, model, monkeypatch):
+    near = np.array([0.7, 0.4, 0.9])
+    monkeypatch.setattr(Oracle, "settings", lambda *asked: near.copy())
+    # As if controllers were never wrong: whatever sounds unlike the answer is out.
+    monkeypatch.setattr(search, "LEARNED", 1e-4)
+    options = {"budget": 60, "seed": 1, "models": [model()]}
+    found = dialin.match(*sounds, ["fake:drive"], **options)
+    assert np.allclose(found.settings, near, atol=1e-6)
+    for other in ({"only": ["tone"]}, {"reference_for": {"level": sounds[1]}}):
+        found = dialin.match(*sounds, ["fake:drive"], **options, **other)
+        assert not np.allclose(found.settings, near, atol=1e-3)
+    found = dialin.match(*sounds, ["fake:gain", "fake:drive"], **options)
+    assert not np.allclose(found.settings[-3:], near, atol=1e-3)
 
 
 def test_a_model_that_is_kept_for_the_effect_is_found(sounds, model, tmp_path, monkeypatch):
