@@ -12,6 +12,7 @@ pytest.importorskip("onnxscript")
 
 from dialin.audio import write_audio
 from dialin.effects import open_effect
+from dialin.errors import UsageError
 from dialin.networks.store import find_model, model_place
 from dialin.training import own_effect
 from dialin.training.own_effect import recipe_for
@@ -75,6 +76,15 @@ def test_dead_knobs_are_left_alone(songs):
     )
     recipe = recipe_for(dead, songs)
     assert set(recipe.data.settings.priors) == {"drive"}
+
+
+def test_an_effect_without_live_knobs_is_refused_before_anything_is_rendered(songs):
+    spec = open_effect("fake:drive").spec
+    dead = tuple(p.with_status("dead") for p in spec.parameters)
+    with pytest.raises(UsageError, match=f"none of its {len(dead)} knobs does anything"):
+        recipe_for(dataclasses.replace(spec, parameters=dead), songs)
+    with pytest.raises(UsageError, match="it has no knobs"):
+        recipe_for(dataclasses.replace(spec, parameters=()), songs)
 
 
 @pytest.mark.parametrize(

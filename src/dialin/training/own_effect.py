@@ -85,8 +85,15 @@ def recipe_for(
     Raises
     ------
     UsageError
-        If the folder is not there.
+        If the folder is not there, or the effect has no knob that does anything.
     """
+    if not any(p.status == "live" for p in spec.parameters):
+        count = len(spec.parameters)
+        raise UsageError(
+            f"{spec.name} has nothing to learn: "
+            + (f"none of its {count} knobs does anything" if count else "it has no knobs")
+            + "; name another effect"
+        )
     root = Path(audio)
     if not root.is_dir():
         raise UsageError(f"{str(root)!r} is no folder; name one with songs, the more the better")
