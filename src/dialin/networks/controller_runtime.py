@@ -71,15 +71,7 @@ class RuntimeController:
     def settings(
         self, input: Audio, reference: Audio, sample_rate: int, spec: EffectSpec
     ) -> Settings:
-        """Settings in [0, 1] that make `input` sound like `reference`.
-
-        Parameters
-        ----------
-        input, reference : ndarray, float32, shape (channels, samples)
-        sample_rate : int
-            In hertz.
-        spec : EffectSpec
-            Of the effect that the model was trained on.
+        """See `dialin.evaluation.methods.systems.TrainedSystem.settings`.
 
         Raises
         ------
