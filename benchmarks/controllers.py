@@ -8,7 +8,8 @@ the test split, beside any baseline:
 
     dialin evaluate seed --songs SONGS -n 60 -o table/ --methods \
 'untouched,search:100,model:runs/controllers/project/{effect}/model,\
-model:runs/controllers/dialin/{effect}/model,refine:100:runs/controllers/dialin/{effect}/model'
+model:runs/controllers/dialin/{effect}/model,\
+refine:100:runs/controllers/dialin/{effect}/model,refine:300:runs/controllers/dialin/{effect}/model'
 
 The project's architecture is one matrix from the 64 dimensions of a beta-VAE, for input and
 reference, to settings kept in 0.05 to 0.95, by parameter loss. Dialin's is `recipes/controller`:
