@@ -58,6 +58,10 @@ def test_one_command_learns_an_effect(songs, tmp_path, monkeypatch):
 
     again = dialin(*arguments, "--pairs", "32", "--no-by-ear", "--workers", "1")
     assert again.code != 0 and "--resume" in again.err and "this will take" not in again.out
+    # What is there is taken up, and nothing is said of the time that all of it would take.
+    resumed = dialin(*arguments, "--pairs", "32", "--no-by-ear", "--workers", "1", "--resume")
+    assert resumed.code == 0, resumed.err
+    assert "model in" in resumed.out and "this will take" not in resumed.out
 
     # Matching begins with what was learnt, unless it is told not to.
     pair = [str(songs / name) for name in ("song1.wav", "song2.wav")]

@@ -77,7 +77,9 @@ def controller(
             # Before a minute goes into finding out how long it would take.
             refuse_run(folder / PARAMETERS)
         plan = recipe_for(spec, audio, encoder=encoder, pairs=pairs, by_ear=by_ear)
-        _estimate(output, plan, spec, notes, workers)
+        # How much of a run is left cannot be told from its recipe.
+        if not resume:
+            _estimate(output, plan, spec, notes, workers)
     else:
         from dialin.training.config import load_recipe
         from dialin.training.controller_recipe import ControllerRecipe

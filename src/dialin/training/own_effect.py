@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ from dialin.training.rendered import parts
 
 SAMPLED = 6
 """Pairs rendered to see how long they take."""
+
+TIMED = 5
+"""Batches embedded to see how long they take."""
 
 STEP_SECONDS, EPOCH_SECONDS, LISTEN_SECONDS = 0.006, 0.25, 0.05
 """Of a step and, besides its steps, of an epoch of the parameter stage; of an item of the stage
@@ -164,11 +168,14 @@ def estimate(
         )
     encoder, _ = open_encoder(recipe)
     noise = torch.randn(4, recipe.data.samples)
+    times = []
     with torch.no_grad():
-        encoder(noise)
-        began = time.perf_counter()
-        encoder(noise)
-        excerpt = (time.perf_counter() - began) / 4
+        for _ in range(1 + TIMED):
+            began = time.perf_counter()
+            encoder(noise)
+            times.append(time.perf_counter() - began)
+    # The first sets things up; one that another program got in the way of must not decide.
+    excerpt = statistics.median(times[1:]) / len(noise)
     pairs = recipe.data.pairs + recipe.data.valid_pairs
     steps = 2 * recipe.data.pairs / recipe.loop.batch
     heard = recipe.end_to_end
