@@ -13,6 +13,7 @@ from dialin.evaluation.encoders import embed, get_encoder
 from dialin.evaluation.items import Task
 from dialin.evaluation.methods import ALL_BASELINES, Tools, get_method
 from dialin.evaluation.methods.rules import match_crest, match_spectrum
+from dialin.evaluation.methods.systems import load_system
 from dialin.evaluation.metrics import embedding_distance, long_term_error
 from dialin.evaluation.metrics.level import crest_db
 from dialin.evaluation.protocols import OneEffect
@@ -136,21 +137,44 @@ def test_encoders(module):
             get_encoder(name)
 
 
-def test_a_model_folder_takes_the_slot(pool, module):
+def test_a_system_of_ones_own_takes_the_slot(pool, module):
     task, _ = task_of(pool)
     tools = Tools(pool, OneEffect("seed"))
-    folder, named = module / "distortion", f"model:{module}/{{effect}}"
-    with pytest.raises(UsageError, match="no model folder"):
+    folder, named = module / "distortion", f"system:their_system/load:{module}/{{effect}}"
+    with pytest.raises(UsageError, match="no folder of a system"):
         get_method(named)(task, tools)
     folder.mkdir()
-    config = {"system": "their_system:load", "effect": task.spec.uri, "spec_hash": task.spec.hash}
+    config = {"effect": task.spec.uri, "spec_hash": task.spec.hash}
     (folder / "config.json").write_text(json.dumps(config))
     outcome = get_method(named)(task, tools)
     assert outcome.uri == task.spec.uri
     assert outcome.settings == pytest.approx(np.full(task.spec.size, 0.25))
     other, _ = task_of(pool, "reverb")
     with pytest.raises(UsageError, match="the model of that effect"):
-        get_method(f"model:{folder}")(other, tools)
+        get_method(f"system:their_system/load:{folder}")(other, tools)
+    for code, said in (("no_module_of_this_name/x", "cannot be loaded"), ("os", "names no code")):
+        with pytest.raises(UsageError, match=said):
+            get_method(f"system:{code}:{folder}")(task, tools)
+
+
+def test_a_model_folder_names_no_code(pool, tmp_path):
+    task, _ = task_of(pool)
+    tools = Tools(pool, OneEffect("seed"))
+    victim = tmp_path / "mine"
+    victim.mkdir()
+    for kind in (None, "controller", "shutil:rmtree", ["controller"]):
+        config = {
+            "format": 1,
+            "kind": kind,
+            "system": "shutil:rmtree",
+            "effect": task.spec.uri,
+            "spec_hash": task.spec.hash,
+        }
+        (victim / "config.json").write_text(json.dumps(config))
+        load_system.cache_clear()
+        with pytest.raises(UsageError):
+            get_method(f"model:{victim}")(task, tools)
+        assert (victim / "config.json").is_file()
 
 
 def test_matchering_runs_in_its_own_environment(pool, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -148,7 +149,13 @@ def test_folders_are_not_overwritten_unasked_nor_left_by_half(tmp_path):
         ({"kind": "controller"}, "kind 'controller'"),
         ({"format": 99}, "format 99"),
         ({"front_end": {"bands": 32, "wings": 2}}, "names no front end"),
-        ({"options": {"legs": 4}}, "does not describe"),
+        ({"front_end": {"bands": 32, "fft": "1024"}}, "names no front end"),
+        ({"front_end": {"bands": 32, "floor_db": float("inf")}}, "names no front end"),
+        ({"front_end": {"bands": 64, "fft": 2**40, "hop": 2**38}}, "at most 65536"),
+        ({"options": {"legs": 4}}, "samples = None"),
+        ({"options": {"samples": 8192, "dimensions": 5, "channels": [4] * 99}}, "not describe"),
+        ({"options": {"samples": 2**24, "dimensions": 60_000, "channels": [60_000]}}, "at most"),
+        ({"options": {"samples": 8192, "dimensions": 10**12, "channels": [4]}}, "dimensions"),
     ],
 )
 def test_folders_that_hold_something_else_say_so(change, message, tmp_path):
@@ -165,3 +172,59 @@ def test_missing_parts_say_so(tmp_path):
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     with pytest.raises(UsageError, match=r"no encoder\.onnx"):
         load_runtime(saved(tmp_path / "m", encoder()))
+
+
+def edited(folder, tmp_path, edit):
+    """A copy of a folder with its exported network changed."""
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    place = tmp_path / "edited"
+    shutil.copytree(folder, place)
+    network = onnx.load(place / "encoder.onnx")
+    edit(network, onnx)
+    (place / "encoder.onnx").write_bytes(network.SerializeToString())
+    return place
+
+
+def test_a_network_that_names_other_files_is_refused(folder, tmp_path):
+    def initialiser(network, onnx):
+        tensor = network.graph.initializer[0]
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="../../secret")
+
+    def deep_inside(network, onnx):
+        tensor = onnx.TensorProto(dims=[1], data_type=1, data_location=1)
+        constant = onnx.helper.make_node("Constant", [], ["c"], value=tensor)
+        inner = onnx.helper.make_graph([constant], "inner", [], [])
+        network.graph.node.append(onnx.helper.make_node("Loop", [], [], body=inner))
+
+    for number, edit in enumerate((initialiser, deep_inside)):
+        (tmp_path / str(number)).mkdir()
+        with pytest.raises(UsageError, match="weights in other files"):
+            load_runtime(edited(folder, tmp_path / str(number), edit))
+
+
+def test_damaged_networks_and_lying_configurations_are_refused(folder, tmp_path):
+    place = tmp_path / "m"
+    shutil.copytree(folder, place)
+    whole = (place / "encoder.onnx").read_bytes()
+    for broken in (whole[:-10], whole[: len(whole) // 2], b"", b"\xff" * 100, b"{}"):
+        (place / "encoder.onnx").write_bytes(broken)
+        with pytest.raises(UsageError, match=r"encoder\.onnx"):
+            load_runtime(place)
+    (place / "encoder.onnx").write_bytes(whole)
+    config = json.loads((place / "config.json").read_text())
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, 9000)).astype(np.float32)
+    for change in ({"samples": 10**12}, {"samples": 100}, {"dimensions": 6}, {"sample_rate": "x"}):
+        (place / "config.json").write_text(json.dumps({**config, **change}))
+        with pytest.raises(UsageError):
+            load_runtime(place)(noise, 24_000)
+    for text in ("[" * 100_000, "null", "[]", '{"format": 1}'):
+        (place / "config.json").write_text(text)
+        with pytest.raises(UsageError):
+            load_runtime(place)
+
+
+def test_a_pipe_is_no_configuration(tmp_path):
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(UsageError, match="no regular file"):
+        load_runtime(tmp_path)

@@ -24,7 +24,8 @@ HELP = """Judge methods by a protocol: seed, song, cross, counterfx or mastering
 
 PROTOCOL:N gives a protocol its own number of items for each effect. The same command goes on where
 a stopped run was. Methods: untouched, random, default, mean, nearest[:ENCODER], rules, search:N,
-pick:ENCODER:N, st-ito:ENCODER:N, matchering:PYTHON, model:FOLDER, true.
+pick:ENCODER:N, st-ito:ENCODER:N, matchering:PYTHON, model:FOLDER (one that dialin made),
+system:package.module/factory:FOLDER (code of your own, which only you can name), true.
 """
 
 

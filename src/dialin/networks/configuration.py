@@ -1,8 +1,15 @@
-"""Reading a model folder's ``config.json``. No torch."""
+"""Reading a model folder's ``config.json``. No torch.
+
+A model folder may come from a stranger, so it is data and nothing else: its ``kind`` chooses among
+loaders that stand in dialin's own code, it never names a module or another file, and
+sizes are bounded before anything is made of them.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +19,12 @@ from dialin.errors import UsageError
 from dialin.networks.frontend_numpy import FrontEndConfig
 
 CONFIG, FORMAT = "config.json", 1
+
+LARGEST = 16 * 2**20
+"""Bytes of a configuration."""
+
+RATES, SAMPLES, DIMENSIONS = (1000, 768_000), (64, 2**25), (1, 65_536)
+"""What an encoder's rate, the length of its excerpts and of its vectors may be."""
 
 
 def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -24,8 +37,13 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """
     file = Path(folder) / CONFIG
     try:
+        # A pipe or a device would be waited for without end.
+        if file.exists() and not file.is_file():
+            raise ValueError(f"its {CONFIG} is no regular file")
+        if file.stat().st_size > LARGEST:
+            raise ValueError(f"its {CONFIG} has more than {LARGEST // 2**20} MB")
         config = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{str(folder)!r} is no model folder: {error}") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         found = config.get("format") if isinstance(config, dict) else None
@@ -38,8 +56,40 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
 def front_end_of(config: Mapping[str, Any], folder: str | os.PathLike[str]) -> FrontEndConfig:
     """Front end that a configuration names; `UsageError` if it names none that is known."""
     try:
-        return FrontEndConfig(**config["front_end"])
-    except (KeyError, TypeError) as error:
+        values = dict(config["front_end"])
+        for field in dataclasses.fields(FrontEndConfig):
+            given = values.get(field.name, field.default)
+            kind = type(field.default)
+            fits = isinstance(given, int | float if kind is float else kind)
+            if not fits or isinstance(given, bool):
+                raise TypeError(f"{field.name} = {given!r}")
+            if kind is float and not math.isfinite(given):
+                raise TypeError(f"{field.name} = {given!r}")
+        return FrontEndConfig(**values)
+    except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
             f"{str(folder)!r}: config.json names no front end of this version: {error}"
         ) from error
+
+
+def whole_number(
+    config: Mapping[str, Any],
+    name: str,
+    limits: tuple[int, int],
+    folder: str | os.PathLike[str],
+) -> int:
+    """A whole number of a configuration, within limits.
+
+    Raises
+    ------
+    UsageError
+        If it is missing, no whole number, or outside.
+    """
+    value = config.get(name)
+    low, high = limits
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise UsageError(
+            f"{str(folder)!r}: config.json says {name} = {value!r}; a whole number from {low} to "
+            f"{high} was expected"
+        )
+    return value

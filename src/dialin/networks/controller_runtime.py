@@ -1,7 +1,7 @@
 """Using a trained controller without torch: audio in, settings out.
 
 A controller's folder holds ``encoder.onnx`` and ``controller.onnx``, with a bottleneck also
-``decoder.onnx``, and in its ``config.json`` what `dialin.evaluation.methods.systems` asks for.
+``decoder.onnx``, and in its ``config.json`` the effect's URI and the hash of its spec.
 
 >>> controller = load("models/overdrive")                              # doctest: +SKIP
 >>> settings = controller.settings(dry, reference, 44_100, spec)       # doctest: +SKIP
@@ -10,6 +10,7 @@ A controller's folder holds ``encoder.onnx`` and ``controller.onnx``, with a bot
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from numpy.typing import NDArray
 from dialin.audio import Audio, check_audio
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import UsageError
-from dialin.networks.configuration import read_config
+from dialin.networks.configuration import read_config, whole_number
 from dialin.networks.runtime import OnnxModel, RuntimeEncoder
 from dialin.timbre import timbre
 
-SYSTEM = "dialin.networks.controller_runtime:load"
 KIND = "controller"
+HEADS, OUTPUTS = ("bottleneck", "direct", "linear"), ("point", "bins", "mixture")
+KNOBS, PARTS = (1, 4096), (1, 4096)
+"""What the number of knobs, and of a distribution's parts, may be."""
 
 
 class RuntimeController:
@@ -54,24 +57,33 @@ class RuntimeController:
             raise UsageError(
                 f"{str(folder)!r} holds a model of kind {self.config.get('kind')!r}, no controller"
             )
-        self._encode = RuntimeEncoder(folder, threads)
-        self._model = OnnxModel(folder, "controller", threads)
-        network = self.config["controller"]
-        self._output: str = network["output"]
+        network = self.config.get("controller")
+        if not isinstance(network, Mapping):
+            raise UsageError(f"{str(folder)!r}: config.json does not describe a controller")
+        self._output = _one_of(network, "output", OUTPUTS, folder)
+        head = _one_of(network, "head", HEADS, folder)
         self.draws = self._output in ("bins", "mixture")
-        self._knobs: int = network["knobs"]
-        self._bins: int = network["bins"]
-        self._candidates: int = network["candidates"]
-        self._timbre: int = network["timbre"]
-        self._counted = np.array(self.config["counted"], dtype=bool)
-        self._default = np.array(self.config["default"], dtype=np.float64)
-        self.latent: int = network["latent"] if network["head"] == "bottleneck" else 0
-        self._decoder = OnnxModel(folder, "decoder", threads) if self.latent else None
+        self._knobs = whole_number(network, "knobs", KNOBS, folder)
+        self._bins = whole_number(network, "bins", PARTS, folder)
+        self._candidates = whole_number(network, "candidates", PARTS, folder)
+        self._timbre = whole_number(network, "timbre", (0, 8), folder)
+        self.latent = whole_number(network, "latent", (1, 64), folder) if head == HEADS[0] else 0
+        self._counted = np.array(_row(self.config, "counted", self._knobs, folder), dtype=bool)
+        self._default = np.array(_row(self.config, "default", self._knobs, folder), np.float64)
+        for name in ("effect", "spec_hash"):
+            if not isinstance(self.config.get(name), str):
+                raise UsageError(f"{str(folder)!r}: config.json lacks {name}")
+        self._encode = RuntimeEncoder(folder, threads)
+        given = ("settings", "raw", "latent")[: 3 if self.latent else 2]
+        self._model = OnnxModel(folder, "controller", given, threads)
+        self._decoder = (
+            OnnxModel(folder, "decoder", ("settings",), threads) if self.latent else None
+        )
 
     def settings(
         self, input: Audio, reference: Audio, sample_rate: int, spec: EffectSpec
     ) -> Settings:
-        """See `dialin.evaluation.methods.systems.TrainedSystem.settings`.
+        """See `dialin.evaluation.methods.systems.TrainedSystem`.
 
         Raises
         ------
@@ -142,6 +154,10 @@ class RuntimeController:
 
     def _complete(self, settings: NDArray[Any]) -> Settings:
         """Knobs that training did not vary stay at their default."""
+        if np.shape(settings) != (self._knobs,) or not np.isfinite(settings).all():
+            raise UsageError(
+                f"the model {str(self.folder)!r} answers with no settings of {self._knobs} knobs"
+            )
         values = np.clip(np.asarray(settings, np.float64), 0.0, 1.0)
         return np.asarray(np.where(self._counted, values, self._default))
 
@@ -165,6 +181,32 @@ class RuntimeController:
         )
 
 
-def load(folder: Path) -> RuntimeController:
+def load(folder: str | os.PathLike[str]) -> RuntimeController:
     """Load a controller's folder, for `dialin evaluate ... --methods model:FOLDER`."""
     return RuntimeController(folder)
+
+
+def _one_of(
+    config: Mapping[str, Any], name: str, allowed: tuple[str, ...], folder: str | os.PathLike[str]
+) -> str:
+    value = config.get(name)
+    if value not in allowed:
+        raise UsageError(
+            f"{str(folder)!r}: config.json says {name} = {value!r}; known are {', '.join(allowed)}"
+        )
+    return str(value)
+
+
+def _row(
+    config: Mapping[str, Any], name: str, count: int, folder: str | os.PathLike[str]
+) -> list[float]:
+    value = config.get(name)
+    if (
+        not isinstance(value, list)
+        or len(value) != count
+        or not all(isinstance(v, int | float) and 0 <= v <= 1 for v in value)
+    ):
+        raise UsageError(
+            f"{str(folder)!r}: config.json's {name} is no list of {count} numbers from 0 to 1"
+        )
+    return value

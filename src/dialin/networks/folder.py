@@ -32,7 +32,15 @@ import torch
 from torch import Tensor, nn
 
 from dialin.errors import OutputError, UsageError
-from dialin.networks.configuration import CONFIG, FORMAT, front_end_of, read_config
+from dialin.networks.configuration import (
+    CONFIG,
+    DIMENSIONS,
+    FORMAT,
+    SAMPLES,
+    front_end_of,
+    read_config,
+    whole_number,
+)
 from dialin.networks.encoder import EncoderModule
 from dialin.networks.frontend import FrontEnd
 from dialin.networks.frontend_numpy import FrontEndConfig
@@ -290,13 +298,45 @@ def load_encoder(folder: str | os.PathLike[str]) -> EncoderModule:
             f"{', '.join(ENCODERS)}"
         )
     try:
-        encoder = ENCODERS[kind].make(front_end_of(config, folder), config["options"])
-    except (KeyError, TypeError) as error:
+        front_end, options = front_end_of(config, folder), dict(config["options"])
+        samples = whole_number(options, "samples", SAMPLES, folder)
+        whole_number(options, "dimensions", DIMENSIONS, folder)
+        channels = options["channels"]
+        if not (
+            isinstance(channels, list)
+            and 1 <= len(channels) <= 16
+            and all(isinstance(c, int) and 1 <= c <= 65_536 for c in channels)
+        ):
+            raise TypeError(f"channels = {channels!r}")
+        if samples < front_end.hop:
+            raise TypeError(f"samples = {samples}, below front_end.hop = {front_end.hop}")
+        # First without memory: what a stranger's folder says of sizes must fit its weights.
+        with torch.device("meta"):
+            shapes = ENCODERS[kind].make(front_end, options).state_dict()
+        _check_sizes(folder, shapes)
+        encoder = ENCODERS[kind].make(front_end, options)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"{str(folder)!r}: config.json does not describe a network of kind {kind!r}: {error}"
         ) from error
     load_weights(folder, encoder)
     return encoder.eval()
+
+
+def _check_sizes(folder: str | os.PathLike[str], shapes: Mapping[str, Tensor]) -> None:
+    """Refuse a network that is larger than the weights that are there for it."""
+    file = Path(folder) / WEIGHTS
+    wanted = sum(t.numel() for t in shapes.values())
+    try:
+        # Half precision at least.
+        there = file.stat().st_size // 2 if file.is_file() else 0
+    except OSError as error:
+        raise UsageError(f"{str(file)!r} cannot be read: {error}") from error
+    if wanted > there:
+        raise UsageError(
+            f"the weights in {str(file)!r} do not fit the network: it has {wanted} numbers, the "
+            f"file at most {there}"
+        )
 
 
 def _versions() -> dict[str, str]:

@@ -24,6 +24,9 @@ from dialin.errors import UsageError
 SILENCE = 1e-5
 """RMS that is added before scaling, so that silence stays silent."""
 
+LONGEST = 65_536
+"""Largest window, in samples."""
+
 
 @dataclass(frozen=True)
 class FrontEndConfig:
@@ -58,6 +61,17 @@ class FrontEndConfig:
     scale_db: float = 20.0
 
     def __post_init__(self) -> None:
+        if self.kind not in ("mel", "linear") or self.level not in ("rms", "none"):
+            raise UsageError(
+                f"front_end.kind = {self.kind!r} and level = {self.level!r}: use mel or linear, "
+                "and rms or none"
+            )
+        if not 1000 <= self.sample_rate <= 768_000:
+            raise UsageError(
+                f"front_end.sample_rate = {self.sample_rate}: use 1000 to 768000 hertz"
+            )
+        if self.fft > LONGEST:
+            raise UsageError(f"front_end.fft = {self.fft}: use at most {LONGEST}")
         if self.fft < 16 or self.hop < 1 or (self.fft - self.hop) % 2 or self.hop > self.fft:
             raise UsageError(
                 f"front_end.fft = {self.fft} and hop = {self.hop}: fft must be at least 16, not "

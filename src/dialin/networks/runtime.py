@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from dialin.audio import Audio, check_audio, resample
 from dialin.errors import UsageError
-from dialin.networks.configuration import read_config
+from dialin.networks.configuration import DIMENSIONS, RATES, SAMPLES, read_config, whole_number
 from dialin.networks.excerpts import starts
+from dialin.networks.onnx_file import read_onnx
 from dialin.networks.onnx_runtime import import_onnxruntime
 
 Vector = NDArray[np.float32]
@@ -31,11 +32,19 @@ class OnnxModel:
     folder : path-like
     name : str
         Of the file, without ``.onnx``.
+    outputs : tuple of str
+        What it must give.
     threads : int
         Of onnxruntime; 0 for its own choice.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], name: str, threads: int = 1) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        name: str,
+        outputs: tuple[str, ...] = (),
+        threads: int = 1,
+    ) -> None:
         try:
             onnxruntime = import_onnxruntime()
         except ImportError as error:
@@ -43,24 +52,36 @@ class OnnxModel:
                 f"the model {str(folder)!r} needs onnxruntime: pip install 'dialin[models]'"
             ) from error
         self.config = read_config(folder)
-        file = Path(folder) / f"{name}.onnx"
-        if not file.is_file():
-            raise UsageError(f"{str(folder)!r} has no {file.name}; it was saved without one")
+        self.file = Path(folder) / f"{name}.onnx"
+        data = read_onnx(self.file)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(file), options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            self._session = onnxruntime.InferenceSession(
+                data, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            # onnxruntime has a class of its own for each way in which a network can be wrong.
+            raise UsageError(f"{str(self.file)!r} is no network that runs here: {error}") from error
         self.inputs = tuple(i.name for i in self._session.get_inputs())
         self.outputs = tuple(o.name for o in self._session.get_outputs())
+        lacking = set(outputs) - set(self.outputs)
+        if lacking:
+            raise UsageError(
+                f"the network {str(self.file)!r} gives {list(self.outputs)}, not "
+                f"{', '.join(sorted(lacking))}"
+            )
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         """Outputs by name for inputs by name, batch first."""
         if set(inputs) != set(self.inputs):
             raise UsageError(f"inputs {sorted(inputs)} given; the model takes {list(self.inputs)}")
         arrays = {name: np.ascontiguousarray(v, np.float32) for name, v in inputs.items()}
-        found = self._session.run(None, arrays)
+        try:
+            found = self._session.run(None, arrays)
+        except Exception as error:
+            raise UsageError(f"the network {str(self.file)!r} does not run: {error}") from error
         return {n: np.asarray(v) for n, v in zip(self.outputs, found, strict=True)}
 
 
@@ -75,16 +96,11 @@ class RuntimeEncoder:
     """
 
     def __init__(self, folder: str | os.PathLike[str], threads: int = 1) -> None:
-        self._model = OnnxModel(folder, "encoder", threads)
-        self.config = self._model.config
-        try:
-            self.sample_rate = int(self.config["sample_rate"])
-            self.samples = int(self.config["samples"])
-            self.dimensions = int(self.config["dimensions"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(
-                f"{str(folder)!r}: config.json lacks what an encoder needs: {error}"
-            ) from error
+        self.config = read_config(folder)
+        self.sample_rate = whole_number(self.config, "sample_rate", RATES, folder)
+        self.samples = whole_number(self.config, "samples", SAMPLES, folder)
+        self.dimensions = whole_number(self.config, "dimensions", DIMENSIONS, folder)
+        self._model = OnnxModel(folder, "encoder", ("embedding",), threads)
 
     def __call__(self, audio: Audio, sample_rate: int) -> Vector:
         """Embedding of audio.
@@ -110,6 +126,11 @@ class RuntimeEncoder:
             excerpts = np.stack([mono[start : start + self.samples] for start in first])
         found = [self._model.run({"audio": e[None]})["embedding"][0] for e in excerpts]
         result: Vector = np.mean(found, axis=0, dtype=np.float32)
+        if result.shape != (self.dimensions,):
+            raise UsageError(
+                f"the network {str(self._model.file)!r} gives vectors of shape {result.shape}, its "
+                f"config.json says {self.dimensions} dimensions"
+            )
         return result
 
 

@@ -264,17 +264,26 @@ def _excerpts(folder: Path, records: list[dict[str, Any]]) -> Iterator[tuple[int
     """Clean and effected excerpts in the order of their shards."""
     import soundfile
 
-    position = {record["index"]: place for place, record in enumerate(records)}
+    position = {f"{record['index']:09d}": place for place, record in enumerate(records)}
     for shard in range(len(list(folder.glob("shard-*.tar")))):
-        with tarfile.open(folder / f"{shard_name(shard)}.tar") as archive:
-            for member in archive:
-                index, name, suffix = [*member.name.split("."), "", ""][:3]
-                if suffix != "flac" or name not in ("input", "target"):
-                    continue
-                data = archive.extractfile(member)
-                assert data is not None
-                audio, _ = soundfile.read(io.BytesIO(data.read()), dtype="float32", always_2d=True)
-                yield position[int(index)], name, audio.T
+        file = folder / f"{shard_name(shard)}.tar"
+        try:
+            with tarfile.open(file) as archive:
+                for member in archive:
+                    index, name, suffix = [*member.name.split("."), "", ""][:3]
+                    # Nothing is unpacked, and links, which may point anywhere, are not followed.
+                    wanted = suffix == "flac" and name in ("input", "target") and member.isfile()
+                    if not wanted or index not in position:
+                        continue
+                    data = archive.extractfile(member)
+                    assert data is not None
+                    content = io.BytesIO(data.read())
+                    audio, _ = soundfile.read(content, dtype="float32", always_2d=True)
+                    yield position[index], name, audio.T
+        except (tarfile.TarError, OSError, soundfile.LibsndfileError) as error:
+            raise UsageError(
+                f"{str(file)!r} cannot be read ({error}); remove it and render the recipe again"
+            ) from error
 
 
 class Batches:

@@ -255,7 +255,7 @@ def save_controller(
     overwrite: bool = False,
 ) -> Path:
     """Write a controller with its encoder as a model folder that is used without torch."""
-    from dialin.networks.controller_runtime import KIND, SYSTEM
+    from dialin.networks.controller_runtime import KIND
     from dialin.networks.folder import OnnxPart, encoder_part, save_model
 
     config = network.config
@@ -276,7 +276,6 @@ def save_controller(
     whole = nn.ModuleDict({"encoder": encoder, "controller": network})
     body = {
         "kind": KIND,
-        "system": SYSTEM,
         "effect": uri,
         "spec_hash": train.spec.hash,
         "spec": train.spec.to_dict(),

@@ -12,7 +12,9 @@
 ``pick:ENCODER:N``            N random settings, the nearest to the reference wins
 ``st-ito:ENCODER:N``          CMA-ES on the distance of embeddings, N renders (ST-ITO's recipe)
 ``matchering:PYTHON``         Matchering in an environment of its own (its python)
-``model:FOLDER``              a trained system; see `dialin.evaluation.methods.systems`
+``model:FOLDER``              a model folder of dialin's, such as a controller's
+``system:CODE:FOLDER``        a system of one's own, CODE being ``package.module/factory``; see
+                              `dialin.evaluation.methods.systems`
 ``true``                      the true settings, for checks of a protocol
 ============================  =====================================================================
 

@@ -43,6 +43,7 @@ KNOWN = (
     "pick:ENCODER:N",
     "st-ito:ENCODER:N",
     "model:FOLDER",
+    "system:PACKAGE.MODULE/FACTORY:FOLDER",
     ORACLE,
 )
 
@@ -73,6 +74,9 @@ def get_method(name: str) -> Method:
         return Matchering(rest)
     if kind == "model" and rest:
         return Model(rest)
+    code, _, folder = rest.partition(":")
+    if kind == "system" and folder:
+        return Model(folder, code)
     raise UsageError(f"there is no method {name!r}; choose from {', '.join(KNOWN)}")
 
 

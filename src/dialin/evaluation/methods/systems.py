@@ -1,9 +1,13 @@
-"""The slot for trained systems: a model folder, and what its code must offer.
+"""The slots for trained systems: model folders of dialin, and systems of other people.
 
-A model folder holds whatever a system needs and a ``config.json`` with at least::
+``model:FOLDER`` is a folder that dialin made. It is data: its ``kind`` chooses among `LOADERS`, and
+nothing that it says is imported or run, so that a folder from a stranger can be tried.
 
-    {"system": "package.module:load",      what makes it: load(folder) -> TrainedSystem
-     "effect": "lv2:http://...",           URI it was trained on
+``system:package.module/factory:FOLDER`` is a system of one's own. Its code is named by whoever
+types the command, never by the folder: ``factory(folder)`` returns a `TrainedSystem`. The folder
+holds whatever that needs and a ``config.json`` with at least::
+
+    {"effect": "lv2:http://...",           URI it was trained on
      "spec_hash": "0123456789abcdef"}      EffectSpec.hash of that effect
 
 The hash is checked against the task's effect, so that settings never land on the wrong knobs.
@@ -16,19 +20,22 @@ import importlib
 import json
 import re
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from dialin.audio import Audio
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import UsageError
 from dialin.evaluation.items import Task
 from dialin.evaluation.methods.method import Outcome, Tools
+from dialin.networks import controller_runtime
+from dialin.networks.configuration import CONFIG, LARGEST, read_config
 
 
 class TrainedSystem(Protocol):
-    """What a model folder's code must offer."""
+    """What a trained system must offer."""
 
     def settings(
         self, input: Audio, reference: Audio, sample_rate: int, spec: EffectSpec
@@ -45,6 +52,11 @@ class TrainedSystem(Protocol):
         ...
 
 
+LOADERS: Mapping[str, Callable[[Path], TrainedSystem]] = {
+    controller_runtime.KIND: controller_runtime.load
+}
+"""What makes a system of a model folder, by the ``kind`` of its configuration."""
+
 _TURN = threading.Lock()
 
 
@@ -55,23 +67,62 @@ def load_system(folder: str) -> tuple[TrainedSystem, str, str]:
     Raises
     ------
     UsageError
-        If the folder has no ``config.json``, the file lacks a key, or its code cannot be imported.
+        If the folder holds no model of a kind that answers with settings.
     """
-    path = Path(folder) / "config.json"
-    try:
-        config = json.loads(path.read_text("utf-8"))
-        module, colon, attribute = str(config["system"]).partition(":")
-        effect, spec_hash = str(config["effect"]), str(config["spec_hash"])
-        if not colon:
-            raise ValueError(f"system = {module!r}, not package.module:function")
-        load = getattr(importlib.import_module(module), attribute)
-    except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
+    config = read_config(folder)
+    kind = config.get("kind")
+    if not isinstance(kind, str) or kind not in LOADERS:
         raise UsageError(
-            f"{folder!r} is no model folder: {type(error).__name__} {error}; its config.json needs "
-            "system, effect and spec_hash"
+            f"{folder!r} holds a model of kind {kind!r}, of which none answers with settings; "
+            f"known are {', '.join(LOADERS)}. Code of your own is named by you: "
+            "system:package.module/factory:FOLDER"
+        )
+    return LOADERS[kind](Path(folder)), *_effect_of(config, folder)
+
+
+@functools.lru_cache(maxsize=8)
+def load_foreign(code: str, folder: str) -> tuple[TrainedSystem, str, str]:
+    """Load a system by the code that a person named.
+
+    Parameters
+    ----------
+    code : str
+        ``package.module/factory``.
+    folder : str
+
+    Raises
+    ------
+    UsageError
+        If there is no such code, or the folder does not say which effect it is for.
+    """
+    module, slash, attribute = code.partition("/")
+    if not (slash and module and attribute):
+        raise UsageError(
+            f"system:{code}:{folder} names no code; write system:package.module/factory:FOLDER"
+        )
+    file = Path(folder) / CONFIG
+    try:
+        if not file.is_file() or file.stat().st_size > LARGEST:
+            raise ValueError(f"it needs a {CONFIG} of at most {LARGEST // 2**20} MB")
+        config = json.loads(file.read_text("utf-8"))
+        effect, spec_hash = _effect_of(config, folder)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{folder!r} is no folder of a system: {error}") from error
+    try:
+        factory = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"the system {code!r} cannot be loaded: {error}; is its module on PYTHONPATH?"
         ) from error
-    system: TrainedSystem = load(Path(folder))
+    system: TrainedSystem = factory(Path(folder))
     return system, effect, spec_hash
+
+
+def _effect_of(config: Any, folder: str) -> tuple[str, str]:
+    found = [config.get(n) if isinstance(config, dict) else None for n in ("effect", "spec_hash")]
+    if not all(isinstance(value, str) for value in found):
+        raise UsageError(f"{folder!r}: its {CONFIG} needs effect and spec_hash")
+    return str(found[0]), str(found[1])
 
 
 def folder_of(name: str, spec: EffectSpec) -> str:
@@ -86,20 +137,29 @@ def folder_of(name: str, spec: EffectSpec) -> str:
 
 @dataclass(frozen=True)
 class Model:
-    """A trained system in a folder; ``{effect}`` in its name stands for the task's effect."""
+    """A trained system in a folder; ``{effect}`` in its name stands for the task's effect.
+
+    Attributes
+    ----------
+    folder : str
+    code : str
+        ``package.module/factory`` that a person named; empty for a model folder of dialin.
+    """
 
     folder: str
+    code: str = ""
 
     @property
     def name(self) -> str:
         """What tables call it."""
-        return f"model:{self.folder}"
+        return f"system:{self.code}:{self.folder}" if self.code else f"model:{self.folder}"
 
     def __call__(self, task: Task, tools: Tools) -> Outcome:
         """Answer."""
         folder = folder_of(self.folder, task.spec)
         with _TURN:  # networks bring threads of their own, and few like to be called twice at once
-            system, effect, spec_hash = load_system(folder)
+            loaded = load_foreign(self.code, folder) if self.code else load_system(folder)
+            system, effect, spec_hash = loaded
             if spec_hash != task.spec.hash:
                 raise UsageError(
                     f"{folder!r} was trained on {effect} with spec {spec_hash}, this task has "
