@@ -1,0 +1,28 @@
+"""The user's folders: what may be written there, and how nothing of theirs is lost.
+
+Every command that writes asks `check_not_read` first, makes its files in a `working_folder`
+beside their place, and moves them there with `move`. A folder of results keeps the list of what
+dialin wrote (`OwnFiles`), so that only those files are ever deleted.
+"""
+
+from dialin.files.guard import check_distinct, check_not_read, folds_case
+from dialin.files.own import MANIFEST, OwnFiles, digest, kept_name
+from dialin.files.space import check_name, check_space
+from dialin.files.working import claim_folder, move, sweep, uninterrupted, working_folder
+
+__all__ = [
+    "MANIFEST",
+    "OwnFiles",
+    "check_distinct",
+    "check_name",
+    "check_not_read",
+    "check_space",
+    "claim_folder",
+    "digest",
+    "folds_case",
+    "kept_name",
+    "move",
+    "sweep",
+    "uninterrupted",
+    "working_folder",
+]

@@ -1,0 +1,209 @@
+"""Making files beside their place, moving them there in one step, and leaving nothing behind.
+
+A working folder is a hidden folder inside the one that is written to, so on the same disk. Its
+process holds a lock on it: the lock goes with the process, however that ends, and so the next run
+knows which working folders nobody uses any more and deletes them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import mkdtemp
+
+from dialin.errors import OutputError
+
+PREFIX = ".dialin-work-"
+DAY = 86_400.0
+"""Seconds after which an unlocked working folder of another machine counts as left behind."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def working_folder(folder: Path) -> Iterator[Path]:
+    """Make a temporary folder inside `folder`, on the same disk; both go again on failure.
+
+    Working folders that killed runs left in `folder` are deleted.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made or written to.
+    """
+    made: list[Path] = []
+    descriptor = -1
+    work: Path | None = None
+    done = False
+    try:
+        try:
+            for parent in reversed([folder, *folder.parents]):
+                if not parent.exists():
+                    with suppress(FileExistsError):
+                        # Another thread may have been quicker.
+                        parent.mkdir()
+                        made.append(parent)
+            sweep(folder)
+            work = Path(mkdtemp(prefix=".dialin-new-", dir=folder))
+            descriptor = _lock(work)
+            if descriptor >= 0:
+                # Only now may a sweep look at it.
+                work = work.rename(folder / f"{PREFIX}{_host()}-{work.name.rpartition('-')[2]}")
+        except OSError as error:
+            raise OutputError(
+                f"cannot write into {str(folder)!r}: {error.strerror or error}; "
+                "choose a folder that you may write to"
+            ) from error
+        yield work
+        done = True
+    finally:
+        with uninterrupted():
+            if work is not None:
+                shutil.rmtree(work, ignore_errors=True)
+            if descriptor >= 0:
+                os.close(descriptor)
+            if not done:
+                for parent in reversed(made):
+                    with suppress(OSError):
+                        parent.rmdir()
+
+
+def sweep(folder: Path) -> None:
+    """Delete working folders whose process is gone; those that may be in use are left alone."""
+    with suppress(OSError):
+        for place in folder.glob(f"{PREFIX}*"):
+            with suppress(OSError):
+                # Locks of other machines are not seen on every network file system.
+                ours = place.name.startswith(f"{PREFIX}{_host()}-")
+                if not ours and time.time() - place.stat().st_mtime < DAY:
+                    continue
+                descriptor = _lock(place)
+                if descriptor >= 0:
+                    shutil.rmtree(place, ignore_errors=True)
+                    os.close(descriptor)
+
+
+@contextmanager
+def claim_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder for this run, so that no other run of dialin makes its results there.
+
+    The lock is on the folder itself: no file is left, and it ends with the process. Where the
+    file system has no such locks, only what `move` checks protects the folder.
+
+    Raises
+    ------
+    OutputError
+        If another run holds it.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise OutputError(f"cannot read {str(folder)!r}: {error.strerror or error}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(
+                f"another dialin is writing its results into {str(folder)!r}; wait for it, or "
+                "choose another folder"
+            ) from error
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def move(source: Path, target: Path, *, replace: bool = True) -> None:
+    """Move a finished file into place in one step.
+
+    Parameters
+    ----------
+    source, target : Path
+        On one disk.
+    replace : bool
+        Whether a file that is there may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be moved, or something is there that may not be replaced.
+    """
+    try:
+        if replace:
+            source.replace(target)
+        else:
+            _move_beside(source, target)
+    except FileExistsError as error:
+        raise OutputError(
+            f"{str(target)!r} appeared while its result was being made; it was left as it is"
+        ) from error
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {str(target)!r}: {error.strerror or error}; "
+            "choose another folder or move what is there"
+        ) from error
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Keep Ctrl-C and orders to end waiting for a moment, such as that of moving files."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {}
+    try:
+        # Handlers, not a signal mask: with other threads about, a mask of this one stops nothing.
+        for number in _SIGNALS:
+            handler = signal.getsignal(number)
+            if callable(handler) or handler == signal.SIG_DFL:
+                before[number] = signal.signal(number, lambda number, frame: came.append(number))
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+def _move_beside(source: Path, target: Path) -> None:
+    """Move without replacing: a link is made only where nothing has that name."""
+    try:
+        target.hardlink_to(source)
+    except FileExistsError:
+        raise
+    except OSError:
+        # File systems such as FAT have no hard links.
+        if os.path.lexists(target):
+            raise FileExistsError(target) from None
+        source.rename(target)
+        return
+    source.unlink()
+
+
+def _lock(place: Path) -> int:
+    """Descriptor that holds a lock on a folder, or -1 where it is held or cannot be had."""
+    try:
+        descriptor = os.open(place, os.O_RDONLY)
+    except OSError:
+        return -1
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return -1
+    return descriptor
+
+
+def _host() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
