@@ -10,3 +10,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Models that whoever runs the tests has trained are none of theirs.
 os.environ["DIALIN_MODELS"] = str(Path(tempfile.gettempdir()) / "dialin-tests-have-no-models")
+
+# Nor are their favourites.
+os.environ["XDG_CONFIG_HOME"] = str(Path(tempfile.gettempdir()) / "dialin-tests-have-no-config")

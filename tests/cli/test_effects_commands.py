@@ -130,3 +130,40 @@ def test_exports_are_named_and_not_overwritten(tmp_path):
     assert (tmp_path / "Warm-one.lv2" / "manifest.ttl").exists()
     refused(dialin(*command), 7, "--overwrite")
     assert dialin(*command, "--overwrite").code == 0
+
+
+def test_favourites_are_made_shown_used_and_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    ran = dialin("effects", "list", "--favourites")
+    assert ran.code == 0 and "no favourites yet" in ran.out
+    ran = dialin("effects", "favourite", "warm room", "compressor", "Low shelf")
+    assert ran.code == 0, ran.err
+    assert "warm room is builtin:compressor > builtin:lowshelf" in ran.out
+    ran = dialin("effects", "list", "--favourites", "--json")
+    assert json.loads(ran.out) == [
+        {"name": "warm room", "effects": ["builtin:compressor", "builtin:lowshelf"]}
+    ]
+    ran = dialin("effects", "show", "Warm Room")
+    assert ran.code == 0 and "lowshelf.gain" in ran.out
+    refused(dialin("effects", "favourite", "warm room", "gain"), 2, "already", "--overwrite")
+    refused(dialin("effects", "favourite", "x"), 2, "--remove")
+    refused(dialin("effects", "favourite", "x", "revreb"), 4, "did you mean reverb")
+    assert dialin("effects", "favourite", "warm room", "gain", "--overwrite").code == 0
+    assert dialin("effects", "favourite", "WARM ROOM", "--remove").code == 0
+    assert "no favourites yet" in dialin("effects", "list", "--favourites").out
+    refused(dialin("effects", "favourite", "warm room", "--remove"), 2, "no favourite")
+
+
+def test_a_configuration_that_makes_no_sense_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "dialin").mkdir()
+    (tmp_path / "dialin/config.toml").write_text("[favourite]")
+    refused(dialin("effects", "show", "no such"), 2, "config.toml", "'favourite'")
+    # URIs need no names.
+    assert dialin("effects", "show", "builtin:gain").code == 0
+
+
+@needs_lv2("mda.lv2")
+def test_effects_are_called_as_the_list_prints_them():
+    ran = dialin("effects", "show", "mda overdrive")
+    assert ran.code == 0 and f"lv2:{MDA}Overdrive" in ran.out

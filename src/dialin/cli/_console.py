@@ -143,6 +143,24 @@ def pairs(values: list[str] | None, *, option: str, example: str) -> list[tuple[
     return result
 
 
+def named_effects(output: Output, names: str | list[str]) -> list[str]:
+    """URIs of effects named on the command line, with a remark where a name was ambiguous."""
+    from dialin.effects.names import resolve_effects
+
+    resolved = resolve_effects(names)
+    for note in resolved.notes:
+        output.warn(note)
+    return list(resolved.uris)
+
+
+def named_effect(output: Output, name: str) -> str:
+    """URI of one effect, or of the chain that a favourite stands for."""
+    from dialin.effects.chain import chain_uri
+
+    uris = named_effects(output, name)
+    return uris[0] if len(uris) == 1 else chain_uri(uris)
+
+
 def number(text: str, *, option: str, example: str) -> float:
     """Read a finite number from an option, or raise `UsageError`."""
     try:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialin.cli._console import JsonOption, Output, QuietOption, WorkersOption, begin
+from dialin.cli._console import (
+    JsonOption,
+    Output,
+    OverwriteOption,
+    QuietOption,
+    WorkersOption,
+    begin,
+    named_effect,
+)
 
 if TYPE_CHECKING:
     from dialin.cli._scan import Verdict
@@ -25,6 +33,8 @@ app = typer.Typer(
   dialin effects show builtin:compressor
   dialin effects probe lv2:http://drobilla.net/plugins/mda/Overdrive
   dialin effects scan --format vst3
+  dialin effects favourite "warm room" compressor "MDA Ambience"
+  dialin effects list --favourites
 """,
 )
 
@@ -39,7 +49,10 @@ PROBE_DEADLINE = 30.0
 """Seconds a single render of a probe may take."""
 
 EffectArgument = Annotated[
-    str, typer.Argument(metavar="EFFECT", help="Such as builtin:reverb or lv2:URI.")
+    str,
+    typer.Argument(
+        metavar="EFFECT", help="A URI, a name that dialin effects list prints, or a favourite."
+    ),
 ]
 
 
@@ -48,11 +61,21 @@ def list_(
     context: typer.Context,
     formats: FormatOption = None,
     search: SearchOption = None,
+    favourites: Annotated[
+        bool,
+        typer.Option("--favourites", help="Only your own names, and what they stand for."),
+    ] = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
-    """List what is installed. No plugin's code is run."""
+    """List what is installed. No plugin's code is run.
+
+    What stands under "name" may be written after --fx too, wherever only one effect is called so.
+    """
     output = begin(context, json=json, quiet=quiet)
+    if favourites:
+        _list_favourites(output, search)
+        return
     entries = _entries(formats, search)
     output.data([_entry_dict(entry) for entry in entries])
     if not entries:
@@ -73,6 +96,49 @@ def list_(
     output.say(f"[dim]{len(entries)} effects; dialin effects show EFFECT tells the knobs of one[/]")
 
 
+@app.command(
+    help="""Give an effect, or several in series, a name to write after --fx.
+
+\b
+  dialin effects favourite verb vst3:ZamVerb
+  dialin effects favourite "warm room" compressor "MDA Ambience"
+  dialin effects favourite verb --remove
+"""
+)
+def favourite(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A name of your own.")],
+    effects: Annotated[
+        list[str] | None,
+        typer.Argument(help="What it stands for: one effect, or several in series."),
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Forget this favourite.")] = False,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Give effects a name of your own, in the configuration file."""
+    output = begin(context, json=json, quiet=quiet)
+    from rich.markup import escape
+
+    from dialin.cli._console import named_effects
+    from dialin.configuration import check_favourite_name, save_favourite
+    from dialin.errors import UsageError
+
+    if remove == bool(effects):
+        raise UsageError("name what the favourite stands for, or --remove it")
+    check_favourite_name(name)
+    # Kept as a URI, so that what is installed later does not change what it means.
+    uris = named_effects(output, effects) if effects else None
+    path = save_favourite(name, uris, overwrite=overwrite)
+    output.data({"name": name.strip(), "effects": uris, "file": str(path)})
+    if uris is None:
+        output.say(f"{escape(name.strip())} is forgotten  [dim]{escape(str(path))}[/]")
+    else:
+        stands = " > ".join(escape(uri) for uri in uris)
+        output.say(f"{escape(name.strip())} is {stands}  [dim]{escape(str(path))}[/]")
+
+
 @app.command()
 def show(
     context: typer.Context,
@@ -85,7 +151,7 @@ def show(
     from dialin.rendering import RenderPool
 
     with RenderPool(workers=1) as pool:
-        spec = pool.describe(effect)
+        spec = pool.describe(named_effect(output, effect))
     output.data(spec.to_dict() | {"hash": spec.hash})
     if output.talks:
         _show_spec(output, spec)
@@ -102,6 +168,7 @@ def probe(
     output = begin(context, json=json, quiet=quiet)
     from dialin.rendering import RenderPool
 
+    effect = named_effect(output, effect)
     with RenderPool(workers=1, deadline=PROBE_DEADLINE) as pool:
         spec = pool.describe(effect)
         found = pool.probe(effect)
@@ -252,6 +319,32 @@ def _entries(formats: list[str] | None, search: str | None) -> list[EffectEntry]
             if text in f"{entry.name} {entry.category} {entry.vendor} {entry.uri}".casefold()
         ]
     return entries
+
+
+def _list_favourites(output: Output, search: str | None) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from dialin.configuration import config_file, load_configuration
+
+    text = (search or "").casefold()
+    mine = [
+        (name, effects)
+        for name, effects in sorted(load_configuration().favourites.items())
+        if text in f"{name} {' '.join(effects)}".casefold()
+    ]
+    output.data([{"name": name, "effects": list(effects)} for name, effects in mine])
+    if not mine:
+        which = f"no favourite has {escape(repr(search))} in it" if search else "no favourites yet"
+        output.say(f"{which}; make one: dialin effects favourite NAME EFFECT...")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("favourite", overflow="fold", style="cyan")
+    table.add_column("stands for", overflow="fold")
+    for name, effects in mine:
+        table.add_row(escape(name), escape(" > ".join(effects)))
+    output.table(table)
+    output.say(f"[dim]kept in {escape(str(config_file()))}[/]")
 
 
 def _none(search: str | None) -> str:

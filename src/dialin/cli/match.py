@@ -23,6 +23,7 @@ from dialin.cli._console import (
     WorkersOption,
     begin,
     confirm_overwrite,
+    named_effects,
     number,
     pairs,
     words,
@@ -42,7 +43,7 @@ and listen to.
 \b
   dialin match dry.wav ref.wav -o out/
   dialin match dry.wav ref.wav -o out/ --fx compressor --fx reverb --seed 7
-  dialin match dry.wav ref.wav -o out/ --fx vst3:ZamComp.vst3 --amount 60
+  dialin match dry.wav ref.wav -o out/ --fx ZamComp --amount 60
   dialin match dry.wav ref.wav -o out/ \\
       --fx lv2:http://drobilla.net/plugins/mda/Overdrive
   dialin match dry.wav a.wav:0.7 b.wav:0.3 -o out/
@@ -66,7 +67,8 @@ def match(
     fx: Annotated[
         list[str] | None,
         typer.Option(
-            help="An effect, in order; may be repeated. See dialin effects list. "
+            help="An effect, in order; may be repeated: a URI, a name that dialin effects list "
+            "prints, or a favourite. "
             "Without it: a chain of built-in effects, those that do not help left out."
         ),
     ] = None,
@@ -142,6 +144,7 @@ def match(
     from dialin.rendering import RenderPool
 
     check_amount(amount)
+    chosen = named_effects(output, fx) if fx else None
     if model and not models:
         raise UsageError("--model names what --no-models leaves out; use one of them")
     if has_results(folder):
@@ -154,7 +157,7 @@ def match(
             found = run(
                 input,
                 mix,
-                fx or None,
+                chosen,
                 budget=budget,
                 seconds=seconds,
                 seed=seed,

@@ -20,6 +20,7 @@ from dialin.cli._console import (
     WorkersOption,
     begin,
     json_text,
+    named_effects,
     words,
 )
 from dialin.errors import AudioFileError, DialinError, OutputError, UsageError
@@ -304,7 +305,7 @@ def analyse(
             target,
             count=excerpts,
             seed=seed,
-            effects=words(effect) or EFFECTS,
+            effects=named_effects(output, words(effect)) if effect else EFFECTS,
             workers=workers,
             progress=lambda done: progress.update(task, completed=done),
         )

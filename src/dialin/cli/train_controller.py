@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dialin.cli._console import JsonOption, QuietOption, WorkersOption, begin
+from dialin.cli._console import JsonOption, QuietOption, WorkersOption, begin, named_effect
 from dialin.cli.train import RenderedOption, ResumeOption, SetOption, bars, need_torch, tell
 from dialin.errors import UsageError
 
@@ -33,7 +33,7 @@ def controller(
     recipe: Annotated[
         Path | None, typer.Argument(help="A training recipe; or use --fx and --audio.")
     ] = None,
-    fx: Annotated[str | None, typer.Option(help="Effect to learn, as a URI.")] = None,
+    fx: Annotated[str | None, typer.Option(help="Effect to learn: a URI or a name.")] = None,
     audio: Annotated[
         Path | None, typer.Option(help="Folder of songs to learn it on, with --fx.")
     ] = None,
@@ -70,7 +70,7 @@ def controller(
         from dialin.training.loop import refuse_run
         from dialin.training.own_effect import recipe_for
 
-        spec, notes = _look(fx)
+        spec, notes = _look(named_effect(output, fx))
         place = model_place(spec)
         model, folder = model or place, output_folder or Path("runs") / place.name
         if not resume:

@@ -12,6 +12,7 @@ from dialin.effects.catalogue import EffectEntry, list_effects
 from dialin.effects.chain import Chain, chain_slots, chain_uri, parse_chain, slot_names
 from dialin.effects.default_chain import default_chain
 from dialin.effects.effect import BLOCK, Effect, Stream
+from dialin.effects.names import Resolved, resolve_effects
 from dialin.effects.open import open_effect
 from dialin.effects.parameter import Parameter
 from dialin.effects.preset import Preset, PresetSlot
@@ -47,6 +48,7 @@ __all__ = [
     "Preset",
     "PresetSlot",
     "Probe",
+    "Resolved",
     "Settings",
     "Stream",
     "apply_probe",
@@ -60,6 +62,7 @@ __all__ = [
     "parse_chain",
     "parse_uri",
     "probe_effect",
+    "resolve_effects",
     "settings_at_amount",
     "slot_names",
 ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dialin.effects.builtin_table import BUILTINS
+from dialin.effects.vst3_facts import vst3_classes
 from dialin.effects.vst3_files import installed_vst3
 from dialin.errors import EffectLoadError
 
@@ -80,15 +81,17 @@ def _lv2() -> Iterator[EffectEntry]:
         # No lilv, so no LV2 host either: there is nothing to list.
         return
     for plugin in plugins:
-        category = plugin.category.removesuffix("Plugin").strip()
         yield EffectEntry(
-            f"lv2:{plugin.uri}", plugin.name, "lv2", category, plugin.author, plugin.bundle
+            f"lv2:{plugin.uri}", plugin.name, "lv2", plugin.category, plugin.author, plugin.bundle
         )
 
 
 def _vst3() -> Iterator[EffectEntry]:
-    for path in installed_vst3():
-        yield EffectEntry(f"vst3:{path}", path.stem, "vst3", file=str(path))
+    for path, classes in vst3_classes(installed_vst3()).items():
+        for each in classes:
+            # A file that holds several plugins lists each, as the host will be asked for it.
+            uri = f"vst3:{path}" + (f"#{each.name}" if len(classes) > 1 else "")
+            yield EffectEntry(uri, each.name, "vst3", each.category, each.vendor, str(path))
 
 
 def _audio_units() -> Iterator[EffectEntry]:

@@ -11,21 +11,19 @@ C interface.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import importlib.util
-import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from ctypes import byref, c_bool, c_char_p, c_float, c_uint32, c_void_p
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import unquote_to_bytes
 
+from dialin.effects.cache import read_cache, write_cache
 from dialin.errors import EffectLoadError
 
 CORE = "http://lv2plug.in/ns/lv2core#"
@@ -34,10 +32,27 @@ UNITS = "http://lv2plug.in/ns/extensions/units#"
 SUPPORTS = "http://lv2plug.in/ns/ext/atom#supports"
 POSITION = "http://lv2plug.in/ns/ext/time#Position"
 PATH_OPTION = "http://drobilla.net/ns/lilv#lv2-path"
+TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+
+CATEGORIES = {
+    "EQPlugin": "EQ",
+    "MIDIPlugin": "MIDI",
+    "MultiEQPlugin": "Multiband EQ",
+    "ParaEQPlugin": "Parametric EQ",
+    "HighpassPlugin": "High-pass filter",
+    "LowpassPlugin": "Low-pass filter",
+    "BandpassPlugin": "Band-pass filter",
+    "AllpassPlugin": "All-pass filter",
+    "CombPlugin": "Comb filter",
+    "PitchPlugin": "Pitch shifter",
+    "ModulatorPlugin": "Modulation",
+}
+"""Names of those of LV2's classes whose own name alone would read badly."""
+_SAYS_LITTLE = ("UtilityPlugin", "SimulatorPlugin")
 
 _POINTER_CALLS = (
     "world_new world_get_all_plugins plugins_begin plugins_next plugins_get plugins_get_by_uri "
-    "new_uri new_string plugin_get_uri plugin_get_name plugin_get_class plugin_class_get_label "
+    "new_uri new_string plugin_get_uri plugin_get_name "
     "plugin_get_author_name plugin_get_bundle_uri plugin_get_library_uri plugin_get_value "
     "plugin_get_port_by_index port_get_symbol port_get_name port_get_value port_get_scale_points "
     "scale_points_begin scale_points_next scale_points_get scale_point_get_label "
@@ -137,7 +152,7 @@ class Lilv:
         self._c = _library()
         self._world = c_void_p(self._c.lilv_world_new())
         if folders := search_path():
-            text = os.pathsep.join(map(str, folders)).encode()
+            text = os.fsencode(os.pathsep.join(map(str, folders)))
             path = c_void_p(self._c.lilv_new_string(self._world, text))
             self._c.lilv_world_set_option(self._world, PATH_OPTION.encode(), path)
         self._c.lilv_world_load_all(self._world)
@@ -150,7 +165,7 @@ class Lilv:
 
     def summaries(self) -> list[Lv2Plugin]:
         """Identity of all installed plugins, without their ports, sorted by URI."""
-        known = _read_cache()
+        known = read_cache(_CACHE)
         found: dict[str, Any] = {}
         result = []
         for plugin in self._each_plugin():
@@ -169,7 +184,7 @@ class Lilv:
             }
             result.append(identity)
         if found != known:
-            _write_cache(found)
+            write_cache(_CACHE, found)
         return sorted(result, key=lambda p: p.uri)
 
     def plugin(self, uri: str) -> Lv2Plugin | None:
@@ -207,8 +222,7 @@ class Lilv:
         return text.decode(errors="replace") if text else ""
 
     def _path(self, node: int | None) -> str:
-        text = self._text(node)
-        return unquote(urlparse(text).path).rstrip("/") if text.startswith("file:") else text
+        return path_of(self._text(node))
 
     def _first(self, plugin: c_void_p, predicate: str) -> str:
         nodes = self._c.lilv_plugin_get_value(plugin, self._node(predicate))
@@ -216,22 +230,39 @@ class Lilv:
 
     def _identity(self, plugin: c_void_p) -> Lv2Plugin:
         c = self._c
-        kind = c.lilv_plugin_get_class(plugin)
         minor = self._first(plugin, CORE + "minorVersion")
         micro = self._first(plugin, CORE + "microVersion")
         return Lv2Plugin(
             uri=self._text(c.lilv_plugin_get_uri(plugin)),
             name=self._text(c.lilv_plugin_get_name(plugin)),
-            category=self._text(c.lilv_plugin_class_get_label(c_void_p(kind))) if kind else "",
+            category=self._category(plugin),
             author=self._text(c.lilv_plugin_get_author_name(plugin)),
             version=f"{minor or 0}.{micro or 0}" if minor or micro else "",
             bundle=self._path(c.lilv_plugin_get_bundle_uri(plugin)),
             library=self._path(c.lilv_plugin_get_library_uri(plugin)),
         )
 
+    def _category(self, plugin: c_void_p) -> str:
+        """What kind of plugin it says it is.
+
+        Its types are read themselves: lilv knows them as classes only where the LV2
+        specification's own bundle is installed too.
+        """
+        nodes = self._c.lilv_plugin_get_value(plugin, self._node(TYPE))
+        types = (self._text(node).partition(CORE) for node in self._all_nodes(nodes))
+        kinds = {kind for start, _, kind in types if not start and kind.endswith("Plugin")}
+        # lilv tells them in no order; what says more about the sound comes first.
+        for kind in sorted(kinds, key=lambda k: (k in _SAYS_LITTLE, k)):
+            if kind != "Plugin":
+                return CATEGORIES.get(kind, kind.removesuffix("Plugin"))
+        return ""
+
     def _values(self, plugin: c_void_p, port: c_void_p, predicate: str) -> list[int]:
         c = self._c
-        nodes = c.lilv_port_get_value(plugin, port, self._node(predicate))
+        return self._all_nodes(c.lilv_port_get_value(plugin, port, self._node(predicate)))
+
+    def _all_nodes(self, nodes: int | None) -> list[int]:
+        c = self._c
         if not nodes:
             return []
         result, place = [], c.lilv_nodes_begin(c_void_p(nodes))
@@ -315,18 +346,29 @@ class Lilv:
         return tuple(sorted(result))
 
 
+def path_of(uri: str) -> str:
+    """Path of a ``file:`` URI, whatever bytes its name is made of; other text as it is.
+
+    >>> path_of("file:///x/My%20%23%25%3F%C3%A9.lv2/")
+    '/x/My #%?é.lv2'
+    """
+    if not uri.startswith("file:"):
+        return uri
+    rest = uri.removeprefix("file:")
+    if rest.startswith("//"):
+        # After two slashes comes the host, which is this one, and then the path.
+        rest = rest[rest.find("/", 2) :]
+    return os.fsdecode(unquote_to_bytes(rest.encode("utf-8", "surrogateescape"))).rstrip("/")
+
+
 @functools.cache
 def installed() -> Lilv:
     """The installed LV2 plugins, read once a process."""
     return Lilv()
 
 
+_CACHE = "lv2.json"
 _IDENTITY = ("uri", "name", "category", "author", "version", "bundle", "library")
-
-
-def _cache_file() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "dialin" / "lv2.json"
 
 
 def _stamp(bundle: str) -> str:
@@ -336,23 +378,5 @@ def _stamp(bundle: str) -> str:
         times = [p.stat().st_mtime_ns for p in (folder, *sorted(folder.glob("*.ttl")))]
     except OSError:
         return ""
-    return f"{len(times)}:{max(times)}:{sum(times)}"
-
-
-def _read_cache() -> dict[str, Any]:
-    try:
-        known = json.loads(_cache_file().read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _write_cache(found: dict[str, Any]) -> None:
-    """Write to the cache; a cache that cannot be written is no reason to fail."""
-    file = _cache_file()
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=".lv2-")
-        with os.fdopen(handle, "w", encoding="utf-8") as target:
-            json.dump(found, target)
-        Path(name).replace(file)
+    # The first number is the version of what is kept.
+    return f"2:{len(times)}:{max(times)}:{sum(times)}"

@@ -352,7 +352,7 @@ def lv2_spec(plugin: Lv2Plugin) -> EffectSpec:
         excluded=tuple(excluded),
         version=plugin.version,
         vendor=plugin.author,
-        category=plugin.category.removesuffix(" Plugin").removesuffix("Plugin"),
+        category=plugin.category,
         file=plugin.bundle,
         file_hash=_file_hash(plugin.library),
     )

@@ -24,6 +24,7 @@ from dialin.effects.effect import BLOCK, Stream
 from dialin.effects.floating_point import kept_floating_point
 from dialin.effects.settle import RATE, LeadStream, after_silence, lead_samples, settling_blocks
 from dialin.effects.spec import EffectSpec, Settings
+from dialin.effects.vst3_facts import vst3_category
 from dialin.effects.vst3_files import find_vst3, hash_file, vst3_binary
 from dialin.effects.vst3_parameters import (
     Travel,
@@ -252,8 +253,6 @@ class HostedEffect:
             else:
                 kept.append(parameter)
                 self._knobs.append((index, travel))
-        category = str(plugin.category or "")
-        words = [w for w in category.split("|") if w not in ("Fx", "Mono", "Stereo", "")]
         self._spec = EffectSpec(
             uri=uri,
             name=plugin.name,
@@ -262,7 +261,7 @@ class HostedEffect:
             excluded=tuple(excluded),
             version=str(plugin.version or ""),
             vendor=str(plugin.manufacturer_name or ""),
-            category=words[0] if words else "",
+            category=vst3_category(str(plugin.category or "").split("|")),
             file=self._file,
             file_hash=file_hash,
             channels=self._channels,

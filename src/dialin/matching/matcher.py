@@ -24,7 +24,7 @@ from dialin.audio import (
     rms_dbfs,
 )
 from dialin.audio.excerpts import SILENCE_MEAN_SQUARE, silence_level
-from dialin.effects import Preset, chain_slots, chain_uri, default_chain
+from dialin.effects import Preset, chain_slots, chain_uri, default_chain, resolve_effects
 from dialin.effects.chain import chain_spec
 from dialin.effects.effect import Effect, Plugin
 from dialin.effects.spec import EffectSpec, Settings
@@ -93,8 +93,8 @@ def match(
     reference : path, or (audio, sample_rate), or a sequence of those or of (recording, weight)
         What it should sound like: other music is welcome. Several are weighed.
     effects : sequence of str, optional
-        URIs in order. By default a chain of built-in effects, of which those that do not help are
-        left out.
+        URIs, or names as ``dialin effects list`` prints them, in order. By default a chain of
+        built-in effects, of which those that do not help are left out.
     budget : int, optional
         Renders to spend; by default 20 for each knob, but 100 to 600.
     seconds : float, optional
@@ -151,7 +151,7 @@ def match(
         loaded.append((_load(recording, f"reference for {aspect}"), 1.0))
         shares.append({name: float(name == aspect) for name in ASPECTS})
     target = make_target([_features(s) for s, _ in loaded], shares, weights, only)
-    uri = chain_uri(default_chain() if effects is None else effects)
+    uri = chain_uri(default_chain() if effects is None else resolve_effects(effects).uris)
     with nullcontext(pool) if pool is not None else RenderPool() as used:
         return _match(
             *(input, sound, loaded, target, uri, used, budget, seconds, seed, lock, models),

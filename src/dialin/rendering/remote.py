@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
 from dialin.effects.chain import chain_uri
+from dialin.effects.names import resolve_effects
 from dialin.effects.spec import EffectSpec
 from dialin.rendering.job import Job
 from dialin.rendering.pool import RenderPool
@@ -37,7 +38,7 @@ class RemoteEffect:
 
     def __init__(self, uri: str, pool: RenderPool | None = None) -> None:
         self._pool = pool if pool is not None else default_pool()
-        self.spec: EffectSpec = self._pool.describe(uri)
+        self.spec: EffectSpec = self._pool.describe(resolve_effects(uri).uri)
 
     def process(
         self,
@@ -89,11 +90,13 @@ class Chain(RemoteEffect):
         self, effects: Sequence[str | RemoteEffect], pool: RenderPool | None = None
     ) -> None:
         uris = [e if isinstance(e, str) else e.spec.uri for e in effects]
-        super().__init__(chain_uri(uris), pool)
+        super().__init__(chain_uri(resolve_effects(uris).uris), pool)
 
 
 def load_effect(uri: str, pool: RenderPool | None = None) -> RemoteEffect:
     """Open an effect by its URI, such as ``lv2:http://drobilla.net/plugins/mda/Delay``.
+
+    A name as ``dialin effects list`` prints it will do, and so will a favourite.
 
     Raises
     ------
