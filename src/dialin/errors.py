@@ -16,13 +16,16 @@
     │       ├── NonFiniteOutputError 5   the effect returned NaN or infinity
     │       └── QuarantinedError     5   refused: this effect failed too often
     ├── PresetError                  6   a preset that cannot be read, or does not fit its effect
-    └── OutputError                  7   the result cannot be written (read-only, full, exists)
+    ├── OutputError                  7   the result cannot be written (read-only, full, exists)
+    └── UnexpectedError              1   a fault of dialin's own, where other work goes on
 
 Messages say what happened, with which value, what was allowed and what to do next. ``code`` is
 a stable word a program can branch on; ``exit_code`` is what the command line exits with.
 """
 
 from __future__ import annotations
+
+import errno
 
 __all__ = [
     "AudioError",
@@ -39,6 +42,7 @@ __all__ = [
     "RenderCrashError",
     "RenderError",
     "RenderTimeoutError",
+    "UnexpectedError",
     "UsageError",
 ]
 
@@ -138,3 +142,27 @@ class OutputError(DialinError):
 
     code = "output"
     exit_code = 7
+
+
+class UnexpectedError(DialinError):
+    """A fault of dialin's own, told instead of raised where the work on other files goes on."""
+
+    code = "unexpected"
+
+    @classmethod
+    def of(cls, error: Exception) -> DialinError:
+        """Any error as one of dialin's; those that are so already come back as they are."""
+        if isinstance(error, DialinError):
+            return error
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return OutputError(f"{error}; make room and run it again")
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        new = cls(
+            f"something went wrong inside dialin ({reason}); this is a bug. "
+            "`dialin --debug ...` shows where: please send that with your report"
+        )
+        new.__cause__ = error
+        return new
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -1,7 +1,6 @@
 """Whole files through effects: format kept, length kept, levels told, nothing half written."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,8 +19,8 @@ from dialin.errors import (
     UsageError,
 )
 from dialin.matching import apply as module
-from dialin.matching import fit
-from dialin.matching.apply import CEILING, render_file
+from dialin.matching import file_render, fit
+from dialin.matching.file_render import CEILING, render_file
 from dialin.rendering import RenderPool
 
 GAIN = "builtin:gain"
@@ -163,7 +162,7 @@ def test_an_earlier_result_survives_a_failure(pool, tmp_path):
 def test_an_input_is_never_overwritten(pool, tmp_path):
     source = tmp_path / "in.wav"
     soundfile.write(source, noise(), 44_100)
-    with pytest.raises(OutputError, match="is the input itself"):
+    with pytest.raises(OutputError, match="read by this run"):
         render_file(source, source, GAIN, gain_of(pool, 0), pool=pool, overwrite=True)
 
 
@@ -196,7 +195,8 @@ def test_two_inputs_of_one_name_are_refused(tmp_path):
         soundfile.write(tmp_path / folder / "x.wav", noise(0.1), 44_100)
     files = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav"]
     with pytest.raises(UsageError, match="would both become"):
-        module._targets(files, Path(tmp_path / "out"), None)
+        module.apply_preset(Preset(()), files, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_two_inputs_of_one_name_are_refused(tmp_path):
     ],
 )
 def test_a_bad_plugin_costs_its_file_and_nothing_else(pool, tmp_path, monkeypatch, effect, error):
-    monkeypatch.setattr(module, "STALL", 0.7)
+    monkeypatch.setattr(file_render, "STALL", 0.7)
     source, target = tmp_path / "in.wav", tmp_path / "out" / "in.wav"
     soundfile.write(source, noise(0.3), 44_100)
     with pytest.raises(error, match=effect):

@@ -1,6 +1,8 @@
 """A match's folder: all there, all true, moved into place at the end or not at all."""
 
+import errno
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +10,10 @@ import pytest
 import soundfile
 
 from dialin.audio import read_audio
-from dialin.errors import OutputError
+from dialin.errors import OutputError, UnexpectedError
+from dialin.files import MANIFEST, OwnFiles
 from dialin.matching import folder as module
-from dialin.matching.fit import Fitted
+from dialin.matching.fit import Fitted, FittedSlot
 from dialin.matching.folder import has_results, match_folder, save_match
 from dialin.matching.result import (
     AspectReport,
@@ -84,15 +87,29 @@ def place(tmp_path, pool, monkeypatch):
 def save(place, pool, **options):
     out = place / "out"
     references = [place / "ref.wav", place / "other.wav"]
-    with match_folder(out, place / "dry.flac", overwrite=options.pop("overwrite", False)) as work:
-        return save_match(stub_match(), work, place / "dry.flac", references, pool=pool, **options)
+    overwrite = options.pop("overwrite", False)
+    with match_folder(out, place / "dry.flac", reads=references, overwrite=overwrite) as held:
+        options.pop("meanwhile", lambda: None)()
+        return save_match(stub_match(), held, references, pool=pool, **options)
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_everything_lies_in_the_folder_and_nothing_else(place, pool):
     saved = save(place, pool, command="dialin match dry.flac ref.wav -o out")
     names = ["dry.flac", "preset.json", "report.html", "report.json"]
-    assert sorted(p.name for p in (place / "out").iterdir()) == names
+    assert sorted(p.name for p in (place / "out").iterdir()) == [MANIFEST, *names]
     assert sorted(p.name for p in saved.files) == names
+    assert saved.error is None
+    own = OwnFiles.load(place / "out")
+    assert sorted(own.files) == names
+    assert all(own.owns(name) for name in names)
     assert has_results(place / "out")
     assert not has_results(place)
 
@@ -120,29 +137,225 @@ def test_headroom_is_told(place, pool):
     assert np.abs(read_audio(place / "out" / "dry.flac")[0]).max() < 0.99
 
 
-def test_earlier_results_are_refused_or_replaced(place, pool):
-    save(place, pool)
-    (place / "out" / "native").mkdir()
-    (place / "out" / "native" / "old.vstpreset").write_text("old")
+def test_earlier_results_are_refused_or_replaced(place, pool, monkeypatch):
+    def write_native(preset, folder):
+        folder.mkdir()
+        (folder / "old.vstpreset").write_text("dialin's")
+        return [folder / "old.vstpreset"], []
+
+    monkeypatch.setattr(module, "_native", write_native)
+    saved = save(place, pool)
+    assert saved.facts["native"] == ["native/old.vstpreset"]
+    (place / "out" / "native" / "mine.vstpreset").write_text("mine")
     (place / "out" / "mine.txt").write_text("mine")
     with pytest.raises(OutputError, match="--overwrite"):
         save(place, pool)
-    save(place, pool, overwrite=True)
-    assert not (place / "out" / "native").exists()
-    assert (place / "out" / "mine.txt").read_text() == "mine"
+    monkeypatch.undo()
+    spec = pool.describe("fake:gain")
+    fitted = Fitted("fake:gain", spec.vector({"gain": 6}))
+    monkeypatch.setattr(module, "settings_for", lambda *_: fitted)
+    before = contents(place / "out")
+    saved = save(place, pool, overwrite=True)
+    after = contents(place / "out")
+    assert saved.error is None
+    assert saved.remarks == ()
+    assert before.keys() - after.keys() == {"native/old.vstpreset"}
+    assert after["native/mine.vstpreset"] == after["mine.txt"] == b"mine"
+    assert after["dry.flac"] != before["dry.flac"]
 
 
-def test_a_failure_leaves_what_was_there(place, pool, monkeypatch):
+def test_what_the_user_changed_is_kept(place, pool):
     save(place, pool)
-    earlier = {p.name: p.read_bytes() for p in (place / "out").iterdir()}
+    for name in ("dry.flac", "report.html"):
+        (place / "out" / name).write_text("mine")
+    saved = save(place, pool, overwrite=True)
+    after = contents(place / "out")
+    assert after["dry.kept.flac"] == after["report.kept.html"] == b"mine"
+    assert after["dry.flac"][:4] == b"fLaC"
+    assert len(saved.remarks) == 2
+    save(place, pool, overwrite=True)
+    assert contents(place / "out").keys() == after.keys()
+
+
+def test_results_without_a_list_are_kept(place, pool):
+    """Such as a folder of the user's that happens to hold a file of that name."""
+    save(place, pool)
+    (place / "out" / MANIFEST).unlink()
+    before = contents(place / "out")
+    save(place, pool, overwrite=True)
+    after = contents(place / "out")
+    assert after["dry.kept.flac"] == before["dry.flac"]
+    assert after["preset.kept.json"] == before["preset.json"]
+
+
+def test_nothing_that_is_read_is_replaced(place, pool):
+    """As in ``match in/m.wav o2/m.wav -o o2 --overwrite``."""
+    out = place / "out"
+    out.mkdir()
+    reference = out / "dry.flac"
+    (place / "ref.wav").rename(reference)
+    for reads in ([reference], [place / "link.wav"], [place / "hard.wav"], [out]):
+        if reads == [place / "link.wav"]:
+            reads[0].symlink_to(reference)
+        if reads == [place / "hard.wav"]:
+            reads[0].hardlink_to(reference)
+        with (
+            pytest.raises(OutputError, match="this run"),
+            match_folder(out, place / "dry.flac", reads=reads, overwrite=True),
+        ):
+            raise AssertionError("the search has begun")
+    assert [path.name for path in out.iterdir()] == ["dry.flac"]
+
+
+def test_what_is_read_is_not_deleted_either(place, pool, monkeypatch):
+    """A file of an earlier match that is this one's reference."""
+    save(place, pool)
+    old = place / "out" / "dry.flac"
+    (place / "wet.flac").write_bytes(old.read_bytes())
+    with match_folder(
+        place / "out", place / "wet.flac", reads=[place / "out" / "dry.flac"], overwrite=True
+    ) as held:
+        with pytest.raises(OutputError, match="read by this run"):
+            save_match(stub_match(), held, [old], pool=pool)
+    assert old.exists()
+
+
+def test_two_matches_into_one_folder_do_not_mix(place, pool):
+    with match_folder(place / "out", place / "dry.flac"):
+        with pytest.raises(OutputError, match="another dialin"):
+            save(place, pool, overwrite=True)
+    save(place, pool)
+
+
+def test_what_appears_during_the_search_is_left_alone(place, pool):
+    def appear():
+        (place / "out" / "preset.json").write_text("mine")
+
+    saved = save(place, pool, meanwhile=appear)
+    assert contents(place / "out") == {"preset.json": b"mine"}
+    assert saved.folder.name == "out-2"
+    assert saved.facts["rendered"]["target"] == str(saved.folder / "dry.flac")
+    assert "appeared" in str(saved.error)
+    assert "out-2" in str(saved.error)
+    assert sorted(path.name for path in saved.files) == [
+        "dry.flac", "preset.json", "report.html", "report.json",
+    ]  # fmt: skip
+
+
+def test_a_folder_that_vanishes_during_the_search_is_made_again(place, pool):
+    saved = save(place, pool, meanwhile=lambda: shutil.rmtree(place / "out"))
+    assert saved.error is None
+    assert (place / "out" / "dry.flac").exists()
+
+
+@pytest.mark.parametrize("broken", ["report_html", "render_file", "_native", "settings_for"])
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyError(1)])
+def test_what_was_found_is_kept_whatever_breaks(place, pool, monkeypatch, broken, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(module, broken, fail)
+    saved = save(place, pool)
+    there = contents(place / "out").keys()
+    assert {"preset.json", "report.json"} <= there
+    assert ("dry.flac" in there) == (broken in ("report_html", "_native"))
+    assert isinstance(saved.error, OutputError if isinstance(error, OSError) else UnexpectedError)
+    reason = "No space left" if isinstance(error, OSError) else "KeyError"
+    assert reason in str(saved.error)
+    assert "is missing" in str(saved.error)
+    again = f"dialin apply {place / 'out' / 'preset.json'}"
+    assert (again in str(saved.error)) == ("dry.flac" not in there)
+    json.loads((place / "out" / "report.json").read_text())
+    assert not list((place / "out").glob(".dialin-work-*"))
+
+
+def test_half_a_result_does_not_replace_a_whole_one(place, pool, monkeypatch):
+    save(place, pool)
+    earlier = contents(place / "out")
 
     def broken(*_):
         raise OSError("the disk is on fire")
 
     monkeypatch.setattr(module, "report_html", broken)
-    with pytest.raises(OSError, match="on fire"):
-        save(place, pool, overwrite=True)
-    assert {p.name: p.read_bytes() for p in (place / "out").iterdir()} == earlier
+    saved = save(place, pool, overwrite=True)
+    assert contents(place / "out") == earlier
+    assert saved.folder == place / "out-2"
+    assert "on fire" in str(saved.error)
+    assert (place / "out-2" / "preset.json").exists()
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("where", ["render_file", "report_html", "_native"])
+def test_stopping_after_the_search_keeps_what_it_found(place, pool, monkeypatch, where, stop):
+    def press(*_, **__):
+        raise stop
+
+    monkeypatch.setattr(module, where, press)
+    with pytest.raises(stop) as caught:
+        save(place, pool)
+    assert "preset.json" in caught.value.__notes__[0]
+    there = contents(place / "out")
+    assert {"preset.json", "report.json"} <= there.keys()
+    assert not any(name.startswith(".dialin-work") for name in there)
+    assert not OwnFiles.load(place / "out").about["finished"]
+
+
+def test_too_little_room_is_said_before_the_search(place, monkeypatch):
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr("dialin.files.space.shutil.disk_usage", lambda _: usage)
+    with (
+        pytest.raises(OutputError, match="make room"),
+        match_folder(place / "out", place / "dry.flac"),
+    ):
+        raise AssertionError("the search has begun")
+    assert not (place / "out").exists()
+
+
+def test_a_format_that_cannot_be_written_is_said_before_the_search(place, monkeypatch):
+    def refuse(*_, **__):
+        raise OutputError("no such encoder")
+
+    monkeypatch.setattr("dialin.matching.file_render.write_audio", refuse)
+    with (
+        pytest.raises(OutputError, match="no such encoder"),
+        match_folder(place / "out", place / "dry.flac"),
+    ):
+        raise AssertionError("the search has begun")
+    assert not (place / "out").exists()
+
+
+def test_names_may_be_as_long_as_names_can_be(place, pool):
+    name = "é" * 125 + ".flac"
+    (place / "dry.flac").rename(place / name)
+    references = [place / "ref.wav"]
+    with match_folder(place / "out", place / name) as held:
+        saved = save_match(stub_match(), held, references, pool=pool)
+    assert saved.error is None
+    assert (place / "out" / name).exists()
+
+
+def test_knobs_are_told_as_they_were_rendered(place, pool, monkeypatch):
+    spec = pool.describe("fake:gain")
+    slot = FittedSlot(spec, spec.vector({"gain": 6}), 1.0)
+    fitted = Fitted("fake:gain", slot.settings, (), (slot,))
+    monkeypatch.setattr(module, "settings_for", lambda *_: fitted)
+    used, unused = save(place, pool, amount=50).facts["slots"]
+    (knob,) = used["knobs"]
+    assert (knob["after"], knob["rendered"]) == (12.0, pytest.approx(6.0))
+    assert knob["rendered_position"] == pytest.approx(float(slot.settings[0]))
+    assert knob["rendered_text"] == spec.parameters[0].text(knob["rendered_position"])
+    assert (used["wet_percent"], unused["wet_percent"]) == (100.0, 0.0)
+
+
+def test_what_is_above_full_scale_comes_with_the_way_out(place, pool):
+    saved = save(place, pool, amount=60, tail=1.0)
+    (note,) = [note for note in saved.facts["notes"] if "full scale" in note]
+    out = place / "out"
+    assert f"{saved.audio.over_db:.1f} dB above" in note
+    assert note.endswith(
+        f"dialin apply {out / 'preset.json'} {place / 'dry.flac'} -o {out / 'rendered'} "
+        "--headroom --amount 60 --tail 1"
+    )
 
 
 def test_ctrl_c_leaves_no_folder_behind(place):

@@ -18,7 +18,8 @@ from dialin.cli._console import (
 
 if TYPE_CHECKING:
     from dialin.errors import DialinError
-    from dialin.matching.apply import Applied, ApplyProgress
+    from dialin.matching.apply import ApplyProgress
+    from dialin.matching.file_render import Applied
 
 HELP = """Render files through a preset: full length, each in its own format.
 
@@ -95,7 +96,7 @@ def show(output: Output, results: list[Applied]) -> None:
     """Say what was written, and what a person should know about its level."""
     from rich.markup import escape
 
-    from dialin.matching.apply import level_remark
+    from dialin.matching.file_render import level_remark
 
     for result in results:
         speed = result.seconds / max(result.render_seconds, 1e-9)

@@ -150,7 +150,14 @@ def match(
     if has_results(folder):
         overwrite = confirm_overwrite(output, overwrite, folder)
     with (
-        match_folder(folder, input, overwrite=overwrite) as work,
+        match_folder(
+            folder,
+            input,
+            reads=[*(path for path, _ in mix), *for_aspect.values(), *(model or [])],
+            effects=fx or (),
+            overwrite=overwrite,
+            tail=tail,
+        ) as place,
         RenderPool(workers=workers, deadline=deadline) as pool,
     ):
         with watch_interrupt() as stopped, SearchBar(output) as bar:
@@ -171,8 +178,7 @@ def match(
             )
         saved = save_match(
             found,
-            work,
-            input,
+            place,
             [*(path for path, _ in mix), *for_aspect.values()],
             amount=amount,
             headroom=headroom,
@@ -181,6 +187,8 @@ def match(
             command=shlex.join(["dialin", *sys.argv[1:]]),
         )
     show(output, saved)
+    if saved.error is not None:
+        raise saved.error
     if stopped.is_set():
         raise typer.Exit(INTERRUPTED)
 
@@ -231,7 +239,7 @@ def show(output: Output, saved: Saved) -> None:
     """Say what was found, and where it lies."""
     facts = saved.facts
     output.data(facts | {"folder": str(saved.folder), "files": [str(f) for f in saved.files]})
-    for note in facts["notes"]:
+    for note in (*facts["notes"], *saved.remarks):
         output.warn(note)
     if not output.talks:
         return

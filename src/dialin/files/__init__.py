@@ -7,12 +7,14 @@ dialin wrote (`OwnFiles`), so that only those files are ever deleted.
 
 from dialin.files.guard import check_distinct, check_not_read, folds_case
 from dialin.files.own import MANIFEST, OwnFiles, digest, kept_name
+from dialin.files.publish import Published, free_folder, publish, stands_in_the_way
 from dialin.files.space import check_name, check_space
 from dialin.files.working import claim_folder, move, sweep, uninterrupted, working_folder
 
 __all__ = [
     "MANIFEST",
     "OwnFiles",
+    "Published",
     "check_distinct",
     "check_name",
     "check_not_read",
@@ -20,8 +22,11 @@ __all__ = [
     "claim_folder",
     "digest",
     "folds_case",
+    "free_folder",
     "kept_name",
     "move",
+    "publish",
+    "stands_in_the_way",
     "sweep",
     "uninterrupted",
     "working_folder",

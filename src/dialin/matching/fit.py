@@ -7,13 +7,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dialin.effects.amount import check_amount, effect_at_amount
+from dialin.effects.amount import check_amount, effect_at_amount, settings_at_amount
 from dialin.effects.chain import chain_slots, chain_spec
+from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import ParameterError, PresetError
 
 if TYPE_CHECKING:
     from dialin.effects.preset import Preset
     from dialin.rendering import RenderPool
+
+
+@dataclass(frozen=True)
+class FittedSlot:
+    """One effect of a fitted preset, as it is rendered.
+
+    Attributes
+    ----------
+    spec : EffectSpec
+    settings : ndarray
+        In [0, 1], in spec order, at the amount.
+    share : float
+        Share of the effect's output that is heard, 0 to 1; the rest is its input.
+    """
+
+    spec: EffectSpec
+    settings: Settings
+    share: float
 
 
 @dataclass(frozen=True)
@@ -28,11 +47,14 @@ class Fitted:
         In [0, 1], in spec order.
     notes : tuple of str
         What a person should know, such as that a plugin's version is another one.
+    slots : tuple of FittedSlot
+        Of the preset's effects, in order.
     """
 
     effect: str
     settings: np.ndarray
     notes: tuple[str, ...] = ()
+    slots: tuple[FittedSlot, ...] = ()
 
 
 def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
@@ -85,10 +107,16 @@ def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
         if knob.neutral is not None
     }
     try:
-        effect, settings = effect_at_amount(whole, np.concatenate(vectors), amount, neutrals)
+        full = np.concatenate(vectors)
+        effect, settings = effect_at_amount(whole, full, amount, neutrals)
+        moved, shares = settings_at_amount(whole, full, amount, neutrals)
     except ParameterError as error:
         raise PresetError(
             f"the preset's neutral values do not fit the effects installed here: {error}; "
             "match again, or use it at 100 %"
         ) from error
-    return Fitted(effect, settings, tuple(notes))
+    slots = tuple(
+        FittedSlot(spec, moved[place], float(shares[name]))
+        for spec, (name, _, place) in zip(specs, chain_slots(whole), strict=True)
+    )
+    return Fitted(effect, settings, tuple(notes), slots)

@@ -8,40 +8,59 @@ INPUT's own name      the input through them, in its own format and length
 ``native/``           presets that other hosts read, where there are such
 ====================  ==================================================================
 
-Everything is first written into a hidden folder beside these and then moved, file by file, so
-that a run that fails or is stopped leaves what was there before as it was.
+Everything is first written into a hidden folder beside these and then moved, file by file. What
+was found is kept, the preset first: where something else cannot be made, the rest is there, and
+the error says what is missing. Earlier results are replaced by whole new ones only; see
+`dialin.files.publish` for what becomes of a user's own files.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dialin.audio import Audio, AudioInfo, active_excerpts, audio_info, read_audio
-from dialin.errors import DialinError, OutputError
-from dialin.matching.apply import (
-    Applied,
-    level_remark,
-    move,
-    output_format,
-    render_file,
+from dialin.configuration import config_file
+from dialin.effects.files import effect_files
+from dialin.errors import DialinError, OutputError, UnexpectedError
+from dialin.files import (
+    Published,
+    check_not_read,
+    check_space,
+    claim_folder,
+    free_folder,
+    publish,
+    stands_in_the_way,
     working_folder,
 )
-from dialin.matching.fit import settings_for
-from dialin.matching.report import Track, report_html
+from dialin.matching.file_render import (
+    Applied,
+    OutputPlan,
+    check_tail,
+    level_remark,
+    output_format,
+    plan_output,
+    render_file,
+    try_output,
+)
+from dialin.matching.fit import Fitted, settings_for
+from dialin.matching.report import AUDIO_BYTES, Track, report_html
 
 if TYPE_CHECKING:
     from dialin.effects.preset import Preset
     from dialin.matching.result import Match
     from dialin.rendering import RenderPool
 
-RESULTS = ("preset.json", "report.json", "report.html", "native")
+RESULTS = ("preset.json", "report.json", "report.html")
+
+REPORT_BYTES = AUDIO_BYTES * 4 // 3 + 1_000_000
+"""Most that a report takes; what a short recording's takes is less, by its length."""
 
 LISTEN_SECONDS = 15.0
 """Length of the excerpts that lie in the report."""
@@ -58,61 +77,116 @@ class Saved:
     Attributes
     ----------
     folder : Path
+        Where it is: the folder that was asked for, or one beside it (see `error`).
     files : tuple of Path
         All of them, the audio first.
-    audio : Applied
-        The rendered input.
+    audio : Applied, optional
+        The rendered input; None where that failed.
     facts : dict
         What ``report.json`` says.
+    remarks : tuple of str
+        What became of the user's own files that were in the way.
+    error : DialinError, optional
+        Why this is not all that was asked for, and what to do; to be raised once the rest was
+        shown.
     """
 
     folder: Path
     files: tuple[Path, ...]
-    audio: Applied
+    audio: Applied | None
     facts: dict[str, Any]
+    remarks: tuple[str, ...] = ()
+    error: DialinError | None = None
+
+
+@dataclass(frozen=True)
+class MatchFolder:
+    """A folder that is held for the results of a match; see `match_folder`.
+
+    Attributes
+    ----------
+    folder : Path
+    work : Path
+        Hidden folder in it, for what is not finished.
+    plan : OutputPlan
+        The audio to come.
+    reads : tuple of Path
+        What the run reads; none of it is replaced or deleted.
+    overwrite : bool
+        Whether earlier results may be replaced.
+    """
+
+    folder: Path
+    work: Path
+    plan: OutputPlan
+    reads: tuple[Path, ...]
+    overwrite: bool
 
 
 def has_results(folder: str | PathLike[str]) -> bool:
     """Whether a folder holds results of an earlier match."""
-    return any((Path(folder) / name).exists() for name in RESULTS)
+    return bool(stands_in_the_way(Path(folder), RESULTS))
 
 
 @contextmanager
 def match_folder(
-    folder: str | PathLike[str], input: str | PathLike[str], *, overwrite: bool = False
-) -> Iterator[Path]:
-    """Check that results can go into `folder`, and make the hidden folder they are made in.
+    folder: str | PathLike[str],
+    input: str | PathLike[str],
+    *,
+    reads: Iterable[str | PathLike[str]] = (),
+    effects: Iterable[str] = (),
+    overwrite: bool = False,
+    tail: float = 0.0,
+) -> Iterator[MatchFolder]:
+    """Check that results can go into `folder`, hold it, and make a hidden folder in it.
 
     Entered before the search, so that an hour of it is not lost to a typing error.
+
+    Parameters
+    ----------
+    folder, input : path-like
+    reads : iterable of path-like
+        What else the run reads: references, models.
+    effects : iterable of str
+        URIs of the effects, whose files are read too.
+    overwrite : bool
+        Replace earlier results.
+    tail : float
+        Seconds rendered after the end.
 
     Raises
     ------
     OutputError
-        If the folder cannot be written to, holds earlier results, or would lose the input.
+        If the folder cannot be written to, has too little room, holds earlier results, is held
+        by another run, or would lose something that is read; or if the audio's format cannot be
+        written.
     """
     target = Path(folder)
+    check_tail(tail)
     info = audio_info(input)
     suffix, _ = output_format(info)
-    audio = target / f"{info.path.stem}.{suffix}"
-    if audio.exists() and audio.samefile(info.path):
-        raise OutputError(
-            f"the result would replace the input {str(info.path)!r}; choose another folder"
-        )
+    plan = plan_output(info, target / f"{info.path.stem}.{suffix}", tail)
+    read = [info.path, *map(Path, reads), *effect_files(effects), config_file()]
+    places = [*(target / name for name in RESULTS), plan.target]
+    check_not_read(places, read)
     if not overwrite:
-        for place in (*(target / name for name in RESULTS), audio):
-            if place.exists():
-                raise OutputError(
-                    f"{str(target)!r} holds earlier results ({place.name}); "
-                    "choose another folder, or replace them with --overwrite"
-                )
-    with working_folder(target) as work:
-        yield work
+        in_the_way = stands_in_the_way(target, [place.name for place in places])
+        if in_the_way:
+            raise OutputError(
+                f"{str(target)!r} holds earlier results ({in_the_way[0].name}); "
+                "choose another folder, or replace them with --overwrite"
+            )
+    with working_folder(target) as work, claim_folder(target):
+        tracks = 2 + len(read)
+        listened = int(tracks * min(info.seconds, LISTEN_SECONDS) * info.sample_rate * 8)
+        check_space(work, plan.size + min(REPORT_BYTES, listened + 1_000_000))
+        try_output(plan, work)
+        yield MatchFolder(target, work, plan, tuple(read), overwrite)
 
 
 def save_match(
     match: Match,
-    work: Path,
-    input: str | PathLike[str],
+    place: MatchFolder,
     references: Sequence[str | PathLike[str]],
     *,
     pool: RenderPool,
@@ -120,37 +194,156 @@ def save_match(
     headroom: bool = False,
     tail: float = 0.0,
     command: str = "",
+    about: Mapping[str, Any] | None = None,
 ) -> Saved:
     """Write a match into its folder.
 
     Parameters
     ----------
     match : Match
-    work : Path
-        From `match_folder`; its parent is where the results go.
-    input, references : path-like
+    place : MatchFolder
+        From `match_folder`.
+    references : sequence of path-like
     pool : RenderPool
     amount, headroom, tail
         As in `dialin.matching.apply.apply_preset`.
     command : str
         What repeats this match, for the report.
+    about : mapping, optional
+        Plain data to keep in the folder's list of files.
+
+    Returns
+    -------
+    Saved
+        Where something of it could not be made, its `error` says so.
 
     Raises
     ------
     DialinError
+        If not even the preset can be written.
     """
-    folder = work.parent
-    info = audio_info(input)
-    suffix, _ = output_format(info)
-    staged = work / "staged"
-    staged.mkdir()
-    preset = match.preset
-    preset.save(staged / "preset.json", overwrite=True)
-    rendered = staged / f"{info.path.stem}.{suffix}"
-    fitted = settings_for(preset, amount, pool)
+    making = _Making(match, place, about or {})
+    match.preset.save(making.staged / "preset.json", overwrite=True)
+    making.facts |= {"amount": amount, "command": command, "rendered": None, "native": []}
+    try:
+        making.attempt(
+            place.plan.target.name,
+            lambda: _render(making, pool, amount=amount, headroom=headroom, tail=tail),
+        )
+        making.attempt("native", lambda: _write_native(making))
+        making.attempt("report.html", lambda: _write_page(making, references))
+    except BaseException as stop:
+        # Ctrl-C, or an order to end. What was found took longest, and is written already.
+        kept = making.finish(stopped=True)
+        stop.add_note(f"the settings found are kept: {kept.folder / 'preset.json'}")
+        raise
+    return making.finish()
+
+
+@dataclass(eq=False)
+class _Making:
+    """Results in the making: what is there, and what could not be made."""
+
+    match: Match
+    place: MatchFolder
+    about: Mapping[str, Any]
+    staged: Path = field(init=False)
+    facts: dict[str, Any] = field(init=False)
+    audio: Applied | None = None
+    errors: dict[str, DialinError] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.staged = self.place.work / "staged"
+        # The user may have tidied up during the search.
+        self.staged.mkdir(parents=True, exist_ok=True)
+        self.facts = self.match.report.to_dict()
+
+    def attempt(self, name: str, make: Callable[[], None]) -> None:
+        """Make one of the results; note it where that fails, and leave no half of it."""
+        try:
+            make()
+        except Exception as error:
+            self.errors[name] = UnexpectedError.of(error)
+            with suppress(OSError):
+                (self.staged / name).unlink()
+
+    def finish(self, *, stopped: bool = False) -> Saved:
+        """Put what there is into place."""
+        place = self.place
+        folder = place.folder
+        whole = not (self.errors or stopped)
+        names = sorted(
+            path.relative_to(self.staged).as_posix()
+            for path in self.staged.rglob("*")
+            if path.is_file()
+        )
+        # The preset moves first: it is what took longest.
+        names = ["preset.json", *(name for name in names if name != "preset.json"), "report.json"]
+        in_the_way = stands_in_the_way(folder, names)
+        if in_the_way and not (place.overwrite and whole):
+            folder = free_folder(folder)
+        if self.audio is not None:
+            self.audio = replace(self.audio, target=folder / place.plan.target.name)
+            self.facts["rendered"] = self.audio.to_dict()
+        try:
+            text = json.dumps(plain(self.facts), indent=2, ensure_ascii=False, allow_nan=False)
+            (self.staged / "report.json").write_text(text + "\n", "utf-8")
+        except OSError as error:
+            self.errors["report.json"] = OutputError(str(error))
+            with suppress(OSError):
+                (self.staged / "report.json").unlink()
+            names.remove("report.json")
+        facts = {**self.about, "finished": whole and not self.match.report.interrupted}
+        done = publish(self.staged, folder, names, reads=place.reads, about=facts)
+        audio = place.plan.target.name
+        files = tuple(sorted(done.files, key=lambda path: path.name != audio))
+        for name, why in done.missing.items():
+            self.errors.setdefault(name, OutputError(why))
+        return Saved(
+            folder, files, self.audio, self.facts, _remarks(done), self._error(done, in_the_way)
+        )
+
+    def _error(self, done: Published, in_the_way: Sequence[Path]) -> DialinError | None:
+        asked = self.place.folder
+        kept = ", ".join(path.name for path in done.files) or "nothing"
+        if not self.errors:
+            if done.folder == asked:
+                return None
+            return OutputError(
+                f"{in_the_way[0].name!r} appeared in {str(asked)!r} during the search and was left "
+                f"as it is; this match is in {str(done.folder)!r}"
+            )
+        first = next(iter(self.errors.values()))
+        why = "; ".join(f"{name} is missing: {error}" for name, error in self.errors.items())
+        what = f"the match is kept in {str(done.folder)!r} ({kept}), but {why}"
+        if self.audio is None:
+            what += f"; once that is mended, render it with: {self.again(done.folder)}"
+        result = type(first)(what)
+        result.__cause__ = first
+        return result
+
+    def again(self, folder: Path, *options: str) -> str:
+        """Command that renders the input through the preset once more, without a search."""
+        amount = self.facts["amount"]
+        words = ["dialin", "apply", str(folder / "preset.json"), str(self.place.plan.source.path)]
+        words += ["-o", str(folder / "rendered"), *options]
+        words += [] if amount == 100 else ["--amount", f"{amount:g}"]
+        tail = self.facts.get("tail", 0.0)
+        words += ["--tail", f"{tail:g}"] if tail else []
+        return shlex.join(words)
+
+
+def _render(
+    making: _Making, pool: RenderPool, *, amount: float, headroom: bool, tail: float
+) -> None:
+    plan = making.place.plan
+    making.facts["tail"] = tail
+    fitted = settings_for(making.match.preset, amount, pool)
+    _add_rendered_knobs(making.facts, fitted, amount)
+    rendered = making.staged / plan.target.name
     try:
         audio = render_file(
-            info.path,
+            plan.source.path,
             rendered,
             fitted.effect,
             fitted.settings,
@@ -159,23 +352,57 @@ def save_match(
             tail=tail,
         )
     except OutputError as error:
-        shown = str(error).replace(str(rendered), str(folder / rendered.name))
+        shown = str(error).replace(str(rendered), str(plan.target))
         raise OutputError(shown) from error
-    audio = replace(audio, target=folder / rendered.name)
-    native, refused = _native(preset, staged / "native")
-    notes = [*match.report.notes, *fitted.notes, *refused, *filter(None, [level_remark(audio)])]
-    facts = match.report.to_dict() | {
-        "amount": amount,
-        "notes": notes,
-        "command": command,
-        "rendered": audio.to_dict(),
-        "native": [path.relative_to(staged).as_posix() for path in native],
-    }
-    tracks = _tracks(info, rendered, references)
-    (staged / "report.html").write_text(report_html(page_facts(facts), tracks), "utf-8")
-    text = json.dumps(plain(facts), indent=2, ensure_ascii=False, allow_nan=False)
-    (staged / "report.json").write_text(text + "\n", "utf-8")
-    return Saved(folder, _publish(staged, folder, rendered.name), audio, facts)
+    making.audio = replace(audio, target=plan.target)
+    making.facts["rendered"] = making.audio.to_dict()
+    making.facts["notes"] += fitted.notes
+    remark = level_remark(making.audio, making.again(making.place.folder, "--headroom"))
+    making.facts["notes"] += [remark] if remark else []
+
+
+def _add_rendered_knobs(facts: dict[str, Any], fitted: Fitted, amount: float) -> None:
+    """Add what is rendered at the amount to each knob; ``after`` is the match itself, 100 %."""
+    rendered = iter(fitted.slots)
+    for slot in facts["slots"]:
+        own = next(rendered, None) if slot["used"] else None
+        slot["wet_percent"] = 100.0 * own.share if own is not None else 0.0
+        known = {} if own is None else {p.id: n for n, p in enumerate(own.spec.parameters)}
+        for knob in slot["knobs"]:
+            index = known.get(knob["id"])
+            knob |= {"rendered": None, "rendered_position": None, "rendered_text": None}
+            if own is None or index is None or amount == 0:
+                continue
+            parameter, position = own.spec.parameters[index], float(own.settings[index])
+            knob |= {
+                "rendered": parameter.to_native(position),
+                "rendered_position": position,
+                "rendered_text": parameter.text(position),
+            }
+
+
+def _write_native(making: _Making) -> None:
+    native, refused = _native(making.match.preset, making.staged / "native")
+    making.facts["native"] = [path.relative_to(making.staged).as_posix() for path in native]
+    making.facts["notes"] += refused
+
+
+def _write_page(making: _Making, references: Sequence[str | PathLike[str]]) -> None:
+    if making.audio is None:
+        raise OutputError("it needs the rendered audio")
+    plan = making.place.plan
+    tracks = _tracks(plan.source, making.staged / plan.target.name, references)
+    page = report_html(page_facts(making.facts), tracks)
+    (making.staged / "report.html").write_text(page, "utf-8")
+
+
+def _remarks(done: Published) -> tuple[str, ...]:
+    kept = [
+        f"{place} was not written by dialin, or changed since: it is {other.name} now"
+        for place, other in done.kept
+    ]
+    left = [f"{place} was changed since dialin wrote it, and was left there" for place in done.left]
+    return (*kept, *left)
 
 
 def page_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,17 +497,3 @@ def _excerpt(path: Path) -> tuple[Audio, int, int]:
     audio, rate = read_audio(path, frames=min(info.frames, SEARCHED_SECONDS * info.sample_rate))
     place = active_excerpts(audio, rate, seconds=LISTEN_SECONDS, pieces=1)[0]
     return audio[:, place], rate, int(place.start)
-
-
-def _publish(staged: Path, folder: Path, audio: str) -> tuple[Path, ...]:
-    old = folder / "native"
-    if old.is_dir():
-        shutil.rmtree(old)
-    files: list[Path] = []
-    for name in (audio, "preset.json", "report.html", "report.json"):
-        move(staged / name, folder / name)
-        files.append(folder / name)
-    if (staged / "native").is_dir():
-        move(staged / "native", old)
-        files += sorted(path for path in old.rglob("*") if path.is_file())
-    return tuple(files)

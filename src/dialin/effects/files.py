@@ -1,0 +1,35 @@
+"""The files that effects lie in, as far as their URIs tell, so that no output replaces them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from dialin.effects.chain import is_chain, parse_chain
+from dialin.effects.uri import parse_uri
+from dialin.errors import DialinError
+
+
+def effect_files(uris: Iterable[str]) -> list[Path]:
+    """Plugin bundles, and Faust programs with what lies beside them to be imported.
+
+    Names that are looked up elsewhere (LV2 URIs, Audio Units, bare VST3 names that are not in the
+    current folder) have no path to give. URIs that make no sense are for others to refuse.
+    """
+    found: list[Path] = []
+    for uri in uris:
+        try:
+            if is_chain(uri):
+                found += effect_files(parse_chain(uri))
+                continue
+            format, rest = parse_uri(uri)
+        except DialinError:
+            continue
+        if format == "mix":
+            found += effect_files([rest])
+        elif format in ("vst3", "faust"):
+            path = Path(rest).expanduser()
+            found.append(path)
+            if format == "faust":
+                found += [*path.parent.glob("*.lib"), *path.parent.glob("*.dsp")]
+    return found

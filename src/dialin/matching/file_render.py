@@ -1,0 +1,395 @@
+"""One file through an effect: its own rate, channels, format and length, in blocks, in a worker.
+
+Conventions: peaks are sample peaks, 1.0 is full scale (0 dBFS). Nothing is ever limited: output
+above full scale is kept in floating-point files and, in others, cut by the file format, which is
+reported, or avoided by `headroom`, which turns the whole file down.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dialin.audio import AudioInfo, audio_info, to_db, write_audio
+from dialin.errors import OutputError, RenderCrashError, RenderTimeoutError, UsageError
+from dialin.files import check_name, check_not_read, check_space, move, working_folder
+from dialin.matching.streaming import FileJob, FileRender, copy_file, read_count, stream_file
+
+if TYPE_CHECKING:
+    from dialin.rendering import RenderPool
+
+CEILING = 10 ** (-0.1 / 20)
+"""Peak that `headroom` turns an output down to: 0.1 dB below full scale, which leaves room for
+the rounding of integer formats and the overshoot of lossy ones."""
+
+STALL = 60.0
+"""Seconds a worker may spend on one block (3 s of audio) before it counts as hanging."""
+
+_WRITABLE = {"wav", "flac", "aif", "aiff", "ogg", "opus", "mp3", "w64", "rf64", "caf"}
+_FLOAT = {"FLOAT", "DOUBLE"}
+_WIDTHS = {
+    "PCM_S8": 1,
+    "PCM_U8": 1,
+    "PCM_16": 2,
+    "PCM_24": 3,
+    "PCM_32": 4,
+    "FLOAT": 4,
+    "DOUBLE": 8,
+}
+"""Bytes a sample."""
+
+LOSSY_BYTES_PER_SECOND = 64_000
+"""More than Vorbis, Opus and MP3 take for two channels at their best quality (512 kbit/s)."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One rendered file.
+
+    Attributes
+    ----------
+    source, target : Path
+    seconds : float
+        Length of the output.
+    sample_rate, channels : int
+    subtype : str
+        libsndfile's name of the output's sample format.
+    peak_dbfs, rms_dbfs : float
+        Of the output as rendered and turned down by `gain_db`.
+    over_db : float
+        How far the peak lies above full scale; 0 if it does not.
+    clipped : int
+        Samples that the file format had to cut; 0 in floating point formats.
+    gain_db : float
+        What `headroom` turned the output down by, 0 or negative.
+    exact : bool
+        Whether the block-wise render equals one render of the whole, bit for bit.
+    render_seconds : float
+        Wall-clock time it took.
+    """
+
+    source: Path
+    target: Path
+    seconds: float
+    sample_rate: int
+    channels: int
+    subtype: str
+    peak_dbfs: float
+    rms_dbfs: float
+    over_db: float
+    clipped: int
+    gain_db: float
+    exact: bool
+    render_seconds: float
+    notes: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self) | {"source": str(self.source), "target": str(self.target)}
+
+
+@dataclass(frozen=True)
+class OutputPlan:
+    """What an output will be, decided before anything is rendered.
+
+    Attributes
+    ----------
+    source : AudioInfo
+    target : Path
+    subtype, container : str, optional
+        libsndfile's names of the sample format and the file format.
+    size : int
+        Bytes it will take, at most.
+    """
+
+    source: AudioInfo
+    target: Path
+    subtype: str | None
+    container: str | None
+    size: int
+
+
+def plan_output(info: AudioInfo, target: Path, tail: float = 0.0) -> OutputPlan:
+    """Decide what to write for an input.
+
+    Raises
+    ------
+    OutputError
+        If the name is longer than the file system takes, or belongs to a folder.
+    """
+    check_name(target)
+    if target.is_dir():
+        raise OutputError(f"{str(target)!r} is a folder; move it, or choose another output folder")
+    subtype, container = _subtype(target, info), _container(target, info, tail)
+    width = _WIDTHS.get(subtype or "FLOAT", 0)
+    seconds = info.seconds + tail
+    if width:
+        size = int(seconds * info.sample_rate * info.channels * width)
+        if target.suffix.lower() == ".flac":
+            # What it cannot compress it stores as it is.
+            size += size // 20
+    else:
+        size = int(seconds * LOSSY_BYTES_PER_SECOND * max(1, info.channels / 2))
+    return OutputPlan(info, target, subtype, container, size + 65_536)
+
+
+def try_output(plan: OutputPlan, work: Path) -> None:
+    """Write a moment of silence as an output will be written: format, rate, channels, rights.
+
+    Parameters
+    ----------
+    plan : OutputPlan
+    work : Path
+        A working folder on the disk that is written to.
+
+    Raises
+    ------
+    OutputError
+        If no such file can be written.
+    """
+    trial = work / f"trial{plan.target.suffix}"
+    info = plan.source
+    silence = np.zeros((info.channels, info.sample_rate // 10 + 1), dtype=np.float32)
+    try:
+        write_audio(
+            trial,
+            silence,
+            info.sample_rate,
+            subtype=plan.subtype,
+            container=plan.container,
+            overwrite=True,
+        )
+    except OutputError as error:
+        raise OutputError(str(error).replace(str(trial), str(plan.target))) from error
+    finally:
+        with suppress(OSError):
+            trial.unlink()
+
+
+def output_format(info: AudioInfo) -> tuple[str, str | None]:
+    """Suffix (without dot) and libsndfile subtype to write, as near to the input as can be."""
+    suffix = info.path.suffix.lower().lstrip(".")
+    if suffix in _WRITABLE and info.format != "RAW":
+        return suffix, info.subtype
+    return "wav", info.subtype if info.subtype.startswith(("PCM_", "FLOAT", "DOUBLE")) else None
+
+
+def render_file(
+    source: str | PathLike[str],
+    target: str | PathLike[str],
+    effect: str,
+    settings: ArrayLike,
+    *,
+    pool: RenderPool,
+    headroom: bool = False,
+    tail: float = 0.0,
+    overwrite: bool = False,
+    progress: Callable[[float], None] | None = None,
+    reads: Iterable[str | PathLike[str]] = (),
+) -> Applied:
+    """Render one file through an effect, in blocks, in a worker process.
+
+    Parameters
+    ----------
+    source, target : path-like
+        The output is written beside the target under another name and moved when it is whole.
+    effect : str
+        URI of an effect or a chain; empty for none.
+    settings : array_like
+        In [0, 1], in spec order.
+    pool : RenderPool
+    headroom : bool
+        Turn an output that would exceed full scale down to 0.1 dB below it, by rendering again.
+    tail : float
+        Seconds rendered after the end.
+    overwrite : bool
+        Replace an existing target.
+    progress : callable, optional
+        Called with the seconds of input done, from another thread.
+    reads : iterable of path-like
+        What else the run reads; none of it is ever replaced.
+
+    Raises
+    ------
+    AudioError, EffectError, OutputError
+        `RenderTimeoutError` if a block takes longer than a minute.
+    """
+    info = audio_info(source)
+    goal = Path(target)
+    check_tail(tail)
+    check_not_read([goal], [info.path, *reads])
+    if os.path.lexists(goal) and not overwrite:
+        raise OutputError(f"{str(goal)!r} exists already; choose another folder or --overwrite")
+    plan = plan_output(info, goal, tail)
+    vector = tuple(float(v) for v in np.asarray(settings, dtype=np.float64))
+    began = time.monotonic()
+    with working_folder(goal.parent) as work:
+        check_space(work, plan.size)
+        try_output(plan, work)
+        # Short, because the name of the output itself may be as long as names can be.
+        part = work / f"output{goal.suffix}"
+        job = FileJob(
+            source=str(info.path.resolve()),
+            target=str(part.resolve()),
+            settings=vector,
+            tail=tail,
+            subtype=plan.subtype,
+            container=plan.container,
+            counter=str((work / ".count").resolve()),
+            stall=STALL,
+        )
+        gain_db = 0.0
+        try:
+            made = _call(pool, effect, job, info, progress)
+            if headroom and made.peak > 1.0:
+                gain = CEILING / made.peak
+                gain_db = float(to_db(gain))
+                quieter = FileJob(**(asdict(job) | {"gain": gain}))
+                # Both would not fit on a disk that is nearly full.
+                part.unlink(missing_ok=True)
+                made = _call(pool, effect, quieter, info, progress)
+        except OutputError as error:
+            # A person knows the file by its own name, not by that of its making.
+            raise OutputError(str(error).replace(job.target, str(goal))) from error
+        move(part, goal, replace=overwrite)
+    written = audio_info(goal)
+    is_float = written.subtype in _FLOAT
+    notes = () if made.exact else ("block-wise render may differ slightly from one in one piece",)
+    return Applied(
+        source=info.path,
+        target=goal,
+        seconds=made.frames / info.sample_rate,
+        sample_rate=info.sample_rate,
+        channels=made.channels,
+        subtype=written.subtype,
+        peak_dbfs=float(to_db(made.peak)),
+        rms_dbfs=float(to_db(np.sqrt(made.mean_square))),
+        over_db=max(0.0, float(to_db(made.peak))),
+        clipped=0 if is_float else made.clipped,
+        gain_db=gain_db,
+        exact=made.exact,
+        render_seconds=time.monotonic() - began,
+        notes=notes,
+    )
+
+
+def level_remark(result: Applied, again: str = "") -> str:
+    """Sentence on clipping or silence, or empty.
+
+    Parameters
+    ----------
+    result : Applied
+    again : str
+        Command that renders it with headroom.
+    """
+    offer = f"; turned down, without another search: {again}" if again else ""
+    offer = offer or "; --headroom turns it down by that much"
+    if result.clipped:
+        return (
+            f"{result.target} clips: its peak lies {result.over_db:.1f} dB above full scale and "
+            f"{result.clipped} samples were cut by the {result.subtype} format{offer}"
+        )
+    if result.over_db > 0:
+        return (
+            f"{result.target} peaks {result.over_db:.1f} dB above full scale; its floating point "
+            f"format keeps that, but players will clip it{offer}"
+        )
+    if result.peak_dbfs < -90:
+        return f"{result.target} is silent (peak {result.peak_dbfs:.1f} dBFS)"
+    return ""
+
+
+def check_tail(tail: float) -> None:
+    """Raise `UsageError` unless a tail lies in 0 to 600 seconds."""
+    if not 0 <= tail <= 600:
+        raise UsageError(f"the tail is {tail:g} s; it must lie between 0 and 600")
+
+
+def _subtype(goal: Path, info: AudioInfo) -> str | None:
+    import soundfile
+
+    suffix, subtype = output_format(info)
+    if goal.suffix.lower().lstrip(".") == suffix:
+        return subtype
+    kind = goal.suffix.lower().lstrip(".").upper()
+    return subtype if subtype and soundfile.check_format(kind, subtype) else None
+
+
+def _container(goal: Path, info: AudioInfo, tail: float) -> str | None:
+    if goal.suffix.lower() != ".wav":
+        return None
+    # A plain WAV file counts its bytes in 32 bits.
+    width = _WIDTHS.get(info.subtype, 4)
+    size = (info.frames + tail * info.sample_rate) * info.channels * width + 65_536
+    if info.format == "RF64" or size >= 2**32:
+        return "RF64"
+    return "WAVEX" if info.format == "WAVEX" else None
+
+
+def _call(
+    pool: RenderPool,
+    effect: str,
+    job: FileJob,
+    info: AudioInfo,
+    progress: Callable[[float], None] | None,
+) -> FileRender:
+    # Slower than a quarter of real time is no plugin's normal speed; a hang is caught far sooner,
+    # by the worker's own timer on each block.
+    deadline = 120.0 + 4.0 * (info.seconds + job.tail)
+    before = time.time()
+    with _watch(job.counter, info.sample_rate, progress):
+        try:
+            if effect:
+                result = pool.call(stream_file, job, deadline=deadline, effect=effect)
+            else:
+                result = pool.call(copy_file, job, deadline=deadline)
+        except RenderCrashError as error:
+            counter = Path(job.counter)
+            last = counter.stat().st_mtime if counter.exists() else before
+            if time.time() - last < job.stall:
+                raise
+            at = read_count(job.counter) / info.sample_rate
+            raise RenderTimeoutError(
+                f"{effect} hung {at:.1f} s into {job.source!r}: one block took longer than "
+                f"{job.stall:.0f} s; change its settings or leave it out"
+            ) from error
+    assert isinstance(result, FileRender)
+    return result
+
+
+@contextmanager
+def _watch(
+    counter: str, sample_rate: int, progress: Callable[[float], None] | None
+) -> Iterator[None]:
+    if progress is None:
+        yield
+        return
+    stop = threading.Event()
+    last = -1
+
+    def poll() -> None:
+        nonlocal last
+        while not stop.wait(0.1):
+            done = read_count(counter)
+            # 0 is a counter caught while it is being written.
+            if done and done != last:
+                last = done
+                progress(done / sample_rate)
+
+    thread = threading.Thread(target=poll, name="dialin-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
