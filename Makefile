@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SETUP := pyproject.toml constraints.txt $(wildcard setup.py)
 
-.PHONY: help demo test check bench format docs plugins clean
+FUZZ_SEED ?= 1
+
+.PHONY: help demo test fuzz check bench format docs plugins clean
 
 help:  ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -16,6 +18,11 @@ demo: $(VENV)/.core  ## match a clean slide guitar to a metal one, both shipped 
 
 test: $(VENV)/.dev plugins  ## run all tests (installs the plugins they use, where apt can)
 	$(BIN)/python -m pytest
+
+fuzz: $(VENV)/.dev  ## damaged files, documents and killed processes, for an hour or so
+	$(BIN)/python -m tests.fuzz audio --count 10000 --seed $(FUZZ_SEED)
+	$(BIN)/python -m tests.fuzz documents --count 2000 --seed $(FUZZ_SEED)
+	$(BIN)/python -m tests.fuzz kills --count 20 --seed $(FUZZ_SEED)
 
 check: $(VENV)/.dev  ## lint, types, import rules
 	$(BIN)/ruff check

@@ -1,0 +1,33 @@
+"""A short run of each; `make fuzz` runs long ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.fuzz import kills, mutate, runs
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+
+
+@needs_proc
+@pytest.mark.parametrize("kind", ["worker", "parent", "terminated", "apply"])
+def test_killing_breaks_no_promise(kind):
+    assert kills.once(kind, seed=7, index=0) is None
+
+
+def test_faults_hangs_and_crashes_are_noticed(monkeypatch):
+    monkeypatch.setattr(runs, "SECONDS", 1.5)
+    tally = runs.run("broken", 6, seed=0)
+    assert tally.outcomes == {"ok": 3, "fault": 1, "hang": 1, "crash": 1}
+    assert [index for index, _ in sorted(tally.faults)] == [1, 2, 3]
+    assert tally.processes == 3
+    with pytest.raises(kills.Failure):
+        kills.check(False, "broken")
+
+
+def test_damage_is_the_same_for_the_same_seed():
+    one, two = (mutate.damaged(bytes(500), b"other", np.random.default_rng(3)) for _ in "ab")
+    assert one == two != bytes(500)
+    document = {"a": [1, {"b": 2}]}
+    assert mutate.twisted(document, np.random.default_rng(0)) != document == {"a": [1, {"b": 2}]}
