@@ -55,3 +55,17 @@ def needs_program(name: str) -> pytest.MarkDecorator:
     """Skip unless a program such as ``lv2info`` is on the PATH."""
     missing = not REQUIRED and shutil.which(name) is None
     return pytest.mark.skipif(missing, reason=f"the program {name} is not installed")
+
+
+def needs_browser() -> pytest.MarkDecorator:
+    """Skip unless Chromium and Playwright are here, which drives it."""
+    from importlib.util import find_spec
+
+    missing = not REQUIRED and (chromium_path() is None or find_spec("playwright") is None)
+    return pytest.mark.skipif(missing, reason="Chromium or Playwright is not installed")
+
+
+def chromium_path() -> str | None:
+    """The system's own Chromium or Chrome; tests download none."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next(filter(None, map(shutil.which, names)), None)

@@ -10,7 +10,7 @@ from dialin.audio.files import (
     write_audio,
 )
 from dialin.audio.gate import Audio, check_audio, check_sample_rate
-from dialin.audio.levels import integrated_loudness, peak_dbfs, rms_dbfs, to_db
+from dialin.audio.levels import integrated_loudness, peak_dbfs, played_loudness, rms_dbfs, to_db
 from dialin.audio.resample import resample
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "check_sample_rate",
     "integrated_loudness",
     "peak_dbfs",
+    "played_loudness",
     "read_audio",
     "read_blocks",
     "resample",

@@ -43,3 +43,14 @@ def integrated_loudness(audio: Audio, sample_rate: int) -> float:
         data = np.pad(data, ((0, short), (0, 0)))
     with np.errstate(divide="ignore"):
         return float(pyloudnorm.Meter(sample_rate).integrated_loudness(data))
+
+
+def played_loudness(audio: Audio, sample_rate: int) -> float:
+    """Loudness in LUFS of what a pair of loudspeakers plays; ``-inf`` for silence.
+
+    BS.1770 adds the powers of the channels. A mono file measures 3.01 LU below the same sound in
+    both channels of a stereo file, yet players send it to both loudspeakers: so it is measured
+    here. Of more than two channels the first two are played.
+    """
+    pair = np.repeat(audio, 2, axis=0) if audio.shape[0] == 1 else audio[:2]
+    return integrated_loudness(pair, sample_rate)

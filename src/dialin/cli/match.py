@@ -246,21 +246,22 @@ def show(output: Output, saved: Saved) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from dialin.reports.words import change, percent, signed, still_off
+
     before, after = facts["before"], facts["after"]
-    change = 100 * (after / before - 1) if before > 0 else 0.0
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("distance to the reference")
     for column in ("before", "after", "change"):
         table.add_column(column, justify="right")
     for aspect in facts["aspects"]:
         was, now = aspect["before"], aspect["after"]
-        share = f"{100 * (now / was - 1):+.0f} %" if was > 1e-9 else ""
-        table.add_row(escape(aspect["name"]), f"{was:.3f}", f"{now:.3f}", share)
+        table.add_row(escape(aspect["name"]), f"{was:.2f}", f"{now:.2f}", change(was, now))
     table.add_row(
-        "[bold]all[/]", f"[bold]{before:.3f}[/]", f"[bold]{after:.3f}[/]",
-        f"[bold]{change:+.0f} %[/]",
+        "[bold]all[/]", f"[bold]{before:.2f}[/]", f"[bold]{after:.2f}[/]",
+        f"[bold]{signed(percent(before, after), 0)} %[/]",
     )  # fmt: skip
     output.table(table)
+    output.say(escape(still_off(facts["aspects"])))
     output.say("")
     for slot in facts["slots"]:
         if not slot["used"]:

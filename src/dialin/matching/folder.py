@@ -50,7 +50,8 @@ from dialin.matching.file_render import (
     try_output,
 )
 from dialin.matching.fit import Fitted, settings_for
-from dialin.matching.report import AUDIO_BYTES, Track, report_html
+from dialin.reports import Kind, Track, report_html
+from dialin.reports.clips import AUDIO_BYTES
 
 if TYPE_CHECKING:
     from dialin.effects.preset import Preset
@@ -391,8 +392,15 @@ def _write_page(making: _Making, references: Sequence[str | PathLike[str]]) -> N
     if making.audio is None:
         raise OutputError("it needs the rendered audio")
     plan = making.place.plan
-    tracks = _tracks(plan.source, making.staged / plan.target.name, references)
-    page = report_html(page_facts(making.facts), tracks)
+    rendered = making.staged / plan.target.name
+    nearest = making.staged / "nearest" / plan.target.name
+    # What is the input's own sound is no second thing to listen to.
+    changed = making.match.preset.slots and making.facts["amount"] != 0
+    made: dict[Kind, Path | None] = {
+        "matched": rendered if changed or making.audio.gain_db else None,
+        "nearest": nearest if nearest.exists() else None,
+    }
+    page = report_html(making.facts, _tracks(plan.source, made, references))
     (making.staged / "report.html").write_text(page, "utf-8")
 
 
@@ -403,48 +411,6 @@ def _remarks(done: Published) -> tuple[str, ...]:
     ]
     left = [f"{place} was changed since dialin wrote it, and was left there" for place in done.left]
     return (*kept, *left)
-
-
-def page_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts as `dialin.matching.report.report_html` wants them, from those of ``report.json``."""
-    slots = []
-    for slot in facts["slots"]:
-        knobs = []
-        for knob in slot["knobs"]:
-            place = {"before": knob["before_position"], "after": knob["after_position"]}
-            marks = {"locked": knob["locked"], "does nothing": knob["dead"]}
-            knobs.append(knob | place | {"tags": [tag for tag, on in marks.items() if on]})
-        slots.append({**slot, "knobs": knobs})
-    rendered = facts["rendered"]
-    level = f"peak {rendered['peak_dbfs']:.1f} dBFS, RMS {rendered['rms_dbfs']:.1f} dBFS"
-    if rendered["gain_db"]:
-        level += f", turned down by {-rendered['gain_db']:.1f} dB for headroom"
-    speed = facts["renders"] / facts["seconds"] if facts["seconds"] > 0 else 0.0
-    details = {
-        "search": f"{facts['renders']} of {facts['budget']} renders in {facts['seconds']:.1f} s "
-        f"({speed:.0f} a second), {facts['failures']} failed, seed {facts['seed']}",
-        "result": f"{Path(rendered['target']).name}: {rendered['seconds']:.2f} s, "
-        f"{rendered['sample_rate']} Hz, {rendered['channels']} ch, {rendered['subtype']}",
-        "level": level,
-    }
-    if facts["models"]:
-        details["began with the answer of"] = ", ".join(facts["models"])
-    sounds = [("input", facts["input"]), ("matched", facts["output"])]
-    sounds += [("reference", sound) for sound in facts["references"]]
-    for kind, sound in sounds:
-        name = kind if kind != "reference" else f"reference {sound['name']}"
-        loudness, peak, crest = (
-            "silent" if sound[key] is None else f"{sound[key]:.1f} {unit}"
-            for key, unit in (("loudness_lufs", "LUFS"), ("peak_dbfs", "dBFS"), ("crest_db", "dB"))
-        )
-        weight = f", weight {sound['weight']:g}" if len(facts["references"]) > 1 else ""
-        details[name] = f"{loudness}, peak {peak}, crest {crest}" + (
-            weight if kind == "reference" else ""
-        )
-    if facts["native"]:
-        details["for other hosts"] = ", ".join(facts["native"])
-    details["dialin"] = facts["version"]
-    return {**facts, "slots": slots, "details": details}
 
 
 def plain(value: Any) -> Any:
@@ -476,15 +442,16 @@ def _native(preset: Preset, folder: Path) -> tuple[list[Path], list[str]]:
 
 
 def _tracks(
-    info: AudioInfo, rendered: Path, references: Sequence[str | PathLike[str]]
+    info: AudioInfo, made: Mapping[Kind, Path | None], references: Sequence[str | PathLike[str]]
 ) -> list[Track]:
+    """Cut what is listened to: the same stretch of the input and of what was made of it."""
     audio, rate, first = _excerpt(info.path)
     length = audio.shape[1]
-    matched, _ = read_audio(rendered, start=first, frames=length)
-    tracks = [
-        Track("input", info.path.name, audio, rate, first / rate),
-        Track("matched", rendered.name, matched, rate, first / rate),
-    ]
+    tracks = [Track("input", info.path.name, audio, rate, first / rate)]
+    for kind, path in made.items():
+        if path is not None:
+            sound, _ = read_audio(path, start=first, frames=length)
+            tracks.append(Track(kind, path.name, sound, rate, first / rate))
     for reference in references:
         sound, own_rate, start = _excerpt(Path(reference))
         tracks.append(Track("reference", Path(reference).name, sound, own_rate, start / own_rate))

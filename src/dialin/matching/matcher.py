@@ -18,8 +18,8 @@ from dialin.audio import (
     active_excerpts,
     audio_info,
     check_audio,
-    integrated_loudness,
     peak_dbfs,
+    played_loudness,
     read_audio,
     rms_dbfs,
 )
@@ -401,7 +401,7 @@ def _sound_report(sound: _Sound, audio: Audio, weight: float = 1.0) -> SoundRepo
         sample_rate=sound.sample_rate,
         channels=audio.shape[0],
         seconds=sound.seconds,
-        loudness_lufs=integrated_loudness(audio, sound.sample_rate),
+        loudness_lufs=played_loudness(audio, sound.sample_rate),
         peak_dbfs=peak,
         crest_db=peak - rms_dbfs(audio),
         weight=weight,

@@ -94,7 +94,10 @@ class SlotReport:
 
 @dataclass(frozen=True)
 class SoundReport:
-    """Level facts of a recording (of the excerpts that were analysed)."""
+    """Level facts of a recording (of the excerpts that were analysed).
+
+    Loudness is as played: a mono recording comes from both loudspeakers.
+    """
 
     name: str
     sample_rate: int

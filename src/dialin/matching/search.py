@@ -239,7 +239,9 @@ class Search:
         slots = tuple(range(len(slots_of)))
         left_out: dict[int, str] = {}
         if pick.settings is None:
-            left_out = dict.fromkeys(slots, "the input sounds closer to the reference without it")
+            left_out = dict.fromkeys(
+                slots, "no setting tried was surely closer to the reference than the input itself"
+            )
             slots = ()
         elif pruning:
             try:
@@ -405,7 +407,7 @@ class Search:
                 continue
             share = 100 * cost / max(gain, 1e-9)
             left_out[gone] = (
-                "the match is closer without it"
+                "with it off, and all else as it is, the match is no further from the reference"
                 if share <= 0
                 else f"it brought {share:.1f} % of the gain, less than the "
                 f"{100 * PRUNE_TOLERANCE:.0f} % it must"

@@ -1,0 +1,111 @@
+"""Distances in words.
+
+Conventions: a distance is in units of content noise, as `dialin.matching.style` measures it: 0 is
+the same sound, and `SAME_RECORDING` what two pieces of one recording differ by. Below that a
+percentage tells about the music, not about the match, so words take its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+SAME_RECORDING = 0.6
+"""Distance between two pieces of one recording."""
+
+NEARLY, OFF = 0.9, 1.5
+"""Up to here a sound is a little off, and off; beyond, far off."""
+
+UNMOVED = 0.05
+"""Change of a distance that is not worth a word."""
+
+Direction = Literal["better", "worse", "same"]
+
+
+def closeness(distance: float) -> str:
+    """How far off a distance is: ``alike``, ``a little off``, ``off`` or ``far off``."""
+    if distance <= SAME_RECORDING:
+        return "alike"
+    if distance <= NEARLY:
+        return "a little off"
+    return "off" if distance <= OFF else "far off"
+
+
+def direction(before: float, after: float) -> Direction:
+    """Whether a distance became shorter, longer, or neither by more than can be told."""
+    both_alike = before <= SAME_RECORDING and after <= SAME_RECORDING
+    if both_alike or abs(after - before) < UNMOVED:
+        return "same"
+    return "better" if after < before else "worse"
+
+
+def change(before: float, after: float) -> str:
+    """Say how a distance changed: per cent where both ends mean something, words elsewhere.
+
+    >>> change(1.6, 1.2), change(1.6, 0.0), change(0.0, 0.4), change(0.3, 1.0)
+    ('−25 %', 'now alike', 'alike as before', 'was alike, now off')
+    """
+    if before <= SAME_RECORDING and after <= SAME_RECORDING:
+        return "alike as before"
+    if abs(after - before) < UNMOVED:
+        return "unchanged"
+    if after <= SAME_RECORDING:
+        return "now alike"
+    if before <= SAME_RECORDING:
+        return f"was alike, now {closeness(after)}"
+    return f"{signed(percent(before, after), 0)} %"
+
+
+def percent(before: float, after: float) -> float:
+    """Change in per cent; 0 where there was no distance to change."""
+    return 100 * (after / before - 1) if before > 1e-9 else 0.0
+
+
+def still_off(aspects: Sequence[Mapping[str, Any]]) -> str:
+    """Say in a sentence or two which aspects are still off, the furthest first, and which not."""
+    far = sorted(
+        (a for a in aspects if a["after"] > SAME_RECORDING), key=lambda a: -float(a["after"])
+    )
+    near = [str(a["name"]) for a in aspects if a["after"] <= SAME_RECORDING]
+    parts = []
+    if far:
+        each = [f"{a['name']} ({closeness(a['after'])}, {a['after']:.2f})" for a in far]
+        parts.append(f"Still off: {', '.join(each)}.")
+    if near:
+        head = "As near as" if far else "Everything is as near as"
+        parts.append(
+            f"{head} two pieces of one recording" + (f": {', '.join(near)}." if far else ".")
+        )
+    return " ".join(parts)
+
+
+def signed(value: float, digits: int) -> str:
+    """Write a number with a sign (a true minus), and none where it is rounded to zero.
+
+    >>> signed(-3.14, 1), signed(0.04, 1), signed(2.0, 0)
+    ('−3.1', '0.0', '+2')
+    """
+    text = f"{value:+.{digits}f}"
+    if not text.strip("+-0."):
+        text = text.lstrip("+-")
+    return text.replace("-", "−")
+
+
+def rounded(text: str) -> str:
+    """Round a knob's value to what the eye needs: three digits, but no integer loses one.
+
+    >>> rounded("41.6123 dB"), rounded("-0.69512 ms"), rounded("4173 Hz"), rounded("Soft 2.0001")
+    ('41.6 dB', '−0.695 ms', '4173 Hz', 'Soft 2.0001')
+    """
+    found = re.match(r"([-+\u2212]?)(\d+(?:\.\d+)?)(?![\d.])(.*)$", text, flags=re.S)
+    if found is None:
+        return text
+    sign, digits, rest = found.groups()
+    whole, _, decimals = digits.partition(".")
+    if decimals:
+        leading = len(whole) if float(whole) else -len(decimals) + len(decimals.lstrip("0"))
+        keep = max(0, min(len(decimals), 3 - leading))
+        digits = f"{float(digits):.{keep}f}"
+        digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return sign.replace("-", "\u2212") + digits + rest

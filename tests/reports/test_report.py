@@ -1,0 +1,316 @@
+"""The report page: self-contained, playable, true to the facts, safe against odd names."""
+
+import base64
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import soundfile
+
+from dialin.audio import played_loudness
+from dialin.reports import Track, report_html
+from dialin.reports.charts import (
+    FLOOR,
+    Curve,
+    band_levels,
+    level_distribution,
+    loudness_spectrum,
+    mean_difference,
+    spectrum_difference,
+)
+from dialin.reports.clips import AUDIO_BYTES, make_clips
+from tests.reports.examples import (
+    aspect,
+    facts,
+    knob,
+    left_alone,
+    slot,
+    sound,
+    tone,
+    tracks,
+)
+
+
+def embedded(page):
+    found = re.findall(r'<script type="text/plain" id="audio-\d">([^<]+)</script>', page)
+    return [soundfile.read(io.BytesIO(base64.b64decode(text))) for text in found]
+
+
+def listening(page):
+    return json.loads(re.search(r'id="tracks" type="application/json">(.*?)</script>', page)[1])
+
+
+def test_the_page_says_what_happened():
+    page = report_html(facts(), tracks())
+    for text in ("−60 %", "37.5 dB", "10 dB", "locked", "it did not help", "it clips by 2.1 dB",
+                 "dialin match dry.wav reference.wav -o out", "weight 25 %",
+                 "Still off: tone (off, 1.20)"):  # fmt: skip
+        assert text in page
+    assert "{{" not in page
+
+
+def test_the_page_fetches_nothing():
+    page = report_html(facts(), tracks())
+    assert not re.search(r"""(src|href)\s*=\s*["'][^#]|@import|url\(|fetch\(|https?:""", page)
+
+
+def test_the_page_is_well_formed():
+    class Checker(HTMLParser):
+        void = frozenset({"meta", "input", "br"})
+
+        def __init__(self):
+            super().__init__()
+            self.open = []
+
+        def handle_startendtag(self, tag, attrs):
+            pass
+
+        def handle_starttag(self, tag, attrs):
+            if tag not in self.void:
+                self.open.append(tag)
+
+        def handle_endtag(self, tag):
+            assert self.open.pop() == tag
+
+    checker = Checker()
+    checker.feed(report_html(facts(), tracks()))
+    assert checker.open == []
+
+
+EVIL = "</script></style><img src=x onerror=alert(1)>\"'`&{{ 7*7 }}<!--.wav"
+
+
+class Seen(HTMLParser):
+    """What a browser would make of a page: its tags, attributes and texts."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.attributes, self.texts = set(), [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_names_cannot_break_out_of_the_page():
+    evil_slot = slot(EVIL, slot=EVIL, uri=EVIL, knobs=[knob(EVIL, after_text=EVIL)])
+    evil_out = slot(EVIL, used=False, reason=EVIL)
+    changes = {
+        "input": sound(EVIL), "references": [sound(EVIL)], "notes": [EVIL], "command": EVIL,
+        "aspects": [aspect(EVIL, 1.0, 0.9)], "models": [EVIL], "native": [EVIL], "version": EVIL,
+    }  # fmt: skip
+    given = [Track("input", EVIL, tone(220), 44_100), Track("reference", EVIL, tone(1), 44_100)]
+    page = report_html(facts(**changes, slots=[evil_slot, evil_out]), given)
+    candidate = left_alone()["nearest"]
+    candidate |= {"reason": EVIL, "evidence": [EVIL], "slots": [evil_slot, evil_out]}
+    for html in (page, report_html(left_alone(**changes, nearest=candidate), given)):
+        seen = Seen()
+        seen.feed(html)
+        assert "img" not in seen.tags
+        assert not [name for name, _ in seen.attributes if name.startswith("on")]
+        assert len(re.findall("<script", html)) == len(re.findall("</script>", html)) == 4
+        assert len(re.findall("</style>", html)) == 1
+        assert "<!--" not in html
+        assert ("title", EVIL) in seen.attributes
+        assert any(EVIL in text for text in seen.texts)
+        assert [track["kind"] for track in listening(html)] == ["input", "reference"]
+
+
+def test_embedded_audio_is_what_was_given():
+    given = tracks(matched=tone(440, channels=2))
+    page = report_html(facts(), given)
+    for track, (samples, rate) in zip(given, embedded(page), strict=True):
+        assert rate == 44_100
+        samples = samples.reshape(len(samples), -1).T
+        np.testing.assert_allclose(samples, track.audio, atol=2**-15)
+
+
+@pytest.mark.parametrize("channels", [(1, 1, 2), (2, 1, 1), (1, 2, 6)])
+def test_tracks_play_at_equal_loudness_and_never_clip(channels):
+    levels = (0.02, 0.3, 1.7)
+    given = [
+        Track(kind, f"{kind}.wav", tone(1000, level=level, channels=count), 44_100)
+        for kind, level, count in zip(
+            ("input", "matched", "reference"), levels, channels, strict=True
+        )
+    ]
+    page = report_html(facts(), given)
+    heard = []
+    for (samples, rate), clip in zip(embedded(page), listening(page), strict=True):
+        own = samples.reshape(len(samples), -1).T.astype(np.float32) * clip["restore"]
+        assert np.abs(own).max() > 0.019
+        assert np.abs(own * 10 ** (clip["natural_db"] / 20)).max() <= 1
+        played = own * 10 ** (clip["match_db"] / 20)
+        assert np.abs(played).max() < 1
+        heard.append(played_loudness(played.astype(np.float32), rate))
+        assert clip["loudness_lufs"] == pytest.approx(played_loudness(own, rate), abs=0.06)
+    assert max(heard) - min(heard) < 0.1
+
+
+def test_a_clip_made_mono_to_save_room_plays_as_loud_as_the_others():
+    rng = np.random.default_rng(0)
+    noise = rng.uniform(-0.5, 0.5, (2, 44_100)).astype(np.float32)
+    clips = make_clips(
+        [Track("input", "a", noise, 44_100), Track("reference", "b", tone(500), 44_100)], 90_000
+    )
+    heard = []
+    for clip in clips:
+        samples, rate = soundfile.read(io.BytesIO(base64.b64decode(clip.flac)))
+        own = samples.reshape(len(samples), -1).T * clip.restore * 10 ** (clip.match_db / 20)
+        heard.append(played_loudness(own.astype(np.float32), rate))
+    assert np.ndim(soundfile.read(io.BytesIO(base64.b64decode(clips[0].flac)))[0]) == 1
+    assert heard[0] == pytest.approx(heard[1], abs=0.1)
+
+
+def test_a_mono_and_a_stereo_file_of_one_sound_have_one_loudness_in_the_page():
+    page = report_html(
+        facts(), tracks(input=tone(440), matched=None, reference=tone(440, channels=2))
+    )
+    one, other = (clip["loudness_lufs"] for clip in listening(page))
+    assert one == other
+
+
+def test_where_nothing_was_changed_the_page_says_so_and_shows_the_nearest():
+    given = [
+        *tracks(matched=None)[:1],
+        Track("nearest", "dry.wav", tone(330), 44_100),
+        *tracks()[2:],
+    ]
+    page = report_html(left_alone(), given)
+    assert "left as it is, beside" in page
+    assert "made to sound like" not in page
+    assert page.count('class="lane ') == 3
+    for text in ("not sure", "Nearest, not sure", "310 ms", "0.15 is what would be sure",
+                 "echoes at 310 ms stand out of the reference",
+                 "dialin apply out/nearest/preset.json dry.wav -o out/kept",
+                 "dialin match dry.wav reference.wav -o out --keep --overwrite"):  # fmt: skip
+        assert text in page
+    assert "−" not in re.search(r'class="summary.*?</div>', page, flags=re.S)[0]
+
+
+def test_a_match_kept_by_wish_is_marked():
+    page = report_html(facts(sure=False), tracks())
+    assert '<span class="unsure">not sure</span>' in page
+    assert "made to sound like" in page
+    assert "not sure" not in report_html(facts(sure=True), tracks())
+
+
+def test_at_another_amount_the_page_shows_what_was_rendered_beside_the_whole_match():
+    partly = knob(rendered=26.5, rendered_position=0.53, rendered_text="26.5 dB")
+    mixed = slot(knobs=[partly], wet_percent=60.0)
+    page = report_html(facts(amount=60.0, slots=[mixed]), tracks())
+    for text in (
+        "at an amount of 60 %",
+        "mixed in at 60 %",
+        "26.5 dB",
+        "37.5 dB",
+        "at 60 %",
+        "at 100 %",
+        "left:53.0%",
+    ):
+        assert text in page
+    assert "at 100 %" not in report_html(facts(), tracks())
+
+
+def test_at_no_amount_nothing_was_made_to_sound_like_anything():
+    unused = knob(rendered=None, rendered_position=None, rendered_text=None)
+    page = report_html(
+        facts(amount=0.0, slots=[slot(knobs=[unused], wet_percent=0.0)]), tracks(matched=None)
+    )
+    assert "made to sound like" not in page
+    assert "at amount 0 %, beside" in page
+    assert "not in use" in page
+
+
+def test_a_page_can_be_drawn_from_what_json_keeps():
+    silent = sound("reference.wav", loudness_lufs=None, peak_dbfs=None, crest_db=None)
+    rendered = facts()["rendered"] | {"peak_dbfs": None, "rms_dbfs": None}
+    again = json.loads(json.dumps(facts(references=[silent], rendered=rendered)))
+    assert "silent, peak silent" in report_html(again, tracks())
+
+
+def test_silence_short_clips_and_odd_rates_are_drawn_too():
+    silent = np.zeros((1, 400), dtype=np.float32)
+    given = [
+        Track("input", "a.wav", silent, 8_000),
+        Track("matched", "b.wav", tone(100, 0.1, 192_000, channels=8), 192_000),
+        Track("reference", "c.wav", np.full((1, 9_000), 0.5, np.float32), 44_100),
+    ]
+    page = report_html(facts(before=0.0, after=0.0), given)
+    assert "silent" in page
+    assert "nan" not in page.lower().replace("tenant", "")
+    assert [rate for _, rate in embedded(page)][1] == 48_000
+
+
+def test_the_page_stays_small_with_noise_of_many_tracks():
+    rng = np.random.default_rng(0)
+    noise = rng.uniform(-1, 1, (2, 15 * 48_000)).astype(np.float32)
+    given = [
+        Track(kind, "x.wav", noise, 48_000)
+        for kind in ("input", "matched", "reference", "reference", "reference")
+    ]
+    page = report_html(facts(), given)
+    assert len(page) < AUDIO_BYTES * 4 / 3 + 500_000 < 8_000_000
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 192_000])
+def test_a_tone_peaks_in_its_band(rate):
+    frequencies, level = band_levels(tone(1000, rate=rate), rate)
+    assert abs(np.log2(frequencies[level.argmax()] / 1000)) < 1 / 6
+    assert frequencies[-1] < rate / 2
+    assert level.max() == pytest.approx(20 * np.log10(0.3) - 3.01, abs=0.3)
+
+
+def noise(seed=0, channels=2):
+    rng = np.random.default_rng(seed)
+    return rng.normal(0, 0.1, (channels, 200_000)).astype(np.float32)
+
+
+def test_white_noise_rises_three_decibels_an_octave():
+    frequencies, level = band_levels(noise(), 44_100)
+    inside = (frequencies > 100) & (frequencies < 15_000)
+    slope = np.polyfit(np.log2(frequencies[inside]), level[inside], 1)[0]
+    assert slope == pytest.approx(3.01, abs=0.15)
+
+
+def spectrum(audio, rate=44_100):
+    return Curve("", "matched", *loudness_spectrum(audio, rate))
+
+
+def test_the_difference_of_spectra_is_what_a_filter_does_and_nothing_of_level_or_channels():
+    from scipy.signal import butter as design
+    from scipy.signal import sosfilt
+
+    sound = noise(channels=1)
+    low = sosfilt(design(2, 200, "high", fs=44_100, output="sos"), sound).astype(np.float32)
+    plain = spectrum_difference(spectrum(0.1 * np.repeat(sound, 2, axis=0)), [(spectrum(sound), 1)])
+    np.testing.assert_allclose(plain.y, 0, atol=0.01)
+    assert mean_difference(plain) < 0.01
+    cut = spectrum_difference(spectrum(low), [(spectrum(sound), 1.0)])
+    assert np.interp(200, cut.x, cut.y) == pytest.approx(-3.0, abs=0.7)
+    assert np.interp(50, cut.x, cut.y) == pytest.approx(-24, abs=1.5)
+    assert np.interp(5000, cut.x, cut.y) == pytest.approx(0, abs=0.5)
+
+
+def test_differences_of_several_references_and_of_other_rates():
+    sound, twice = noise(1), 2 * noise(1)
+    difference = spectrum_difference(spectrum(sound), [(spectrum(sound), 3), (spectrum(twice), 1)])
+    np.testing.assert_allclose(difference.y, 0, atol=0.01)
+    low = spectrum_difference(spectrum(sound), [(spectrum(noise(2), 8_000), 1)])
+    assert low.x[-1] < 4_000
+    silence = spectrum_difference(spectrum(np.zeros((1, 9_000))), [(spectrum(sound), 1)])
+    assert np.isfinite(silence.y).all()
+
+
+def test_levels_are_counted_where_they_are():
+    loud, quiet = tone(500, 3, level=0.5), tone(500, 1, level=0.01)
+    grid, share = level_distribution(np.concatenate([loud, quiet], axis=1), 44_100)
+    assert grid[share.argmax()] == pytest.approx(20 * np.log10(0.5 / np.sqrt(2)), abs=1.1)
+    assert share[grid < -30].sum() == pytest.approx(25, abs=2)
+    assert grid[0] == FLOOR
