@@ -163,7 +163,7 @@ class Page:
 def page_of(facts: Facts) -> Page:
     """Put the facts of ``report.json`` into words."""
     name, references = facts["input"]["name"], tuple(r["name"] for r in facts["references"])
-    outcome = _outcome(facts)
+    outcome = _outcome(facts, facts["amount"] != 100)
     state: State = "matched"
     if not outcome.effects:
         state = "left alone"
@@ -186,7 +186,7 @@ def page_of(facts: Facts) -> Page:
     )
 
 
-def _outcome(facts: Facts) -> Outcome:
+def _outcome(facts: Facts, partly: bool = False) -> Outcome:
     before, after = facts["before"], facts["after"]
     largest = max(
         [SAME_RECORDING * 1.25, *(max(a["before"], a["after"]) for a in facts["aspects"])]
@@ -200,7 +200,7 @@ def _outcome(facts: Facts) -> Outcome:
         aspects=tuple(_aspect(aspect, largest) for aspect in facts["aspects"]),
         mark=round(100 * SAME_RECORDING / largest, 1),
         still_off=still_off(facts["aspects"]),
-        effects=tuple(_effect(slot) for slot in facts["slots"] if slot["used"]),
+        effects=tuple(_effect(slot, partly) for slot in facts["slots"] if slot["used"]),
         left_out=tuple(
             LeftOut(slot["slot"], slot["name"], slot["reason"])
             for slot in facts["slots"]
@@ -225,22 +225,23 @@ def _aspect(aspect: Facts, largest: float) -> AspectRow:
     )
 
 
-def _effect(slot: Facts) -> EffectRows:
-    wet = slot.get("wet_percent", 100.0)
+def _effect(slot: Facts, partly: bool) -> EffectRows:
+    wet = slot.get("wet_percent", 100.0) if partly else 100.0
     return EffectRows(
         slot["slot"],
         slot["name"],
         slot["uri"],
         f"mixed in at {wet:.0f} %" if 0 < wet < 99.95 else "",
-        tuple(_knob(knob) for knob in slot["knobs"]),
+        tuple(_knob(knob, partly) for knob in slot["knobs"]),
     )
 
 
-def _knob(knob: Facts) -> KnobRow:
+def _knob(knob: Facts, partly: bool) -> KnobRow:
     default, full = 100 * knob["before_position"], 100 * knob["after_position"]
     # Missing where only the match itself is known; None where its effect was not rendered at all.
-    place = knob.get("rendered_position", knob["after_position"])
-    text = knob.get("rendered_text", knob["after_text"])
+    whole = {"rendered_position": knob["after_position"], "rendered_text": knob["after_text"]}
+    known = {**whole, **(knob if partly else {})}
+    place, text = known["rendered_position"], known["rendered_text"]
     value = default if place is None else 100 * place
     marks = {"locked": knob.get("locked"), "does nothing": knob.get("dead")}
     return KnobRow(
