@@ -8,12 +8,12 @@ torch = pytest.importorskip("torch")
 from dialin.errors import UsageError  # noqa: E402
 from dialin.networks.controller import (  # noqa: E402
     Controller,
-    ControllerConfig,
     join,
     kl_divergence,
     saturation,
     split_mixture,
 )
+from dialin.networks.controller_options import ControllerConfig  # noqa: E402
 
 HEADS = ("bottleneck", "direct", "linear")
 OUTPUTS = ("point", "bins", "mixture")

@@ -20,7 +20,7 @@ from dialin.cli.app import app  # noqa: E402
 from dialin.data.fields import build  # noqa: E402
 from dialin.errors import OutputError, UsageError  # noqa: E402
 from dialin.networks import load_encoder, load_runtime  # noqa: E402
-from dialin.training import loop, stages  # noqa: E402
+from dialin.training import loop, runs, stages  # noqa: E402
 from dialin.training.config import EncoderRecipe, VaeRecipe  # noqa: E402
 from dialin.training.stages import train_encoder  # noqa: E402
 
@@ -143,20 +143,41 @@ def test_collapse_of_the_posterior_raises_the_alarm(tiny_recipe, tiny_rendered, 
 
 def test_a_folder_belongs_to_one_recipe(tiny_recipe, tmp_path):
     recipe = build(VaeRecipe, tiny_recipe())
-    assert loop.claim(tmp_path, "vae", recipe, resume=False) is None
-    with pytest.raises(OutputError, match="--resume"):
-        loop.claim(tmp_path, "vae", recipe, resume=False)
     other = build(VaeRecipe, tiny_recipe(model={"beta": 3.0}))
+    assert runs.claim(tmp_path, "vae", other, resume=False) is None
+    # Nothing was trained, so nothing stands in the way of the corrected recipe.
+    assert runs.claim(tmp_path, "vae", recipe, resume=False) is None
+    last = tmp_path / "last.ckpt"
+    last.touch()
+    with pytest.raises(OutputError, match="--resume"):
+        runs.claim(tmp_path, "vae", recipe, resume=False)
     with pytest.raises(OutputError, match=r"different: model\.beta\)"):
-        loop.claim(tmp_path, "vae", other, resume=True)
+        runs.claim(tmp_path, "vae", other, resume=True)
     longer = build(VaeRecipe, tiny_recipe(loop={"epochs": 99}))
-    assert loop.claim(tmp_path, "vae", longer, resume=True) is None
+    assert runs.claim(tmp_path, "vae", longer, resume=True) == last
+
+
+def test_a_run_that_another_process_began_is_left_to_it(tiny_recipe, tmp_path):
+    recipe = build(VaeRecipe, tiny_recipe())
+    runs.claim(tmp_path, "vae", recipe, resume=False)
+    file = tmp_path / "recipe.json"
+    body = json.loads(file.read_text())
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    file.write_text(json.dumps({**body, "process": [body["process"][0], other.pid]}))
+    with pytest.raises(OutputError, match="is at work"):
+        runs.claim(tmp_path, "vae", recipe, resume=False)
+    other.communicate(b"\n")
+    assert runs.claim(tmp_path, "vae", recipe, resume=False) is None
 
 
 def test_accelerators_that_are_not_there_are_refused(tiny_recipe, tmp_path):
     recipe = build(VaeRecipe, tiny_recipe(loop={"accelerator": "tpu"}))
     with pytest.raises(UsageError, match="cannot be had here"):
         loop.make_trainer(recipe.loop, tmp_path)
+    # And before anything is rendered.
+    with pytest.raises(UsageError, match="cannot be had here"):
+        train_encoder("vae", recipe, tmp_path / "run", rendered=tmp_path / "rendered", workers=1)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("stage", ["vae", "encoder"])

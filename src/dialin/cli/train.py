@@ -25,7 +25,8 @@ HELP = """Train networks from recipes: an encoder first, then what uses it.
   DIALIN_CORPUS=songs dialin train vae recipes/vae/recipe.toml -o runs/vae --resume
   dialin train encoder recipes/encoder/recipe.toml -o runs/encoder --set loop.epochs=5
 
-A run that was stopped, or killed, goes on with --resume and ends with the same network.
+A run that was stopped, or killed, goes on with --resume and ends with the same network. Relative
+paths start at the current folder, in --set and in variables too; those in a recipe start at it.
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True)
@@ -51,7 +52,9 @@ RenderedOption = Annotated[
 
 def need_torch() -> None:
     """Refuse to go on without what training needs, and say which command brings it."""
-    missing = [n for n in ("torch", "lightning", "safetensors") if not importlib.util.find_spec(n)]
+    # The last two turn what was trained into a model folder, hours later.
+    needed = ("torch", "lightning", "safetensors", "onnxscript", "onnxruntime")
+    missing = [name for name in needed if not importlib.util.find_spec(name)]
     if missing:
         raise UsageError(
             f"training needs {' and '.join(missing)}, which "
@@ -105,11 +108,15 @@ def _train(
 ) -> None:
     need_torch()
     from dialin.training.config import EncoderRecipe, VaeRecipe, load_recipe
-    from dialin.training.loop import is_first_process
-    from dialin.training.stages import train_encoder
+    from dialin.training.inputs import check_inputs
+    from dialin.training.runs import is_first_process
 
     kinds: dict[str, Any] = {"vae": VaeRecipe, "encoder": EncoderRecipe}
     plan = load_recipe(recipe, kinds[stage], overrides or ())
+    # Whatever is wrong is said before torch is imported, which takes seconds.
+    check_inputs(plan, rendered or folder / "rendered", folder, stage, resume=resume)
+    from dialin.training.stages import train_encoder
+
     output.quiet = output.quiet or not is_first_process()
     # Rendering and reading stay on the screen when they are done; an epoch makes room for the next.
     with bars(output, lambda what: what.startswith("epoch")) as show:

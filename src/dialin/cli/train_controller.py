@@ -66,17 +66,20 @@ def controller(
         raise UsageError("--set changes a recipe; with --fx use --pairs, --encoder and --by-ear")
     if fx is not None and audio is not None:
         from dialin.networks.store import model_place
-        from dialin.training.learn import PARAMETERS
-        from dialin.training.loop import refuse_run
-        from dialin.training.own_effect import recipe_for
+        from dialin.training.inputs import check_inputs
+        from dialin.training.own_effect import check_audio_folder, recipe_for
+        from dialin.training.runs import PARAMETERS, refuse_run
 
+        # Before a minute goes into finding out what it does and how long it would take.
+        check_audio_folder(audio)
         spec, notes = _look(named_effect(output, fx))
         place = model_place(spec)
         model, folder = model or place, output_folder or Path("runs") / place.name
         if not resume:
-            # Before a minute goes into finding out how long it would take.
             refuse_run(folder / PARAMETERS)
         plan = recipe_for(spec, audio, encoder=encoder, pairs=pairs, by_ear=by_ear)
+        root = rendered or folder / "rendered"
+        check_inputs(plan, root, folder / PARAMETERS, "controller", resume=resume)
         # How much of a run is left cannot be told from its recipe.
         if not resume:
             _estimate(output, plan, spec, notes, workers)
@@ -85,8 +88,13 @@ def controller(
         from dialin.training.controller_recipe import ControllerRecipe
 
         assert recipe is not None
+        from dialin.training.inputs import check_inputs
+        from dialin.training.runs import PARAMETERS
+
         plan = load_recipe(recipe, ControllerRecipe, set or ())
         folder = output_folder or Path("runs/controller")
+        root = rendered or folder / "rendered"
+        check_inputs(plan, root, folder / PARAMETERS, "controller", resume=resume)
     _run(output, plan, folder, model, resume, rendered, workers)
 
 

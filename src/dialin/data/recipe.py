@@ -31,7 +31,8 @@ class SongSource:
     Attributes
     ----------
     root : str
-        A folder; ``~`` and ``${VARIABLE}`` are expanded, a relative path starts at the recipe.
+        A folder; ``~`` and ``${VARIABLE}`` are expanded. A relative path starts at the recipe, or
+        at the current folder where it comes from a variable or the command line.
     kind : {"folder", "musdb18", "musdb18hq"}
         A tree of audio files, or one of the two layouts of MUSDB18.
     group : {"file", "folder", "speaker"}
@@ -131,7 +132,7 @@ class SettingsOptions:
         By parameter id.
     presets : tuple of str
         Preset files to start from, `preset_probability` of the time, each knob moved by a normal
-        deviation of `preset_jitter`.
+        deviation of `preset_jitter`. Relative paths as for songs.
     """
 
     low: float = 0.01
@@ -234,11 +235,22 @@ class Recipe:
     @property
     def identity(self) -> str:
         """Hash of what decides each single pair, apart from the songs (16 hex digits)."""
-        body = self.to_dict()
+        body = portable(self.to_dict())
         body.pop("pairs")
-        for source in body["songs"]:
-            source.pop("root")
         return digest(body)
+
+
+def portable(table: dict[str, Any]) -> dict[str, Any]:
+    """Take out of plain data where songs and presets lie on this machine; returns the same dict.
+
+    Presets keep their names; what is in them is part of a plan's identity.
+    """
+    for source in table.get("songs") or ():
+        source.pop("root", None)
+    settings = table.get("settings")
+    if settings and settings.get("presets"):
+        settings["presets"] = [Path(name).name for name in settings["presets"]]
+    return table
 
 
 def digest(body: Any) -> str:
@@ -267,20 +279,61 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
     """
     file = Path(path)
     data = read_toml(file)
-    recipe = Recipe.from_dict(data)
-    songs = tuple(
-        dataclasses.replace(s, root=str(expand(s.root, file.parent))) for s in recipe.songs
-    )
-    return dataclasses.replace(recipe, songs=songs)
+    place_paths(data, file.parent)
+    return Recipe.from_dict(data)
 
 
-def expand(root: str, beside: Path) -> Path:
-    """Folder of songs with ``~`` and variables replaced; a relative one starts at `beside`."""
-    text = os.path.expandvars(str(Path(root).expanduser()))
+def place_paths(table: dict[str, Any], beside: Path, *, lenient: bool = False) -> None:
+    """Make paths of songs and presets in plain data absolute.
+
+    Parameters
+    ----------
+    table : dict
+        With ``songs``, ``settings.presets``, or neither.
+    beside : Path
+        Where relative paths start.
+    lenient : bool
+        Leave paths alone whose variables are not set.
+    """
+    sources = table.get("songs")
+    for source in sources if isinstance(sources, list | tuple) else ():
+        if isinstance(source, dict) and isinstance(source.get("root"), str):
+            source["root"] = expand(source["root"], beside, lenient=lenient)
+    settings = table.get("settings")
+    if not isinstance(settings, dict):
+        return
+    presets = settings.get("presets")
+    if isinstance(presets, list | tuple) and all(isinstance(p, str) for p in presets):
+        settings["presets"] = [expand(p, beside, "presets", lenient=lenient) for p in presets]
+
+
+def expand(path: str, beside: Path, what: str = "songs", *, lenient: bool = False) -> str:
+    """A path of a recipe, absolute, with ``~`` and variables replaced.
+
+    Parameters
+    ----------
+    path : str
+        One that begins with a variable was written by whoever set that, so a relative one starts
+        at the current folder, as any path in a command does; all others start at `beside`.
+    beside : Path
+    what : str
+        What lies there, for the message.
+    lenient : bool
+        Return a path as it is where a variable is not set.
+
+    Raises
+    ------
+    UsageError
+        If a variable is not set.
+    """
+    text = os.path.expandvars(str(Path(path).expanduser()))
     missing = re.search(r"\$\{?(\w+)", text)
+    if missing and lenient:
+        return path
     if missing:
         raise UsageError(
-            f"the recipe's songs lie in {root!r}, but the environment variable {missing[1]} is not "
-            "set; set it to the folder of your songs"
+            f"the recipe's {what} lie in {path!r}, but the environment variable {missing[1]} is "
+            f"not set; set it to the folder of your {what}: {missing[1]}=FOLDER dialin ..."
         )
-    return beside / text
+    start = Path.cwd() if path.startswith("$") else beside.absolute()
+    return os.path.normpath(start / text)

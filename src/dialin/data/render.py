@@ -20,7 +20,7 @@ from dialin.data.engine import Progress, data_pool, render_shards, shard_range
 from dialin.data.pairs import Plan
 from dialin.data.priors import check_priors, load_presets
 from dialin.data.ray_engine import render_on_ray
-from dialin.data.recipe import Recipe
+from dialin.data.recipe import Recipe, portable
 from dialin.data.shards import (
     Store,
     line,
@@ -110,20 +110,29 @@ def _worth_decoding(plan: Plan) -> bool:
     return exact and plan.recipe.pairs >= PAIRS_AN_HOUR * plan.corpus.hours
 
 
+def check_folder(recipe: Recipe, folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that holds pairs of another recipe; changes nothing.
+
+    Raises
+    ------
+    OutputError
+        If it does.
+    """
+    store = Store(folder)
+    if "plan.json" not in store.names():
+        return
+    theirs, ours = _theirs(store)["recipe"], _plain(recipe)
+    if theirs != ours:
+        raise OutputError(_other(store, theirs, ours))
+
+
 def _claim(store: Store, plan: Plan) -> None:
     """See to it that the folder is this plan's, by the small file that says whose it is."""
     names = store.names()
     if "plan.json" in names:
-        theirs = json.loads(store.read("plan.json"))
+        theirs = _theirs(store)
         if theirs["identity"] != plan.identity:
-            other = theirs["recipe"]
-            ours = json.loads(json.dumps(_portable(plan)))
-            changed = [k for k in ours if ours[k] != other.get(k)]
-            what = ", ".join(changed) or "the songs or the effect's version"
-            raise OutputError(
-                f"{store.place!r} holds pairs of another recipe (different: {what}); use another "
-                "folder, or go back to that recipe"
-            )
+            raise OutputError(_other(store, theirs["recipe"], _plain(plan.recipe)))
         return
     if any(name.startswith("shard-") for name in names):
         raise OutputError(f"{store.place!r} holds shards of unknown origin; use an empty folder")
@@ -131,11 +140,37 @@ def _claim(store: Store, plan: Plan) -> None:
     store.write("plan.json", (json.dumps(body, indent=1, sort_keys=True) + "\n").encode())
 
 
-def _portable(plan: Plan) -> dict[str, Any]:
-    body = plan.recipe.to_dict()
+def _theirs(store: Store) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(store.read("plan.json"))
+        if not isinstance(found["identity"], str) or not isinstance(found["recipe"], dict):
+            raise ValueError("it names no recipe")
+    except (ValueError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"the plan.json in {store.place!r} is damaged ({error}); use an empty folder"
+        ) from error
+    return found
+
+
+def _plain(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe is kept, by way of JSON, which knows no tuples."""
+    body = portable(recipe.to_dict())
     body.pop("pairs")
-    for source in body["songs"]:
-        source.pop("root")
+    return dict(json.loads(json.dumps(body)))
+
+
+def _other(store: Store, theirs: dict[str, Any], ours: dict[str, Any]) -> str:
+    changed = [k for k in ours if ours[k] != theirs.get(k)]
+    what = ", ".join(changed) or "the songs or the effect's version"
+    return (
+        f"{store.place!r} holds pairs of another recipe (different: {what}); use another "
+        "folder, or go back to that recipe"
+    )
+
+
+def _portable(plan: Plan) -> dict[str, Any]:
+    body = portable(plan.recipe.to_dict())
+    body.pop("pairs")
     return body
 
 

@@ -99,7 +99,7 @@ def tar(files: Iterable[tuple[str, bytes]]) -> bytes:
 class Store:
     """A folder to write into: a local one, or anything fsspec knows (``s3://...``).
 
-    Files appear under their names in one piece.
+    It is made when the first file is written. Files appear under their names in one piece.
     """
 
     def __init__(self, place: str | os.PathLike[str]) -> None:
@@ -118,11 +118,16 @@ class Store:
                 raise UsageError(f"{self.place!r} cannot be opened: {error}") from error
         else:
             self._root = str(Path(self.place))
-        with self._translated():
-            if self._fs is None:
-                Path(self._root).mkdir(parents=True, exist_ok=True)
-            else:
-                self._fs.makedirs(self._root, exist_ok=True)
+            if Path(self._root).exists() and not Path(self._root).is_dir():
+                raise OutputError(f"{self.place!r} is a file; name a folder")
+        self._made = False
+
+    def _make(self) -> None:
+        if not self._made and self._fs is None:
+            Path(self._root).mkdir(parents=True, exist_ok=True)
+        elif not self._made:
+            self._fs.makedirs(self._root, exist_ok=True)
+        self._made = True
 
     def _translated(self) -> _Translated:
         return _Translated(self.place)
@@ -130,10 +135,13 @@ class Store:
     def names(self) -> set[str]:
         """Names of the files there are."""
         with self._translated():
-            if self._fs is None:
-                return {p.name for p in Path(self._root).iterdir()}
-            self._fs.invalidate_cache()
-            return {PurePosixPath(p).name for p in self._fs.ls(self._root, detail=False)}
+            try:
+                if self._fs is None:
+                    return {p.name for p in Path(self._root).iterdir()}
+                self._fs.invalidate_cache()
+                return {PurePosixPath(p).name for p in self._fs.ls(self._root, detail=False)}
+            except FileNotFoundError:
+                return set()
 
     def read(self, name: str) -> bytes:
         """Content of a file."""
@@ -146,6 +154,7 @@ class Store:
     def write(self, name: str, data: bytes) -> None:
         """Write a file in one piece, replacing what is there."""
         with self._translated():
+            self._make()
             if self._fs is not None:
                 self._fs.pipe_file(f"{self._root}/{name}", data)
                 return

@@ -11,7 +11,7 @@ import fnmatch
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,8 +159,7 @@ def find_songs(recipe: Recipe) -> Corpus:
     unreadable: list[str] = []
     for source in recipe.songs:
         root = Path(source.root)
-        if not root.is_dir():
-            raise UsageError(f"there is no folder {source.root!r} to take songs from")
+        _check_root(source)
         if source.kind == "folder":
             found = _folder(root, source, recipe, unreadable)
         else:
@@ -170,13 +169,51 @@ def find_songs(recipe: Recipe) -> Corpus:
         tracks += found
     chosen = sorted((t for t in tracks if t.split == recipe.split), key=lambda t: t.id)
     if not chosen:
-        names = ", ".join(sorted({t.split for t in tracks}))
-        raise UsageError(
-            f"no song falls into the split {recipe.split!r}: there are {len(tracks)}, all in "
-            f"{names}; add songs or change splits = {list(recipe.splits)}"
-        )
+        raise UsageError(_no_split(recipe, [t.split for t in tracks]))
     hash = digest([t.identity() for t in chosen])
     return Corpus(tuple(chosen), _odds(chosen, recipe.weighting), hash, tuple(unreadable))
+
+
+def look_for_songs(recipe: Recipe) -> None:
+    """Refuse a recipe whose songs are not there, by their names alone; no file is opened.
+
+    What `find_songs` will make of them is not foretold: files may turn out to be unreadable.
+
+    Raises
+    ------
+    UsageError
+        If a root is missing, holds nothing of the kind, or no song falls into the recipe's split.
+    """
+    splits: list[str] = []
+    for source in recipe.songs:
+        root = Path(source.root)
+        _check_root(source)
+        if source.kind == "folder":
+            firsts: dict[str, Path] = {}
+            for path in _files(root, source):
+                firsts.setdefault(_song(path.relative_to(root).as_posix(), source.group), path)
+            found = [_split(root, path, source, recipe) for path in firsts.values()]
+        else:
+            found = [s for _, _, s in _titles(root, source, recipe)]
+        if not found:
+            raise UsageError(_nothing(root, source))
+        splits += found
+    if recipe.split not in splits:
+        raise UsageError(_no_split(recipe, splits))
+
+
+def _no_split(recipe: Recipe, splits: Sequence[str]) -> str:
+    return (
+        f"no song falls into the split {recipe.split!r}: there are {len(splits)}, all in "
+        f"{', '.join(sorted(set(splits)))}; add songs or change splits = {list(recipe.splits)}"
+    )
+
+
+def _check_root(source: SongSource) -> None:
+    if not Path(source.root).is_dir():
+        raise UsageError(
+            f"there is no folder {source.root!r} to take songs from; name one that is there"
+        )
 
 
 def _nothing(root: Path, source: SongSource) -> str:
@@ -212,10 +249,8 @@ def _wanted(name: str, source: SongSource) -> bool:
 
 def _folder(root: Path, source: SongSource, recipe: Recipe, unreadable: list[str]) -> list[Track]:
     groups: dict[str, list[tuple[str, Part]]] = defaultdict(list)
-    for path in sorted(root.rglob("*")):
+    for path in _files(root, source):
         name = path.relative_to(root).as_posix()
-        if path.suffix.lower() not in SUFFIXES or not _wanted(name, source) or not path.is_file():
-            continue
         try:
             info = audio_info(path)
         except AudioFileError:
@@ -228,9 +263,7 @@ def _folder(root: Path, source: SongSource, recipe: Recipe, unreadable: list[str
         )
     tracks = []
     for song, members in groups.items():
-        # A speaker's first folder counts from the root; all else is known by its own name.
-        place = members[0][0] if source.group == "speaker" else members[0][1].path
-        split = split_of(split_key(place, source.group), recipe.splits)
+        split = _split(root, root / members[0][0], source, recipe)
         folder = str(Path(members[0][0]).parent)
         pieces: Iterable[tuple[str, tuple[Part, ...]]] = (
             [(song, tuple(part for _, part in members))]
@@ -239,6 +272,23 @@ def _folder(root: Path, source: SongSource, recipe: Recipe, unreadable: list[str
         )
         tracks += [Track(id, song, folder, split, source.weight, parts) for id, parts in pieces]
     return tracks
+
+
+def _files(root: Path, source: SongSource) -> Iterator[Path]:
+    """Audio files of a source, by their names."""
+    for path in sorted(root.rglob("*")):
+        wanted = path.suffix.lower() in SUFFIXES and _wanted(
+            path.relative_to(root).as_posix(), source
+        )
+        if wanted and path.is_file():
+            yield path
+
+
+def _split(root: Path, path: Path, source: SongSource, recipe: Recipe) -> Split:
+    """Split of a group by its first file."""
+    # A speaker's first folder counts from the root; all else is known by its own name.
+    place = path.relative_to(root).as_posix() if source.group == "speaker" else path
+    return split_of(split_key(place, source.group), recipe.splits)
 
 
 def _song(name: str, group: str) -> str:
@@ -250,10 +300,22 @@ def _song(name: str, group: str) -> str:
 
 
 def _musdb(root: Path, source: SongSource, recipe: Recipe) -> list[Track]:
-    if source.stem not in (*STEMS, "any"):
-        raise UsageError(f"stem = {source.stem!r} in the recipe: use one of {[*STEMS, 'any']}")
+    hq = source.kind == "musdb18hq"
     stems = STEMS if source.stem == "any" else (source.stem,)
     tracks = []
+    for path, title, split in _titles(root, source, recipe):
+        subset = "train" if root / "train" in path.parents else "test"
+        for stem in stems:
+            part = _wav_part(path.parent / f"{stem}.wav") if hq else _stem_part(path, stem)
+            id = f"{subset}/{title}/{stem}"
+            tracks.append(Track(id, title, subset, split, source.weight, (part,)))
+    return tracks
+
+
+def _titles(root: Path, source: SongSource, recipe: Recipe) -> Iterator[tuple[Path, str, Split]]:
+    """Songs of MUSDB18: a file of each, its title, its split."""
+    if source.stem not in (*STEMS, "any"):
+        raise UsageError(f"stem = {source.stem!r} in the recipe: use one of {[*STEMS, 'any']}")
     for subset in ("train", "test"):
         pattern = "*.stem.mp4" if source.kind == "musdb18" else "*/mixture.wav"
         for path in sorted((root / subset).glob(pattern)):
@@ -266,11 +328,7 @@ def _musdb(root: Path, source: SongSource, recipe: Recipe) -> list[Track]:
                 # Test songs are those of the published split; valid is taken out of train.
                 train = recipe.splits[0] / (recipe.splits[0] + recipe.splits[1])
                 split = split_of(title.lower(), (train, 1.0 - train, 0.0))
-            for stem in stems:
-                part = _wav_part(path.parent / f"{stem}.wav") if hq else _stem_part(path, stem)
-                id = f"{subset}/{title}/{stem}"
-                tracks.append(Track(id, title, subset, split, source.weight, (part,)))
-    return tracks
+            yield path, title, split
 
 
 def _wav_part(path: Path) -> Part:

@@ -18,7 +18,7 @@ from typing import Any
 from dialin.errors import UsageError
 from dialin.networks.frontend_numpy import FrontEndConfig
 
-CONFIG, FORMAT = "config.json", 1
+CONFIG, WEIGHTS, FORMAT = "config.json", "model.safetensors", 1
 
 LARGEST = 16 * 2**20
 """Bytes of a configuration."""

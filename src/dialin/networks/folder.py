@@ -37,6 +37,7 @@ from dialin.networks.configuration import (
     DIMENSIONS,
     FORMAT,
     SAMPLES,
+    WEIGHTS,
     front_end_of,
     read_config,
     whole_number,
@@ -48,7 +49,7 @@ from dialin.networks.onnx_runtime import import_onnxruntime
 from dialin.networks.style_encoder import StyleEncoder
 from dialin.networks.vae import Vae
 
-WEIGHTS, CARD = "model.safetensors", "README.md"
+CARD = "README.md"
 ENCODERS: Mapping[str, type[Vae] | type[StyleEncoder]] = {"vae": Vae, "style": StyleEncoder}
 """Encoders by the ``kind`` of their configuration."""
 

@@ -9,16 +9,27 @@ your own is a dataclass with the tables it needs, of which `LoopOptions`, `Optim
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from dialin.data.fields import build
-from dialin.data.recipe import CheckOptions, SettingsOptions, SongSource, digest, expand, read_toml
+from dialin.data.recipe import (
+    CheckOptions,
+    SettingsOptions,
+    SongSource,
+    digest,
+    expand,
+    place_paths,
+    portable,
+    read_toml,
+)
 from dialin.errors import UsageError
+from dialin.networks.configuration import WEIGHTS
 from dialin.networks.frontend_numpy import FrontEndConfig
 
 T = TypeVar("T")
@@ -254,8 +265,9 @@ def load_recipe(path: str | os.PathLike[str], kind: type[T], overrides: Sequence
     Parameters
     ----------
     path : path-like
-        A TOML file. Folders of songs in it (``data.songs``) start at the file, ``~`` and
-        ``${VARIABLE}`` are expanded.
+        A TOML file. Paths in it (songs, presets, an encoder's folder) start at the file; those of
+        `overrides` and of environment variables at the current folder. ``~`` and ``${VARIABLE}``
+        are expanded.
     kind : type
         The stage's dataclass, such as `VaeRecipe`.
     overrides : sequence of str
@@ -268,11 +280,11 @@ def load_recipe(path: str | os.PathLike[str], kind: type[T], overrides: Sequence
     """
     file = Path(path)
     data = read_toml(file)
+    # What is overridden may name a variable that is not set.
+    _place(data, file.parent, lenient=True)
     for text in overrides:
         _override(data, text)
-    for source in _songs(data):
-        if isinstance(source.get("root"), str):
-            source["root"] = str(expand(source["root"], file.parent))
+    _place(data, Path.cwd())
     recipe = build(kind, data)
     assert isinstance(recipe, kind)
     return recipe
@@ -284,19 +296,29 @@ def to_plain(recipe: Any) -> dict[str, Any]:
 
 
 def identity(recipe: Any) -> str:
-    """Hash of a recipe without the places of songs and without where and how long it runs."""
+    """Hash of a recipe without where things lie and without where and how long it runs.
+
+    An encoder counts by its weights, wherever its folder is.
+    """
     body = to_plain(recipe)
     for name in ("loop", "diagnostics"):
         body.pop(name, None)
-    for source in _songs(body):
-        source.pop("root", None)
+    portable(body["data"])
+    encoder = body.get("encoder")
+    if encoder and encoder.get("folder"):
+        weights = Path(encoder["folder"]) / WEIGHTS
+        if weights.is_file():
+            encoder["folder"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     return digest(body)
 
 
-def _songs(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _place(data: dict[str, Any], beside: Path, *, lenient: bool = False) -> None:
     table = data.get("data")
-    songs = table.get("songs") if isinstance(table, Mapping) else None
-    return [s for s in songs if isinstance(s, dict)] if isinstance(songs, list | tuple) else []
+    if isinstance(table, dict):
+        place_paths(table, beside, lenient=lenient)
+    encoder = data.get("encoder")
+    if isinstance(encoder, dict) and isinstance(encoder.get("folder"), str) and encoder["folder"]:
+        encoder["folder"] = expand(encoder["folder"], beside, "encoders", lenient=lenient)
 
 
 def _override(data: dict[str, Any], text: str) -> None:

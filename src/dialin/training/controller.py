@@ -11,13 +11,8 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dialin.networks.controller import (
-    Controller,
-    ControllerConfig,
-    NetworkOptions,
-    kl_divergence,
-    saturation,
-)
+from dialin.networks.controller import Controller, kl_divergence, saturation
+from dialin.networks.controller_options import ControllerConfig, NetworkOptions
 from dialin.training.config import LoopOptions
 from dialin.training.controller_recipe import ControllerRecipe
 from dialin.training.data import Batches

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dialin.errors import UsageError
-from dialin.networks.controller import NetworkOptions
+from dialin.networks.controller_options import NetworkOptions
 from dialin.networks.frontend_numpy import FrontEndConfig
 from dialin.training.config import DataOptions, LoopOptions, OptimiserOptions, between
 from dialin.training.perturbation import SpsaOptions

@@ -26,14 +26,13 @@ from dialin.rendering import RenderPool
 from dialin.training.controller import ControllerModule, PairData, counted_knobs
 from dialin.training.controller_recipe import ControllerRecipe
 from dialin.training.end_to_end import EndToEndModule, SoundData
-from dialin.training.loop import Reporter, claim, fit, load_best, make_trainer
+from dialin.training.inputs import check_inputs
+from dialin.training.loop import Reporter, check_loop, fit, load_best, make_trainer
 from dialin.training.losses import mrstft, peak_normalised
 from dialin.training.pairs import PairSet, open_pairs
 from dialin.training.rendered import parts, render_parts
+from dialin.training.runs import PARAMETERS, claim
 from dialin.training.spsa import EffectLayer
-
-PARAMETERS = "parameters"
-"""Folder of the first stage in that of a run."""
 
 Show = Callable[[str, int, int], None]
 
@@ -65,7 +64,8 @@ def open_encoder(recipe: ControllerRecipe) -> tuple[EncoderModule, str]:
         encoder: EncoderModule = StatisticsEncoder(recipe.front_end, recipe.data.samples)
         body = ["statistics", dataclasses.asdict(recipe.front_end), recipe.data.samples]
         return encoder.eval(), hashlib.sha256(json.dumps(body).encode()).hexdigest()[:16]
-    from dialin.networks.folder import WEIGHTS, load_encoder
+    from dialin.networks.configuration import WEIGHTS
+    from dialin.networks.folder import load_encoder
 
     encoder = load_encoder(folder)
     weights = (Path(folder) / WEIGHTS).read_bytes()
@@ -109,6 +109,8 @@ def train_controller(
     told = (Reporter(show, say),)
     root = rendered or folder / "rendered"
     uri = recipe.data.effects[0]
+    check_inputs(recipe, root, folder / PARAMETERS, "controller", resume=resume)
+    check_loop(recipe.loop)
     checkpoint = claim(folder / PARAMETERS, "controller", recipe, resume=resume)
     if recipe.loop.threads:
         torch.set_num_threads(recipe.loop.threads)

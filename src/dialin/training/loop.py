@@ -10,9 +10,8 @@ running anything that a file says; what is trained is passed on as a model folde
 
 from __future__ import annotations
 
-import json
+import importlib.util
 import logging
-import os
 import signal
 import threading
 import time
@@ -27,11 +26,12 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule, Tr
 from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
 
-from dialin.errors import OutputError, UsageError
-from dialin.training.config import LoopOptions, OptimiserOptions, identity, to_plain
+from dialin.errors import UsageError
+from dialin.training.config import LoopOptions, OptimiserOptions
 from dialin.training.data import Batches
+from dialin.training.runs import BEST, LAST
 
-LAST, BEST, RECIPE, MONITOR = "last.ckpt", "best.ckpt", "recipe.json", "valid/loss"
+MONITOR = "valid/loss"
 
 
 class Stopped(Exception):
@@ -169,64 +169,21 @@ class Reporter(Callback):
             self._say(f"{name}: {', '.join(figures)} ({seconds:.0f} s)")
 
 
-def claim(folder: Path, stage: str, recipe: Any, *, resume: bool) -> Path | None:
-    """See to it that a run's folder is this recipe's; returns the checkpoint to go on from.
-
-    Where and how long it runs (``loop``, ``diagnostics``) may change between runs.
+def check_loop(loop: LoopOptions) -> None:
+    """Refuse devices and loggers that cannot be had here, before any work is done.
 
     Raises
     ------
-    OutputError
-        If it holds another recipe's run, or a run that is not to be taken up.
+    UsageError
+        By what cannot be had.
     """
-    there = folder / RECIPE
-    plain = to_plain(recipe)
-    body = {"stage": stage, "identity": identity(recipe), "recipe": plain}
-    last = folder / LAST
-    if there.is_file():
-        theirs = json.loads(there.read_text("utf-8"))
-        if not resume and is_first_process():
-            refuse_run(folder)
-        if (theirs["stage"], theirs["identity"]) != (stage, body["identity"]):
-            raise OutputError(
-                f"{str(folder)!r} holds a run of another recipe (stage {theirs['stage']}, "
-                f"{_differences(theirs['recipe'], plain)}); use another folder"
-            )
-        return last if last.is_file() else None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{RECIPE}.part"
-        temporary.write_text(json.dumps(body, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        temporary.replace(there)
-    except OSError as error:
-        raise OutputError(f"{str(folder)!r} cannot be written: {error}") from error
-    return None
-
-
-def refuse_run(folder: Path) -> None:
-    """Raise `OutputError` if a folder holds a run."""
-    if (folder / RECIPE).is_file():
-        raise OutputError(
-            f"{str(folder)!r} holds a run already; go on with --resume, or name another folder"
-        )
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that was started by a person, not one that Lightning started."""
-    names = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
-    return all(os.environ.get(name, "0") == "0" for name in names)
-
-
-def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
-    ours = json.loads(json.dumps(ours))
-    changed = []
-    for table in sorted(set(theirs) | set(ours) - {"loop", "diagnostics"}):
-        a, b = theirs.get(table), ours.get(table)
-        if isinstance(a, dict) and isinstance(b, dict) and table not in ("loop", "diagnostics"):
-            changed += [f"{table}.{key}" for key in a | b if a.get(key) != b.get(key)]
-        elif a != b and table not in ("loop", "diagnostics"):
-            changed.append(table)
-    return f"different: {', '.join(changed) or 'nothing known'}"
+    _quiet()
+    _trainer(loop, logger=False, enable_checkpointing=False)
+    modules = {"wandb": "wandb", "tensorboard": "tensorboard"}
+    module = modules.get(loop.logger, "")
+    if module and importlib.util.find_spec(module) is None:
+        needs = "pip install wandb" if module == "wandb" else "pip install 'dialin[training]'"
+        raise UsageError(f"loop.logger = {loop.logger!r} needs {module}: {needs}")
 
 
 def make_trainer(
@@ -256,6 +213,23 @@ def make_trainer(
         own.append(EarlyStopping(MONITOR, patience=loop.patience, mode="min", check_finite=True))
     # Last, so that what the others know is in the checkpoint.
     own.append(Checkpoints(folder, loop.checkpoint_minutes))
+    return _trainer(
+        loop,
+        max_epochs=loop.epochs,
+        logger=_logger(loop, folder),
+        callbacks=own,
+        gradient_clip_val=clip or None,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        log_every_n_steps=10,
+        default_root_dir=folder,
+    )
+
+
+def _trainer(loop: LoopOptions, **options: Any) -> Trainer:
     try:
         return Trainer(
             accelerator=loop.accelerator,
@@ -263,17 +237,7 @@ def make_trainer(
             num_nodes=loop.nodes,
             strategy=loop.strategy,
             precision=loop.precision,  # type: ignore[arg-type]
-            max_epochs=loop.epochs,
-            logger=_logger(loop, folder),
-            callbacks=own,
-            gradient_clip_val=clip or None,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-            log_every_n_steps=10,
-            default_root_dir=folder,
+            **options,
         )
     except Exception as error:
         # Lightning names what it does not like: an accelerator that is not there, for one.

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from dialin.data import render_recipe
 from dialin.data.recipe import Prior, SettingsOptions, SongSource
 from dialin.effects.probe import apply_probe
@@ -21,7 +19,6 @@ from dialin.errors import EffectError, UsageError
 from dialin.rendering import RenderPool
 from dialin.training.config import DataOptions
 from dialin.training.controller_recipe import ControllerRecipe, EncoderOptions
-from dialin.training.learn import open_encoder
 from dialin.training.rendered import parts
 
 SAMPLED = 6
@@ -98,9 +95,7 @@ def recipe_for(
             + (f"none of its {count} knobs does anything" if count else "it has no knobs")
             + "; name another effect"
         )
-    root = Path(audio)
-    if not root.is_dir():
-        raise UsageError(f"{str(root)!r} is no folder; name one with songs, the more the better")
+    root = check_audio_folder(audio)
     default = spec.default
     still = {
         p.id: Prior(kind="fixed", value=float(default[n]))
@@ -120,6 +115,14 @@ def recipe_for(
     loop = dataclasses.replace(recipe.loop, logger="none", accelerator="cpu")
     heard = dataclasses.replace(recipe.end_to_end, epochs=2 if by_ear else 0)
     return dataclasses.replace(recipe, loop=loop, end_to_end=heard)
+
+
+def check_audio_folder(audio: str | os.PathLike[str]) -> Path:
+    """A folder of songs, or `UsageError`."""
+    root = Path(audio)
+    if not root.is_dir():
+        raise UsageError(f"{str(root)!r} is no folder; name one with songs, the more the better")
+    return root
 
 
 def probe_spec(pool: RenderPool, uri: str) -> tuple[EffectSpec, tuple[str, ...]]:
@@ -149,6 +152,10 @@ def estimate(
     UsageError
         If there are no songs, or hardly any setting of the effect makes sense on them.
     """
+    import torch
+
+    from dialin.training.learn import open_encoder
+
     part = next(p for p in parts(recipe.data, Path()) if p.split == "train")
     # From a seed of their own: those pairs are of no use later.
     sample = dataclasses.replace(part.recipe, pairs=SAMPLED, seed=part.recipe.seed + 99)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dialin.data import Progress, Recipe, read_manifest, render_recipe
-from dialin.data.recipe import ExcerptOptions, Split
+from dialin.data.recipe import ExcerptOptions, Split, portable
 from dialin.training.config import DataOptions
 
 SPLITS: tuple[Split, ...] = ("train", "valid")
@@ -122,8 +122,6 @@ def finished(part: Part) -> dict[str, Any] | None:
     if not (part.folder / "manifest.json").is_file():
         return None
     manifest, _ = read_manifest(part.folder)
-    wanted = part.recipe.to_dict()
-    for source in wanted["songs"]:
-        source.pop("root")
+    wanted = portable(part.recipe.to_dict())
     # By way of JSON, which knows no tuples.
     return manifest if manifest["recipe"] == json.loads(json.dumps(wanted)) else None

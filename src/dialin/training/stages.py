@@ -11,13 +11,16 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback
 
+from dialin.data.recipe import portable
 from dialin.networks.folder import encoder_config, encoder_part, save_model
 from dialin.training.config import EncoderRecipe, VaeRecipe, to_plain
 from dialin.training.data import describe
 from dialin.training.datamodule import FeatureData, Order
 from dialin.training.diagnostics import Diagnostics
-from dialin.training.loop import Reporter, claim, fit, load_best, make_trainer
+from dialin.training.inputs import check_inputs
+from dialin.training.loop import Reporter, check_loop, fit, load_best, make_trainer
 from dialin.training.rendered import render_parts
+from dialin.training.runs import claim
 from dialin.training.style import StyleModule
 from dialin.training.vae import VaeModule
 
@@ -75,8 +78,10 @@ def train_encoder(
     say : callable, optional
         Hears a line after each epoch.
     """
-    checkpoint = claim(folder, stage, recipe, resume=resume)
     root = rendered or folder / "rendered"
+    check_inputs(recipe, root, folder, stage, resume=resume)
+    check_loop(recipe.loop)
+    checkpoint = claim(folder, stage, recipe, resume=resume)
 
     def rendering(name: str, state: Any) -> None:
         if show is not None:
@@ -144,8 +149,7 @@ def _portable(recipe: Any) -> dict[str, Any]:
     body = to_plain(recipe)
     body.pop("loop")
     body.pop("diagnostics")
-    for source in body["data"]["songs"]:
-        source.pop("root")
+    portable(body["data"])
     return dict(json.loads(json.dumps(body)))
 
 
