@@ -13,7 +13,8 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line and leave with an exit code that tells the kind of error.
 
-    0 done, 1 unexpected, 2 usage, 3 audio, 4 effect, 5 render, 6 preset, 7 output, 130 Ctrl-C.
+    0 done, 1 unexpected, 2 usage, 3 audio, 4 effect, 5 render, 6 preset, 7 output, 130 Ctrl-C,
+    143 and 129 where the system ended it (SIGTERM, SIGHUP).
     """
     for stream in (sys.stdout, sys.stderr):
         # A terminal of an odd locale gets question marks for what it cannot show, not a crash.
@@ -27,3 +28,10 @@ def main() -> None:
     except KeyboardInterrupt:
         # Only here while modules load or at exit: a command's own Ctrl-C is handled inside it.
         raise SystemExit(130) from None
+    except OSError as error:
+        # Only here where help or the version was printed.
+        from dialin.cli._console import Output, is_full, say_full
+
+        if not is_full(error):
+            raise
+        raise SystemExit(say_full(Output(), error)) from None

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json as json_format
 import os
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from dialin.errors import DialinError, UsageError
+from dialin.errors import DialinError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,16 +62,12 @@ class Output:
     @property
     def stdout(self) -> Console:
         """Rich console of results."""
-        from rich.console import Console
-
-        return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+        return _console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
     @property
     def stderr(self) -> Console:
         """Rich console of progress and remarks."""
-        from rich.console import Console
-
-        return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+        return _console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
     def say(self, text: str) -> None:
         """Print a line of result (rich markup allowed; escape what people wrote)."""
@@ -76,10 +78,8 @@ class Output:
         """Print a rich table; one piped away is given room instead of the terminal's 80 columns."""
         if not self.talks:
             return
-        from rich.console import Console
-
         piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-        Console(highlight=False, width=200 if piped else None).print(table)
+        _console(highlight=False, width=200 if piped else None).print(table)
 
     def warn(self, text: str) -> None:
         """Print a remark on stderr, unless quiet."""
@@ -90,6 +90,17 @@ class Output:
         """Print the JSON object, where it was asked for."""
         if self.json:
             sys.stdout.write(json_text(payload) + "\n")
+
+
+def _console(**options: Any) -> Console:
+    from rich.console import Console
+
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would leave with an error where `head` has read enough.
+            raise BrokenPipeError
+
+    return Piped(**options)
 
 
 def json_text(payload: Any) -> str:
@@ -177,6 +188,38 @@ def words(values: list[str] | None) -> list[str]:
     return [word.strip() for value in values or [] for word in value.split(",") if word.strip()]
 
 
+class Ended(SystemExit):
+    """The system, or another program, ordered this one to end: everything cleans up on the way."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.signal = signal.Signals(number).name
+
+
+@contextmanager
+def obey_orders_to_end() -> Iterator[None]:
+    """Answer SIGTERM and SIGHUP as Ctrl-C is answered, by unwinding, not by vanishing.
+
+    One that is ignored, as ``nohup`` has it, stays so.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        raise Ended(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class Commands(TyperGroup):
     """The root command: turns every error into one sentence and an exit code."""
 
@@ -185,12 +228,19 @@ class Commands(TyperGroup):
         output = Output(debug=bool(os.environ.get("DIALIN_DEBUG")))
         ctx.obj = output
         try:
-            return super().invoke(ctx)
+            with obey_orders_to_end():
+                result = super().invoke(ctx)
+                # What a full disk does not take is to be an error, not lost.
+                sys.stdout.flush()
+                return result
         except DialinError as error:
             raise typer.Exit(_fail(output, error.code, str(error), error.exit_code)) from error
-        except KeyboardInterrupt:
-            code = _fail(output, "interrupted", "stopped by Ctrl-C", INTERRUPTED)
+        except KeyboardInterrupt as stop:
+            code = _fail(output, "interrupted", _told("stopped by Ctrl-C", stop), INTERRUPTED)
             raise typer.Exit(code) from None
+        except Ended as stop:
+            message = _told(f"ended by {stop.signal}", stop)
+            raise typer.Exit(_fail(output, "interrupted", message, int(str(stop)))) from None
         except BrokenPipeError:
             # Whoever read the output has left, as `head` does; that is no error of ours.
             sys.stdout = open(os.devnull, "w")  # noqa: PTH123
@@ -200,6 +250,8 @@ class Commands(TyperGroup):
         except Exception as error:
             if _is_click(error):
                 raise
+            if is_full(error):
+                raise typer.Exit(say_full(output, error)) from error
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             code = _fail(
                 output,
@@ -209,6 +261,25 @@ class Commands(TyperGroup):
                 1,
             )
             raise typer.Exit(code) from error
+
+
+def is_full(error: Exception) -> bool:
+    """Whether an error says that the disk, or what is printed to, takes no more."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def say_full(output: Output, error: Exception) -> int:
+    """Say that the disk is full, on stderr alone, and return the exit code."""
+    with suppress(OSError):
+        sys.stdout.close()
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123
+    message = f"the disk is full: {error}; make room and run it again"
+    return _fail(output, OutputError.code, message, OutputError.exit_code)
+
+
+def _told(message: str, stop: BaseException) -> str:
+    """Message with what was noted on the way, such as where something was kept."""
+    return "; ".join([message, *getattr(stop, "__notes__", [])])
 
 
 def _is_click(error: Exception) -> bool:

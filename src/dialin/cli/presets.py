@@ -62,11 +62,14 @@ def export(
     output = begin(context, json=json, quiet=quiet)
     if to not in KINDS:
         raise UsageError(f"--to {to!r} is unknown; use one of {', '.join(KINDS)}")
+    from dialin.configuration import config_file
     from dialin.effects.export import export_preset
     from dialin.effects.preset import Preset
 
     loaded = Preset.load(preset)
-    written = export_preset(loaded, to, folder, name=name, overwrite=overwrite)
+    written = export_preset(
+        loaded, to, folder, name=name, overwrite=overwrite, reads=[preset, config_file()]
+    )
     output.data({"written": [str(path) for path in written]})
     for path in written:
         output.say(str(path))

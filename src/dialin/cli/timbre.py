@@ -23,7 +23,9 @@ from dialin.cli._console import (
     named_effects,
     words,
 )
+from dialin.configuration import config_file
 from dialin.errors import AudioFileError, DialinError, OutputError, UsageError
+from dialin.files import check_not_read
 
 if TYPE_CHECKING:
     from dialin.timbre import Timbre
@@ -171,8 +173,11 @@ def _to_file(
 ) -> int:
     """Add what is missing to a CSV table; return how many files failed."""
     header = _line(["file", *names, "rt60", "reasons"])
+    check_not_read([target], [*paths, config_file()])
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{str(target)!r} is no file; name a file for the table")
     try:
-        old = target.read_text() if target.exists() else ""
+        old = target.read_text("utf-8", errors="replace") if target.exists() else ""
         if old and not old.startswith(header):
             raise OutputError(
                 f"{str(target)!r} holds another table (its first line is "

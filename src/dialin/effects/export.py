@@ -16,15 +16,16 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
+from collections.abc import Iterable
 from pathlib import Path
-from tempfile import mkdtemp
 
 from dialin.effects.chain import slot_names
+from dialin.effects.files import effect_files
 from dialin.effects.preset import Preset, PresetSlot
 from dialin.effects.reaper import fx_chain, literal, script
 from dialin.effects.uri import parse_uri
 from dialin.errors import OutputError, PresetError, UsageError
+from dialin.files import check_not_read, move, uninterrupted, working_folder
 
 EXPORT_KINDS = ("vstpreset", "lv2", "reaper")
 
@@ -38,6 +39,7 @@ def export_preset(
     *,
     name: str = "dialin",
     overwrite: bool = False,
+    reads: Iterable[str | os.PathLike[str]] = (),
 ) -> list[Path]:
     """Write a preset as files that other hosts read.
 
@@ -51,6 +53,8 @@ def export_preset(
         What the preset is called in the host.
     overwrite : bool
         Replace files that are there.
+    reads : iterable of path-like
+        Files that none of them may replace, such as the preset's own.
 
     Returns
     -------
@@ -93,6 +97,8 @@ def export_preset(
         if all(slot.format == "vst3" and slot.state is not None for slot in chain):
             files[f"{_safe(name)}.RfxChain"] = fx_chain(chain)
         files[f"{_safe(name)}.lua"] = script(chain, name)
+    read = [*reads, *effect_files(slot.uri for slot in preset.slots)]
+    check_not_read([target / relative for relative in files], read)
     return _write(files, target, overwrite)
 
 
@@ -154,24 +160,21 @@ def _write(files: dict[str, str | bytes], folder: Path, overwrite: bool) -> list
             raise OutputError(
                 f"{str(target)!r} exists already; choose another folder or --overwrite"
             )
-    staged: Path | None = None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        staged = Path(mkdtemp(prefix=".dialin-", dir=folder))
-        for relative, content in files.items():
-            part = staged / relative
-            part.parent.mkdir(parents=True, exist_ok=True)
-            data = content.encode() if isinstance(content, str) else content
-            part.write_bytes(data)
-        for relative, target in targets.items():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (staged / relative).replace(target)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write into {str(folder)!r}: {error.strerror or error}; "
-            "choose a folder that you may write to"
-        ) from error
-    finally:
-        if staged is not None:
-            shutil.rmtree(staged, ignore_errors=True)
+    with working_folder(folder) as staged:
+        try:
+            for relative, content in files.items():
+                part = staged / relative
+                part.parent.mkdir(parents=True, exist_ok=True)
+                data = content.encode() if isinstance(content, str) else content
+                part.write_bytes(data)
+            for target in targets.values():
+                target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write into {str(folder)!r}: {error.strerror or error}; "
+                "choose a folder that you may write to"
+            ) from error
+        with uninterrupted():
+            for relative, target in targets.items():
+                move(staged / relative, target, replace=overwrite)
     return list(targets.values())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dialin.audio import audio_info, read_audio
-from dialin.errors import DialinError
+from dialin.errors import DialinError, UnexpectedError
 from dialin.timbre.extract import Timbre, check_attributes, timbre
 
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -64,8 +64,9 @@ def _ordered(task: Any, items: Iterable[Any], workers: int) -> Iterator[Any]:
 def _measure(clip: tuple[Any, float], attributes: Sequence[str]) -> Timbre | DialinError:
     try:
         return timbre(clip[0], clip[1], attributes)
-    except DialinError as error:
-        return error
+    except Exception as error:
+        # Whatever is wrong with one clip, the others are measured.
+        return UnexpectedError.of(error)
 
 
 def timbre_batch(
@@ -103,8 +104,9 @@ def _measure_file(
             start, frames = _excerpt(path, excerpt)
         audio, rate = read_audio(path, start=start, frames=frames)
         return timbre(audio, rate, attributes)
-    except DialinError as error:
-        return error
+    except Exception as error:
+        # Whatever is wrong with one file, the others are measured.
+        return UnexpectedError.of(error)
 
 
 def _excerpt(path: Path, seconds: float) -> tuple[int, int]:
