@@ -143,7 +143,7 @@ def test_an_unreadable_file_says_permission(wav, monkeypatch):
     def denied(*_, **__):
         raise OSError("System error.")
 
-    monkeypatch.setattr(soundfile, "info", denied)
+    monkeypatch.setattr(soundfile, "SoundFile", denied)
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(AudioFileError, match="permission denied"):
         audio_info(wav)
@@ -181,7 +181,7 @@ def test_a_folder_that_cannot_be_written_to_is_said(tmp_path, audio, monkeypatch
     def refuse(*_, **__):
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr("dialin.audio.files.NamedTemporaryFile", refuse)
+    monkeypatch.setattr("dialin.audio.writing.NamedTemporaryFile", refuse)
     with pytest.raises(OutputError, match=os.strerror(code)):
         write_audio(tmp_path / "x.wav", audio, 44_100)
     assert list(tmp_path.iterdir()) == []

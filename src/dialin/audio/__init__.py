@@ -1,33 +1,32 @@
 """Audio as the rest of dialin sees it: float32 ``(channels, samples)`` with its rate beside it."""
 
 from dialin.audio.excerpts import active_excerpts, silence_level
-from dialin.audio.files import (
-    AudioInfo,
-    audio_info,
-    read_audio,
-    read_blocks,
-    seek_exactly,
-    write_audio,
-)
+from dialin.audio.files import audio_info, read_audio, read_blocks
+from dialin.audio.formats import OutputFormat, format_for, output_format
 from dialin.audio.gate import Audio, check_audio, check_sample_rate
 from dialin.audio.levels import integrated_loudness, peak_dbfs, played_loudness, rms_dbfs, to_db
+from dialin.audio.reader import AudioInfo, AudioReader
 from dialin.audio.resample import resample
+from dialin.audio.writing import write_audio
 
 __all__ = [
     "Audio",
     "AudioInfo",
+    "AudioReader",
+    "OutputFormat",
     "active_excerpts",
     "audio_info",
     "check_audio",
     "check_sample_rate",
+    "format_for",
     "integrated_loudness",
+    "output_format",
     "peak_dbfs",
     "played_loudness",
     "read_audio",
     "read_blocks",
     "resample",
     "rms_dbfs",
-    "seek_exactly",
     "silence_level",
     "to_db",
     "write_audio",

@@ -18,10 +18,9 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
-from dialin.audio import Audio, seek_exactly
+from dialin.audio import Audio, AudioReader
 from dialin.data.songs import Part, Track
 from dialin.data.stems import read_stem
-from dialin.errors import AudioFileError
 
 CHUNK = 1 << 20
 """Samples decoded at a time when a whole song is."""
@@ -38,14 +37,9 @@ def _decode(part: Part, start: int, frames: int) -> Audio:
         rate = part.sample_rate
         data = read_stem(part.path, part.stem, first / rate, (last - first) / rate)
     else:
-        import soundfile
-
-        try:
-            with soundfile.SoundFile(part.path) as file:
-                seek_exactly(file, first)
-                data = file.read(last - first, dtype="float32", always_2d=True)
-        except (RuntimeError, OSError) as error:
-            raise AudioFileError(f"{part.path!r} cannot be read at {first}: {error}") from error
+        with AudioReader(part.path) as file:
+            file.seek(first)
+            data = file.read(last - first)
     out = np.zeros((data.shape[1], frames), np.float32)
     count = min(data.shape[0], last - first)
     out[:, first - start : first - start + count] = data[:count].T

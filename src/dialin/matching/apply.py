@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dialin.audio import Audio, audio_info, check_audio
+from dialin.audio import Audio, audio_info, check_audio, output_format
 from dialin.audio.listing import audio_files
 from dialin.configuration import config_file
 from dialin.effects.amount import check_amount
@@ -24,7 +24,6 @@ from dialin.matching.file_render import (
     Applied,
     OutputPlan,
     check_tail,
-    output_format,
     plan_output,
     render_file,
     try_output,
@@ -267,7 +266,7 @@ def _plans(
     for source, place in found.items():
         try:
             info = audio_info(source)
-            suffix, _ = output_format(info)
+            suffix = output_format(info).suffix
             plans.append(plan_output(info, place / f"{source.stem}.{suffix}", tail))
         except Exception as error:
             if on_failure is None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dialin.audio import AudioInfo, audio_info, to_db, write_audio
+from dialin.audio import AudioInfo, audio_info, format_for, to_db, write_audio
 from dialin.errors import OutputError, RenderCrashError, RenderTimeoutError, UsageError
 from dialin.files import check_name, check_not_read, check_space, move, working_folder
 from dialin.matching.streaming import FileJob, FileRender, copy_file, read_count, stream_file
@@ -35,7 +35,6 @@ the rounding of integer formats and the overshoot of lossy ones."""
 STALL = 60.0
 """Seconds a worker may spend on one block (3 s of audio) before it counts as hanging."""
 
-_WRITABLE = {"wav", "flac", "aif", "aiff", "ogg", "opus", "mp3", "w64", "rf64", "caf"}
 _FLOAT = {"FLOAT", "DOUBLE"}
 _WIDTHS = {
     "PCM_S8": 1,
@@ -106,17 +105,20 @@ class OutputPlan:
     ----------
     source : AudioInfo
     target : Path
-    subtype, container : str, optional
+    subtype, container : str
         libsndfile's names of the sample format and the file format.
     size : int
         Bytes it will take, at most.
+    note : str
+        Why it is not in the input's own format; empty where it is.
     """
 
     source: AudioInfo
     target: Path
-    subtype: str | None
-    container: str | None
+    subtype: str
+    container: str
     size: int
+    note: str = ""
 
 
 def plan_output(info: AudioInfo, target: Path, tail: float = 0.0) -> OutputPlan:
@@ -125,13 +127,14 @@ def plan_output(info: AudioInfo, target: Path, tail: float = 0.0) -> OutputPlan:
     Raises
     ------
     OutputError
-        If the name is longer than the file system takes, or belongs to a folder.
+        If the name is longer than the file system takes, or belongs to a folder, or nothing can
+        be written under it at the input's rate and channels.
     """
     check_name(target)
     if target.is_dir():
         raise OutputError(f"{str(target)!r} is a folder; move it, or choose another output folder")
-    subtype, container = _subtype(target, info), _container(target, info, tail)
-    width = _WIDTHS.get(subtype or "FLOAT", 0)
+    format = format_for(target, info, tail=tail)
+    width = _WIDTHS.get(format.subtype, 0)
     seconds = info.seconds + tail
     if width:
         size = int(seconds * info.sample_rate * info.channels * width)
@@ -140,7 +143,7 @@ def plan_output(info: AudioInfo, target: Path, tail: float = 0.0) -> OutputPlan:
             size += size // 20
     else:
         size = int(seconds * LOSSY_BYTES_PER_SECOND * max(1, info.channels / 2))
-    return OutputPlan(info, target, subtype, container, size + 65_536)
+    return OutputPlan(info, target, format.subtype, format.container, size + 65_536, format.note)
 
 
 def try_output(plan: OutputPlan, work: Path) -> None:
@@ -174,14 +177,6 @@ def try_output(plan: OutputPlan, work: Path) -> None:
     finally:
         with suppress(OSError):
             trial.unlink()
-
-
-def output_format(info: AudioInfo) -> tuple[str, str | None]:
-    """Suffix (without dot) and libsndfile subtype to write, as near to the input as can be."""
-    suffix = info.path.suffix.lower().lstrip(".")
-    if suffix in _WRITABLE and info.format != "RAW":
-        return suffix, info.subtype
-    return "wav", info.subtype if info.subtype.startswith(("PCM_", "FLOAT", "DOUBLE")) else None
 
 
 def render_file(
@@ -264,7 +259,9 @@ def render_file(
         move(part, goal, replace=overwrite)
     written = audio_info(goal)
     is_float = written.subtype in _FLOAT
-    notes = () if made.exact else ("block-wise render may differ slightly from one in one piece",)
+    notes = [*info.notes, *([plan.note] if plan.note else [])]
+    if not made.exact:
+        notes.append("block-wise render may differ slightly from one in one piece")
     return Applied(
         source=info.path,
         target=goal,
@@ -279,7 +276,7 @@ def render_file(
         gain_db=gain_db,
         exact=made.exact,
         render_seconds=time.monotonic() - began,
-        notes=notes,
+        notes=tuple(notes),
     )
 
 
@@ -313,27 +310,6 @@ def check_tail(tail: float) -> None:
     """Raise `UsageError` unless a tail lies in 0 to 600 seconds."""
     if not 0 <= tail <= 600:
         raise UsageError(f"the tail is {tail:g} s; it must lie between 0 and 600")
-
-
-def _subtype(goal: Path, info: AudioInfo) -> str | None:
-    import soundfile
-
-    suffix, subtype = output_format(info)
-    if goal.suffix.lower().lstrip(".") == suffix:
-        return subtype
-    kind = goal.suffix.lower().lstrip(".").upper()
-    return subtype if subtype and soundfile.check_format(kind, subtype) else None
-
-
-def _container(goal: Path, info: AudioInfo, tail: float) -> str | None:
-    if goal.suffix.lower() != ".wav":
-        return None
-    # A plain WAV file counts its bytes in 32 bits.
-    width = _WIDTHS.get(info.subtype, 4)
-    size = (info.frames + tail * info.sample_rate) * info.channels * width + 65_536
-    if info.format == "RF64" or size >= 2**32:
-        return "RF64"
-    return "WAVEX" if info.format == "WAVEX" else None
 
 
 def _call(

@@ -25,7 +25,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dialin.audio import Audio, AudioInfo, active_excerpts, audio_info, read_audio
+from dialin.audio import Audio, AudioInfo, active_excerpts, audio_info, output_format, read_audio
 from dialin.configuration import config_file
 from dialin.effects.files import effect_files
 from dialin.errors import DialinError, OutputError, UnexpectedError
@@ -44,7 +44,6 @@ from dialin.matching.file_render import (
     OutputPlan,
     check_tail,
     level_remark,
-    output_format,
     plan_output,
     render_file,
     try_output,
@@ -165,7 +164,7 @@ def match_folder(
     target = Path(folder)
     check_tail(tail)
     info = audio_info(input)
-    suffix, _ = output_format(info)
+    suffix = output_format(info).suffix
     plan = plan_output(info, target / f"{info.path.stem}.{suffix}", tail)
     read = [info.path, *map(Path, reads), *effect_files(effects), config_file()]
     places = [*(target / name for name in RESULTS), plan.target]

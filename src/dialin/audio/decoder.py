@@ -1,0 +1,87 @@
+"""libsndfile as a decoder whose every sample is the same, however one gets there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from dialin.audio.splice import Spliced
+
+OGG_PAGE_SECONDS = 6.0
+"""Longer than the last page of an Ogg file."""
+
+MP3_RUN_UP = 64 * 1152
+"""Samples decoded and forgotten before a place in an MP3 file.
+
+A frame may use bytes of frames before it, at most 511: at the lowest bit rates that is many, and
+more than mpg123 goes back by itself.
+"""
+
+
+class Decoder:
+    """An open file, or what looks like one.
+
+    Parameters
+    ----------
+    file : str, bytes or Spliced
+
+    Attributes
+    ----------
+    sample_rate, channels, frames : int
+    subtype, format, log : str
+        As libsndfile says.
+
+    Raises
+    ------
+    soundfile.LibsndfileError
+        If libsndfile does not know the format.
+    """
+
+    def __init__(self, file: str | bytes | Spliced) -> None:
+        import soundfile
+
+        class Sequential(soundfile.SoundFile):  # type: ignore[misc]
+            # soundfile seeks before and after each read of a file that allows it, which makes
+            # mpg123 begin anew with other samples than if it had gone on.
+            def seekable(self) -> bool:
+                return False
+
+        self._file = Sequential(file)
+        self.sample_rate = int(self._file.samplerate)
+        self.channels = int(self._file.channels)
+        self.frames = int(self._file.frames)
+        self.subtype = str(self._file.subtype)
+        self.format = str(self._file.format)
+        self.log = str(self._file.extra_info)
+        self._place = 0
+
+    def seek(self, place: int) -> None:
+        """Go to a sample, of which the next read is the first."""
+        if place == self._place:
+            return
+        start = place
+        if self.format == "OGG":
+            # libsndfile (1.2.2) arrives somewhere else when the place lies in the last page.
+            last = self.frames - int(OGG_PAGE_SECONDS * self.sample_rate)
+            start = max(0, min(place, last))
+        elif self.subtype.startswith("MPEG"):
+            start = max(0, place - MP3_RUN_UP)
+        if not start <= self._place < place:
+            self._file.seek(start)
+            self._place = start
+        while self._place < place:
+            before = self._place
+            self.read(min(place - before, MP3_RUN_UP), "float32")
+            if self._place == before:
+                break
+
+    def read(self, frames: int, dtype: str) -> NDArray[Any]:
+        """Read on; ``(samples, channels)``, fewer than asked for only at the end."""
+        data: NDArray[Any] = self._file.read(frames, dtype=dtype, always_2d=True)
+        self._place += data.shape[0]
+        return data
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

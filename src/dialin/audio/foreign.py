@@ -1,0 +1,160 @@
+"""Formats that libsndfile cannot read (m4a, wma, mka, WavPack, APE ...), decoded by ffmpeg."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
+from typing import BinaryIO
+
+from dialin.errors import AudioFileError
+
+SUFFIXES = (
+    ".m4a", ".m4b", ".mp4", ".aac", ".alac", ".mov", ".wma", ".mka", ".mkv", ".webm", ".wv",
+    ".ape", ".tta", ".mpc", ".ac3", ".dts", ".dsf", ".spx", ".tak",
+)  # fmt: skip
+"""Of files that are read by ffmpeg."""
+
+_MAGIC = (
+    # Content, where it stands, ffmpeg's demuxer. The demuxer is given by name, so that a file
+    # that pretends to be a playlist makes ffmpeg open nothing else.
+    (b"ftyp", 4, "mov"),
+    (b"moov", 4, "mov"),
+    (b"mdat", 4, "mov"),
+    (b"0&\xb2u\x8ef\xcf\x11", 0, "asf"),
+    (b"\x1aE\xdf\xa3", 0, "matroska"),
+    (b"wvpk", 0, "wv"),
+    (b"MAC ", 0, "ape"),
+    (b"TTA1", 0, "tta"),
+    (b"MPCK", 0, "mpc8"),
+    (b"MP+", 0, "mpc"),
+    (b"DSD ", 0, "dsf"),
+    (b"tBaK", 0, "tak"),
+    (b"ADIF", 0, "aac"),
+    (b"\xff\xf1", 0, "aac"),
+    (b"\xff\xf9", 0, "aac"),
+    (b"\x0bw", 0, "ac3"),
+    (b"\x7f\xfe\x80\x01", 0, "dts"),
+    (b"OggS", 0, "ogg"),
+    (b"caff", 0, "caf"),
+    (b"RIFF", 0, "wav"),
+)
+LOSSLESS = frozenset({"alac", "wavpack", "ape", "tta", "flac", "tak", "mlp", "truehd"})
+"""ffmpeg's names of codecs that lose nothing."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What ffmpeg made of a file: an AU file of floats that has no name.
+
+    Attributes
+    ----------
+    file : BinaryIO
+        Goes away with the process, however that ends.
+    codec : str
+        ffmpeg's name of the codec, such as ``aac``.
+    bits : int
+        Of a sample; 0 where the codec has none.
+    """
+
+    file: BinaryIO
+    codec: str
+    bits: int
+
+
+def demuxer(path: Path) -> str:
+    """Name of ffmpeg's demuxer for a file by its content; empty for what is not ffmpeg's."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    if head[:3] == b"ID3" and path.suffix.lower() == ".aac":
+        return "aac"
+    for content, place, name in _MAGIC:
+        if head[place : place + len(content)] == content:
+            return name
+    return ""
+
+
+def decode(path: Path, kind: str) -> Decoded:
+    """Decode a file once for this process, its first sound track, at its own rate.
+
+    Raises
+    ------
+    AudioFileError
+        If ffmpeg is missing, cannot read the file, or the folder for temporary files is full.
+    """
+    stat = path.stat()
+    return _decode(path, kind, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+
+# Two: an input and a reference. A matching run reads each of them several times.
+@lru_cache(maxsize=2)
+def _decode(path: Path, kind: str, *_: int) -> Decoded:
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise AudioFileError(
+            f"{str(path)!r} holds a format ({path.suffix or kind}) that is read by ffmpeg, which "
+            "is not installed; install ffmpeg (apt install ffmpeg, brew install ffmpeg), or "
+            "convert the file to WAV or FLAC"
+        )
+    codec, bits = _probe(path, kind)
+    # A name is given as bytes after "file:", so that nothing in it means anything to ffmpeg.
+    name = b"file:" + os.fsencode(path.resolve())
+    spool = TemporaryFile(prefix="dialin-")
+    # AU may leave its length open, so that it can be written to a pipe; reading the pipe here
+    # is how a full disk is noticed.
+    command: list[bytes | str] = [
+        program, "-v", "error", "-nostdin", "-protocol_whitelist", "file,pipe,fd", "-f", kind,
+        "-i", name, "-map", "0:a:0", "-vn", "-c:a", "pcm_f32be", "-f", "au", "-",
+    ]  # fmt: skip
+    with (
+        TemporaryFile() as words,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            shutil.copyfileobj(process.stdout, spool, 1 << 20)
+            spool.flush()
+        except OSError as error:
+            process.kill()
+            raise AudioFileError(
+                f"{str(path)!r} cannot be decoded into {gettempdir()!r}: {error.strerror}; make "
+                "room there, or name another folder in TMPDIR"
+            ) from error
+        except BaseException:
+            process.kill()
+            raise
+        process.wait()
+        words.seek(0)
+        said = words.read(65_536).decode("utf-8", "replace").strip()
+    size = spool.tell()
+    if size <= 32:
+        reason = said.splitlines()[-1] if said else "no sound track in it"
+        raise AudioFileError(
+            f"{str(path)!r} cannot be decoded by ffmpeg ({reason}); convert it to WAV or FLAC"
+        )
+    return Decoded(spool, codec, bits)
+
+
+def _probe(path: Path, kind: str) -> tuple[str, int]:
+    """Codec and bit depth as ffprobe tells them; ``("", 0)`` without it."""
+    program = shutil.which("ffprobe")
+    if program is None:
+        return "", 0
+    name = b"file:" + os.fsencode(path.resolve())
+    command: list[bytes | str] = [
+        program, "-v", "error", "-protocol_whitelist", "file,pipe,fd", "-f", kind,
+        "-select_streams", "a:0", "-show_entries",
+        "stream=codec_name,bits_per_raw_sample,bits_per_sample", "-of", "default=nw=1", name,
+    ]  # fmt: skip
+    told = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    values: dict[str, str] = {}
+    for line in told.stdout.decode("utf-8", "replace").splitlines():
+        key, _, value = line.partition("=")
+        values[key] = value
+    depths = [values.get("bits_per_raw_sample", ""), values.get("bits_per_sample", "")]
+    bits = next((int(value) for value in depths if value.isdigit() and int(value)), 0)
+    return values.get("codec_name", ""), bits
