@@ -15,8 +15,8 @@ from dialin.evaluation.methods import ALL_BASELINES, Tools, get_method
 from dialin.evaluation.methods.rules import match_crest, match_spectrum
 from dialin.evaluation.methods.systems import load_system
 from dialin.evaluation.metrics import embedding_distance, long_term_error
-from dialin.evaluation.metrics.level import crest_db
 from dialin.evaluation.protocols import OneEffect
+from dialin.measures.level import crest_db
 from dialin.rendering import Job, RenderPool
 from tests.evaluation.music import RATE, song
 

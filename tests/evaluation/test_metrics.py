@@ -7,9 +7,9 @@ import pytest
 from dialin.effects.builtin_table import builtin_spec
 from dialin.errors import AudioError, UsageError
 from dialin.evaluation import metrics
-from dialin.evaluation.metrics.level import crest_db, loudness, stereo_width
 from dialin.evaluation.metrics.parameters import live_knobs
-from dialin.evaluation.metrics.spectral import spectral_centroid
+from dialin.measures.level import crest_db, loudness, stereo_width
+from dialin.measures.spectral import spectral_centroid
 
 N = 131_072
 RATE = 24_000

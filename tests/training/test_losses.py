@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from dialin.errors import AudioError, UsageError  # noqa: E402
-from dialin.evaluation.metrics import spectral  # noqa: E402
+from dialin.measures import spectral  # noqa: E402
 from dialin.training.balance import Balancer  # noqa: E402
 from dialin.training.losses import (  # noqa: E402
     embedding,

@@ -6,7 +6,6 @@ not imported here.
 
 from dialin.data.checks import CAUSES, check_render
 from dialin.data.engine import Progress
-from dialin.data.mfcc import mean_cosine, mfcc
 from dialin.data.pairs import Pair, Plan, make_pair
 from dialin.data.recipe import Recipe, SongSource, load_recipe
 from dialin.data.render import make_plan, read_manifest, render_recipe
@@ -28,8 +27,6 @@ __all__ = [
     "load_recipe",
     "make_pair",
     "make_plan",
-    "mean_cosine",
-    "mfcc",
     "read_manifest",
     "rejection_report",
     "render_recipe",

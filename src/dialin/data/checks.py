@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.audio import Audio
-from dialin.data.mfcc import mean_cosine, mfcc
 from dialin.data.recipe import CheckOptions
+from dialin.measures.mfcc import mean_cosine, mfcc
 
 Cause = Literal["failed", "non-finite", "silent", "clipping", "sense"]
 CAUSES: tuple[Cause, ...] = ("failed", "non-finite", "silent", "clipping", "sense")

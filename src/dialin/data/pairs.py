@@ -31,7 +31,6 @@ from dialin.data.augment import (
     to_peak,
 )
 from dialin.data.checks import check_render
-from dialin.data.mfcc import mfcc
 from dialin.data.priors import draw_settings
 from dialin.data.reading import ReadingCache, read_track
 from dialin.data.recipe import Recipe, digest
@@ -39,6 +38,7 @@ from dialin.data.songs import Corpus, Track
 from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import AudioFileError, RenderError
+from dialin.measures.mfcc import mfcc
 
 DIGITS = 6
 

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.audio import Audio
-from dialin.data.mfcc import mel_levels, mfcc
 from dialin.errors import UsageError
+from dialin.measures.mfcc import mel_levels, mfcc
 from dialin.networks.runtime import load_runtime
 
 Vector = NDArray[np.float64]

@@ -24,7 +24,7 @@ from dialin.evaluation.methods import Outcome, Tools, get_method
 from dialin.evaluation.methods.parse import ORACLE
 from dialin.evaluation.metrics import effect_set_f1, measure, parameter_error
 from dialin.evaluation.metrics.parameters import live_knobs
-from dialin.evaluation.metrics.spectral import LdTarget, mrstft
+from dialin.measures.spectral import LdTarget, mrstft
 from dialin.rendering import Job, SharedAudio
 from dialin.rendering.memory import map_shared
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from dialin.audio import Audio
 from dialin.data.augment import to_peak
-from dialin.data.mfcc import mel_levels
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import RenderError, UsageError
+from dialin.measures.mfcc import mel_levels
 from dialin.rendering import Job, RenderPool
 from dialin.timbre import timbre
 

@@ -9,6 +9,8 @@ from math import asinh, cos, pi, sin, sqrt, tan
 import numpy as np
 from numpy.typing import NDArray
 
+from dialin.audio.mel import mel_filters
+
 Coefficients = NDArray[np.float64]
 
 
@@ -128,30 +130,6 @@ def window(name: str, length: int) -> NDArray[np.float64]:
     return _frozen(values)
 
 
-@lru_cache(maxsize=1)
-def mel_filters() -> NDArray[np.float32]:
-    """128 triangular Slaney mel filters of equal area, 0 to 22.05 kHz: (128, 1025).
-
-    Slaney, "Auditory toolbox" (1998): linear below 1 kHz, logarithmic above.
-    """
-    step, knee, log_step = 200.0 / 3.0, 1000.0, np.log(6.4) / 27.0
-    top = knee / step + np.log(22_050.0 / knee) / log_step
-    mels = np.linspace(0.0, top, 130)
-    edges = np.where(
-        mels < knee / step, mels * step, knee * np.exp(log_step * (mels - knee / step))
-    )
-    bins = np.linspace(0.0, 22_050.0, 1025)
-    ramps = edges[:, None] - bins[None, :]
-    widths = np.diff(edges)
-    rise = -ramps[:-2] / widths[:-1, None]
-    fall = ramps[2:] / widths[1:, None]
-    weights = np.maximum(0.0, np.minimum(rise, fall))
-    weights *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
-    result = weights.astype(np.float32)
-    result.flags.writeable = False
-    return result
-
-
 @dataclass(frozen=True, eq=False)
 class Bands:
     """Overlapping bands of a spectrum: weights of the bins from `start` on, band after band."""
@@ -163,8 +141,8 @@ class Bands:
 
 @lru_cache(maxsize=1)
 def mel_bands() -> Bands:
-    """`mel_filters` without their zeros."""
-    rows = mel_filters()
+    """128 mel filters, 0 to 22.05 kHz, for spectra of 2048 samples, without their zeros."""
+    rows = mel_filters(44_100, 128, 2048)
     inside = [np.flatnonzero(row) for row in rows]
     return Bands(
         np.array([places[0] for places in inside]),
@@ -180,7 +158,6 @@ __all__ = [
     "halving_section",
     "k_weighting",
     "mel_bands",
-    "mel_filters",
     "third_octave_filters",
     "window",
 ]

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dialin.audio.mel import mel_filters
 from dialin.errors import AudioError, UsageError
-from dialin.evaluation.metrics.spectral import EPSILON, MEL_SIZE, MELS, MRSTFT_SIZES
+from dialin.measures.spectral import EPSILON, MEL_SIZE, MELS, MRSTFT_SIZES
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dialin.audio import Audio
 from dialin.data.augment import to_peak
-from dialin.evaluation.metrics.spectral import MRSTFT_SIZES, mrstft
+from dialin.measures.spectral import MRSTFT_SIZES, mrstft
 from dialin.rendering.memory import map_shared
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.audio import Audio
-from dialin.data import check_render, mfcc
+from dialin.data import check_render
 from dialin.data.recipe import CheckOptions
 from dialin.effects import chain_slots
 from dialin.effects.spec import Settings
@@ -18,6 +18,7 @@ from dialin.errors import UsageError
 from dialin.evaluation.corpus import generator
 from dialin.evaluation.encoders import embed
 from dialin.evaluation.items import ItemProtocol, Source, Task
+from dialin.measures.mfcc import mfcc
 from dialin.rendering import Job, RenderPool
 
 STORED = 64

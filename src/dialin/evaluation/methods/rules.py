@@ -20,8 +20,8 @@ from scipy.signal import fftconvolve, lfilter
 from dialin.audio import Audio
 from dialin.evaluation.items import Task
 from dialin.evaluation.methods.method import Outcome, Tools
-from dialin.evaluation.metrics.level import crest_db, rms_db
-from dialin.evaluation.metrics.spectral import LTAS_SIZE
+from dialin.measures.level import crest_db, rms_db
+from dialin.measures.spectral import LTAS_SIZE
 
 TAPS, LARGEST_DB, WIDTH = 4096, 24.0, 1 / 3
 RATIO, ATTACK, RELEASE = 4.0, 0.001, 0.1

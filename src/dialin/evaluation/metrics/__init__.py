@@ -15,12 +15,6 @@ Conventions
   centroid of silence) it is NaN, and tables count what they leave out.
 """
 
-from dialin.evaluation.metrics.level import (
-    crest_error,
-    loudness_error,
-    rms_error,
-    width_error,
-)
 from dialin.evaluation.metrics.parameters import effect_set_f1, parameter_error
 from dialin.evaluation.metrics.perceived import (
     embedding_distance,
@@ -28,14 +22,20 @@ from dialin.evaluation.metrics.perceived import (
     style_error,
     timbre_distance,
 )
-from dialin.evaluation.metrics.spectral import (
+from dialin.evaluation.metrics.table import METRICS, Metric, check_metrics, measure
+from dialin.measures.level import (
+    crest_error,
+    loudness_error,
+    rms_error,
+    width_error,
+)
+from dialin.measures.spectral import (
     centroid_error,
     ld,
     long_term_error,
     mel_distance,
     mrstft,
 )
-from dialin.evaluation.metrics.table import METRICS, Metric, check_metrics, measure
 
 __all__ = [
     "METRICS",

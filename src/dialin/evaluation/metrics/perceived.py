@@ -9,8 +9,8 @@ import numpy as np
 from dialin.audio import Audio, resample
 from dialin.errors import AudioError, UsageError
 from dialin.evaluation.encoders import get_encoder
-from dialin.evaluation.metrics.batches import compare
 from dialin.matching import style_distance
+from dialin.measures.batches import compare
 from dialin.timbre import ATTRIBUTES, timbre
 
 PESQ_RATE = 16_000

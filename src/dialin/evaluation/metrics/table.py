@@ -8,7 +8,8 @@ from typing import Any
 
 from dialin.audio import Audio
 from dialin.errors import UsageError
-from dialin.evaluation.metrics import level, perceived, spectral
+from dialin.evaluation.metrics import perceived
+from dialin.measures import level, spectral
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import RenderError, UsageError
 from dialin.evaluation.corpus import cut, generator
 from dialin.evaluation.items import Item, Source, Task, draw_options
-from dialin.evaluation.metrics.spectral import ld
+from dialin.measures.spectral import ld
 
 RATE, SECONDS, LUFS = 44_100, 10, -20.0
 SAMPLES = RATE * SECONDS

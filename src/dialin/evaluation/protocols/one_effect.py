@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.audio import Audio
-from dialin.data import check_render, mfcc
+from dialin.data import check_render
 from dialin.data.augment import fade, to_peak
 from dialin.data.priors import draw_settings
 from dialin.data.recipe import CheckOptions, SettingsOptions
@@ -30,6 +30,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import RenderError, UsageError
 from dialin.evaluation.corpus import cut, generator
 from dialin.evaluation.items import Item, Source, Task, draw_options
+from dialin.measures.mfcc import mfcc
 
 RATE, SAMPLES, FADE, PEAK_DBFS = 24_000, 262_144, 1_200, -12.0
 DRAWS, EXCERPTS = 100, 20

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dialin.audio import Audio, integrated_loudness, peak_dbfs, rms_dbfs
-from dialin.evaluation.metrics.batches import ANY_RATE, compare
+from dialin.measures.batches import ANY_RATE, compare
 
 SILENCE_DB = -120.0
 SILENCE_LUFS = -70.0

@@ -16,7 +16,7 @@ from scipy import fft as sfft
 
 from dialin.audio import Audio
 from dialin.audio.mel import mel_filters
-from dialin.evaluation.metrics.batches import ANY_RATE, compare
+from dialin.measures.batches import ANY_RATE, compare
 
 Floats = NDArray[np.float32]
 
