@@ -123,6 +123,14 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
+def time_columns() -> list[Any]:
+    """Columns of every progress bar: the time it took so far, and what is left."""
+    from rich.progress import TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    left = TimeRemainingColumn(elapsed_when_finished=False)
+    return [TimeElapsedColumn(), TextColumn("[dim]left[/]"), left]
+
+
 def begin(context: typer.Context, *, json: bool = False, quiet: bool = False) -> Output:
     """Set up a command's output from its own flags."""
     output = context.find_object(Output) or Output()

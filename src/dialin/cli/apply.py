@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,7 @@ from dialin.cli._console import (
     QuietOption,
     begin,
     confirm_overwrite,
+    time_columns,
 )
 
 if TYPE_CHECKING:
@@ -23,9 +26,13 @@ if TYPE_CHECKING:
 
 HELP = """Render files through a preset: full length, each in its own format.
 
+A folder stands for every audio file in it and below. What cannot be rendered is
+told at the end and does not stop the rest.
+
 \b
   dialin apply out/preset.json song.wav -o wet/
   dialin apply out/preset.json *.wav -o wet/ --amount 80
+  dialin apply out/preset.json album/ -o wet/
   dialin apply out/preset.json drums.flac -o wet/ --tail 2 --headroom
 """
 
@@ -33,7 +40,7 @@ HELP = """Render files through a preset: full length, each in its own format.
 def apply(
     context: typer.Context,
     preset: Annotated[Path, typer.Argument(help="A preset.json written by dialin match.")],
-    files: Annotated[list[Path], typer.Argument(help="Audio files of any length.")],
+    files: Annotated[list[Path], typer.Argument(help="Audio files of any length, or folders.")],
     folder: Annotated[Path, typer.Option("--output", "-o", help="Where the results go.")],
     amount: Annotated[
         float, typer.Option(help="How much of the preset, in per cent; 0 leaves the sound alone.")
@@ -54,10 +61,10 @@ def apply(
 ) -> None:
     """Run the command; `HELP` is what its users read."""
     output = begin(context, json=json, quiet=quiet)
-    from dialin.matching.apply import apply_preset
+    from dialin.matching.apply import apply_preset, in_the_way
 
-    earlier = folder.is_dir() and any((folder / file.name).exists() for file in files)
-    overwrite = confirm_overwrite(output, overwrite, folder) if earlier else overwrite
+    if in_the_way(files, folder):
+        overwrite = confirm_overwrite(output, overwrite, folder)
     failures: list[tuple[Path, DialinError]] = []
     with FileBar(output) as bar:
         results = apply_preset(
@@ -71,12 +78,28 @@ def apply(
             progress=bar.update,
             on_failure=lambda file, error: failures.append((file, error)),
         )
-    show(output, results)
-    if len(files) == 1 and failures:
+    options = [] if amount == 100 else ["--amount", f"{amount:g}"]
+    options += ["--tail", f"{tail:g}"] if tail else []
+
+    def again(result: Applied) -> str:
+        words = [
+            "dialin",
+            "apply",
+            str(preset),
+            str(result.source),
+            "-o",
+            str(result.target.parent),
+        ]
+        return shlex.join([*words, "--headroom", "--overwrite", *options])
+
+    show(output, results, again)
+    if len(results) + len(failures) == 1 and failures:
         raise failures[0][1]
     for file, error in failures:
         where = "" if str(file) in str(error) else f"{file}: "
         typer.echo(f"error: {where}{error}", err=True)
+    if failures:
+        output.say(f"[dim]{len(results)} files rendered, {len(failures)} failed[/]")
     output.data(
         {
             "preset": str(preset),
@@ -92,7 +115,7 @@ def apply(
         raise typer.Exit(failures[0][1].exit_code)
 
 
-def show(output: Output, results: list[Applied]) -> None:
+def show(output: Output, results: list[Applied], again: Callable[[Applied], str]) -> None:
     """Say what was written, and what a person should know about its level."""
     from rich.markup import escape
 
@@ -108,28 +131,30 @@ def show(output: Output, results: list[Applied]) -> None:
         )
         for note in result.notes:
             output.warn(f"{result.target}: {note}")
-        remark = level_remark(result)
+        remark = level_remark(result, again(result))
         if remark:
             output.warn(remark)
 
 
 class FileBar:
-    """Progress over files, on stderr: a line for each that is under way."""
+    """Progress over files, on stderr: a line for each that is under way, and one for all."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._progress: Any = None
         self._tasks: dict[int, Any] = {}
+        self._shares: dict[int, float] = {}
+        self._all: Any = None
 
     def __enter__(self) -> FileBar:
         if self._output.talks and self._output.stderr.is_terminal:
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, TextColumn
 
             self._progress = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 TextColumn("{task.percentage:>3.0f} %"),
-                TimeRemainingColumn(),
+                *time_columns(),
                 console=self._output.stderr,
                 transient=True,
             )
@@ -140,10 +165,21 @@ class FileBar:
         """Show where the rendering stands."""
         if self._progress is None:
             return
+        if progress.files > 1 and self._all is None:
+            self._all = self._progress.add_task(f"{progress.files} files", total=progress.files)
         if progress.index not in self._tasks:
             name = f"{progress.file.name} ({progress.index + 1} of {progress.files})"
             self._tasks[progress.index] = self._progress.add_task(name, total=progress.seconds)
-        self._progress.update(self._tasks[progress.index], completed=progress.done)
+        task = self._tasks[progress.index]
+        self._shares[progress.index] = min(1.0, progress.done / max(progress.seconds, 1e-9))
+        # Of many files, those that are done would fill the screen.
+        self._progress.update(
+            task,
+            completed=progress.done,
+            visible=progress.files == 1 or progress.done < progress.seconds,
+        )
+        if self._all is not None:
+            self._progress.update(self._all, completed=sum(self._shares.values()))
 
     def __exit__(self, *error: object) -> None:
         if self._progress is not None:

@@ -6,8 +6,9 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,13 +27,16 @@ from dialin.cli._console import (
     named_effects,
     number,
     pairs,
+    time_columns,
     words,
 )
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
+    from dialin.matching.batch import Outcome
     from dialin.matching.folder import Saved
     from dialin.matching.result import MatchProgress
+    from dialin.rendering import RenderPool
 
 HELP = """Find the settings that make INPUT sound like REFERENCE.
 
@@ -42,6 +46,7 @@ and listen to.
 
 \b
   dialin match dry.wav ref.wav -o out/
+  dialin match takes/ ref.wav -o out/
   dialin match dry.wav ref.wav -o out/ --fx compressor --fx reverb --seed 7
   dialin match dry.wav ref.wav -o out/ --fx ZamComp --amount 60
   dialin match dry.wav ref.wav -o out/ \\
@@ -52,13 +57,17 @@ and listen to.
   dialin match dry.wav ref.wav -o out/ --budget 40 \\
       --fx lv2:http://drobilla.net/plugins/mda/Delay --model runs/delay/model
 
-Ctrl-C stops the search and writes the best so far.
+Ctrl-C stops the search and writes the best so far. Where INPUT is a folder, each
+audio file in it gets a folder of its own below out/; one that fails does not stop
+the rest, and the same command goes on where it was stopped.
 """
 
 
 def match(
     context: typer.Context,
-    input: Annotated[Path, typer.Argument(metavar="INPUT", help="The recording to change.")],
+    input: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="The recording to change, or a folder.")
+    ],
     references: Annotated[
         list[str],
         typer.Argument(metavar="REFERENCE", help="What it should sound like: FILE[:WEIGHT]."),
@@ -147,45 +156,64 @@ def match(
     chosen = named_effects(output, fx) if fx else None
     if model and not models:
         raise UsageError("--model names what --no-models leaves out; use one of them")
+    heard = [*(path for path, _ in mix), *map(Path, for_aspect.values())]
+    options: dict[str, Any] = {
+        "effects": chosen,
+        "budget": budget,
+        "seconds": seconds,
+        "seed": seed,
+        "only": words(only) or None,
+        "lock": locks or None,
+        "weights": weights or None,
+        "reference_for": for_aspect or None,
+        "models": (model or None) if models else (),
+    }
+    rendering: dict[str, Any] = {"amount": amount, "headroom": headroom, "tail": tail}
+    command = shlex.join(["dialin", *sys.argv[1:]])
+    stopped = threading.Event()
+
+    def one(
+        source: Path,
+        target: Path,
+        pool: RenderPool,
+        *,
+        replace: bool,
+        label: str = "matching",
+        about: Mapping[str, Any] | None = None,
+    ) -> Saved:
+        with match_folder(
+            target,
+            source,
+            reads=[*heard, *(model or [])],
+            effects=chosen or (),
+            overwrite=replace,
+            tail=tail,
+        ) as place:
+            with watch_interrupt(stopped), SearchBar(output, label) as bar:
+                found = run(source, mix, **options, pool=pool, progress=bar.update)
+            with RenderBar(output) as bar:
+                return save_match(
+                    found,
+                    place,
+                    heard,
+                    **rendering,
+                    pool=pool,
+                    command=command,
+                    about=about,
+                    progress=bar.update,
+                )
+
+    if input.is_dir():
+        facts = {**options, **rendering, "weights of references": [weight for _, weight in mix]}
+        with RenderPool(workers=workers, deadline=deadline) as pool:
+            match_all(
+                output, input, folder, heard, facts, overwrite, stopped, partial(one, pool=pool)
+            )
+        return
     if has_results(folder):
         overwrite = confirm_overwrite(output, overwrite, folder)
-    with (
-        match_folder(
-            folder,
-            input,
-            reads=[*(path for path, _ in mix), *for_aspect.values(), *(model or [])],
-            effects=fx or (),
-            overwrite=overwrite,
-            tail=tail,
-        ) as place,
-        RenderPool(workers=workers, deadline=deadline) as pool,
-    ):
-        with watch_interrupt() as stopped, SearchBar(output) as bar:
-            found = run(
-                input,
-                mix,
-                chosen,
-                budget=budget,
-                seconds=seconds,
-                seed=seed,
-                only=words(only) or None,
-                lock=locks or None,
-                weights=weights or None,
-                reference_for=for_aspect or None,
-                models=(model or None) if models else (),
-                pool=pool,
-                progress=bar.update,
-            )
-        saved = save_match(
-            found,
-            place,
-            [*(path for path, _ in mix), *for_aspect.values()],
-            amount=amount,
-            headroom=headroom,
-            tail=tail,
-            pool=pool,
-            command=shlex.join(["dialin", *sys.argv[1:]]),
-        )
+    with RenderPool(workers=workers, deadline=deadline) as pool:
+        saved = one(input, folder, pool, replace=overwrite)
     show(output, saved)
     if saved.error is not None:
         raise saved.error
@@ -193,21 +221,113 @@ def match(
         raise typer.Exit(INTERRUPTED)
 
 
+def match_all(
+    output: Output,
+    inputs: Path,
+    folder: Path,
+    references: Sequence[Path],
+    options: Mapping[str, Any],
+    overwrite: bool,
+    stopped: threading.Event,
+    one: Callable[..., Saved],
+) -> None:
+    """Match every file of a folder, say what became of each, and leave with an exit code."""
+    from rich.markup import escape
+
+    from dialin.matching.batch import Entry, batch_entries, match_entries, request_of
+
+    entries = batch_entries(inputs, folder, references)
+    places = {entry.source: number for number, entry in enumerate(entries, 1)}
+
+    def run(entry: Entry, about: Mapping[str, Any], replace: bool) -> Saved:
+        label = f"{entry.source.name} ({places[entry.source]} of {len(entries)})"
+        saved = one(entry.source, entry.folder, replace=replace, label=label, about=about)
+        for note in (*saved.facts["notes"], *saved.remarks):
+            output.warn(f"{entry.source}: {note}")
+        return saved
+
+    outcomes: list[Outcome] = []
+    try:
+        for outcome in match_entries(
+            entries,
+            lambda source: request_of(source, references, options),
+            run,
+            overwrite=overwrite,
+        ):
+            outcomes.append(outcome)
+            if outcome.error is not None:
+                name = f"{outcome.entry.source}: "
+                where = "" if name[:-2] in str(outcome.error) else name
+                typer.echo(f"error: {where}{outcome.error}", err=True)
+            else:
+                output.say(f"{escape(str(outcome.entry.folder))}  [dim]{outcome.status}[/]")
+            if stopped.is_set():
+                break
+    finally:
+        show_all(output, outcomes, len(entries))
+    failed = [outcome.error for outcome in outcomes if outcome.error is not None]
+    if stopped.is_set():
+        raise typer.Exit(INTERRUPTED)
+    if failed:
+        raise typer.Exit(failed[0].exit_code)
+
+
+def show_all(output: Output, outcomes: Sequence[Outcome], total: int) -> None:
+    """Say in one table how far each input was from the reference, and is."""
+    output.data(
+        {
+            "matches": [outcome.to_dict() for outcome in outcomes],
+            "not_begun": total - len(outcomes),
+        }
+    )
+    if not output.talks or not outcomes:
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("input")
+    for column in ("before", "after", "change"):
+        table.add_column(column, justify="right")
+    table.add_column("what was done")
+    for outcome in outcomes:
+        cells = ["", "", ""]
+        before, after = outcome.facts.get("before"), outcome.facts.get("after")
+        if before is not None and after is not None:
+            share = f"{100 * (after / before - 1):+.0f} %" if before > 0 else ""
+            cells = [f"{before:.3f}", f"{after:.3f}", share]
+        done = ", ".join(outcome.effects) or "left alone"
+        if outcome.status == "failed":
+            done = "failed"
+        elif outcome.error is not None:
+            done += " (not all was written)"
+        table.add_row(escape(outcome.entry.source.name), *cells, escape(done))
+    output.say("")
+    output.table(table)
+    failed = sum(outcome.status == "failed" for outcome in outcomes)
+    before_ = sum(outcome.status == "finished before" for outcome in outcomes)
+    words = [f"{len(outcomes) - failed - before_} matched"]
+    words += [f"{before_} finished before"] if before_ else []
+    words += [f"{failed} failed"] if failed else []
+    rest = total - len(outcomes)
+    words += [f"{rest} not begun (the same command goes on there)"] if rest else []
+    output.say(f"[dim]{', '.join(words)}[/]")
+
+
 @contextmanager
-def watch_interrupt() -> Iterator[threading.Event]:
+def watch_interrupt(pressed: threading.Event) -> Iterator[None]:
     """Note whether Ctrl-C is pressed, which the search answers with the best so far."""
-    pressed = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
         pressed.set()
         signal.default_int_handler(number, frame)
 
     if threading.current_thread() is not threading.main_thread():
-        yield pressed
+        yield
         return
     before = signal.signal(signal.SIGINT, handle)
     try:
-        yield pressed
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -290,28 +410,30 @@ def show(output: Output, saved: Saved) -> None:
 
 
 class SearchBar:
-    """Progress of the search on stderr: renders, renders a second, best distance so far."""
+    """Progress of the search on stderr: renders, renders a second, best distance, time left."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, label: str = "matching") -> None:
         self._output = output
+        self._label = label
         self._progress: Any = None
         self._task: Any = None
 
     def __enter__(self) -> SearchBar:
         if self._output.talks and self._output.stderr.is_terminal:
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+            from rich.markup import escape
+            from rich.progress import BarColumn, Progress, TextColumn
 
             self._progress = Progress(
-                TextColumn("matching"),
+                TextColumn(escape(self._label)),
                 BarColumn(),
                 TextColumn("{task.completed:.0f} of {task.total:.0f} renders"),
                 TextColumn("{task.fields[rate]}"),
                 TextColumn("{task.fields[best]}"),
-                TimeElapsedColumn(),
+                *time_columns(),
                 console=self._output.stderr,
                 transient=True,
             )
-            self._task = self._progress.add_task("matching", total=1, rate="", best="")
+            self._task = self._progress.add_task("", total=1, rate="", best="")
             self._progress.start()
         return self
 
@@ -327,6 +449,41 @@ class SearchBar:
             rate=f"{rate:.0f}/s",
             best=f"best {progress.best:.3f}",
         )
+
+    def __exit__(self, *error: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+class RenderBar:
+    """Progress on stderr of what comes after the search: the whole file is rendered."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._progress: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> RenderBar:
+        if self._output.talks and self._output.stderr.is_terminal:
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f} %"),
+                *time_columns(),
+                console=self._output.stderr,
+                transient=True,
+            )
+            self._task = self._progress.add_task("rendering", total=None)
+            self._progress.start()
+        return self
+
+    def update(self, what: str, done: float, seconds: float) -> None:
+        """Show what is made, and how many seconds of how many."""
+        if self._progress is not None:
+            total = seconds or None
+            self._progress.update(self._task, description=what, completed=done, total=total)
 
     def __exit__(self, *error: object) -> None:
         if self._progress is not None:

@@ -249,12 +249,18 @@ def render_audio(
     return rendered
 
 
-def _plans(
-    files: Sequence[str | PathLike[str]], folder: Path, tail: float, on_failure: Failure | None
-) -> list[OutputPlan]:
-    """Every input with its output; headers are read first, so that a bad file is known early."""
-    if not files:
-        raise UsageError("there are no files to render; name at least one")
+def in_the_way(files: Sequence[str | PathLike[str]], folder: str | PathLike[str]) -> list[Path]:
+    """What is there already of the outputs of `apply_preset`, by its names; nothing is opened."""
+    places = {
+        place / name
+        for source, place in _sources(files, Path(folder))
+        for name in (source.name, f"{source.stem}.wav")
+    }
+    return sorted(place for place in places if os.path.lexists(place))
+
+
+def _sources(files: Sequence[str | PathLike[str]], folder: Path) -> list[tuple[Path, Path]]:
+    """Every input with the folder its output goes to; folders are laid out."""
     found: dict[Path, Path] = {}
     for file in map(Path, files):
         if file.is_dir():
@@ -262,8 +268,17 @@ def _plans(
             found |= {path: folder / path.relative_to(file).parent for path in inside}
         else:
             found[file] = folder
+    return list(found.items())
+
+
+def _plans(
+    files: Sequence[str | PathLike[str]], folder: Path, tail: float, on_failure: Failure | None
+) -> list[OutputPlan]:
+    """Every input with its output; headers are read first, so that a bad file is known early."""
+    if not files:
+        raise UsageError("there are no files to render; name at least one")
     plans: list[OutputPlan] = []
-    for source, place in found.items():
+    for source, place in _sources(files, folder):
         try:
             info = audio_info(source)
             suffix = output_format(info).suffix

@@ -195,6 +195,7 @@ def save_match(
     tail: float = 0.0,
     command: str = "",
     about: Mapping[str, Any] | None = None,
+    progress: Callable[[str, float, float], None] | None = None,
 ) -> Saved:
     """Write a match into its folder.
 
@@ -211,6 +212,9 @@ def save_match(
         What repeats this match, for the report.
     about : mapping, optional
         Plain data to keep in the folder's list of files.
+    progress : callable, optional
+        Called with what is being made, seconds done and seconds in all (0 where nobody knows),
+        perhaps from another thread.
 
     Returns
     -------
@@ -224,13 +228,19 @@ def save_match(
     """
     making = _Making(match, place, about or {})
     match.preset.save(making.staged / "preset.json", overwrite=True)
+    length = place.plan.source.seconds
+    tell = progress or (lambda what, done, seconds: None)
     making.facts |= {"amount": amount, "command": command, "rendered": None, "native": []}
     try:
         making.attempt(
             place.plan.target.name,
-            lambda: _render(making, pool, amount=amount, headroom=headroom, tail=tail),
+            lambda: _render(
+                *(making, pool, amount, headroom, tail),
+                lambda done: tell("rendering", done, length),
+            ),
         )
         making.attempt("native", lambda: _write_native(making))
+        tell("writing the report", 0.0, 0.0)
         making.attempt("report.html", lambda: _write_page(making, references))
     except BaseException as stop:
         # Ctrl-C, or an order to end. What was found took longest, and is written already.
@@ -334,7 +344,12 @@ class _Making:
 
 
 def _render(
-    making: _Making, pool: RenderPool, *, amount: float, headroom: bool, tail: float
+    making: _Making,
+    pool: RenderPool,
+    amount: float,
+    headroom: bool,
+    tail: float,
+    progress: Callable[[float], None],
 ) -> None:
     plan = making.place.plan
     making.facts["tail"] = tail
@@ -350,6 +365,7 @@ def _render(
             pool=pool,
             headroom=headroom,
             tail=tail,
+            progress=progress,
         )
     except OutputError as error:
         shown = str(error).replace(str(rendered), str(plan.target))

@@ -1,0 +1,178 @@
+"""Many inputs matched to one reference: a folder each, resumed where it stopped.
+
+Conventions: the results of an input lie in a folder of its name below the output folder. That
+folder's list of files (`dialin.files`) says which request made them: input and references by
+content facts, and every option. An input whose folder holds the finished results of the same
+request is not matched again; results of another request are never replaced without asking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dialin.audio.listing import audio_files
+from dialin.errors import AudioFileError, DialinError, UnexpectedError
+from dialin.files import OwnFiles
+from dialin.matching.folder import Saved
+
+Status = Literal["matched", "finished before", "failed"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One input of a batch, and the folder its results go to."""
+
+    source: Path
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one input.
+
+    Attributes
+    ----------
+    entry : Entry
+    status : {"matched", "finished before", "failed"}
+    facts : dict
+        What its ``report.json`` says; empty where there is none.
+    error : DialinError, optional
+        Why it failed, or what is missing of its results.
+    """
+
+    entry: Entry
+    status: Status
+    facts: Mapping[str, Any]
+    error: DialinError | None = None
+
+    @property
+    def effects(self) -> list[str]:
+        """Names of the effects in use."""
+        return [slot["name"] for slot in self.facts.get("slots", ()) if slot["used"]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        failure = None
+        if self.error is not None:
+            failure = {"code": self.error.code, "message": str(self.error)}
+        return {
+            "source": str(self.entry.source),
+            "folder": str(self.entry.folder),
+            "status": self.status,
+            "before": self.facts.get("before"),
+            "after": self.facts.get("after"),
+            "effects": self.effects,
+            "error": failure,
+        }
+
+
+def batch_entries(
+    inputs: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    references: Iterable[str | os.PathLike[str]] = (),
+) -> list[Entry]:
+    """Every audio file of a folder and of those below it, with its folder below `output`.
+
+    References that lie among them are no inputs. Where two inputs differ in their suffix alone,
+    their folders are named with it.
+
+    Raises
+    ------
+    AudioFileError
+        If there is none.
+    """
+    root, target = Path(inputs), Path(output)
+    known = [Path(reference) for reference in references]
+    known = [reference for reference in known if reference.exists()]
+    found = [
+        path
+        for path in audio_files(root, without=[target])
+        if not any(path.samefile(reference) for reference in known if path.exists())
+    ]
+    if not found:
+        raise AudioFileError(
+            f"there are no audio files in {str(root)!r} but the references; check the path"
+        )
+    names = Counter(path.with_suffix("").as_posix().casefold() for path in found)
+    entries = []
+    for path in found:
+        alone = names[path.with_suffix("").as_posix().casefold()] == 1
+        name = path.relative_to(root)
+        entries.append(Entry(path, target / (name.with_suffix("") if alone else name)))
+    return entries
+
+
+def request_of(
+    source: Path, references: Iterable[str | os.PathLike[str]], options: Mapping[str, Any]
+) -> str:
+    """What was asked for, as one word: recordings by name, length and time, and all options."""
+
+    def facts(path: Path) -> list[Any]:
+        try:
+            found = path.stat()
+        except OSError:
+            return [path.name]
+        return [path.name, found.st_size, found.st_mtime_ns]
+
+    data = [facts(source), [facts(Path(r)) for r in references], dict(options)]
+    text = json.dumps(data, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def match_entries(
+    entries: Sequence[Entry],
+    request: Callable[[Path], str],
+    run: Callable[[Entry, Mapping[str, Any], bool], Saved],
+    *,
+    overwrite: bool = False,
+) -> Iterator[Outcome]:
+    """Match one input after the other; one that fails does not stop the rest.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+    request : callable
+        What is asked for of an input, from `request_of`.
+    run : callable
+        Matches one: gets the entry, what is to be kept with its list of files, and whether
+        results that are there may be replaced.
+    overwrite : bool
+        Match finished ones again, and replace results of other requests.
+
+    Yields
+    ------
+    Outcome
+        Of each, in order.
+    """
+    for entry in entries:
+        try:
+            wanted = request(entry.source)
+            about = OwnFiles.load(entry.folder).about
+            same = about.get("request") == wanted
+            if same and about.get("finished") and not overwrite:
+                facts = _facts(entry.folder)
+                if facts is not None:
+                    yield Outcome(entry, "finished before", facts)
+                    continue
+            # What a stopped run of the same request left is no result to be kept.
+            saved = run(entry, {"request": wanted}, overwrite or same)
+            yield Outcome(entry, "matched", saved.facts, saved.error)
+        except Exception as error:
+            yield Outcome(entry, "failed", {}, UnexpectedError.of(error))
+
+
+def _facts(folder: Path) -> dict[str, Any] | None:
+    """Facts of finished results, or None where they are not there any more."""
+    try:
+        facts = json.loads((folder / "report.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(facts, dict) and (folder / "preset.json").exists()
+    return facts if whole else None
