@@ -1,0 +1,370 @@
+"""The cepstrum of a whole recording: where echoes, combs and rooms stand out from the music.
+
+Conventions
+-----------
+* One Fourier transform of a stretch of many seconds: a frame shorter than a lag cannot see it.
+* Lags ("quefrencies") stand on one grid, whatever the rate of the recording: value ``n`` belongs to
+  ``n / LAG_RATE`` seconds. Spectra are cut (or filled up) at half of `LAG_RATE` for that.
+* Views: ``mono`` of one channel; ``left``, ``right``, ``mid`` and ``side`` of two.
+* An echo of amplitude ``m`` makes a peak of height about ``m`` at its lag. The noise of a
+  recording of ``N`` points has the standard deviation ``sqrt(3.29 / N)``: a log periodogram has
+  the variance pi^2/6 in each bin (Bogert, Healy & Tukey, 1963; Oppenheim & Schafer, 2004).
+* Log spectra of what stands in series add up, so cepstra do: that of a reference is that of its
+  music plus that of the impulse response of the effect it went through.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft as sfft
+from scipy.ndimage import uniform_filter1d
+
+from dialin.audio import Audio
+
+Values = NDArray[np.float64]
+
+LAG_RATE = 24_000
+"""Lags a second; spectra reach to half of it."""
+
+LONGEST = 2.2
+"""Longest lag that is looked at, in seconds."""
+
+LOWEST_HZ, HIGHEST_HZ = 60.0, 10_500.0
+"""Band of the spectrum that counts, for a recording that reaches as far."""
+
+EDGE_HZ = 200.0
+"""Width of the raised cosine at both ends of the band."""
+
+SMOOTH_HZ = 500.0
+"""The mean of the log spectrum over so much is taken out: what varies slower is tone colour, and
+would show at lags below 2 ms."""
+
+FLOOR = 1e-9
+"""Power below the highest that counts as silence."""
+
+BLOCK_SECONDS = 24.0
+"""Longer recordings are cut into equal blocks of about this length, whose cepstra are averaged:
+the noise is as low as that of one transform of all."""
+
+LOUD_SHARE = 1e-4
+"""Blocks whose mean power is below this share of the loudest block's are left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cepstrum:
+    """Cepstra of the views of a recording, or of an impulse response.
+
+    Attributes
+    ----------
+    values : ndarray, shape (views, lags)
+        Value ``n`` belongs to the lag ``n / LAG_RATE``; those below 1 ms mean nothing.
+    views : tuple of str
+    sigma : float
+        Standard deviation of a value if the music were noise; 0 for an impulse response.
+    seconds : float
+        Length of the transforms: an echo at a lag that is no small part of it shows less, by
+        `coherence`.
+    """
+
+    values: Values
+    views: tuple[str, ...]
+    sigma: float
+    seconds: float
+
+    def view(self, name: str) -> Values:
+        """One view's values; ``middle`` is ``mono`` or ``mid``, whichever there is."""
+        if name == "middle":
+            name = "mono" if "mono" in self.views else "mid"
+        return np.asarray(self.values[self.views.index(name)])
+
+    def coherence(self) -> Values:
+        """How much of a single weak echo's height is left at each lag, ``(lags,)``; see `overlap`.
+
+        1 for an impulse response.
+        """
+        count = self.values.shape[1]
+        return np.ones(count) if self.sigma == 0.0 else overlap(count, self.seconds)
+
+
+def overlap(count: int, seconds: float) -> Values:
+    """Autocorrelation of a Hann window of some seconds at the first lags, ``(count,)``.
+
+    A recording is weighted by such a window, and an echo in it by a delayed one. The expected
+    periodogram of noise through an effect is the Fourier transform of the effect's own
+    autocorrelation times this.
+    """
+    x = np.minimum(np.arange(count) / LAG_RATE / seconds, 1.0)
+    return np.asarray(
+        (1 - x) * (2 + np.cos(2 * np.pi * x)) / 3 + np.sin(2 * np.pi * x) / (2 * np.pi)
+    )
+
+
+def band_end(audio: Audio, sample_rate: int) -> float:
+    """Frequency in hertz above which a recording holds nothing (a codec's low-pass, a low rate).
+
+    The highest frequency whose level, over 400 Hz, is within 80 dB of the loudest and does not lie
+    beyond a cliff of 30 dB within 800 Hz.
+    """
+    length = min(audio.shape[1], 30 * sample_rate)
+    start = (audio.shape[1] - length) // 2
+    piece = audio[:2, start : start + length].astype(np.float64)
+    size = 4096
+    if length < size:
+        return min(HIGHEST_HZ, 0.48 * sample_rate)
+    frames = np.lib.stride_tricks.sliding_window_view(piece, size, axis=1)[:, :: 4 * size]
+    power = (np.abs(sfft.rfft(frames * np.hanning(size), axis=2)) ** 2).mean(axis=(0, 1))
+    hertz = sample_rate / size
+    smooth = uniform_filter1d(power, max(1, round(200.0 / hertz)))
+    level = 10 * np.log10(smooth + 1e-30)
+    step = max(1, round(800.0 / hertz))
+    end = 0.48 * sample_rate
+    alive = level > level.max() - 80.0
+    if alive.any():
+        end = min(end, float(np.flatnonzero(alive)[-1]) * hertz)
+    cliff = level[:-step] - level[step:]
+    first = round(3_000.0 / hertz)
+    steep = np.flatnonzero(cliff[first:] > 30.0)
+    if steep.size:
+        end = min(end, float(first + steep[0]) * hertz)
+    return float(min(end, HIGHEST_HZ))
+
+
+def recording_cepstrum(
+    audio: Audio, sample_rate: int, *, highest: float | None = None, longest: float = LONGEST
+) -> Cepstrum:
+    """Cepstrum of a recording, all of it.
+
+    Parameters
+    ----------
+    audio : ndarray, shape (channels, samples)
+        The first two channels are heard.
+    sample_rate : int
+        In hertz.
+    highest : float, optional
+        End of the band that counts, in hertz; by default where the recording ends.
+    longest : float
+        Longest lag wanted, in seconds; at most half the recording.
+    """
+    end = band_end(audio, sample_rate) if highest is None else highest
+    blocks = _blocks(audio, sample_rate)
+    views = views_of(audio.shape[0])
+    count = round(min(longest, 0.5 * blocks[0].shape[1] / sample_rate) * LAG_RATE)
+    total = np.zeros((len(views), count))
+    used = 0.0
+    for block in blocks:
+        window = np.hanning(block.shape[1] + 2)[1:-1]
+        part = _cepstra(_mixed(block) * window, sample_rate, end)
+        total += part[:, :count]
+        used += 1.0
+    seconds = blocks[0].shape[1] / sample_rate
+    points = used * seconds * LAG_RATE * min(1.0, end / (LAG_RATE / 2))
+    # Two neighbours in three are no new points under a Hann window.
+    return Cepstrum(total / used, views, float(np.sqrt(3.29 / points)), seconds)
+
+
+def impulse_cepstrum(
+    response: Audio,
+    sample_rate: int,
+    *,
+    highest: float = HIGHEST_HZ,
+    longest: float = LONGEST,
+    heard: float | None = None,
+) -> Cepstrum:
+    """Cepstrum of an impulse response, such as a render of an impulse; of two channels no side.
+
+    Parameters
+    ----------
+    response : ndarray, shape (channels, samples)
+    sample_rate : int
+    highest : float
+        As of the recording that it is compared with.
+    longest : float
+        In seconds.
+    heard : float, optional
+        Length in seconds of the (Hann) windows of a recording that it is compared with: the
+        answer is that which such windows would show.
+    """
+    seconds = response.shape[1] / sample_rate
+    rows = _mixed(response)[:3]
+    values = _cepstra(rows, sample_rate, highest, heard)
+    count = min(round(longest * LAG_RATE), values.shape[1] // 2)
+    return Cepstrum(values[:, :count], views_of(response.shape[0])[:3], 0.0, seconds)
+
+
+def views_of(channels: int) -> tuple[str, ...]:
+    """Names of the views of a recording of so many channels."""
+    return ("mono",) if channels == 1 else ("left", "right", "mid", "side")
+
+
+def halves_agree(audio: Audio, sample_rate: int, lags: Values, view: str) -> Values:
+    """Height of a peak at given lags in the half of a recording where it is lower.
+
+    A loop repeats at the bar, but rarely does its length stay to the sample throughout; an echo
+    is there in both halves alike.
+
+    Parameters
+    ----------
+    audio : ndarray, shape (channels, samples)
+    sample_rate : int
+    lags : ndarray, shape (n,)
+        In seconds.
+    view : str
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    middle = audio.shape[1] // 2
+    heights = []
+    for half in (audio[:, :middle], audio[:, middle:]):
+        found = recording_cepstrum(half, sample_rate)
+        share = found.coherence()
+        row = found.view(view)
+        places = np.clip(np.round(lags * LAG_RATE).astype(int), 1, row.size - 2)
+        near = np.max([row[places + step] for step in (-1, 0, 1)], axis=0)
+        heights.append(np.where(lags * LAG_RATE < row.size - 1, near / share[places], 0.0))
+    return np.asarray(np.minimum(*heights))
+
+
+def find_peaks(
+    values: Values, sigma: float, *, shortest: float = 0.002, count: int = 5
+) -> list[tuple[float, float]]:
+    """Highest peaks of a cepstrum: lag in seconds (between samples) and height.
+
+    Peaks are ranked by height over the local noise, a running median of magnitudes, and lie at
+    least 1 ms apart.
+    """
+    first = max(2, round(shortest * LAG_RATE))
+    noise = local_noise(values, sigma)
+    score = values / noise
+    score[:first] = 0.0
+    inside = (score[1:-1] > score[:-2]) & (score[1:-1] >= score[2:])
+    places = np.flatnonzero(inside) + 1
+    order = places[np.argsort(-score[places])][: 20 * count]
+    chosen: list[int] = []
+    for place in order:
+        if score[place] <= 0:
+            break
+        if all(abs(int(place) - other) > LAG_RATE // 1000 for other in chosen):
+            chosen.append(int(place))
+        if len(chosen) == count:
+            break
+    result = []
+    for place in chosen:
+        shift, height = _vertex(values[place - 1 : place + 2])
+        result.append(((place + shift) / LAG_RATE, height))
+    return result
+
+
+def local_noise(values: Values, sigma: float) -> Values:
+    """Standard deviation of a cepstrum's values around each lag, from their magnitudes."""
+    count = values.size
+    edges = np.unique(
+        np.concatenate([np.arange(0, 240, 24), np.geomspace(240, max(count, 264), 40).astype(int)])
+    )
+    edges = edges[edges <= count]
+    centres, levels = [], []
+    for low, high in itertools.pairwise(edges):
+        centres.append((low + high) / 2)
+        levels.append(1.4826 * np.median(np.abs(values[low:high])))
+    if not centres:
+        return np.full(count, max(sigma, 1e-12))
+    return np.asarray(np.maximum(np.interp(np.arange(count), centres, levels), max(sigma, 1e-12)))
+
+
+def feedback_and_mix(first: float, second: float) -> list[tuple[float, float]]:
+    """Feedback and wet level of an echo from the heights of its first two peaks.
+
+    ``H = 1 + m z^-D / (1 - f z^-D)`` has peaks at ``nD`` of height ``(f^n - (f - m)^n) / n``.
+    With ``s = c_1`` and ``d = 2 c_2``: ``f = (s + d/s) / 2``, ``a = (s - d/s) / 2`` and
+    ``m = a + f``, or ``m = f + 1/a`` where the wet sound is the louder.
+
+    Returns
+    -------
+    list of (f, m)
+        One or two solutions with ``0 <= f < 1``.
+    """
+    if first <= 0:
+        return []
+    ratio = 2 * second / first
+    f, a = (first + ratio) / 2, (first - ratio) / 2
+    f = float(np.clip(f, 0.0, 0.98))
+    found = [(f, float(f + a))]
+    if abs(a) > 1e-3:
+        found.append((f, float(f + 1 / a)))
+    return [(f, m) for f, m in found if m > 0]
+
+
+def _vertex(three: Values) -> tuple[float, float]:
+    """Place (from the middle) and height of the parabola through three points."""
+    left, middle, right = (float(v) for v in three)
+    bend = left - 2 * middle + right
+    if bend >= 0:
+        return 0.0, middle
+    shift = float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5))
+    return shift, middle - 0.25 * (left - right) * shift
+
+
+def _mixed(audio: Audio) -> NDArray[np.float32]:
+    """Rows of the views."""
+    if audio.shape[0] == 1:
+        return np.asarray(audio, dtype=np.float32)
+    left, right = audio[0], audio[1]
+    return np.stack([left, right, (left + right) / 2, (left - right) / 2]).astype(np.float32)
+
+
+def _blocks(audio: Audio, sample_rate: int) -> list[Audio]:
+    seconds = audio.shape[1] / sample_rate
+    count = max(1, round(seconds / BLOCK_SECONDS))
+    length = audio.shape[1] // count
+    blocks = [audio[:2, n * length : (n + 1) * length] for n in range(count)]
+    power = [float(np.mean(np.square(block, dtype=np.float64))) for block in blocks]
+    loudest = max(power)
+    return [b for b, p in zip(blocks, power, strict=True) if p >= LOUD_SHARE * loudest]
+
+
+def _cepstra(
+    rows: NDArray[np.floating], sample_rate: int, highest: float, heard: float | None = None
+) -> Values:
+    """Cepstra of rows of samples, on the grid of `LAG_RATE`."""
+    # A whole number of hundredths of a second: both transforms have only small factors then.
+    hundredths = sfft.next_fast_len(int(np.ceil(100 * rows.shape[1] / sample_rate)), real=True)
+    length = max(round(hundredths * sample_rate / 100), rows.shape[1])
+    size = hundredths * LAG_RATE // 100
+    hertz = sample_rate / length
+    bins = size // 2 + 1
+    spectrum = sfft.rfft(rows.astype(np.float32), length, axis=1)[:, :bins]
+    last = spectrum.shape[1]
+    power = spectrum.real**2 + spectrum.imag**2
+    if heard is not None:
+        # Lags from both ends; those beyond the window are lost.
+        padded = np.pad(power, ((0, 0), (0, bins - last)))
+        power = np.abs(sfft.rfft(sfft.irfft(padded, size, axis=1) * _seen(size, heard)).real)
+    weight = _weight(bins, hertz, min(highest, 0.48 * sample_rate))
+    top = power[:, :last].max(axis=1, keepdims=True)
+    log = np.log(power[:, :last] + np.float32(FLOOR) * np.maximum(top, 1e-30))
+    log -= uniform_filter1d(log, max(3, round(SMOOTH_HZ / hertz)), axis=1)
+    log *= weight[:last]
+    result = sfft.irfft(np.pad(log, ((0, 0), (0, bins - last))), size, axis=1)
+    return np.asarray(result, dtype=np.float64) / float(weight.mean())
+
+
+@functools.lru_cache(maxsize=16)
+def _seen(size: int, seconds: float) -> NDArray[np.float32]:
+    """`overlap` from both ends."""
+    half = overlap(size // 2 + 1, seconds)
+    return np.concatenate([half, half[1 : (size + 1) // 2][::-1]]).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=32)
+def _weight(bins: int, hertz: float, highest: float) -> NDArray[np.float32]:
+    frequency = np.arange(bins) * hertz
+    rise = np.clip((frequency - LOWEST_HZ) / EDGE_HZ + 0.5, 0.0, 1.0)
+    fall = np.clip((highest - frequency) / EDGE_HZ + 0.5, 0.0, 1.0)
+    shape = 0.5 - 0.5 * np.cos(np.pi * np.minimum(rise, fall))
+    return np.asarray(shape, dtype=np.float32)
