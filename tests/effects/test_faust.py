@@ -177,9 +177,32 @@ def test_ids_of_knobs_with_one_label() -> None:
         "band_1_gain",
         "band_2_gain",
         "wet_dry",
-        "knob",
+        "e",
         "wet_dry_2",
     ]
+
+
+def test_labels_in_other_scripts(tmp_path: Path) -> None:
+    labels = ["Größe", "Hall-Länge [unit:ms]", "音量", "音", "wet/dry", "wet  dry", "emoji 🎚", ""]
+    knobs = [f'hslider("{label}", {n}, 0, 20, 0.01)' for n, label in enumerate(labels)]
+    effect = load(tmp_path, f'declare name "Größe"; process = *({"+".join(knobs)});')
+    spec = effect.spec
+    assert {p.id: p.name for p in spec.parameters} == {
+        "grosse": "Größe",
+        "hall_lange": "Hall-Länge",
+        "u97f3_u91cf": "音量",
+        "u97f3": "音",
+        "wet_dry": "wet dry",
+        "wet_dry_2": "wet/dry",
+        "emoji": "emoji 🎚",
+        "0x00": "0x00",
+    }
+    assert spec.parameters[spec.index("hall_lange")].unit == "ms"
+    # Each label turns its own knob.
+    audio = np.ones((1, 4), dtype=np.float32)
+    for id, start in (("grosse", 0), ("u97f3_u91cf", 2), ("u97f3", 3), ("emoji", 6)):
+        wet = effect.process(audio, RATE, spec.vector({id: 0.5}))
+        assert wet[0, 0] == pytest.approx(sum(range(len(labels))) - start + 0.5)
 
 
 def test_messages() -> None:

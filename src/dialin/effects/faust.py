@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike
 from dialin.audio import Audio
 from dialin.effects.effect import Stream
 from dialin.effects.faust_ui import Widget, parse_widgets, translate
-from dialin.effects.parameter import MAX_GAIN_DB, Parameter
+from dialin.effects.host_path import host_path
+from dialin.effects.parameter import MAX_GAIN_DB, Parameter, identifier
 from dialin.effects.preroll import PrerollStream
 from dialin.effects.settle import RATE, after_silence, lead_samples, settling_blocks
 from dialin.effects.spec import EffectSpec, Settings
@@ -60,13 +61,14 @@ class FaustEffect:
         self._inputs = self._outputs = 0
         self._settling: int | None = None
         try:
-            source = translate(program, path.parent)
+            self._folder = host_path(path.parent)
+            source = translate(program, Path(self._folder))
         except RuntimeError as error:
             raise EffectLoadError(
                 f"the Faust program {str(path)!r} does not compile: {faust_message(str(error))}"
             ) from error
         # What the program imports is part of it; where it lies is not.
-        self._build = hashlib.sha256(source.replace(str(path.parent), "").encode()).hexdigest()
+        self._build = hashlib.sha256(source.replace(self._folder, "").encode()).hexdigest()
         graph = self._graph(RATE)
         self._keys, self._spec = self._describe(graph.processor, parse_widgets(source))
 
@@ -132,7 +134,7 @@ class FaustEffect:
 
         def make(engine: Any) -> Any:
             processor = engine.make_faust_processor("effect")
-            processor.faust_libraries_path = str(self._path.parent)
+            processor.faust_libraries_path = self._folder
             try:
                 # Faust takes a program of the same text for the same, whatever it imports.
                 processor.set_dsp_string(f"{self._program}\n// {self._build}\n")
@@ -160,7 +162,8 @@ class FaustEffect:
 
     def _describe(self, processor: Any, widgets: list[Widget]) -> tuple[list[str], EffectSpec]:
         described = list(processor.get_parameters_description())
-        if [d["label"] for d in described] != [w.label for w in widgets]:
+        told = [host_label(str(d["label"])) for d in described]
+        if told != [" ".join(w.label.split()) for w in widgets]:
             raise EffectLoadError(
                 f"the Faust program {str(self._path)!r}: its knobs cannot be told apart "
                 f"({', '.join(w.label for w in widgets)}); give each its own label"
@@ -193,11 +196,20 @@ class FaustEffect:
         return keys, spec
 
 
+def host_label(text: str) -> str:
+    """Label as the program has it: the host hands out UTF-8 read byte by byte as Latin-1."""
+    try:
+        text = text.encode("latin-1").decode("utf-8")
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        pass  # not so after all: another version of the host
+    return " ".join(text.split())
+
+
 def widget_ids(widgets: list[Widget]) -> list[str]:
     """Ids of knobs: their label, with the box around it where two have the same."""
 
     def safe(*words: str) -> str:
-        return re.sub(r"[^a-z0-9]+", "_", " ".join(words).lower()).strip("_") or "knob"
+        return identifier(" ".join(words), "knob")
 
     plain = Counter(safe(w.label) for w in widgets)
     used: Counter[str] = Counter()

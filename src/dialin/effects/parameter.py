@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -18,6 +20,36 @@ MAX_GAIN_DB = 24.0
 NYQUIST_SHARE = 0.45
 """Highest frequency a plugin's knob is set to, as a share of the sample rate: beyond half of it
 many filters return no numbers."""
+
+
+def identifier(label: str, otherwise: str) -> str:
+    """Id of a knob from its label: lower-case letters, digits and underscores.
+
+    Accents are dropped, and letters of other scripts become their code points, so that a label
+    gives the same id whatever knobs stand beside it.
+
+    >>> identifier("Größe (dB)", "knob"), identifier("音量", "knob"), identifier("+", "knob")
+    ('grosse_db', 'u97f3_u91cf', 'knob')
+
+    Parameters
+    ----------
+    label : str
+    otherwise : str
+        Where the label has no letter or digit at all.
+    """
+    if not label.isascii():
+        plain = unicodedata.normalize("NFKD", label.casefold())
+        label = "".join(
+            c
+            if c.isascii()
+            else f"_u{ord(c):04x}_"
+            if c.isalnum()
+            else ""
+            if unicodedata.combining(c)
+            else " "
+            for c in plain
+        )
+    return re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_") or otherwise
 
 
 @dataclass(frozen=True)
@@ -50,6 +82,9 @@ class Parameter:
     status : {"live", "dead", "excluded"}
         Dead knobs were probed and change nothing; excluded ones (bypass, meters, programs) are
         left at their default and take no place in the settings vector.
+    low_text, high_text : str
+        What stands at an end of the travel that is no number, such as ``-inf dB`` or ``Off``;
+        `minimum` or `maximum` is then a number just beyond the last one that the knob shows.
     """
 
     id: str
@@ -64,6 +99,8 @@ class Parameter:
     steps: int = 0
     neutral: float | None = None
     status: Status = "live"
+    low_text: str = ""
+    high_text: str = ""
 
     def __post_init__(self) -> None:
         if not self.maximum > self.minimum:
@@ -138,6 +175,10 @@ class Parameter:
             return self.labels[round(self.snap(normalised) * (self.steps - 1))]
         if self.curve == "toggle":
             return "on" if native == self.maximum else "off"
+        if self.low_text and native <= self.minimum:
+            return self.low_text
+        if self.high_text and native >= self.maximum:
+            return self.high_text
         return f"{native:.4g} {self.unit}".strip()
 
     def with_status(self, status: Status) -> Parameter:
@@ -146,6 +187,7 @@ class Parameter:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` reads it back."""
+        stops = {"low_text": self.low_text, "high_text": self.high_text}
         return {
             "id": self.id,
             "name": self.name,
@@ -159,6 +201,8 @@ class Parameter:
             "steps": self.steps,
             "neutral": self.neutral,
             "status": self.status,
+            # Only where there are any: settings of effects without them keep their meaning.
+            **{key: text for key, text in stops.items() if text},
         }
 
     @classmethod

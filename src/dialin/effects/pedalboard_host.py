@@ -22,10 +22,11 @@ from pedalboard_native import ExternalPluginReloadType
 from dialin.audio import Audio
 from dialin.effects.effect import BLOCK, Stream
 from dialin.effects.floating_point import kept_floating_point
+from dialin.effects.host_path import host_path
 from dialin.effects.settle import RATE, LeadStream, after_silence, lead_samples, settling_blocks
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.effects.vst3_facts import vst3_category
-from dialin.effects.vst3_files import find_vst3, hash_file, vst3_binary
+from dialin.effects.vst3_files import find_vst3, hash_file, split_vst3, vst3_binary
 from dialin.effects.vst3_parameters import (
     Travel,
     identifiers,
@@ -45,7 +46,7 @@ def open_vst3(name: str) -> HostedEffect:
     ------
     EffectNotFoundError, EffectLoadError
     """
-    path, _, inner = name.partition("#")
+    path, inner = split_vst3(name)
     bundle = find_vst3(path)
     binary = vst3_binary(bundle)
     uri = f"vst3:{bundle}" + (f"#{inner}" if inner else "")
@@ -202,7 +203,9 @@ class HostedEffect:
         _pedalboard.AudioProcessorParameter.__init__.__defaults__ = (2,)
         try:
             with kept_floating_point():
-                plugin: Any = _pedalboard.load_plugin(self._file, plugin_name=self._inner or None)
+                plugin: Any = _pedalboard.load_plugin(
+                    host_path(Path(self._file)), plugin_name=self._inner or None
+                )
         except (ImportError, ValueError, RuntimeError, NotImplementedError) as error:
             reason = " ".join(str(error).split())
             raise EffectLoadError(

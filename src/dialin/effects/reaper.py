@@ -33,6 +33,7 @@ from pathlib import PurePath
 
 from dialin.effects.preset import PresetSlot
 from dialin.effects.uri import parse_uri
+from dialin.effects.vst3_files import split_vst3
 from dialin.errors import PresetError
 
 _MAGIC = 0xFEED5EEE
@@ -144,7 +145,7 @@ def fx_chain(slots: Sequence[PresetSlot]) -> str:
     lines: list[str] = []
     for slot in slots:
         preset = read_vstpreset(slot.state or b"", slot.name)
-        path = PurePath(parse_uri(slot.uri)[1].partition("#")[0])
+        path = PurePath(split_vst3(parse_uri(slot.uri)[1])[0])
         sides = [(1,), (2,)] if slot.channels == 1 else [(1, 2)]
         for pins in sides:
             lines.append("BYPASS 0 0 0")

@@ -3,16 +3,20 @@
 ==================  ============================================================
 ``builtin:NAME``    an effect that ships with dialin
 ``lv2:URI``         an installed LV2 plugin by its URI
-``vst3:PATH``       a VST3 bundle or file; a bare name is looked up in the usual folders
+``vst3:PATH``       a VST3 bundle or file; a bare name is looked up in the usual folders;
+                    ``PATH.vst3#NAME`` is one of several in a file
 ``au:NAME``         an Audio Unit (macOS)
 ``faust:PATH``      a Faust program, ``.dsp``
 ``mix:EFFECT``      any of these with one more knob, its dry/wet mix
 ``fake:NAME``       a test double
 ==================  ============================================================
+
+Paths are taken as they are: no character in them means anything, and none is decoded.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from dialin.errors import EffectNotFoundError
@@ -34,14 +38,15 @@ def parse_uri(uri: str) -> tuple[str, str]:
         If it names no format that dialin knows.
     """
     text = uri.strip()
-    head, colon, rest = text.partition(":")
-    if colon and head.lower() in FORMATS and rest:
+    # What follows a format is kept as it is: a path may end in a space.
+    head, colon, rest = uri.lstrip().partition(":")
+    if colon and head.lower() in FORMATS and rest.strip():
         return head.lower(), rest
     if text.startswith(("http://", "https://", "urn:")):
         return "lv2", text
-    suffix = Path(text).suffix.lower()
+    suffix = Path(re.sub(r"(\.vst3)#.*", r"\1", text, flags=re.IGNORECASE)).suffix.lower()
     if suffix in (".vst3", ".dsp", ".component"):
-        return {".vst3": "vst3", ".dsp": "faust", ".component": "au"}[suffix], text
+        return {".vst3": "vst3", ".dsp": "faust", ".component": "au"}[suffix], uri
     if text and not colon and "/" not in text:
         return "builtin", text
     raise EffectNotFoundError(

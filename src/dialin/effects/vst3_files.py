@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import struct
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,30 @@ def installed_vst3() -> Iterator[Path]:
         yield from walk(folder, 2)
 
 
+def split_vst3(text: str) -> tuple[str, str]:
+    """Path or bare name of a VST3, and which of the plugins in it: ``My.vst3#Plugin``.
+
+    A path is what its owner called it, ``#`` included: it is split only behind ``.vst3``, and not
+    where all of it is there as a file.
+
+    >>> split_vst3("/x/Take #1/Pack.vst3#Tube")
+    ('/x/Take #1/Pack.vst3', 'Tube')
+    >>> split_vst3("/x/Take #1/Tube.vst3")
+    ('/x/Take #1/Tube.vst3', '')
+    """
+    if "#" not in text or Path(text).expanduser().exists():
+        return text, ""
+    places = [m.start(1) for m in re.finditer(r"\.vst3/?(#)", text, re.IGNORECASE)]
+    if not places and "/" not in text and "\\" not in text:
+        places = [text.index("#")]  # a bare name: Pack#Tube
+    for place in places:
+        if Path(text[:place]).expanduser().exists():
+            return text[:place], text[place + 1 :]
+    if places:
+        return text[: places[0]], text[places[0] + 1 :]
+    return text, ""
+
+
 def find_vst3(name: str) -> Path:
     """Bundle or file of a VST3, from a path to it, to the binary inside it, or a bare name.
 
@@ -62,11 +87,11 @@ def find_vst3(name: str) -> Path:
     EffectLoadError
         If the path leads to something that is no VST3.
     """
-    text = name.strip()
+    text = name
     path = Path(text).expanduser()
     looks_like_path = "/" in text or "\\" in text or path.exists()
     if not looks_like_path:
-        wanted = text.lower().removesuffix(".vst3")
+        wanted = text.strip().lower().removesuffix(".vst3")
         names = []
         for bundle in installed_vst3():
             if bundle.stem.lower() == wanted:

@@ -9,6 +9,8 @@ Conventions
 * The travel of a knob in dialin need not be the plugin's own: frequencies and times that a
   plugin spreads linearly over a wide range are spread logarithmically here, so that equal steps
   sound equally large. `Travel` holds the way from native values to the plugin's positions.
+* A knob whose ends are no numbers (``-inf dB``, ``Off``, ``inf:1``) has the range of the numbers
+  between them, and the ends as stops just beyond.
 * A knob whose texts are no numbers keeps its position in [0, 1] as its native value.
 """
 
@@ -22,7 +24,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.effects.parameter import Parameter
+from dialin.effects.parameter import Curve, Parameter, identifier
+from dialin.effects.vst3_texts import Texts, clean_unit, read_texts
 
 GRID = 65
 """Positions at which a continuous knob's text is read."""
@@ -30,32 +33,23 @@ GRID = 65
 MOST_STEPS = 128
 """Knobs with more steps than this count as continuous."""
 
+_GAPS = 3
+"""Texts between numbers that may be none, such as ``Off`` in the middle."""
+_HALVINGS = 12
+_PASSES = 3
+_MOST_TEXTS = 400
+_DEEPEST_DB = 90.0
+_FURTHEST = 4.0
+"""How far a knob that ends in infinity is followed, in spans of what the grid shows."""
+_STOP_SHARE = 1 / 64
+"""Share of the travel between the last number and an end that is none."""
+
 _EXCLUDED = re.compile(
     r"""^(?: .*\b(?:program|preset|bypass)\b.* | (?:in|out)put[ ]meter.* | midi[ ]?cc\b.*
         | buffer[ ]?size | sample[ ]?rate | latency | gain[ ]reduction.*
         | enabled? | on | off | on/off | on-off | power | active | mute | solo )$""",
     re.IGNORECASE | re.VERBOSE,
 )
-
-_UNITS = {
-    "db": "dB",
-    "hz": "Hz",
-    "khz": "kHz",
-    "ms": "ms",
-    "msec": "ms",
-    "s": "s",
-    "sec": "s",
-    "secs": "s",
-    "seconds": "s",
-    "%": "%",
-    "percent": "%",
-    ":1": ":1",
-    "st": "st",
-    "semi": "st",
-    "semitones": "st",
-}
-
-_NUMBER = re.compile(r"^\s*([-+]?\d*[.,]?\d+(?:e[-+]?\d+)?)\s*(.*?)\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -82,6 +76,23 @@ class Travel:
             return float(np.interp(np.log(native), np.log(self.native), self.position))
         return float(np.interp(native, self.native, self.position))
 
+    def with_stops(self, low: bool, high: bool, log: bool) -> Travel:
+        """Travel with ends whose texts are no numbers (``-inf dB``, ``Off``).
+
+        They get native values a little beyond the last that is one, so that they stay within
+        reach of the knob.
+        """
+        native, position = self.native.tolist(), self.position.tolist()
+        forward = position[-1] > position[0]
+        step = (native[-1] / native[0]) ** _STOP_SHARE if log else _STOP_SHARE * np.ptp(native)
+        if low:
+            native.insert(0, native[0] / step if log else native[0] - step)
+            position.insert(0, 0.0 if forward else 1.0)
+        if high:
+            native.append(native[-1] * step if log else native[-1] + step)
+            position.append(1.0 if forward else 0.0)
+        return Travel(np.array(native), np.array(position), self.log)
+
     def to_native(self, position: float) -> float:
         """Native value of a position in [0, 1]."""
         order = np.argsort(self.position)
@@ -95,36 +106,12 @@ def is_excluded(name: str, automatable: bool) -> bool:
     return not automatable or _EXCLUDED.match(name.strip()) is not None
 
 
-def parse_text(text: str) -> tuple[float, str] | None:
-    """Number and unit of a text such as ``-12.5 dB`` or ``1.2 kHz``; None if it is no number.
-
-    >>> parse_text("1.2 kHz")
-    (1200.0, 'Hz')
-    """
-    match = _NUMBER.match(text.replace("\N{MINUS SIGN}", "-"))
-    if match is None:
-        return None
-    value, unit = float(match.group(1).replace(",", ".")), match.group(2)
-    if unit.lower() in ("khz", "k"):
-        return value * 1000.0, "Hz"
-    unit = clean_unit(unit)
-    if len(unit) > 12 or any(c.isdigit() for c in unit.replace(":1", "")):
-        return None
-    return value, unit
-
-
-def clean_unit(unit: str) -> str:
-    """Unit as dialin writes it."""
-    text = unit.strip()
-    return _UNITS.get(text.lower(), text)
-
-
 def identifiers(names: list[str]) -> list[tuple[str, str]]:
     """Stable ids and names of knobs; those named alike are numbered."""
     result: list[tuple[str, str]] = []
     taken: set[str] = set()
     for name in names:
-        stem = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "parameter"
+        stem = identifier(name, "parameter")
         id, count = stem, 1
         while id in taken:
             count += 1
@@ -161,37 +148,110 @@ def read_parameter(
     if 2 <= steps <= MOST_STEPS:
         return _stepped(id, name, unit, steps, default, text)
     positions = np.linspace(0.0, 1.0, GRID)
-    parsed = [parse_text(text(float(u))) for u in positions]
-    numbers = [p for p in parsed if p is not None]
-    units = {p[1] for p in numbers} - {""}
+    shown = [text(float(u)).strip() for u in positions]
     plain = Travel(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
-    whole = len(numbers) == GRID and len(units) <= 1
-    travel = _travel(positions, np.array([p[0] for p in numbers])) if whole else None
+    unread = Parameter(id, name, "", 0.0, 1.0, min(1.0, max(0.0, default))), plain
+    found = read_texts(shown, unit)
+    if found is None:
+        return unread
+    numbers = [n for n, value in enumerate(found.values) if value is not None]
+    if len(numbers) < GRID // 2 or numbers[-1] - numbers[0] + 1 - len(numbers) > _GAPS:
+        return unread
+    first, last = numbers[0], numbers[-1]
+    low_stop, high_stop = shown[0] if first > 0 else "", shown[-1] if last < GRID - 1 else ""
+    if low_stop or high_stop:
+        positions, shown = _up_to_the_stops(positions, shown, first, last, found, unit, text)
+        found = read_texts(shown, unit)
+        if found is None:
+            return unread
+    kept = np.array([value is not None for value in found.values])
+    values = np.array([value for value in found.values if value is not None])
+    travel = _travel(positions[kept], values, bool(low_stop or high_stop))
     if travel is None:
-        return Parameter(id, name, "", 0.0, 1.0, min(1.0, max(0.0, default))), plain
-    if units and (not unit or unit == "kHz"):
-        unit = next(iter(units))
+        return unread
+    unit = found.unit or unit
     low, high = float(travel.native[0]), float(travel.native[-1])
     wide = {"Hz": 10.0, "kHz": 10.0, "ms": 50.0, "s": 50.0}.get(unit)
+    if unit == ":1" and high_stop:
+        wide = 10.0  # a ratio on its way to infinity
     log = travel.log or (wide is not None and low > 0 and high / low >= wide)
+    if travel.position[0] > travel.position[-1]:
+        low_stop, high_stop = high_stop, low_stop
+    travel = travel.with_stops(bool(low_stop), bool(high_stop), log)
+    low, high = float(travel.native[0]), float(travel.native[-1])
     native = min(high, max(low, travel.to_native(default)))
-    return Parameter(id, name, unit, low, high, native, "log" if log else "linear"), travel
+    curve: Curve = "log" if log else "linear"
+    return (
+        Parameter(id, name, unit, low, high, native, curve, low_text=low_stop, high_text=high_stop),
+        travel,
+    )
 
 
-def _travel(positions: NDArray[np.float64], values: NDArray[np.float64]) -> Travel | None:
-    """Fit a line, a logarithm or a table to what the texts say; None if they go up and down."""
+def _up_to_the_stops(
+    positions: NDArray[np.float64],
+    shown: list[str],
+    first: int,
+    last: int,
+    found: Texts,
+    unit: str,
+    text: Callable[[float], str],
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Texts with more positions close to the ends where they stop being numbers.
+
+    A fader that ends in ``-inf dB`` drops from -36 to -100 dB within the last step of a grid.
+    """
+    more = dict(zip(positions.tolist(), shown, strict=True))
+    numbers = [value for value in found.values if value is not None]
+    for inside, step in ((first, -1), (last, 1)):
+        if not 0 <= inside + step < len(positions):
+            continue
+        stop, number = float(positions[inside + step]), float(positions[inside])
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (stop + number)
+            written = text(middle).strip()
+            value = read_texts([written], unit)
+            if value is None or value.values[0] is None:
+                stop = middle
+                continue
+            if (found.unit or unit) == "dB" and value.values[0] < max(numbers) - _DEEPEST_DB:
+                break
+            if (found.unit or unit) != "dB" and abs(value.values[0]) > _FURTHEST * np.ptp(numbers):
+                break
+            more[middle] = written
+            number = middle
+    for _ in range(_PASSES):
+        for low, high in pairwise(sorted(more)):
+            middle = 0.5 * (low + high)
+            around = [more[low], text(middle).strip(), more[high]]
+            read = read_texts(around, unit)
+            if read is None or None in read.values or len(more) > _MOST_TEXTS:
+                continue
+            a, b, c = (value or 0.0 for value in read.values)
+            if abs(b - 0.5 * (a + c)) > 0.01 * max(abs(b), 0.01 * np.ptp(numbers)):
+                more[middle] = around[1]
+    order = sorted(more)
+    return np.array(order), [more[place] for place in order]
+
+
+def _travel(
+    positions: NDArray[np.float64], values: NDArray[np.float64], stops: bool = False
+) -> Travel | None:
+    """Fit a line, a logarithm or a table to what the texts say; None if they go up and down.
+
+    With `stops` it is always a table, since the ends of the travel say something else.
+    """
     if values[-1] < values[0]:
         positions, values = positions[::-1], values[::-1]
     span = values[-1] - values[0]
     if not np.isfinite(values).all() or span <= 0 or (np.diff(values) < 0).any():
         return None
     ends = values[[0, -1]], positions[[0, -1]]
-    share = np.abs(positions - positions[0])
+    share = np.abs(positions - positions[0]) / abs(positions[-1] - positions[0])
     # Texts are rounded, often to a few digits: a curve fits if it is within what they can show.
     coarse = 0.005 * span
     if np.abs(values - (values[0] + span * share)).max() <= coarse:
         return Travel(*ends)
-    if values[0] > 0:
+    if values[0] > 0 and not stops:
         curve = np.log(values / values[0]) / np.log(values[-1] / values[0])
         if np.abs(curve - share).max() <= 0.01:
             return Travel(*ends, log=True)
@@ -207,10 +267,12 @@ def _stepped(
 ) -> tuple[Parameter, Travel]:
     positions = np.linspace(0.0, 1.0, steps)
     texts = [text(float(u)).strip() for u in positions]
-    parsed = [parse_text(t) for t in texts]
-    numbers = [p[0] for p in parsed if p is not None]
+    found = read_texts(texts, unit)
+    numbers = [value for value in (found.values if found else ()) if value is not None]
     rising = len(numbers) == steps and all(b > a for a, b in pairwise(numbers))
     step = round(min(1.0, max(0.0, default)) * (steps - 1))
+    if rising and found is not None:
+        unit = found.unit or unit
     values = tuple(float(n) for n in numbers) if rising else tuple(float(i) for i in range(steps))
     labels = () if rising else tuple(t or str(i) for i, t in enumerate(texts))
     travel = Travel(np.array(values), positions)
