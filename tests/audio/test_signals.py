@@ -91,7 +91,7 @@ def test_sustained_sound_is_preferred_to_a_single_hit():
     rate = 8_000
     audio = np.zeros((1, 20 * rate), np.float32)
     audio[:, 2 * rate] = 1.0
-    audio[:, 12 * rate : 14 * rate] = 0.05
+    audio[:, 12 * rate : 14 * rate] = 0.05 * np.sin(np.arange(2 * rate))
     (found,) = active_excerpts(audio, rate, seconds=2, pieces=1)
     assert 11 * rate < found.start < 13 * rate
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import dialin
+from dialin.audio import write_audio
 from dialin.effects.open import open_effect
 from dialin.errors import AudioError, EffectNotFoundError, ParameterError, UsageError
 from dialin.matching.optimiser import KnobSearch
@@ -47,6 +48,44 @@ def test_finds_known_settings_from_other_music(pool):
     assert audio.shape == music(1).shape
     direct = open_effect(TILT).process(music(1), RATE, match.settings)
     np.testing.assert_array_equal(audio, direct)
+
+
+def test_silence_around_a_recording_changes_nothing(pool, tmp_path):
+    """Stems are padded; what is no music is not compared."""
+    quiet = np.zeros((1, 8 * RATE), np.float32)
+    reference = rendered(TILT, music(2), cutoff=800, tilt=-9)
+    padded = np.concatenate([quiet, reference, quiet], axis=1)
+    near, far = (run(r, [TILT], pool, budget=30) for r in (reference, padded))
+    assert far.report.before == pytest.approx(near.report.before, abs=0.15)
+    assert far.preset.native["tilt.tilt"] == pytest.approx(near.preset.native["tilt.tilt"], abs=3)
+    same = run(np.concatenate([quiet, music(1), quiet], axis=1), [TILT, "builtin:gain"], pool)
+    assert same.effects == ()
+    path = write_audio(tmp_path / "padded.wav", padded, RATE)
+    file = dialin.match((music(1), RATE), path, [TILT], pool=pool, budget=30, seed=3)
+    np.testing.assert_allclose(file.settings, far.settings)
+
+
+def test_an_offset_is_left_out_of_what_is_compared_and_said(pool):
+    match = run(music(1) + np.float32(0.3), [TILT, "builtin:gain"], pool, budget=30)
+    assert match.effects == ()
+    assert "below 20 Hz" in " ".join(match.report.notes)
+
+
+def test_stereo_in_opposite_phase_is_matched_like_any_other(pool):
+    def opposite(sound):
+        return np.concatenate([sound, -sound])
+
+    reference = opposite(rendered(TILT, music(2), cutoff=800, tilt=-9))
+    match = dialin.match(
+        (opposite(music(1)), RATE), (reference, RATE), [TILT], pool=pool, budget=60, seed=3
+    )
+    assert match.preset.native["tilt.tilt"] == pytest.approx(-9, abs=3)
+
+
+@pytest.mark.parametrize("samples", [10, 2_000])
+def test_too_little_sound_is_refused(pool, samples):
+    with pytest.raises(AudioError, match=r"nothing can be told from less than 0\.1 s"):
+        run(music(2)[:, 1_000 : 1_000 + samples], [TILT], pool)
 
 
 def test_drive_is_found(pool):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dialin.errors import UsageError
+from dialin.matching.detail import detail, detail_distances
 from dialin.matching.features import ASPECTS, feature_aspects, style_features
 from dialin.matching.style import content_noise, make_target, style_distance, with_gain
 
@@ -123,3 +124,34 @@ def test_sounds_far_beyond_full_scale_are_measured_too():
     quiet, loud = (style_features(music() * np.float32(scale), RATE) for scale in (1.0, 1e25))
     others = np.array(feature_aspects()) != "level"
     np.testing.assert_allclose(loud[others], quiet[others], atol=1e-3)
+
+
+def test_direct_current_and_infrasound_are_not_heard():
+    clean = music(1)
+    clock = np.arange(clean.shape[1]) / RATE
+    for slow in (0.3 + 0 * clock, 0.4 * np.sin(2 * np.pi * 4 * clock) - 0.1):
+        dirty = clean + slow.astype(np.float32)
+        assert style_distance(dirty, RATE, clean, RATE)["total"] < 0.1
+        rows = np.stack([detail(dirty, RATE), detail(clean, RATE)])
+        assert detail_distances(rows)[0, 1] < 0.3
+
+
+def test_sound_in_opposite_phase_is_heard_like_any_other():
+    one = music(1)
+    opposite, both = np.concatenate([one, -one]), np.concatenate([one, one])
+    apart = style_distance(opposite, RATE, both, RATE)
+    # The image differs, nothing else does.
+    assert apart["space"] > 0.2
+    assert max(v for k, v in apart.items() if k not in ("space", "total")) < 0.01
+    other = np.concatenate([np.tanh(9 * one), -np.tanh(9 * one)])
+    rows = np.stack([detail(x.astype(np.float32), RATE) for x in (opposite, other)])
+    assert detail_distances(rows)[0, 1] > 0.1
+    assert style_distance(other, RATE, opposite, RATE)["distortion"] > 0.5
+
+
+def test_balance_is_heard():
+    middle = music(1, channels=2)
+    left = middle * np.array([[1.0], [0.25]], np.float32)
+    assert style_distance(left, RATE, middle, RATE)["space"] > 0.2
+    rows = np.stack([detail(middle, RATE), detail(left, RATE)])
+    assert detail_distances(rows)[0, 1] > 0.1

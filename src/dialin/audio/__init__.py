@@ -1,9 +1,10 @@
 """Audio as the rest of dialin sees it: float32 ``(channels, samples)`` with its rate beside it."""
 
-from dialin.audio.excerpts import active_excerpts, silence_level
+from dialin.audio.excerpts import Cut, active_excerpts, cut_file, silence_level
 from dialin.audio.files import audio_info, read_audio, read_blocks
 from dialin.audio.formats import OutputFormat, format_for, output_format
 from dialin.audio.gate import Audio, check_audio, check_sample_rate
+from dialin.audio.infrasound import infrasound_share, without_infrasound
 from dialin.audio.levels import integrated_loudness, peak_dbfs, played_loudness, rms_dbfs, to_db
 from dialin.audio.reader import AudioInfo, AudioReader
 from dialin.audio.resample import resample
@@ -13,12 +14,15 @@ __all__ = [
     "Audio",
     "AudioInfo",
     "AudioReader",
+    "Cut",
     "OutputFormat",
     "active_excerpts",
     "audio_info",
     "check_audio",
     "check_sample_rate",
+    "cut_file",
     "format_for",
+    "infrasound_share",
     "integrated_loudness",
     "output_format",
     "peak_dbfs",
@@ -29,5 +33,6 @@ __all__ = [
     "rms_dbfs",
     "silence_level",
     "to_db",
+    "without_infrasound",
     "write_audio",
 ]

@@ -1,13 +1,79 @@
-"""Choosing the parts of a recording worth analysing."""
+"""Choosing the parts of a recording worth analysing: music, and nothing but music.
+
+Conventions
+-----------
+* Levels are of blocks of 50 ms, over all channels, in dB re full scale, behind a high-pass at 25 Hz
+  (direct current and infrasound are no music). It is causal and short, so that it rings into no
+  silence.
+* *Music* is what comes within `RANGE_DB` of the loudest second, except for what stays the same for
+  a second far below it (hum, a noise floor), and for single clicks where the recording has denser
+  parts (a count-in). Rests shorter than `REST_SECONDS` belong to it.
+* An excerpt never holds what is no music at its ends; it is shorter instead.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfilt, sosfilt_zi
+
+from dialin.audio.files import audio_info, read_audio, read_blocks
 from dialin.audio.gate import Audio
 
 SILENCE_MEAN_SQUARE = 1e-5
 """Mean square below which an excerpt counts as silent (-50 dBFS)."""
+
+BLOCK_SECONDS = 0.05
+
+HIGHPASS_HZ = 25.0
+
+RANGE_DB = 40.0
+"""How far below the loudest second music goes."""
+
+STEADY_DB, STEADY_BELOW_DB = 1.0, 18.0
+"""What keeps its level to within the one (standard deviation over a second), and lies below the
+loudest second by the other or more, is hum or a noise floor."""
+
+SPARSE, DENSE = 0.3, 0.5
+"""Share of a second that clicks fill at most, and share that music fills where they can be told."""
+
+CLICK = 4
+"""Blocks that a click lasts at most, and that lie around it at least."""
+
+REST_SECONDS = 1.5
+"""Longest silence that belongs to the music around it."""
+
+TAIL_SECONDS = 0.3
+"""Kept after the end of music, so that what rings on is heard."""
+
+LEAST_SECONDS = 1.0
+"""Shorter stretches are taken only where there is nothing longer."""
+
+_SILENT_DB = -115.0
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Excerpts of a recording.
+
+    Attributes
+    ----------
+    pieces : list of ndarray, shape (channels, samples)
+    starts : list of int
+        Where each begins, in samples.
+    sample_rate : int
+    samples : int
+        Length of the whole recording.
+    """
+
+    pieces: list[Audio]
+    starts: list[int]
+    sample_rate: int
+    samples: int
 
 
 def silence_level(audio: Audio) -> float:
@@ -20,10 +86,10 @@ def active_excerpts(
 ) -> list[slice]:
     """Places of the most active excerpts, in time order.
 
-    The recording is cut into windows of ``seconds / pieces``; windows are ranked by their median
-    short-term level (50 ms blocks), which prefers sustained material to a single hit, and the
-    best ones that do not overlap are returned. A recording no longer than `seconds` is returned
-    whole.
+    The music of the recording (see above) is cut into windows of ``seconds / pieces``; windows are
+    ranked by their median short-term level, which prefers sustained material to a single hit, and
+    by their length where music is shorter than that. The best ones that do not overlap are
+    returned. Music no longer than `seconds` in one stretch is returned as one excerpt.
 
     Parameters
     ----------
@@ -33,32 +99,181 @@ def active_excerpts(
     seconds : float
         Total length wanted.
     pieces : int
-        How many excerpts to spread it over.
+        How many excerpts to spread it over, at most.
 
     Returns
     -------
     list of slice
-        Along the sample axis.
+        Along the sample axis; the beginning of a recording that is silent throughout.
     """
-    samples = audio.shape[-1]
-    if samples <= int(seconds * sample_rate):
+    level = block_levels([audio], sample_rate)
+    return _choose(level, audio.shape[1], sample_rate, seconds, pieces)
+
+
+def cut_file(path: str | os.PathLike[str], *, seconds: float = 10.0, pieces: int = 2) -> Cut:
+    """Read the most active excerpts of a file of any length (see `active_excerpts`).
+
+    The whole file is looked through in blocks, so that an hour takes no more memory than a minute.
+
+    Raises
+    ------
+    AudioFileError, AudioError
+        As `dialin.audio.read_audio`.
+    """
+    rate = audio_info(path).sample_rate
+    samples = 0
+
+    def counted() -> Iterable[Audio]:
+        nonlocal samples
+        for block in read_blocks(path):
+            samples += block.shape[1]
+            yield block
+
+    level = block_levels(counted(), rate)
+    places = _choose(level, samples, rate, seconds, pieces)
+    cut = [
+        read_audio(path, start=place.start, frames=place.stop - place.start)[0] for place in places
+    ]
+    return Cut(cut, [place.start for place in places], rate, samples)
+
+
+def block_levels(blocks: Iterable[Audio], sample_rate: int) -> NDArray[np.float64]:
+    """Level of every 50 ms of a recording that comes in blocks, in dBFS.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray, shape (channels, samples)
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, shape (50 ms blocks,)
+        What is left over at the end counts as a block where it is all there is.
+    """
+    length = max(1, int(BLOCK_SECONDS * sample_rate))
+    sections = butter(4, HIGHPASS_HZ, "highpass", fs=sample_rate, output="sos")
+    rest: NDArray[np.float64] | None = None
+    state: NDArray[np.float64] | None = None
+    levels: list[NDArray[np.float64]] = []
+    for block in blocks:
+        if state is None:
+            # As if the recording had always stood at its first sample: an offset is no step then.
+            first = block[:, :1].astype(np.float64)
+            state = sosfilt_zi(sections)[:, None, :] * first[None]
+        heard, state = sosfilt(sections, block.astype(np.float64), axis=1, zi=state)
+        whole = heard if rest is None else np.concatenate([rest, heard], axis=1)
+        count = whole.shape[1] // length
+        rest = whole[:, count * length :]
+        if count:
+            levels.append(_levels(whole[:, : count * length], length))
+    if not levels and rest is not None and rest.shape[1]:
+        levels.append(_levels(rest, rest.shape[1]))
+    return np.concatenate(levels) if levels else np.zeros(0)
+
+
+def _levels(heard: NDArray[np.float64], length: int) -> NDArray[np.float64]:
+    power = np.zeros(heard.shape[1] // length)
+    for channel in heard:
+        cut = channel.reshape(power.size, length)
+        power += np.einsum("ij,ij->i", cut, cut)
+    return np.asarray(10 * np.log10(power / length + 1e-12))
+
+
+def music_blocks(level: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which blocks of 50 ms are music, by their levels in dBFS; rests are not filled in.
+
+    All are where the recording is silent throughout.
+    """
+    second = min(level.size, round(1 / BLOCK_SECONDS))
+    if not level.size or level.max() < _SILENT_DB:
+        return np.ones(level.size, dtype=bool)
+    windows = np.lib.stride_tricks.sliding_window_view(level, second)
+    middle = np.median(windows, axis=1).max()
+    energy = 10 * np.log10(np.mean(10 ** (windows / 10), axis=1)).max()
+    # Single hits with silence between have no level in the middle.
+    loudest = middle if middle > energy - 30.0 else energy
+    active = level > max(loudest - RANGE_DB, _SILENT_DB)
+    if level.size <= second:
+        return np.asarray(active)
+    steady = (windows.std(axis=1) < STEADY_DB) & (windows.mean(axis=1) < loudest - STEADY_BELOW_DB)
+    active &= ~_spread(steady, second, level.size)
+    filled = np.lib.stride_tricks.sliding_window_view(active, second).mean(axis=1)
+    if filled.max() >= DENSE:
+        active &= _spread(filled > SPARSE, second, level.size)
+        edges = _edges(active)
+        apart = np.diff(edges)
+        for run in range(0, edges.size - 1, 2):
+            around = apart[max(0, run - 1) : run + 2 : 2]
+            if apart[run] <= CLICK and (around.size == 0 or around.min() >= CLICK):
+                active[edges[run] : edges[run + 1]] = False
+    return np.asarray(active)
+
+
+def _edges(active: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Where runs begin and end, in turn."""
+    return np.flatnonzero(np.diff(np.concatenate([[0], active.astype(np.int8), [0]])))
+
+
+def _spread(windows: NDArray[np.bool_], length: int, size: int) -> NDArray[np.bool_]:
+    """Blocks that lie in any window that is true."""
+    change = np.zeros(size + 1, dtype=np.int64)
+    starts = np.flatnonzero(windows)
+    np.add.at(change, starts, 1)
+    np.add.at(change, np.minimum(starts + length, size), -1)
+    return np.asarray(np.cumsum(change[:-1]) > 0)
+
+
+def _stretches(active: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Music as first and last (exclusive) blocks, with its rests and its tail."""
+    edges = _edges(active)
+    rest, tail = round(REST_SECONDS / BLOCK_SECONDS), round(TAIL_SECONDS / BLOCK_SECONDS)
+    found: list[tuple[int, int]] = []
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        end = min(int(last) + tail, active.size)
+        if found and first - (found[-1][1] - tail) <= rest:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((int(first), end))
+    return found
+
+
+def _choose(
+    level: NDArray[np.float64], samples: int, rate: int, seconds: float, pieces: int
+) -> list[slice]:
+    block = max(1, int(BLOCK_SECONDS * rate))
+    stretches = _stretches(music_blocks(level))
+    total, per_piece = (max(1, int(seconds * rate / n / block)) for n in (1, pieces))
+    if samples <= block:
         return [slice(0, samples)]
-    block = max(1, int(0.05 * sample_rate))
-    per_piece = max(1, int(seconds * sample_rate / pieces / block))
-    blocks = samples // block
-    level = np.zeros(blocks)
-    for channel in audio:
-        trimmed = channel[: blocks * block].reshape(blocks, block)
-        level += np.einsum("ij,ij->i", trimmed, trimmed, dtype=np.float64)
-    level = 10 * np.log10(level / block + 1e-12)
-    hop = max(1, per_piece // 4)
-    starts = np.arange(0, blocks - per_piece + 1, hop)
-    scores = np.array([np.median(level[s : s + per_piece]) for s in starts])
-    chosen: list[int] = []
-    for index in np.argsort(-scores, kind="stable"):
-        start = int(starts[index])
-        if all(abs(start - other) >= per_piece for other in chosen):
-            chosen.append(start)
+    if level.max() < _SILENT_DB:
+        return [slice(0, min(samples, total * block))]
+    longest = max(last - first for first, last in stretches)
+    least = min(longest, per_piece, round(LEAST_SECONDS / BLOCK_SECONDS))
+    if len(stretches) == 1 and longest <= total:
+        windows = [(0.0, *stretches[0])]
+    else:
+        windows = []
+        hop = max(1, per_piece // 4)
+        for first, last in stretches:
+            length = min(per_piece, last - first)
+            if length < least:
+                continue
+            # Twice as long is worth twice the amplitude: there is more to be heard in it.
+            bonus = 20 * np.log10(length / per_piece)
+            starts = np.arange(first, last - length + 1, hop)
+            medians = [float(np.median(level[s : s + length])) for s in starts]
+            windows += [
+                (m + bonus, int(s), int(s) + length) for m, s in zip(medians, starts, strict=True)
+            ]
+    chosen: list[tuple[int, int]] = []
+    for _, first, last in sorted(windows, key=lambda w: -w[0]):
+        if all(last <= a or first >= b for a, b in chosen):
+            chosen.append((first, last))
         if len(chosen) == pieces:
             break
-    return [slice(s * block, (s + per_piece) * block) for s in sorted(chosen)]
+    if len(windows) == 1 and chosen[0][1] == level.size:
+        # What is left over after the last whole block belongs to it.
+        start = chosen[0][0] * block
+        return [slice(start, min(samples, start + int(seconds * rate)))]
+    return [slice(first * block, last * block) for first, last in sorted(chosen)]

@@ -4,7 +4,7 @@ Causes, in the order they are looked for:
 
 ``failed``      the host reported an error
 ``non-finite``  NaN or infinite samples
-``silent``      mean square below a threshold
+``silent``      mean square of what lies above 20 Hz below a threshold
 ``clipping``    level beyond a limit, or too many samples stuck at the extremes at full scale
 ``sense``       mean cosine of MFCCs before and after below a threshold (the sound is lost)
 """
@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.audio import Audio
+from dialin.audio import Audio, without_infrasound
 from dialin.data.recipe import CheckOptions
 from dialin.measures.mfcc import mean_cosine, mfcc
 
@@ -50,7 +50,8 @@ def check_render(
         energy = float(np.einsum("ij,ij->", audio, audio)) / audio.size
     if not np.isfinite(energy):
         return "non-finite", float("nan")
-    if energy < options.silence:
+    heard = without_infrasound(audio, sample_rate)
+    if float(np.einsum("ij,ij->", heard, heard)) / audio.size < options.silence:
         return "silent", float("nan")
     highest, lowest = float(audio.max()), float(audio.min())
     peak = max(highest, -lowest)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.audio import Audio
+from dialin.audio import Audio, without_infrasound
 from dialin.data.augment import (
     draw_augmentation,
     finish,
@@ -140,9 +140,10 @@ class _Maker:
                 continue
             middle = samples // 2
             with self.timed("checks"):
+                heard = without_infrasound(audio, rate)
                 active = all(
                     float(np.mean(np.square(half))) >= options.silence
-                    for half in (audio[:, :middle], audio[:, middle:samples])
+                    for half in (heard[:, :middle], heard[:, middle:samples])
                 )
             if not active:
                 self.dropped["silent"] += 1

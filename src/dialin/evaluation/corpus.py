@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dialin.audio import Audio, silence_level
+from dialin.audio import Audio, silence_level, without_infrasound
 from dialin.audio.excerpts import SILENCE_MEAN_SQUARE
 from dialin.data import Corpus, Recipe, SongSource, Track, find_songs
 from dialin.data.reading import read_track
@@ -76,7 +76,8 @@ def cut(
         if peak <= 0:
             continue
         middle = samples // 2
-        halves = audio[:, :middle] / peak, audio[:, middle:] / peak
+        heard = without_infrasound(audio, sample_rate)
+        halves = heard[:, :middle] / peak, heard[:, middle:] / peak
         # Measured at full scale: quiet recordings are not silent ones.
         if min(silence_level(half) for half in halves) >= SILENCE_MEAN_SQUARE:
             return audio, {"track": track.id, "song": track.song, "start": start}

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sfft
 
-from dialin.audio import Audio
+from dialin.audio import Audio, without_infrasound
 from dialin.matching.features import frames_of
 
 Detail = NDArray[np.float16]
@@ -36,20 +36,24 @@ def _places(count: int, length: int, seed: int) -> tuple[NDArray[np.intp], NDArr
 
 
 def detail(audio: Audio, sample_rate: int) -> Detail:
-    """Log10 magnitudes at fixed random places of the spectrogram of the (mono) sum.
+    """Log10 magnitudes at fixed random places of the spectrograms of the first two channels.
 
-    Only comparable between renders of the same input: equal length and rate.
+    Frames are taken of the left and the right channel in turn, never of their sum: in a sum what is
+    in opposite phase cancels, and a balance is not heard.
+    Only comparable between renders of the same input: equal length, rate and channels.
     """
-    mono = audio[:2].mean(axis=0)
-    peak = float(np.abs(audio).max(initial=0.0))
-    mono = mono * np.float32(PEAK / peak if peak > 1e-9 else 1.0)
+    sound = without_infrasound(audio[:2], sample_rate)
+    peak = float(np.abs(sound).max(initial=0.0))
+    sound = sound * np.float32(PEAK / peak if peak > 1e-9 else 1.0)
     parts = []
     for seed, seconds in enumerate(SECONDS):
         length = int(2 ** round(np.log2(seconds * sample_rate)))
-        padded = mono if mono.size >= length else np.pad(mono, (0, length - mono.size))
-        frames = frames_of(padded, length, length // 2)
-        rows, columns = _places(frames.shape[0], length, seed)
-        spectrum = np.abs(sfft.rfft(frames[rows] * _hann(length), axis=1))
+        short = max(0, length - sound.shape[1])
+        padded = np.pad(sound, ((0, 0), (0, short))) if short else sound
+        each = [frames_of(channel, length, length // 2) for channel in padded]
+        rows, columns = _places(each[0].shape[0], length, seed)
+        frames = np.stack([each[n % len(each)][row] for n, row in enumerate(rows)])
+        spectrum = np.abs(sfft.rfft(frames * _hann(length), axis=1))
         chosen = np.take_along_axis(spectrum, columns, axis=1)
         parts.append(np.log10(chosen + EPSILON).ravel())
     return np.concatenate(parts).astype(np.float16)

@@ -2,11 +2,12 @@
 
 Conventions
 -----------
+* Direct current and what lies below 20 Hz are no sound and are taken out first.
 * Every recording is brought to the same level first (its loudest 50 ms at -20 dBFS), so that only
   ``level`` knows how loud it was.
 * Frequencies are in Hz, not bins: recordings of different rates compare. Bands that a rate cannot
-  hold are NaN, and so is stereo width of a mono recording; NaN takes no part in a distance. What
-  is measured across bands looks at those that every rate of 22,050 Hz or more holds.
+  hold are NaN, and so are width and balance of a mono recording; NaN takes no part in a distance.
+  What is measured across bands looks at those that every rate of 22,050 Hz or more holds.
 * Frames are about 46 ms (the nearest power of two), half overlapping, Hann.
 * Every other feature is finite for any finite input, silence included.
 
@@ -27,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sfft
 
-from dialin.audio import Audio
+from dialin.audio import Audio, without_infrasound
 
 Vector = NDArray[np.float64]
 
@@ -56,6 +57,7 @@ class _Analysis:
     mono: NDArray[np.float32]
     bands: NDArray[np.float64]
     width: NDArray[np.float64] | None
+    balance: NDArray[np.float64] | None
     correlation: NDArray[np.float64] | None
     spectrum: NDArray[np.float64]
     step: float
@@ -133,7 +135,7 @@ def _filter_bank(length: int, rate: int) -> tuple[NDArray[np.float32], NDArray[n
 def _analyse(audio: Audio, rate: int) -> _Analysis:
     length = frame_length(rate)
     shortest = max(length, int(0.2 * rate))
-    sound = audio[:2]
+    sound = without_infrasound(audio[:2], rate)
     if sound.shape[1] < shortest:
         sound = np.pad(sound, ((0, 0), (0, shortest - sound.shape[1])))
     block = max(1, rate // 200)
@@ -142,7 +144,7 @@ def _analyse(audio: Audio, rate: int) -> _Analysis:
     gain = 0.1 / np.sqrt(loudest) if loudest > 1e-12 else 0.0
     # Scaled before it is squared: no sound is too loud or too soft for float32 then.
     sound = (sound * np.float64(gain)).astype(np.float32)
-    mono = sound.mean(axis=0)
+    mono = _one_channel(sound)
     envelope = envelope * gain**2
     bank, present = _filter_bank(length, rate)
     window = _window(length)
@@ -157,7 +159,7 @@ def _analyse(audio: Audio, rate: int) -> _Analysis:
     total = sum(power[1:], power[0]) / len(power)
     bands = (total @ bank).astype(np.float64) * scale
     bands[:, ~present] = np.nan
-    width = correlation = None
+    width = balance = correlation = None
     if len(power) == 2:
         cross = np.real(spectra[0] * np.conj(spectra[1])) @ bank
         left, right = power[0].sum(0) @ bank, power[1].sum(0) @ bank
@@ -168,14 +170,34 @@ def _analyse(audio: Audio, rate: int) -> _Analysis:
         width = 10 * np.log10(np.maximum(side, 0) + tiny) - 10 * np.log10(
             np.maximum(middle, 0) + tiny
         )
+        balance = 10 * np.log10(left + tiny) - 10 * np.log10(right + tiny)
         correlation = both / (np.sqrt(left.astype(np.float64) * right) + tiny)
-        width[~present] = np.nan
+        width[~present] = balance[~present] = np.nan
         correlation[~present] = np.nan
     shared = total[:, : 1 + min(total.shape[1] - 1, int(SHARED_HZ * length / rate))]
     mean_log = np.log(shared.astype(np.float64) * scale + FLOOR).mean(axis=0)
     return _Analysis(
-        rate, mono, bands, width, correlation, mean_log, length / 2 / rate, envelope, gain
+        rate,
+        mono,
+        bands,
+        width,
+        balance,
+        correlation,
+        mean_log,
+        length / 2 / rate,
+        envelope,
+        gain,
     )
+
+
+def _one_channel(sound: Audio) -> NDArray[np.float32]:
+    """Middle of a stereo signal; its sides where they are stronger, so that nothing cancels."""
+    middle = sound.mean(axis=0)
+    if sound.shape[0] == 2:
+        side = (sound[0] - sound[1]) / 2
+        if np.dot(side, side) > np.dot(middle, middle):
+            return np.asarray(side)
+    return np.asarray(middle)
 
 
 def _block_power(sound: Audio, block: int) -> NDArray[np.float64]:
@@ -269,7 +291,8 @@ def _space(a: _Analysis) -> Vector:
     nothing = np.full(GROUPS, np.nan)
     width = nothing if a.width is None else _grouped(np.maximum(a.width, -40.0))
     image = nothing if a.correlation is None else _grouped(a.correlation)
-    return np.concatenate([echoes, combs, *falls, width, image])
+    balance = nothing if a.balance is None else _grouped(np.clip(a.balance, -40.0, 40.0))
+    return np.concatenate([echoes, combs, *falls, width, image, balance])
 
 
 def _pooled(

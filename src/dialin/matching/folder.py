@@ -25,7 +25,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dialin.audio import Audio, AudioInfo, active_excerpts, audio_info, output_format, read_audio
+from dialin.audio import Audio, AudioInfo, audio_info, cut_file, output_format, read_audio
 from dialin.configuration import config_file
 from dialin.effects.files import effect_files
 from dialin.errors import DialinError, OutputError, UnexpectedError
@@ -64,10 +64,6 @@ REPORT_BYTES = AUDIO_BYTES * 4 // 3 + 1_000_000
 
 LISTEN_SECONDS = 15.0
 """Length of the excerpts that lie in the report."""
-
-
-SEARCHED_SECONDS = 600
-"""Length of the part of a recording that the excerpt is looked for in."""
 
 
 @dataclass(frozen=True)
@@ -474,8 +470,6 @@ def _tracks(
 
 
 def _excerpt(path: Path) -> tuple[Audio, int, int]:
-    """Most active stretch of a file; of a very long one, of its first part."""
-    info = audio_info(path)
-    audio, rate = read_audio(path, frames=min(info.frames, SEARCHED_SECONDS * info.sample_rate))
-    place = active_excerpts(audio, rate, seconds=LISTEN_SECONDS, pieces=1)[0]
-    return audio[:, place], rate, int(place.start)
+    """Most active stretch of a file."""
+    cut = cut_file(path, seconds=LISTEN_SECONDS, pieces=1)
+    return cut.pieces[0], cut.sample_rate, cut.starts[0]

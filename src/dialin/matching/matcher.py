@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ from dialin._version import __version__
 from dialin.audio import (
     Audio,
     active_excerpts,
-    audio_info,
     check_audio,
+    cut_file,
+    infrasound_share,
     peak_dbfs,
     played_loudness,
-    read_audio,
     rms_dbfs,
+    without_infrasound,
 )
 from dialin.audio.excerpts import SILENCE_MEAN_SQUARE, silence_level
 from dialin.effects import Preset, chain_slots, chain_uri, default_chain, resolve_effects
@@ -48,8 +49,11 @@ from dialin.rendering import Job, RenderPool
 EXCERPT_SECONDS = 10.0
 """How much of each recording is analysed: its most active stretches."""
 
-SEARCHED_SECONDS = 600
-"""How far into a recording its most active stretches are looked for."""
+LEAST_SECONDS = 0.1
+"""Sound that a recording must hold at least: two of the frames that spectra are made of."""
+
+INFRASOUND_SHARE = 0.01
+"""Share of a recording's power below 20 Hz that is worth telling of."""
 
 RENDERS_PER_KNOB = 20
 DEFAULT_BUDGETS = (100, 600)
@@ -66,6 +70,12 @@ class _Sound:
     pieces: list[Audio]
     sample_rate: int
     seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def heard(self) -> float:
+        """Seconds that are analysed."""
+        return float(sum(piece.shape[1] for piece in self.pieces) / self.sample_rate)
 
 
 def match(
@@ -126,7 +136,7 @@ def match(
     UsageError
         If an aspect, a weight or the budget makes no sense.
     AudioError
-        If a recording is missing, empty, not finite or silent.
+        If a recording is missing, empty, not finite, silent, or holds less than 0.1 s of sound.
     EffectError
         If an effect cannot be opened, has no such knob, or fails on every render.
 
@@ -222,7 +232,8 @@ def _match(
     finally:
         pool.release(shared)
     specs = [probed.slots[number] for number in found.slots]
-    notes = (*probed.notes, *learned.notes, *_notes(found, budget, seconds, sound))
+    heard_notes = [note for one in (sound, *(s for s, _ in references)) for note in one.notes]
+    notes = (*probed.notes, *learned.notes, *heard_notes, *_notes(found, budget, seconds, sound))
     report = MatchReport(
         before=found.untouched,
         after=found.distance,
@@ -287,31 +298,50 @@ def _is_array_pair(item: object) -> bool:
 
 
 def _load(recording: Recording, what: str) -> _Sound:
+    pieces = 1 if what == "input" else 2
     if isinstance(recording, tuple):
         data, rate = recording
         audio, name = check_audio(data, rate, what=what), what
+        places = active_excerpts(audio, rate, seconds=EXCERPT_SECONDS, pieces=pieces)
+        parts = [audio[:, place] for place in places]
         seconds = audio.shape[1] / rate
     else:
         path = Path(recording)
-        info = audio_info(path)
-        audio, rate = read_audio(path, frames=min(info.frames, SEARCHED_SECONDS * info.sample_rate))
-        name, seconds = path.name, info.seconds
-    pieces = 1 if what == "input" else 2
-    places = active_excerpts(audio, rate, seconds=EXCERPT_SECONDS, pieces=pieces)
-    parts = [np.ascontiguousarray(audio[:, place]) for place in places]
+        cut = cut_file(path, seconds=EXCERPT_SECONDS, pieces=pieces)
+        parts, rate = cut.pieces, cut.sample_rate
+        name, seconds = path.name, cut.samples / rate
+    parts = [np.ascontiguousarray(part) for part in parts]
     # Level is no ground for refusal: quiet recordings are fine, digital silence and DC are not.
-    varying = max(float(np.std(part, axis=1).max()) for part in parts)
+    varying = max(float(np.std(without_infrasound(p, rate), axis=1).max()) for p in parts)
     if varying < 1e-6:
-        kind = "silent" if silence_level(audio) < SILENCE_MEAN_SQUARE else "constant (DC)"
+        silent = max(silence_level(part) for part in parts) < SILENCE_MEAN_SQUARE
+        kind = "silent" if silent else "constant (DC)"
         raise AudioError(
             f"{what} {name!r} is {kind}: there is no sound to match; choose another recording"
         )
-    return _Sound(name, parts, int(rate), seconds)
+    sound = _Sound(name, parts, int(rate), seconds)
+    if sound.heard < LEAST_SECONDS:
+        raise AudioError(
+            f"{what} {name!r} holds {sound.heard:.3f} s of sound, and nothing can be told from "
+            f"less than {LEAST_SECONDS:g} s; choose a longer recording"
+        )
+    return replace(sound, notes=tuple(_sound_notes(sound, what)))
+
+
+def _sound_notes(sound: _Sound, what: str) -> Iterator[str]:
+    """What is worth knowing of a recording before it is compared."""
+    share = max(infrasound_share(piece, sound.sample_rate) for piece in sound.pieces)
+    if share > INFRASOUND_SHARE:
+        yield (
+            f"{what} {sound.name!r} has {100 * share:.0f} % of its power below 20 Hz (direct "
+            "current or infrasound), which is no sound: it was left out of what was compared"
+        )
 
 
 def _features(sound: _Sound) -> np.ndarray:
     rows = np.array([style_features(piece, sound.sample_rate) for piece in sound.pieces])
-    return np.asarray(rows.mean(axis=0))
+    lengths = [piece.shape[1] for piece in sound.pieces]
+    return np.asarray(np.average(rows, axis=0, weights=lengths))
 
 
 def _locks(spec: EffectSpec, lock: Mapping[str, float]) -> dict[int, float]:

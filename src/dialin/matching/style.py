@@ -87,7 +87,7 @@ class Target:
         for place, columns in enumerate(_columns()):
             part = self.shares[:, place] @ self.features[:, columns]
             goal[columns] = part / content_noise()[columns]
-            weights[columns] = self.weights[place] / columns.size
+            weights[columns] = self.weights[place] / max(1, int(np.isfinite(part).sum()))
         return goal, weights
 
     def level_offset(self, features: Vector) -> float:
