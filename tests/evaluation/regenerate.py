@@ -11,7 +11,10 @@ from tests.evaluation.music import write_songs
 GOLDEN = Path(__file__).with_name("golden_rows.json")
 EFFECTS = ("peak", "distortion", "compressor", "delay", "reverb")
 # Not style: its features belong to matching, which has tests of its own.
-METRICS = ("mrstft", "mel", "spectrum", "centroid", "crest", "lufs")
+METRICS = (
+    *("mrstft", "mel", "spectrum", "centroid", "crest", "lufs", "coarse", "modulation"),
+    *("t30", "c80", "echo", "decay", "rate", "carrier"),
+)
 METHODS = ("untouched", "random", "default", "mean", "nearest", "rules", "pick:mfcc:4", "true")
 
 
@@ -23,12 +26,12 @@ def plan(songs, methods=METHODS, **options):
 
 
 def body(rows):
-    """What is compared of rows."""
+    """What is compared of rows; None for what has no meaning."""
     return [
         {
             "group": row["group"],
             "method": row["method"],
-            "metrics": {k: round(v, 5) for k, v in row["metrics"].items()},
+            "metrics": {k: None if v is None else round(v, 5) for k, v in row["metrics"].items()},
             "parameters": None if row.get("parameters") is None else round(row["parameters"], 5),
         }
         for row in rows

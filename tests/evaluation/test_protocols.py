@@ -13,11 +13,13 @@ from dialin.data import split_key, split_of
 from dialin.errors import AudioFileError, UsageError
 from dialin.evaluation.corpus import open_corpus
 from dialin.evaluation.items import Source
-from dialin.evaluation.metrics import ld, mrstft
+from dialin.evaluation.metrics import coarse_distance, ld, mrstft
 from dialin.evaluation.protocols import (
+    AUDIBLE_DB,
     PROTOCOLS,
     CounterFx,
     CrossEffect,
+    Dry,
     ManifestCounterFx,
     Mastering,
     OneEffect,
@@ -87,6 +89,26 @@ def test_the_original_has_a_floor(source):
 def test_another_song_is_another_song(source):
     item = OneEffect("song").make(source, PEAK, 0)
     assert item.record["input"]["song"] != item.record["reference"]["song"]
+
+
+def test_audible_settings_are_audible(source):
+    protocol = get_protocol("audible")
+    items = [protocol.make(source, "builtin:chorus", n) for n in range(4)]
+    for item in items:
+        assert coarse_distance(item.finish(item.task.input), item.truth, 24_000) >= AUDIBLE_DB
+    # Others than `seed` takes; what decides an item is on record.
+    assert protocol.identity() != OneEffect("audible").identity()
+    assert "inaudible" in [cause for item in items for cause in item.record["refused"]]
+
+
+def test_a_dry_reference_is_the_other_half_as_it_is(source):
+    delay, peak = (Dry().make(source, f"builtin:{name}", 0) for name in ("delay", "peak"))
+    assert delay.dry
+    assert delay.settings is None
+    assert np.array_equal(delay.finish(delay.task.input), delay.truth)
+    # The same sounds whatever is on offer.
+    assert np.array_equal(delay.task.reference, peak.task.reference)
+    assert not np.array_equal(delay.task.reference, delay.truth)
 
 
 def test_counterfx_items_are_as_defined(stereo):

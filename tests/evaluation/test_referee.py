@@ -6,10 +6,11 @@ import json
 import pytest
 
 from dialin.errors import EffectError, OutputError, UsageError
-from dialin.evaluation import referee
-from dialin.evaluation.protocols import OneEffect
+from dialin.evaluation import referee, responses
+from dialin.evaluation.protocols import Dry, OneEffect
 from dialin.evaluation.rows import read_rows
 from dialin.evaluation.runner import Plan, run_plan
+from dialin.evaluation.tables import markdown_overview, summarise
 from tests.evaluation.music import write_songs
 from tests.evaluation.regenerate import GOLDEN, body, plan
 
@@ -33,7 +34,11 @@ def test_golden_rows(ran):
     got = body(rows)
     assert [(r["group"], r["method"]) for r in got] == [(r["group"], r["method"]) for r in want]
     for mine, theirs in zip(got, want, strict=True):
-        assert mine["metrics"] == pytest.approx(theirs["metrics"], rel=2e-3, abs=2e-4)
+        same = {
+            k: None if v is None else pytest.approx(v, rel=2e-3, abs=2e-4)
+            for k, v in theirs["metrics"].items()
+        }
+        assert mine["metrics"] == same
         assert mine["parameters"] == pytest.approx(theirs["parameters"], abs=1e-4)
     assert seen == [1, 2, 3, 4, 5]
 
@@ -41,7 +46,7 @@ def test_golden_rows(ran):
 def test_the_truth_scores_nothing(ran):
     for row in ran[1]:
         if row["method"] == "true":
-            assert row["metrics"] == dict.fromkeys(row["metrics"], 0.0)
+            assert not any(row["metrics"].values())
             assert row["parameters"] == 0
 
 
@@ -125,6 +130,57 @@ def test_no_rows_in_a_file_of_something_else(songs, tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"a": 1}\n')
     with pytest.raises(OutputError, match="line 1"):
         run_plan(plan(songs), tmp_path, workers=1)
+
+
+def test_time_is_judged_where_the_true_setting_shows_some(ran):
+    rows = {(row["group"], row["method"]): row["metrics"] for row in ran[1]}
+    assert rows["builtin:reverb", "untouched"]["t30"] == pytest.approx(100)
+    assert rows["builtin:reverb", "nearest"]["t30"] < 50
+    # Audio without knobs has no response to measure.
+    assert rows["builtin:reverb", "rules"]["t30"] is None
+    for method in ("untouched", "random", "true"):
+        assert rows["builtin:peak", method]["t30"] is None
+        assert rows["builtin:reverb", method]["rate"] is None
+
+
+def test_each_setting_is_measured_once(songs, tmp_path, monkeypatch):
+    asked = []
+    real = responses.RenderPool.call
+
+    def counted(pool, function, *args, **kwargs):
+        if function is responses.respond_effect:
+            asked.append(kwargs["effect"])
+        return real(pool, function, *args, **kwargs)
+
+    monkeypatch.setattr(responses.RenderPool, "call", counted)
+    protocol = OneEffect("seed", groups=("builtin:delay", "builtin:distortion"))
+    methods = ("untouched", "default", "true", "rules")
+    run_plan(
+        Plan(protocol, (str(songs),), count=1, methods=methods, metrics=("coarse", "echo", "t30")),
+        tmp_path,
+        workers=1,
+    )
+    # True and default; of what does nothing in time, the true one alone.
+    assert sorted(asked) == ["builtin:delay"] * 2 + ["builtin:distortion"]
+
+
+def test_left_alone_and_false_alarms_are_counted(ran, songs, tmp_path):
+    for row in ran[1]:
+        assert row["alone"] == (1.0 if row["method"] == "untouched" else 0.0)
+    methods = ("untouched", "default", "rules", "true")
+    small = Plan(Dry(("builtin:delay",)), (str(songs),), count=2, methods=methods)
+    rows = run_plan(small, tmp_path, workers=1)
+    alarms = {row["method"]: row["false_alarm"] for row in rows}
+    assert alarms == {"untouched": 0.0, "default": 1.0, "rules": 1.0, "true": 0.0}
+    assert all("alone" not in row for row in rows)
+    cells = {c.method: c for c in summarise(rows, ["false_alarm"])}
+    assert cells["default"].mean == 1.0
+    assert "false alarms" in markdown_overview(list(cells.values()), "dry", "false_alarm")
+
+
+def test_curves_need_a_distance_of_sounds(songs):
+    with pytest.raises(UsageError, match="two sounds"):
+        Plan(OneEffect("seed"), (str(songs),), metrics=("t30",), curve=(2,))
 
 
 def test_budget_curves(songs, tmp_path):

@@ -123,3 +123,22 @@ def test_report_and_figures(tmp_path):
     assert command in text
     assert "A 9, search:8: effect: no" in text
     assert "parameter error" in text
+
+
+def test_groups_without_a_value_are_left_out(tmp_path):
+    found = [
+        row("delay", 0, "untouched", 1.0, alone=1.0),
+        row("peak", 0, "untouched", 1.0, alone=1.0),
+    ]
+    for each, value in zip(found, (100.0, None), strict=True):
+        each["metrics"] |= {"t30": value, "rate": None}
+    cells = summarise(found, ["t30", "rate"])
+    table = markdown_overview(cells, "seed", "t30")
+    assert "| delay | 1 |" in table
+    assert "peak" not in table
+    assert markdown_overview(cells, "seed", "rate") == ""
+    write_report({"seed": found}, {"seed": ("mrstft", "t30", "rate")}, tmp_path, figures=False)
+    text = (tmp_path / "table.md").read_text()
+    assert "T30 error (%)" in text
+    assert "left alone, share of items" in text
+    assert "rate error" not in text

@@ -14,11 +14,12 @@ from dialin.errors import UsageError
 if TYPE_CHECKING:
     from dialin.evaluation.items import ItemProtocol
 
-HELP = """Judge methods by a protocol: seed, song, cross, counterfx or mastering.
+HELP = """Judge methods by a protocol: seed, song, audible, dry, cross, counterfx or mastering.
 
 \b
   dialin evaluate seed --songs songs/ -n 60 -o table/
   dialin evaluate seed:60 counterfx:100 --songs songs/ -o table/
+  dialin evaluate audible dry:20 --effects builtin:delay,builtin:reverb --songs songs/ -o time/
   dialin evaluate counterfx --songs songs/ --effects known \\
       --methods untouched,pick:mfcc:512,st-ito:mfcc:512 --curve 1,16,64,512 -o curve/
 
@@ -39,7 +40,9 @@ def evaluate(
     ] = None,
     effects: Annotated[
         list[str] | None,
-        typer.Option("--effects", help="Groups of the protocol, or effects' URIs for seed, song."),
+        typer.Option(
+            "--effects", help="Groups of the protocol, or effects' URIs for the first four."
+        ),
     ] = None,
     count: Annotated[
         int, typer.Option("--count", "-n", min=1, help="Items of each effect or group.")
@@ -75,6 +78,7 @@ def evaluate(
     from rich.progress import Progress as Bar
 
     from dialin.evaluation.methods import ALL_BASELINES
+    from dialin.evaluation.protocols import Dry, OneEffect
     from dialin.evaluation.report import write_report
     from dialin.evaluation.runner import Plan, Progress, run_plan
     from dialin.evaluation.tables import markdown_overview, summarise
@@ -86,7 +90,12 @@ def evaluate(
         if colon and not (number.isdigit() and int(number)):
             raise UsageError(f"{text!r}: {number!r} is no number of items; write {name}:60")
         chosen = _protocol(name, songs, manifests, exact)
-        groups = [e for e in wanted if len(protocol) == 1 or e in chosen.groups]
+        any_effect = isinstance(chosen, OneEffect | Dry)
+        groups = [
+            effect
+            for effect in wanted
+            if len(protocol) == 1 or effect in chosen.groups or (any_effect and ":" in effect)
+        ]
         taken.update(groups)
         plans.append(
             Plan(

@@ -134,6 +134,8 @@ class Item:
         Peak that answers are normalised to before they are judged.
     record : dict
         Where it was cut, what was refused on the way; plain data.
+    dry : bool
+        Whether the reference is untouched too, and the perfect answer is to leave the input alone.
     """
 
     protocol: str
@@ -145,6 +147,7 @@ class Item:
     effects: tuple[str, ...] = ()
     peak_dbfs: float | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+    dry: bool = False
 
     def finish(self, audio: Audio) -> Audio:
         """Bring an answer to the level at which it is judged."""

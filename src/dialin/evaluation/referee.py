@@ -22,8 +22,15 @@ from dialin.errors import DialinError, UsageError
 from dialin.evaluation.items import Item
 from dialin.evaluation.methods import Outcome, Tools, get_method
 from dialin.evaluation.methods.parse import ORACLE
-from dialin.evaluation.metrics import effect_set_f1, measure, parameter_error
+from dialin.evaluation.metrics import (
+    effect_set_f1,
+    measure,
+    of_settings,
+    of_sounds,
+    parameter_error,
+)
 from dialin.evaluation.metrics.parameters import live_knobs
+from dialin.measures.responses import Response, response_errors
 from dialin.measures.spectral import LdTarget, mrstft
 from dialin.rendering import Job, SharedAudio
 from dialin.rendering.memory import map_shared
@@ -103,6 +110,8 @@ def evaluate_item(
         best there was, by the first of `metrics`.
     """
     pool, task = tools.pool, item.task
+    heard, done = of_sounds(metrics), of_settings(metrics)
+    does = _true_response(item, tools) if done else None
     audible: NDArray[np.bool_] | None = None
     counted = live_knobs(task.spec, task.fixed)
     if item.settings is not None:
@@ -132,7 +141,8 @@ def evaluate_item(
             try:
                 outcome = _ask(name, item, tools)
                 row["seconds"] = round(time.monotonic() - began, 3)
-                row["metrics"] = _judged(item, outcome, tools, shared, against, metrics)
+                row["metrics"] = _judged(item, outcome, tools, shared, against, heard)
+                row["metrics"] |= _response_errors(item, outcome, tools, does, done)
                 row |= _choices(item, outcome, counted, audible)
                 if curve and outcome.trace:
                     row["curve"] = _curve(
@@ -152,9 +162,32 @@ def evaluate_item(
 def _ask(name: str, item: Item, tools: Tools) -> Outcome:
     if name != ORACLE:
         return get_method(name)(item.task, tools)
+    if item.dry:
+        return Outcome()
     if item.settings is None:
         raise DialinError("this protocol has no true settings")
     return Outcome(item.task.spec.uri, item.settings, renders=1)
+
+
+def _true_response(item: Item, tools: Tools) -> Response | None:
+    """What the true setting does in time; None where nobody knows, or it does nothing there."""
+    if item.settings is None:
+        return None
+    task = item.task
+    found = tools.responses.of(task.spec.uri, item.settings, task.sample_rate, len(task.input))
+    return found if found.shows else None
+
+
+def _response_errors(
+    item: Item, outcome: Outcome, tools: Tools, true: Response | None, names: Sequence[str]
+) -> dict[str, float]:
+    """Errors of what was found in units of its effect; NaN where they have no meaning."""
+    if true is None or outcome.audio is not None or not names:
+        return dict.fromkeys(names, float("nan"))
+    rate, channels = item.task.sample_rate, len(item.task.input)
+    found = tools.responses.of(outcome.uri, outcome.settings, rate, channels)
+    errors = response_errors(found, true)
+    return {name: errors[name] for name in names}
 
 
 def _judged(
@@ -193,6 +226,11 @@ def _choices(
     """What a method chose beside what was true: settings and effects."""
     task = item.task
     row: dict[str, Any] = {"renders": outcome.renders, "uri": outcome.uri}
+    alone = outcome.audio is None and not outcome.uri
+    if item.dry:
+        row["false_alarm"] = float(not alone)
+    else:
+        row["alone"] = float(alone)
     if task.hidden and outcome.audio is None:
         found = parse_chain(outcome.uri) if outcome.uri else []
         row["f1"] = effect_set_f1(found, item.effects)

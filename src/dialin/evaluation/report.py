@@ -68,7 +68,8 @@ def write_report(
             "",
         ]
         for name in (*metrics[protocol], *extra):
-            text += [markdown_overview(here, protocol, name)]
+            table = markdown_overview(here, protocol, name)
+            text += [table] if table else []
         text += [f"### In detail: {lead}", "", markdown_details(here, protocol, lead)]
         for group in dict.fromkeys(row["group"] for row in found):
             curve = markdown_curve([row for row in found if row["group"] == group])

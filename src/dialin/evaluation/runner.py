@@ -68,8 +68,11 @@ class Plan:
         metrics = check_metrics(self.metrics or self.protocol.metrics)
         object.__setattr__(self, "metrics", metrics)
         object.__setattr__(self, "groups", self.groups or self.protocol.groups)
-        if METRICS[metrics[0]].higher_is_better and self.curve:
-            raise UsageError("budget curves follow the first metric, which must be a distance")
+        first = METRICS[metrics[0]]
+        if self.curve and (first.higher_is_better or first.of_settings):
+            raise UsageError(
+                "budget curves follow the first metric, which must be a distance of two sounds"
+            )
 
 
 TRACED = ("search", "refine", "pick", "st-ito")

@@ -29,6 +29,8 @@ EXTRA = {
     "f1": ("effect-set F1", True),
     "parameters": ("parameter error", False),
     "parameters_audible": ("parameter error, audible knobs", False),
+    "alone": ("left alone, share of items", False),
+    "false_alarm": ("false alarms, share of items", False),
 }
 """Figures of a row that are no metric of two sounds: title, and whether higher is better."""
 
@@ -205,8 +207,15 @@ def _song(row: Mapping[str, Any], key: Any) -> str:
 
 
 def markdown_overview(cells: Sequence[Cell], protocol: str, metric: str) -> str:
-    """Table of groups by methods: mean ± standard error, the best mean of a row in bold."""
+    """Table of groups by methods: mean ± standard error, the best mean of a row in bold.
+
+    Groups in which nobody has a value are left out; empty where none has.
+    """
     chosen = [c for c in cells if c.protocol == protocol and c.metric == metric]
+    having = {c.group for c in chosen if c.n}
+    chosen = [c for c in chosen if c.group in having]
+    if not chosen:
+        return ""
     groups = list(dict.fromkeys(c.group for c in chosen if c.group != ALL))
     groups += [ALL] if any(c.group == ALL for c in chosen) else []
     methods = list(dict.fromkeys(c.method for c in chosen))

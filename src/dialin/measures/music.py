@@ -16,12 +16,14 @@ filterbank based on the gammatone function" (1987): the filters, fourth order.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from dialin.audio import Audio
+from dialin.measures.batches import compare
 
 Floats = NDArray[np.float64]
 
@@ -136,3 +138,13 @@ def modulation_difference(prediction: Audio, truth: Audio, sample_rate: int) -> 
     theirs = modulation_energies(truth, sample_rate)
     gap = np.square(mine - theirs)
     return float(np.sqrt(np.nanmean(gap))) if np.isfinite(gap).any() else float("nan")
+
+
+def coarse_distance(prediction: Any, truth: Any, sample_rate: int) -> Any:
+    """`coarse_difference` as a metric: of a pair or a batch, checked, of one length."""
+    return compare(coarse_difference, prediction, truth, sample_rate, paired=True)
+
+
+def modulation_distance(prediction: Any, truth: Any, sample_rate: int) -> Any:
+    """`modulation_difference` as a metric: of a pair or a batch, checked, of one length."""
+    return compare(modulation_difference, prediction, truth, sample_rate, paired=True)

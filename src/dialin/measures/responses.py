@@ -80,6 +80,12 @@ class Response:
     echoes: bool
     motion: Motion
 
+    @property
+    def shows(self) -> bool:
+        """Whether there is anything in time to judge: a tail, echoes, motion or a carrier."""
+        moves = self.motion.moves or bool(np.isfinite(self.motion.carrier))
+        return self.decays or self.echoes or moves
+
 
 def respond(process: Process, sample_rate: int, channels: int = 1) -> Response:
     """Measure a setting.

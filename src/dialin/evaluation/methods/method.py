@@ -18,6 +18,7 @@ from dialin.errors import UsageError
 from dialin.evaluation.corpus import generator
 from dialin.evaluation.encoders import embed
 from dialin.evaluation.items import ItemProtocol, Source, Task
+from dialin.evaluation.responses import Responses
 from dialin.measures.mfcc import mfcc
 from dialin.rendering import Job, RenderPool
 
@@ -75,6 +76,8 @@ class Tools:
     training : Source, optional
         Songs of the training split, for methods that store or train.
     protocol : ItemProtocol
+    responses : Responses
+        For the referee.
     """
 
     pool: RenderPool
@@ -84,6 +87,10 @@ class Tools:
     _sounds: dict[str, list[Audio]] = field(default_factory=dict)
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
+    responses: Responses = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.responses = Responses(self.pool)
 
     def _alone(self, key: str) -> threading.Lock:
         """The lock of whatever is made once and then shared between threads."""

@@ -9,7 +9,8 @@ from typing import Any
 from dialin.audio import Audio
 from dialin.errors import UsageError
 from dialin.evaluation.metrics import perceived
-from dialin.measures import level, spectral
+from dialin.measures import level, music, spectral
+from dialin.measures.responses import UNITS
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,9 @@ class Metric:
     Attributes
     ----------
     name, title, unit : str
-    function : callable
-        ``function(prediction, truth, sample_rate)``.
+    function : callable, optional
+        ``function(prediction, truth, sample_rate)``; None for what is measured of settings, not of
+        sounds: see `dialin.measures.responses`.
     paired : bool
         Whether both sides must be the same music, sample by sample.
     higher_is_better : bool
@@ -29,9 +31,14 @@ class Metric:
     name: str
     title: str
     unit: str
-    function: Callable[[Any, Any, int], Any]
+    function: Callable[[Any, Any, int], Any] | None = None
     paired: bool = False
     higher_is_better: bool = False
+
+    @property
+    def of_settings(self) -> bool:
+        """Whether it compares what two settings do to test signals."""
+        return self.function is None
 
 
 def _without_rate(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any, int], Any]:
@@ -52,6 +59,9 @@ _ALL = (
     Metric("style", "style distance", "", perceived.style_error),
     Metric("timbre", "timbre distance", "points", perceived.timbre_distance),
     Metric("embedding", "embedding distance", "", perceived.embedding_distance),
+    Metric("coarse", "coarse level distance", "dB", music.coarse_distance, paired=True),
+    Metric("modulation", "modulation distance", "dB", music.modulation_distance, paired=True),
+    *(Metric(name, title, unit) for name, (title, unit) in UNITS.items()),
 )
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
 """All metrics by name, in the order tables show them."""
@@ -66,8 +76,30 @@ def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
     return wanted
 
 
+def of_sounds(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of some metrics that compare two sounds."""
+    return tuple(name for name in names if not METRICS[name].of_settings)
+
+
+def of_settings(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of some metrics that compare what two settings do."""
+    return tuple(name for name in names if METRICS[name].of_settings)
+
+
 def measure(
     prediction: Audio, truth: Audio, sample_rate: int, names: Iterable[str]
 ) -> dict[str, float]:
-    """Several metrics of one pair; a module-level function, so that workers can run it."""
-    return {name: float(METRICS[name].function(prediction, truth, sample_rate)) for name in names}
+    """Several metrics of one pair of sounds; a module-level function, so that workers can run it.
+
+    Raises
+    ------
+    UsageError
+        If one of them is measured of settings.
+    """
+    values = {}
+    for name in names:
+        function = METRICS[name].function
+        if function is None:
+            raise UsageError(f"{name} compares settings, not sounds; use response_errors")
+        values[name] = float(function(prediction, truth, sample_rate))
+    return values

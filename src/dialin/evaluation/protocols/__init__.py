@@ -3,6 +3,8 @@
 =============  ====================================================================================
 ``seed``       one effect, 24 kHz mono, the reference is the other half of the same excerpt
 ``song``       as ``seed``, but the reference is another song through the same settings
+``audible``    as ``seed``, but settings that hardly change the sound are drawn again
+``dry``        as ``seed``, but the reference is untouched, and the answer should be, too
 ``cross``      as ``seed``, but the reference was made with another effect of the same kind
 ``counterfx``  chains of built-in effects, 10 s stereo windows at 44.1 kHz (CounterFX)
 ``mastering``  whole songs against a reference song, no truth
@@ -17,13 +19,19 @@ from dialin.errors import UsageError
 from dialin.evaluation.items import ItemProtocol
 from dialin.evaluation.protocols.counterfx import CounterFx
 from dialin.evaluation.protocols.cross_effect import CrossEffect
+from dialin.evaluation.protocols.dry import Dry
 from dialin.evaluation.protocols.manifests import ManifestCounterFx
 from dialin.evaluation.protocols.mastering import Mastering
 from dialin.evaluation.protocols.one_effect import OneEffect
 
+AUDIBLE_DB = 1.0
+"""Change of coarse levels from which ``audible`` takes a setting."""
+
 PROTOCOLS: Mapping[str, Callable[[], ItemProtocol]] = {
     "seed": lambda: OneEffect("seed"),
     "song": lambda: OneEffect("song"),
+    "audible": lambda: OneEffect("audible", audible_db=AUDIBLE_DB),
+    "dry": Dry,
     "cross": CrossEffect,
     "counterfx": CounterFx,
     "mastering": Mastering,
@@ -33,6 +41,7 @@ __all__ = [
     "PROTOCOLS",
     "CounterFx",
     "CrossEffect",
+    "Dry",
     "ManifestCounterFx",
     "Mastering",
     "OneEffect",

@@ -31,6 +31,8 @@ from dialin.errors import RenderError, UsageError
 from dialin.evaluation.corpus import cut, generator
 from dialin.evaluation.items import Item, Source, Task, draw_options
 from dialin.measures.mfcc import mfcc
+from dialin.measures.music import coarse_difference
+from dialin.measures.responses import UNITS
 
 RATE, SAMPLES, FADE, PEAK_DBFS = 24_000, 262_144, 1_200, -12.0
 DRAWS, EXCERPTS = 100, 20
@@ -55,7 +57,10 @@ LEFT_ALONE = {
 }
 """Knobs that the original leaves at their defaults."""
 
-METRICS = ("mrstft", "style", "mel", "spectrum", "centroid", "crest", "lufs")
+METRICS = (
+    *("mrstft", "style", "mel", "spectrum", "centroid", "crest", "lufs", "coarse", "modulation"),
+    *UNITS,
+)
 
 
 def effect_of(group: str) -> str:
@@ -71,6 +76,7 @@ def draw_target(
     options: SettingsOptions,
     seed: list[int],
     exact: bool,
+    audible_db: float = 0.0,
 ) -> tuple[Settings, Audio, Audio, list[str]] | None:
     """Draw settings until renders make sense; runs where the effect is.
 
@@ -85,6 +91,8 @@ def draw_target(
     seed : list of int
     exact : bool
         Cut the truth from the render of the whole.
+    audible_db : float
+        Coarse level distance that the truth must have to the input at least.
 
     Returns
     -------
@@ -115,6 +123,11 @@ def draw_target(
         else:
             truth = effect.process(np.ascontiguousarray(excerpts[0][:, near]), RATE, settings)
             truth = to_peak(truth, PEAK_DBFS)
+        if audible_db:
+            untouched = to_peak(np.ascontiguousarray(excerpts[0][:, near]), PEAK_DBFS)
+            if coarse_difference(truth, untouched, RATE) < audible_db:
+                causes.append("inaudible")
+                continue
         whole = to_peak(wets[-1], PEAK_DBFS)[:, far] if exact else wets[-1][:, far]
         reference = whole if exact else to_peak(whole, PEAK_DBFS)
         return settings, np.ascontiguousarray(truth), np.ascontiguousarray(reference), causes
@@ -127,18 +140,22 @@ class OneEffect:
 
     Attributes
     ----------
-    name : {"seed", "song"}
-        Where the reference comes from: the other half, or another song.
+    name : {"seed", "song", "audible"}
+        Where the reference comes from: the other half, or (``song``) another song.
     groups : tuple of str
         Names of the nine, or URIs.
     exact : bool
         See the module.
+    audible_db : float
+        Settings that change the coarse levels (`dialin.measures.music`) by less are drawn again;
+        0 takes all that make sense.
     """
 
     name: str = "seed"
     groups: tuple[str, ...] = NINE
     exact: bool = False
     metrics: tuple[str, ...] = METRICS
+    audible_db: float = 0.0
 
     def effects(self, group: str) -> str:
         """URI of the group's effect."""
@@ -146,7 +163,8 @@ class OneEffect:
 
     def identity(self) -> Mapping[str, Any]:
         """Options that decide an item."""
-        return {"name": self.name, "exact": self.exact, "rate": RATE, "samples": SAMPLES}
+        options = {"name": self.name, "exact": self.exact, "rate": RATE, "samples": SAMPLES}
+        return options | ({"audible_db": self.audible_db} if self.audible_db else {})
 
     def clean(self, source: Source, rng: np.random.Generator) -> Audio:
         """Half an excerpt, as inputs are."""
@@ -181,7 +199,7 @@ class OneEffect:
             seed = [int(v) for v in rng.integers(2**31, size=4)]
             try:
                 found = source.pool.call(
-                    *(draw_target, excerpts, near, far, options, seed, self.exact),
+                    *(draw_target, excerpts, near, far, options, seed, self.exact, self.audible_db),
                     effect=uri,
                     deadline=10 * source.pool.deadline,
                 )
