@@ -108,7 +108,7 @@ UNUSABLE = [
     (_no_samples, "no samples"),
     (_text, "cannot be read as audio"),
     (_nan, "not finite"),
-    (_folder, "is a folder"),
+    (_folder, "audio file"),
 ]
 
 
@@ -320,7 +320,7 @@ def test_earlier_results_are_not_replaced_unasked(place):
 
 def test_the_input_is_never_the_output(place):
     before = state(place)
-    refused(match(place, "--overwrite", out="."), 7, "input")
+    refused(match(place, "--overwrite", out="."), 7, "read by this run")
     assert state(place) == before
 
 

@@ -366,3 +366,16 @@ def test_ctrl_c_leaves_no_folder_behind(place):
     ):
         raise KeyboardInterrupt
     assert not (place / "new").exists()
+
+
+def test_levels_are_told_as_they_are_played(place, pool):
+    """A mono input beside a stereo reference of the same sound is equally loud."""
+    sound, rate = soundfile.read(place / "ref.wav")
+    soundfile.write(place / "dry.flac", sound, rate)
+    soundfile.write(place / "ref.wav", np.stack([sound, sound], axis=1), rate)
+    dry, matched, stereo, _ = save(place, pool).facts["played"]
+    assert [track["kind"] for track in (dry, matched, stereo)] == ["input", "matched", "reference"]
+    assert (dry["channels"], stereo["channels"]) == (1, 2)
+    assert dry["loudness_lufs"] == pytest.approx(stereo["loudness_lufs"], abs=0.01)
+    facts = json.loads((place / "out" / "report.json").read_text())
+    assert facts["played"][1]["loudness_lufs"] == pytest.approx(matched["loudness_lufs"])

@@ -25,7 +25,16 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dialin.audio import Audio, AudioInfo, audio_info, cut_file, output_format, read_audio
+from dialin.audio import (
+    Audio,
+    AudioInfo,
+    audio_info,
+    cut_file,
+    output_format,
+    peak_dbfs,
+    played_loudness,
+    read_audio,
+)
 from dialin.configuration import config_file
 from dialin.effects.files import effect_files
 from dialin.errors import DialinError, OutputError, UnexpectedError
@@ -226,7 +235,8 @@ def save_match(
     match.preset.save(making.staged / "preset.json", overwrite=True)
     length = place.plan.source.seconds
     tell = progress or (lambda what, done, seconds: None)
-    making.facts |= {"amount": amount, "command": command, "rendered": None, "native": []}
+    making.facts |= {"amount": amount, "command": command, "rendered": None}
+    making.facts |= {"native": [], "played": []}
     try:
         making.attempt(
             place.plan.target.name,
@@ -411,8 +421,24 @@ def _write_page(making: _Making, references: Sequence[str | PathLike[str]]) -> N
         "matched": rendered if changed or making.audio.gain_db else None,
         "nearest": nearest if nearest.exists() else None,
     }
-    page = report_html(making.facts, _tracks(plan.source, made, references))
+    tracks = _tracks(plan.source, made, references)
+    making.facts["played"] = [_played(track) for track in tracks]
+    page = report_html(making.facts, tracks)
     (making.staged / "report.html").write_text(page, "utf-8")
+
+
+def _played(track: Track) -> dict[str, Any]:
+    """Level facts of what is listened to: the excerpt, as it was rendered, as players play it."""
+    return {
+        "kind": track.kind,
+        "name": track.title,
+        "start": track.start,
+        "seconds": track.audio.shape[1] / track.sample_rate,
+        "sample_rate": track.sample_rate,
+        "channels": track.audio.shape[0],
+        "loudness_lufs": played_loudness(track.audio, track.sample_rate),
+        "peak_dbfs": peak_dbfs(track.audio),
+    }
 
 
 def _remarks(done: Published) -> tuple[str, ...]:
