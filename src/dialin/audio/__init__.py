@@ -1,11 +1,12 @@
 """Audio as the rest of dialin sees it: float32 ``(channels, samples)`` with its rate beside it."""
 
 from dialin.audio.excerpts import Cut, active_excerpts, cut_file, silence_level
-from dialin.audio.files import audio_info, read_audio, read_blocks
+from dialin.audio.files import audio_info, exact_blocks, read_audio, read_blocks
 from dialin.audio.formats import OutputFormat, format_for, output_format
 from dialin.audio.gate import Audio, check_audio, check_sample_rate
 from dialin.audio.infrasound import infrasound_share, without_infrasound
 from dialin.audio.levels import integrated_loudness, peak_dbfs, played_loudness, rms_dbfs, to_db
+from dialin.audio.metadata import copy_metadata
 from dialin.audio.reader import AudioInfo, AudioReader
 from dialin.audio.resample import resample
 from dialin.audio.writing import write_audio
@@ -20,7 +21,9 @@ __all__ = [
     "audio_info",
     "check_audio",
     "check_sample_rate",
+    "copy_metadata",
     "cut_file",
+    "exact_blocks",
     "format_for",
     "infrasound_share",
     "integrated_loudness",

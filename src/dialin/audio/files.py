@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any, Literal
 
-from dialin.audio.gate import Audio, check_audio
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio.gate import Audio, check_audio, check_sample_rate
 from dialin.audio.reader import TOLERANCE, AudioInfo, AudioReader, truncated
 
 
@@ -55,5 +59,29 @@ def read_blocks(path: str | os.PathLike[str], block: int = 262_144) -> Iterator[
         while (data := reader.read(block)).shape[0]:
             done += data.shape[0]
             yield check_audio(data.T, info.sample_rate, what=repr(str(info.path)))
+        if done < info.frames - TOLERANCE * info.sample_rate:
+            raise truncated(info.path, info.seconds, done / info.sample_rate)
+
+
+def exact_blocks(path: str | os.PathLike[str], block: int = 262_144) -> Iterator[NDArray[Any]]:
+    """Yield a file in blocks, ``(channels, samples)``, with all bits that are stored.
+
+    Integer formats come as int32 in the upper bits, floating point of 64 bits as float64, and
+    everything else as float32; `write_audio` takes each of them.
+    """
+    with AudioReader(path) as reader:
+        info = reader.info
+        check_sample_rate(info.sample_rate)
+        dtype: Literal["float32", "float64", "int32"] = "float32"
+        if info.subtype.startswith(("PCM_", "ALAC_")):
+            dtype = "int32"
+        elif info.subtype == "DOUBLE":
+            dtype = "float64"
+        done = 0
+        while (data := reader.read(block, dtype)).shape[0]:
+            done += data.shape[0]
+            if dtype != "int32" and not np.isfinite(data).all():
+                check_audio(data.T, info.sample_rate, what=repr(str(info.path)))
+            yield np.ascontiguousarray(data.T)
         if done < info.frames - TOLERANCE * info.sample_rate:
             raise truncated(info.path, info.seconds, done / info.sample_rate)

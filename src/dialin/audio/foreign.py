@@ -101,14 +101,12 @@ def _decode(path: Path, kind: str, *_: int) -> Decoded:
             "convert the file to WAV or FLAC"
         )
     codec, bits = _probe(path, kind)
-    # A name is given as bytes after "file:", so that nothing in it means anything to ffmpeg.
-    name = b"file:" + os.fsencode(path.resolve())
     spool = TemporaryFile(prefix="dialin-")
     # AU may leave its length open, so that it can be written to a pipe; reading the pipe here
     # is how a full disk is noticed.
     command: list[bytes | str] = [
-        program, "-v", "error", "-nostdin", "-protocol_whitelist", "file,pipe,fd", "-f", kind,
-        "-i", name, "-map", "0:a:0", "-vn", "-c:a", "pcm_f32be", "-f", "au", "-",
+        program, "-v", "error", "-nostdin", *ffmpeg_input(path, kind), "-map", "0:a:0", "-vn",
+        "-c:a", "pcm_f32be", "-f", "au", "-",
     ]  # fmt: skip
     with (
         TemporaryFile() as words,
@@ -139,16 +137,22 @@ def _decode(path: Path, kind: str, *_: int) -> Decoded:
     return Decoded(spool, codec, bits)
 
 
+def ffmpeg_input(path: Path, kind: str) -> list[bytes | str]:
+    """Arguments of ffmpeg or ffprobe that name a file, and keep them from opening any other."""
+    # A name is given as bytes after "file:", so that nothing in it means anything to ffmpeg.
+    name = b"file:" + os.fsencode(path.resolve())
+    return ["-protocol_whitelist", "file,pipe,fd", "-f", kind, "-i", name]
+
+
 def _probe(path: Path, kind: str) -> tuple[str, int]:
     """Codec and bit depth as ffprobe tells them; ``("", 0)`` without it."""
     program = shutil.which("ffprobe")
     if program is None:
         return "", 0
-    name = b"file:" + os.fsencode(path.resolve())
     command: list[bytes | str] = [
-        program, "-v", "error", "-protocol_whitelist", "file,pipe,fd", "-f", kind,
-        "-select_streams", "a:0", "-show_entries",
-        "stream=codec_name,bits_per_raw_sample,bits_per_sample", "-of", "default=nw=1", name,
+        program, "-v", "error", "-select_streams", "a:0", "-show_entries",
+        "stream=codec_name,bits_per_raw_sample,bits_per_sample", "-of", "default=nw=1",
+        *ffmpeg_input(path, kind),
     ]  # fmt: skip
     told = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
     values: dict[str, str] = {}

@@ -20,10 +20,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dialin.audio import AudioInfo, audio_info, format_for, to_db, write_audio
+from dialin.audio import AudioInfo, audio_info, copy_metadata, format_for, to_db, write_audio
 from dialin.errors import OutputError, RenderCrashError, RenderTimeoutError, UsageError
 from dialin.files import check_name, check_not_read, check_space, move, working_folder
-from dialin.matching.streaming import FileJob, FileRender, copy_file, read_count, stream_file
+from dialin.matching.streaming import (
+    FileJob,
+    FileRender,
+    copy_file,
+    read_count,
+    stream_file,
+    was_writing,
+)
 
 if TYPE_CHECKING:
     from dialin.rendering import RenderPool
@@ -256,10 +263,11 @@ def render_file(
         except OutputError as error:
             # A person knows the file by its own name, not by that of its making.
             raise OutputError(str(error).replace(job.target, str(goal))) from error
+        lost = () if made.copied else copy_metadata(info.path, part)
         move(part, goal, replace=overwrite)
     written = audio_info(goal)
     is_float = written.subtype in _FLOAT
-    notes = [*info.notes, *([plan.note] if plan.note else [])]
+    notes = [*info.notes, *([plan.note] if plan.note else []), *lost]
     if not made.exact:
         notes.append("block-wise render may differ slightly from one in one piece")
     return Applied(
@@ -332,6 +340,13 @@ def _call(
         except RenderCrashError as error:
             counter = Path(job.counter)
             last = counter.stat().st_mtime if counter.exists() else before
+            if was_writing(job.counter) and time.time() - last < job.stall:
+                at = read_count(job.counter) / info.sample_rate
+                raise OutputError(
+                    f"cannot write {job.target!r}: libsndfile crashed while it wrote "
+                    f"{job.container} ({job.subtype}), {at:.1f} s into it; the effect is not to "
+                    "blame, so convert the input to WAV or FLAC, which gives an output like it"
+                ) from error
             if time.time() - last < job.stall:
                 raise
             at = read_count(job.counter) / info.sample_rate

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import shutil
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dialin.audio import Audio, AudioInfo, audio_info, read_blocks, write_audio
+from dialin.audio import Audio, AudioInfo, audio_info, exact_blocks, read_blocks, write_audio
 from dialin.effects.effect import Effect, Stream
-from dialin.errors import NonFiniteOutputError
+from dialin.errors import NonFiniteOutputError, OutputError
 
 BLOCK = 1 << 17
 """Samples a block: 3 s at 44.1 kHz, long enough for the host's own overhead to vanish."""
@@ -43,8 +45,8 @@ class FileJob:
     container : str, optional
         libsndfile's name of the output's file format; by default what the suffix says.
     counter : str
-        File that receives the number of input samples done, as a little-endian 64-bit integer;
-        empty for none.
+        File that receives the number of input samples done, as a little-endian 64-bit integer,
+        and a byte that is 1 while a block is written; empty for none.
     stall : float
         Seconds one block may take before the worker gives itself up.
     """
@@ -76,6 +78,8 @@ class FileRender:
         Samples above full scale.
     exact : bool
         Whether the blocks equal one render of the whole, bit for bit.
+    copied : bool
+        Whether it is the input, byte for byte, with all that it says about itself.
     """
 
     frames: int
@@ -84,6 +88,7 @@ class FileRender:
     mean_square: float
     clipped: int
     exact: bool
+    copied: bool = False
 
 
 class Untouched:
@@ -104,9 +109,46 @@ class Untouched:
 
 
 def copy_file(job: FileJob) -> FileRender:
-    """Do what `stream_file` does, with no effect in between: for a preset that holds none."""
+    """Do what `stream_file` does, with no effect in between, and lose nothing.
+
+    Integers of 32 bits and floats of 64 stay what they are; a lossy file is not coded again.
+    """
     info = audio_info(job.source)
-    return _run(Untouched(info.sample_rate, info.channels, job.tail), info, job, "no effect")
+    stream = Untouched(info.sample_rate, info.channels, job.tail)
+    same = (job.subtype, job.container) == (info.subtype, info.format)
+    if not same or job.gain != 1.0:
+        return _run(stream, info, job, "no effect")
+    total = _Levels()
+    if not info.lossless and not job.tail:
+        for block in read_blocks(job.source, BLOCK):
+            total.add(block)
+            _count(job.counter, total.frames)
+        try:
+            shutil.copyfile(job.source, job.target)
+        except OSError as error:
+            raise OutputError(f"cannot write {job.target!r}: {error.strerror}") from error
+        return total.result(info, exact=True, copied=True)
+
+    def blocks() -> Iterator[NDArray[Any]]:
+        for block in exact_blocks(job.source, BLOCK):
+            total.add(block)
+            yield block
+            _count(job.counter, total.frames)
+            kind = block.dtype
+        if job.tail:
+            rest = np.zeros((info.channels, round(job.tail * info.sample_rate)), dtype=kind)
+            total.add(rest)
+            yield rest
+
+    write_audio(
+        job.target,
+        blocks(),
+        info.sample_rate,
+        subtype=job.subtype,
+        container=job.container,
+        overwrite=True,
+    )
+    return total.result(info, exact=True)
 
 
 def stream_file(effect: Effect, job: FileJob) -> FileRender:
@@ -150,12 +192,18 @@ def _run(stream: Stream, info: AudioInfo, job: FileJob, name: str) -> FileRender
                 done += block.shape[1]
                 ready = stream.process(block)
                 if ready.shape[1]:
-                    yield checked(ready)
+                    ready = checked(ready)
+                    # Whoever dies from here to the next line is the writer, not the effect.
+                    _count(job.counter, done, writing=True)
+                    yield ready
                 _count(job.counter, done)
             _arm(job.stall + 4 * job.tail, log)
             rest = stream.finish()
             if rest.shape[1]:
-                yield checked(rest)
+                rest = checked(rest)
+            _count(job.counter, done, writing=True)
+            if rest.shape[1]:
+                yield rest
 
         try:
             write_audio(
@@ -168,14 +216,7 @@ def _run(stream: Stream, info: AudioInfo, job: FileJob, name: str) -> FileRender
             )
         finally:
             faulthandler.cancel_dump_traceback_later()
-    return FileRender(
-        frames=total.frames,
-        channels=info.channels,
-        peak=total.peak,
-        mean_square=total.square / max(1, total.frames * info.channels),
-        clipped=total.clipped,
-        exact=bool(stream.exact),
-    )
+    return total.result(info, exact=bool(stream.exact))
 
 
 @dataclass
@@ -187,12 +228,26 @@ class _Levels:
     square: float = 0.0
     clipped: int = 0
 
-    def add(self, audio: Audio) -> None:
+    def add(self, audio: NDArray[Any]) -> None:
+        if audio.dtype.kind == "i":
+            audio = audio / -float(np.iinfo(audio.dtype).min)
         size = np.abs(audio)
         self.frames += audio.shape[1]
         self.peak = max(self.peak, float(size.max(initial=0.0)))
         self.clipped += int((size > 1.0).sum())
         self.square += float(np.sum(np.square(audio, dtype=np.float64)))
+
+    def result(self, info: AudioInfo, *, exact: bool, copied: bool = False) -> FileRender:
+        """What was written, from an input."""
+        return FileRender(
+            frames=self.frames,
+            channels=info.channels,
+            peak=self.peak,
+            mean_square=self.square / max(1, self.frames * info.channels),
+            clipped=self.clipped,
+            exact=exact,
+            copied=copied,
+        )
 
 
 def _arm(seconds: float, log: TextIO) -> None:
@@ -201,14 +256,24 @@ def _arm(seconds: float, log: TextIO) -> None:
     faulthandler.dump_traceback_later(seconds, exit=True, file=log)
 
 
-def _count(counter: str, done: int) -> None:
+def _count(counter: str, done: int, *, writing: bool = False) -> None:
     if counter:
-        Path(counter).write_bytes(struct.pack("<q", done))
+        Path(counter).write_bytes(struct.pack("<q?", done, writing))
 
 
 def read_count(counter: str) -> int:
     """Input samples done so far, from a job's counter file; 0 before the first block."""
+    return _counter(counter)[0]
+
+
+def was_writing(counter: str) -> bool:
+    """Whether the file was being written when the counter was last set."""
+    return _counter(counter)[1]
+
+
+def _counter(counter: str) -> tuple[int, bool]:
     try:
-        return int(struct.unpack("<q", Path(counter).read_bytes())[0])
+        done, writing = struct.unpack("<q?", Path(counter).read_bytes())
     except (OSError, struct.error):
-        return 0
+        return 0, False
+    return int(done), bool(writing)
