@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests.cli.runner import dialin
 from tests.plugins import MDA, needs_lv2
@@ -72,6 +74,10 @@ def test_a_scan_whose_findings_cannot_be_kept(tmp_path, monkeypatch):
     assert ran.code == 0, ran.err
     assert ran.err.count("cannot be kept") == 1
     assert "builtin:lowpass" in ran.out and "kept in" not in ran.out
+
+
+def write_wave(path):
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 4_000), 44_100)
 
 
 def preset(**slot):
@@ -167,3 +173,19 @@ def test_a_configuration_that_makes_no_sense_is_named(tmp_path, monkeypatch):
 def test_effects_are_called_as_the_list_prints_them():
     ran = dialin("effects", "show", "mda overdrive")
     assert ran.code == 0 and f"lv2:{MDA}Overdrive" in ran.out
+
+
+def test_a_preset_with_code_of_its_own_asks(tmp_path):
+    (tmp_path / "half.dsp").write_text('process = *(hslider("gain", 0.5, 0, 1, 0.01));')
+    file = tmp_path / "p.json"
+    body = preset(uri=f"faust:{tmp_path / 'half.dsp'}", format="faust")
+    file.write_text(json.dumps(body))
+    # It may be looked at, but its program is compiled only with the user's word.
+    assert dialin("presets", "show", file).code == 0
+    refused(dialin("presets", "check", file), 6, "half.dsp", "--trust")
+    assert dialin("presets", "check", file, "--trust").code == 0
+    write_wave(tmp_path / "in.wav")
+    refused(dialin("apply", file, tmp_path / "in.wav", "-o", tmp_path / "out"), 6, "--trust")
+    assert not (tmp_path / "out").exists()
+    command = ("apply", file, tmp_path / "in.wav", "-o", tmp_path / "out", "--trust")
+    assert dialin(*command).code == 0

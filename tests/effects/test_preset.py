@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,10 @@ def first(data: dict[str, Any]) -> dict[str, Any]:
     return slot(data)["knobs"][0]
 
 
+def nested(depth: int) -> dict[str, Any]:
+    return {"a": nested(depth - 1)} if depth else {}
+
+
 FAULTS: list[tuple[str, Edit, str]] = [
     ("newer", lambda d: d.update(dialin_preset=2), "schema version 2.*update dialin"),
     ("unversioned", lambda d: d.pop("dialin_preset"), "says no version of the format"),
@@ -195,6 +200,16 @@ FAULTS: list[tuple[str, Edit, str]] = [
     ("outside", lambda d: first(d).update(normalised=1.5), "stands at 1.5, outside 0 to 1"),
     ("state", lambda d: slot(d).update(state="!!"), "not valid base64"),
     ("state type", lambda d: slot(d).update(state=5), "not valid base64"),
+    ("slots", lambda d: d.update(slots=d["slots"] * 65), "has 65 slots; at most 64"),
+    ("knobs", lambda d: slot(d).update(knobs=slot(d)["knobs"] * 1_000), "at most 4096 are read"),
+    ("long uri", lambda d: slot(d).update(uri="lv2:" + "x" * 10_000), "at most 10000 are read"),
+    ("long name", lambda d: slot(d).update(name="x" * 1_001), "its name has 1001 characters"),
+    ("long text", lambda d: first(d).update(text="x" * 1_001), "its text has 1001 characters"),
+    ("version", lambda d: slot(d).update(version={"a": 1}), "version should be text, not dict"),
+    ("mixes", lambda d: slot(d).update(uri="mix:" * 9 + "gain", format="mix"), "more than 8 times"),
+    ("big state", lambda d: slot(d).update(state="A" * (45 << 20)), "state of more than 32 MiB"),
+    ("deep", lambda d: d.update(provenance=nested(40)), "nested more than 32 deep"),
+    ("creator", lambda d: d.update(created_by=["x"]), "created_by should be text, not list"),
     ("provenance", lambda d: d.update(provenance=[1]), "provenance should be a JSON object"),
 ]
 
@@ -223,6 +238,22 @@ def test_what_is_no_preset(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(PresetError, match=r"odd\.json"):
         Preset.load(path)
+
+
+def test_a_file_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dialin.effects.preset.LARGEST_FILE", 1_000)
+    path = tmp_path / "odd.json"
+    path.write_text(" " * 1_001)
+    with pytest.raises(PresetError, match="which no preset is"):
+        Preset.load(path)
+
+
+def test_a_path_that_is_no_text(tmp_path: Path) -> None:
+    preset = made("builtin:gain")
+    odd = replace(preset.slots[0], uri="vst3:/x/\udcff.vst3", format="vst3")
+    Preset((odd,)).save(tmp_path / "p.json")
+    assert Preset.load(tmp_path / "p.json").slots == (odd,)
+    json.loads((tmp_path / "p.json").read_text("utf-8"))
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,8 @@ from dialin.errors import DialinError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from dialin.effects.preset import Preset
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
@@ -37,6 +40,14 @@ QuietOption = Annotated[
 OverwriteOption = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace results of an earlier run.", show_default=False),
+]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Let the preset load plugins from outside the usual folders, and Faust programs.",
+        show_default=False,
+    ),
 ]
 WorkersOption = Annotated[
     int | None,
@@ -146,6 +157,27 @@ def confirm_overwrite(output: Output, overwrite: bool, folder: object) -> bool:
     if overwrite or not output.talks or not sys.stdin.isatty() or not sys.stderr.isatty():
         return overwrite
     return typer.confirm(f"{folder} holds earlier results. Replace them?", err=True)
+
+
+def load_preset(output: Output, path: Path, trust: bool) -> Preset:
+    """Read a preset; where it would have code loaded from anywhere, ask if there is someone to ask.
+
+    Without an answer it stays untrusted, and what opens its effects refuses to.
+    """
+    from dialin.effects.preset import Preset
+    from dialin.effects.whereabouts import located, untrusted
+
+    preset = Preset.load(path, trust=trust)
+    asked = [] if trust else untrusted(located(preset)[0])
+    if asked and output.talks and sys.stdin.isatty() and sys.stderr.isatty():
+        files = "\n  ".join(asked)
+        sys.stderr.write(
+            f"{path} would load code from outside the usual plugin folders:\n  {files}\n"
+            "Code can do whatever you can: read your files, delete them, send them away.\n"
+        )
+        if typer.confirm("Do you know where it comes from?", err=True):
+            return replace(preset, trusted=True)
+    return preset
 
 
 def pairs(values: list[str] | None, *, option: str, example: str) -> list[tuple[str, str]]:

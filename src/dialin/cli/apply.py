@@ -14,8 +14,10 @@ from dialin.cli._console import (
     Output,
     OverwriteOption,
     QuietOption,
+    TrustOption,
     begin,
     confirm_overwrite,
+    load_preset,
     time_columns,
 )
 
@@ -55,6 +57,7 @@ def apply(
     tail: Annotated[
         float, typer.Option(help="Seconds rendered after the end, for reverb to ring out.")
     ] = 0.0,
+    trust: TrustOption = False,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
@@ -65,10 +68,11 @@ def apply(
 
     if in_the_way(files, folder):
         overwrite = confirm_overwrite(output, overwrite, folder)
+    loaded = load_preset(output, preset, trust)
     failures: list[tuple[Path, DialinError]] = []
     with FileBar(output) as bar:
         results = apply_preset(
-            preset,
+            loaded,
             files,
             folder,
             amount=amount,
@@ -77,9 +81,11 @@ def apply(
             overwrite=overwrite,
             progress=bar.update,
             on_failure=lambda file, error: failures.append((file, error)),
+            reads=[preset],
         )
     options = [] if amount == 100 else ["--amount", f"{amount:g}"]
     options += ["--tail", f"{tail:g}"] if tail else []
+    options += ["--trust"] if trust else []
 
     def again(result: Applied) -> str:
         words = [

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dialin.cli._console import JsonOption, Output, OverwriteOption, QuietOption, begin
+from dialin.cli._console import (
+    JsonOption,
+    Output,
+    OverwriteOption,
+    QuietOption,
+    TrustOption,
+    begin,
+    load_preset,
+)
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,16 +87,16 @@ def export(
 def check(
     context: typer.Context,
     preset: PresetArgument,
+    trust: TrustOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
     """Check that a preset's effects are installed here and still have its knobs."""
     output = begin(context, json=json, quiet=quiet)
-    from dialin.effects.preset import Preset
     from dialin.matching.fit import settings_for
     from dialin.rendering import RenderPool
 
-    loaded = Preset.load(preset)
+    loaded = load_preset(output, preset, trust)
     with RenderPool(workers=1) as pool:
         fitted = settings_for(loaded, 100.0, pool)
     output.data({"preset": str(preset), "fits": True, "notes": list(fitted.notes)})

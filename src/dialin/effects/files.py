@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dialin.effects.chain import is_chain, parse_chain
 from dialin.effects.uri import parse_uri
+from dialin.effects.vst3_files import split_vst3
 from dialin.errors import DialinError
 
 
@@ -28,7 +29,7 @@ def effect_files(uris: Iterable[str]) -> list[Path]:
         if format == "mix":
             found += effect_files([rest])
         elif format in ("vst3", "faust"):
-            path = Path(rest).expanduser()
+            path = Path(split_vst3(rest)[0] if format == "vst3" else rest).expanduser()
             found.append(path)
             if format == "faust":
                 found += [*path.parent.glob("*.lib"), *path.parent.glob("*.dsp")]

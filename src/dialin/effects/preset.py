@@ -7,12 +7,16 @@ JSON, one object:
 ``slots``           the effects in order; none means: leave the sound alone
 ``provenance``      how it came about, if known (seed, references, distances)
 
-A slot names its effect (``uri``, ``name``, ``format``, ``version``, ``file_hash``,
-``spec_hash``, ``channels`` of its own), its knobs (``id``, ``name``, ``unit``, ``native`` value,
-``normalised`` position, ``text``, ``neutral`` value and the plugin's own ``position`` where they
-are known) and, where the host gives
+A slot names its effect (``uri``, ``name``, ``format``, ``version``, ``file``, ``plugin_id``,
+``file_hash``, ``spec_hash``, ``channels`` of its own), its knobs (``id``, ``name``, ``unit``,
+``native`` value, ``normalised`` position, ``text``, ``neutral`` value and the plugin's own
+``position`` where they are known) and, where the host gives
 one, its opaque ``state`` (base64). Saving, loading and rendering a preset gives the same samples:
 positions are stored with all their digits.
+
+Files come from strangers: sizes, counts and nesting are bounded before anything is made of them,
+and a preset that was read is not `Preset.trusted` to have plugins loaded from anywhere
+(`dialin.effects.whereabouts`).
 """
 
 from __future__ import annotations
@@ -22,8 +26,10 @@ import binascii
 import json
 import math
 import os
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -38,6 +44,15 @@ from dialin.effects.uri import parse_uri
 from dialin.errors import EffectNotFoundError, OutputError, ParameterError, PresetError
 
 SCHEMA_VERSION = 1
+
+LARGEST_FILE = 64 << 20
+LARGEST_STATE = 32 << 20
+MOST_SLOTS = 64
+MOST_KNOBS = 4_096
+LONGEST_TEXT = 1_000
+LONGEST_URI = 10_000
+DEEPEST = 32
+MOST_MIXES = 8
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,8 @@ class PresetSlot:
     spec_hash: str = ""
     state: bytes | None = None
     channels: int = 0
+    file: str = ""
+    plugin_id: str = ""
 
     @property
     def native(self) -> dict[str, float]:
@@ -99,6 +116,8 @@ class PresetSlot:
             "name": self.name,
             "format": self.format,
             "version": self.version,
+            "file": self.file,
+            "plugin_id": self.plugin_id,
             "file_hash": self.file_hash,
             "spec_hash": self.spec_hash,
             "channels": self.channels,
@@ -118,11 +137,18 @@ class Preset:
     provenance : dict
         Plain data.
     created_by : str
+    origin : Path, optional
+        The file it was read from.
+    trusted : bool
+        Whether it may have code loaded from anywhere. True of what was made here, False of what
+        was read, unless its reader says otherwise.
     """
 
     slots: tuple[PresetSlot, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     created_by: str = ""
+    origin: Path | None = field(default=None, compare=False)
+    trusted: bool = field(default=True, compare=False)
 
     @classmethod
     def from_settings(
@@ -181,6 +207,8 @@ class Preset:
                     spec_hash=spec.hash,
                     state=states[place] if place < len(states) else None,
                     channels=spec.channels,
+                    file=Path(spec.file).name if spec.file else "",
+                    plugin_id=_plugin_id(spec, states[place] if place < len(states) else None),
                 )
             )
         return cls(tuple(slots), dict(provenance or {}), __version__)
@@ -215,8 +243,18 @@ class Preset:
         }
 
     @classmethod
-    def from_dict(cls, data: Any, *, where: str = "this preset") -> Preset:
+    def from_dict(cls, data: Any, *, where: str = "this preset", trust: bool = False) -> Preset:
         """Read what `to_dict` wrote.
+
+        Parameters
+        ----------
+        data : dict
+            Plain data, of anyone.
+        where : str
+            For messages.
+        trust : bool
+            Whether it may have plugins loaded from outside the usual folders, and Faust programs
+            compiled.
 
         Raises
         ------
@@ -240,12 +278,15 @@ class Preset:
         slots = data.get("slots")
         if not isinstance(slots, list):
             raise PresetError(f"{where} has no list of slots; save it again with dialin match")
-        created = str(data.get("created_by", "")).removeprefix("dialin ")
+        created = _short(data, "created_by", where).removeprefix("dialin ")
         provenance = data.get("provenance") or {}
         if not isinstance(provenance, dict):
             raise PresetError(f"{where}: its provenance should be a JSON object")
+        if len(slots) > MOST_SLOTS:
+            raise PresetError(f"{where} has {len(slots)} slots; at most {MOST_SLOTS} are read")
+        _check_depth(data, where)
         read = tuple(_read_slot(slot, f"{where}, slot {n}") for n, slot in enumerate(slots, 1))
-        return cls(read, provenance, created)
+        return cls(read, provenance, created, trusted=trust)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the preset, whole or not at all.
@@ -275,7 +316,8 @@ class Preset:
                 "w", dir=target.parent, prefix=".preset-", delete=False, encoding="utf-8"
             ) as file:
                 temporary = Path(file.name)
-                file.write(text + "\n")
+                # Parts of file names that are no text cannot be written as they are.
+                file.write(re.sub("[\ud800-\udfff]", lambda m: f"\\u{ord(m[0]):04x}", text) + "\n")
             umask = os.umask(0)
             os.umask(umask)
             temporary.chmod(0o666 & ~umask)
@@ -290,8 +332,15 @@ class Preset:
         return target
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Preset:
+    def load(cls, path: str | os.PathLike[str], *, trust: bool = False) -> Preset:
         """Read a preset file.
+
+        Parameters
+        ----------
+        path : path-like
+        trust : bool
+            Whether it may have plugins loaded from outside the usual folders, and Faust programs
+            compiled: they are code, and presets are passed around.
 
         Raises
         ------
@@ -300,7 +349,14 @@ class Preset:
         """
         source = Path(path)
         try:
-            text = source.read_text("utf-8")
+            with source.open("rb") as file:
+                content = file.read(LARGEST_FILE + 1)
+            if len(content) > LARGEST_FILE:
+                raise PresetError(
+                    f"{str(source)!r} is larger than {LARGEST_FILE >> 20} MiB, which no preset is; "
+                    "name a preset.json that dialin match wrote"
+                )
+            text = content.decode("utf-8")
         except FileNotFoundError as error:
             raise PresetError(f"there is no preset {str(source)!r}; check the path") from error
         except UnicodeDecodeError as error:
@@ -319,13 +375,21 @@ class Preset:
             raise PresetError(
                 f"{str(source)!r} is no dialin preset: it is no JSON ({error})"
             ) from error
-        return cls.from_dict(data, where=repr(str(source)))
+        preset = cls.from_dict(data, where=repr(str(source)), trust=trust)
+        return replace(preset, origin=source)
+
+    @property
+    def folder(self) -> Path | None:
+        """Folder of the file it was read from."""
+        return None if self.origin is None else self.origin.absolute().parent
 
 
 def _read_slot(data: Any, where: str) -> PresetSlot:
     if not isinstance(data, dict):
         raise PresetError(f"{where} should be a JSON object, not {type(data).__name__}")
     fields = {name: _text(data, name, where) for name in ("uri", "name", "format")}
+    if fields["uri"].lower().count("mix:") > MOST_MIXES:
+        raise PresetError(f"{where} mixes an effect more than {MOST_MIXES} times over")
     try:
         format, _ = parse_uri(fields["uri"])
     except EffectNotFoundError as error:
@@ -335,18 +399,27 @@ def _read_slot(data: Any, where: str) -> PresetSlot:
             f"{where} says that {fields['uri']} is of the format {fields['format']!r}, "
             f"not {format!r}; take the preset as dialin match wrote it"
         )
-    optional = {name: str(data.get(name) or "") for name in ("version", "file_hash", "spec_hash")}
+    names = ("version", "file_hash", "spec_hash", "file", "plugin_id")
+    optional = {name: _short(data, name, where) for name in names}
     knobs = data.get("knobs")
     if not isinstance(knobs, list):
         raise PresetError(f"{where} ({fields['name']}) has no list of knobs")
+    if len(knobs) > MOST_KNOBS:
+        raise PresetError(
+            f"{where} ({fields['name']}) has {len(knobs)} knobs; at most {MOST_KNOBS} are read"
+        )
     state = data.get("state")
+    if isinstance(state, str) and len(state) > LARGEST_STATE // 3 * 4 + 4:
+        raise PresetError(
+            f"{where} ({fields['name']}) has a state of more than {LARGEST_STATE >> 20} MiB"
+        )
     try:
         opaque = None if state is None else base64.b64decode(state, validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
         raise PresetError(f"{where}: its state is not valid base64 ({error})") from error
     read = tuple(_read_knob(knob, f"{where} ({fields['name']})") for knob in knobs)
     ids = [knob.id for knob in read]
-    twice = sorted({id for id in ids if ids.count(id) > 1})
+    twice = sorted(id for id, count in Counter(ids).items() if count > 1)
     if twice:
         raise PresetError(f"{where} ({fields['name']}) holds {', '.join(twice)} more than once")
     channels = data.get("channels", 0)
@@ -377,11 +450,11 @@ def _read_knob(data: Any, where: str) -> Knob:
             raise PresetError(f"{where}: knob {id} stands at {numbers[name]:g}, outside 0 to 1")
     return Knob(
         id,
-        str(data.get("name") or id),
-        str(data.get("unit") or ""),
+        _short(data, "name", where) or id,
+        _short(data, "unit", where),
         numbers["native"],
         numbers["normalised"],
-        str(data.get("text") or ""),
+        _short(data, "text", where),
         numbers.get("neutral"),
         numbers.get("position"),
     )
@@ -391,4 +464,41 @@ def _text(data: Mapping[str, Any], name: str, where: str) -> str:
     value = data.get(name)
     if not isinstance(value, str) or not value:
         raise PresetError(f"{where} lacks its {name}")
+    most = LONGEST_URI if name == "uri" else LONGEST_TEXT
+    if len(value) > most:
+        raise PresetError(
+            f"{where}: its {name} has {len(value)} characters; at most {most} are read"
+        )
     return value
+
+
+def _short(data: Mapping[str, Any], name: str, where: str) -> str:
+    """Text that may be missing."""
+    value = data.get(name)
+    if value is None or value == "":
+        return ""
+    if not isinstance(value, str):
+        raise PresetError(f"{where}: its {name} should be text, not {type(value).__name__}")
+    return _text(data, name, where)
+
+
+def _check_depth(data: Any, where: str) -> None:
+    """Refuse what is nested so deep that writing it again would fail."""
+    level = [data]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return
+    raise PresetError(f"{where} is nested more than {DEEPEST} deep, which no preset is")
+
+
+def _plugin_id(spec: EffectSpec, state: bytes | None) -> str:
+    """Name that a plugin keeps wherever it lies: a VST3's class id, an LV2's URI."""
+    if spec.format == "vst3" and state is not None and state[:4] == b"VST3":
+        return state[8:40].decode("ascii", "replace")
+    return parse_uri(spec.uri)[1] if spec.format == "lv2" else ""

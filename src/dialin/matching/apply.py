@@ -70,6 +70,7 @@ def apply_preset(
     progress: Callable[[ApplyProgress], None] | None = None,
     on_failure: Failure | None = None,
     reads: Iterable[str | PathLike[str]] = (),
+    trust: bool = False,
 ) -> list[Applied]:
     """Render files through a preset, full length.
 
@@ -98,6 +99,9 @@ def apply_preset(
         first error is raised; files already finished stay.
     reads : iterable of path-like
         What else the run reads; none of it is ever replaced.
+    trust : bool
+        Whether the preset may have plugins loaded from outside the usual folders, and Faust
+        programs compiled: they are code, and presets are passed around.
 
     Returns
     -------
@@ -119,7 +123,9 @@ def apply_preset(
     read: list[str | PathLike[str]] = [*reads, config_file()]
     if not isinstance(preset, Preset):
         read.append(preset)
-        preset = Preset.load(preset)
+        preset = Preset.load(preset, trust=trust)
+    elif trust:
+        preset = replace(preset, trusted=True)
     check_amount(amount)
     check_tail(tail)
     place = Path(folder)

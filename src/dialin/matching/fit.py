@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from dialin.effects.amount import check_amount, effect_at_amount, settings_at_amount
 from dialin.effects.chain import chain_slots, chain_spec
 from dialin.effects.spec import EffectSpec, Settings
+from dialin.effects.whereabouts import check_trust, located
 from dialin.errors import ParameterError, PresetError
 
 if TYPE_CHECKING:
@@ -68,18 +69,27 @@ def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
     UsageError
         If the amount lies outside 0 to 100.
     PresetError
-        If the installed plugin lacks a knob of the preset, or does not reach its value.
+        If it would have code loaded that its user has not vouched for (see
+        `dialin.effects.whereabouts`), or the installed plugin lacks a knob of the preset, or does
+        not reach its value.
     EffectError
         If an effect cannot be opened.
     """
     check_amount(amount)
     if not preset.slots:
         return Fitted("", np.zeros(0))
-    specs, vectors, notes = [], [], []
-    for slot in preset.slots:
+    specs, vectors = [], []
+    notes: list[str] = []
+    stated = preset.slots
+    preset, found_elsewhere = located(preset)
+    check_trust(preset)
+    notes += found_elsewhere
+    for slot, before in zip(preset.slots, stated, strict=True):
         spec = pool.describe(slot.uri)
         vector = slot.normalised
-        if slot.spec_hash != spec.hash or vector.size != spec.size:
+        # Where a plugin lies is part of its URI, but changes nothing of its knobs.
+        same = replace(spec, uri=before.uri) if slot.uri != before.uri else spec
+        if slot.spec_hash not in (spec.hash, same.hash) or vector.size != spec.size:
             versions = f"version {slot.version or 'unknown'}, here is {spec.version or 'unknown'}"
             try:
                 vector = spec.vector(slot.native)
@@ -96,6 +106,11 @@ def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
             notes.append(
                 f"the preset was made with {spec.name} version {slot.version or 'unknown'}, "
                 f"here is version {spec.version or 'unknown'}; its knobs are the same"
+            )
+        elif slot.file_hash and spec.file_hash and slot.file_hash != spec.file_hash:
+            notes.append(
+                f"the preset was made with another build of {spec.name} (its file differs); its "
+                "knobs are the same, so listen whether it sounds the same"
             )
         specs.append(spec)
         vectors.append(vector)
