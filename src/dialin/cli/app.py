@@ -13,6 +13,7 @@ from dialin.cli import (
     effects,
     evaluate,
     listen,
+    map,
     match,
     presets,
     timbre,
@@ -72,6 +73,7 @@ app.command("match", help=match.HELP)(match.match)
 app.command("apply", help=apply.HELP)(apply.apply)
 app.add_typer(effects.app, name="effects")
 app.add_typer(presets.app, name="presets")
+app.add_typer(map.app, name="map")
 app.add_typer(timbre.app, name="timbre")
 app.add_typer(data.app, name="data")
 app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)

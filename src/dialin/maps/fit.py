@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -75,6 +75,7 @@ def fit_map(
     spec: EffectSpec | None = None,
     model: Path | None = None,
     sounds: Sounds | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> EffectMap:
     """Make a map of an effect.
 
@@ -93,6 +94,12 @@ def fit_map(
         Folder of a controller, for that way.
     sounds : Sounds, optional
         Heard before, to make several maps from.
+    progress : callable, optional
+        ``progress(done, total)``, in renders.
+
+    Returns
+    -------
+    EffectMap
 
     Raises
     ------
@@ -104,7 +111,12 @@ def fit_map(
     if not any(p.status == "live" for p in spec.parameters):
         raise UsageError(f"{spec.name} has no live knob, so there is nothing to map")
     heard = sounds or hear(
-        pool, uri, recordings, sample_rate, draw(spec, chosen.sounds, chosen.seed)
+        pool,
+        uri,
+        recordings,
+        sample_rate,
+        draw(spec, chosen.sounds, chosen.seed),
+        progress=progress,
     )
     about: dict[str, Any] = {"options": asdict(chosen), "heard": len(heard.settings)}
     if chosen.way == "controller":

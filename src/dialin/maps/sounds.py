@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,10 +75,12 @@ def hear(
     settings: NDArray[np.float64],
     *,
     keep: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Sounds:
     """Render recordings at settings and describe what comes out.
 
     Settings at which a render fails or is silent are left out, or kept as NaN where `keep` is set.
+    `progress` is called with the number of renders done and wanted.
 
     Raises
     ------
@@ -90,16 +92,19 @@ def hear(
     if not recordings:
         raise UsageError("a map needs at least one recording to be heard on")
     total = np.zeros((len(settings), 2 * MELS + len(TIMBRE)))
+    done = 0
     for recording in recordings:
         shared = pool.share(recording, sample_rate)
         try:
+            dry = pool.call(describe, recording, sample_rate, label="the sound of a recording")
             jobs = [Job(uri, shared, row, measure=describe) for row in settings]
-            results = pool.render(jobs)
+            for index, result in pool.render_iter(jobs):
+                total[index] += np.nan if result.failure is not None else result.value - dry
+                done += 1
+                if progress is not None:
+                    progress(done, len(jobs) * len(recordings))
         finally:
             pool.release(shared)
-        dry = pool.call(describe, recording, sample_rate, label="the sound of a recording")
-        for place, result in enumerate(results):
-            total[place] += np.nan if result.failure is not None else result.value - dry
     found = total / len(recordings)
     good = np.isfinite(found).all(axis=1)
     if good.sum() < max(3, len(settings) / 2):

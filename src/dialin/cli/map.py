@@ -1,0 +1,209 @@
+"""``dialin map``: the knobs of an effect as a plane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dialin.cli._console import (
+    JsonOption,
+    OverwriteOption,
+    QuietOption,
+    WorkersOption,
+    begin,
+    named_effect,
+    time_columns,
+)
+from dialin.errors import UsageError
+
+if TYPE_CHECKING:
+    from dialin.effects.spec import EffectSpec
+    from dialin.maps import EffectMap
+    from dialin.matching.probing import Probed
+
+HELP = """Make a map of an effect: a plane on which its sounds lie in order.
+
+In the centre the effect does as little as it can; to the right it sounds brighter, upwards deeper.
+
+\b
+  dialin map fit builtin:distortion examples/audio/drums-break.flac -o drive.npz
+  dialin map show drive.npz
+  dialin map at drive.npz 0.4 -0.2 -o preset.json
+  dialin apply preset.json song.wav -o wet/
+"""
+
+SECONDS = 3.0
+"""Length of the excerpt of each recording that the effect is heard on."""
+
+RATE = 24_000
+"""Of that excerpt, in hertz."""
+
+app = typer.Typer(help=HELP, no_args_is_help=True)
+
+MapArgument = Annotated[Path, typer.Argument(help="A map, as `dialin map fit` writes it.")]
+
+
+@app.command()
+def fit(
+    context: typer.Context,
+    effect: Annotated[str, typer.Argument(help="An effect, as `dialin effects list` names it.")],
+    recordings: Annotated[
+        list[Path], typer.Argument(help="What the effect is heard on: one to three recordings.")
+    ],
+    file: Annotated[Path, typer.Option("--output", "-o", help="The map, an .npz file.")],
+    way: Annotated[
+        str,
+        typer.Option(help="pca, vae (needs torch) or controller (needs --model)."),
+    ] = "pca",
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a controller with two latent dimensions.")
+    ] = None,
+    sounds: Annotated[int, typer.Option(min=20, help="Settings that are heard.")] = 400,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same map.")] = 0,
+    overwrite: OverwriteOption = False,
+    workers: WorkersOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Hear an effect at many settings and lay them out on a plane."""
+    output = begin(context, json=json, quiet=quiet)
+    from typing import cast
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from dialin.audio import active_excerpts, read_audio, resample
+    from dialin.files import check_not_read
+    from dialin.maps import MapOptions, fit_map
+    from dialin.maps.fit import Way
+    from dialin.matching.probing import probe_chain
+    from dialin.rendering import RenderPool
+
+    options = MapOptions(way=cast(Way, way), sounds=sounds, seed=seed)
+    if way == "controller" and model is None:
+        raise UsageError("a map from a controller needs --model FOLDER")
+    check_not_read([file], recordings)
+    if file.exists() and not overwrite:
+        raise UsageError(f"{str(file)!r} is there already; name another file, or --overwrite it")
+    uri = named_effect(output, effect)
+    pieces = []
+    for recording in recordings:
+        audio, rate = read_audio(recording)
+        (place,) = active_excerpts(audio, rate, seconds=SECONDS, pieces=1)
+        pieces.append(resample(audio[:, place], rate, RATE))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        *time_columns(),
+    )
+    hidden = not (output.talks and output.stderr.is_terminal)
+    with RenderPool(workers) as pool:
+        probed = probe_chain(pool, uri)
+        spec = _whole(probed)
+        with Progress(*columns, console=output.stderr, disable=hidden, transient=True) as bar:
+            task = bar.add_task("renders", total=sounds * len(pieces))
+            found = fit_map(
+                pool,
+                uri,
+                pieces,
+                RATE,
+                options,
+                spec=spec,
+                model=model,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+    found.save(file, overwrite=overwrite)
+    output.say(f"{file}: a map of {spec.name} by {way}, {found.about['heard']} sounds, seed {seed}")
+    output.data({"map": file, "effect": uri, "way": way, "about": found.about})
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    file: MapArgument,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Show what a map's corners, edges and centre are set to."""
+    output = begin(context, json=json, quiet=quiet)
+    from rich.table import Table
+
+    found, spec, _ = _read(file)
+    table = Table(title=f"{spec.name}, by {found.way}", title_justify="left")
+    table.add_column("knob")
+    points = [(x, y) for y in (0.9, 0.0, -0.9) for x in (-0.9, 0.0, 0.9)]
+    for x, y in points:
+        table.add_column(f"{x:g}, {y:g}", justify="right")
+    settings = found.settings(points, spec)
+    for index, parameter in enumerate(spec.parameters):
+        if parameter.status == "live":
+            table.add_row(parameter.name, *(parameter.text(row[index]) for row in settings))
+    output.table(table)
+    output.data(
+        {
+            "effect": found.effect,
+            "way": found.way,
+            "about": found.about,
+            "points": [
+                {"point": point, "native": spec.native(row)}
+                for point, row in zip(points, settings, strict=True)
+            ],
+        }
+    )
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def at(
+    context: typer.Context,
+    file: MapArgument,
+    x: Annotated[float, typer.Argument(help="-1 (darker) to 1 (brighter).")],
+    y: Annotated[float, typer.Argument(help="-1 to 1 (deeper).")],
+    preset: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write a preset of these settings.")
+    ] = None,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Say, or write as a preset, what the knobs are set to at a point."""
+    output = begin(context, json=json, quiet=quiet)
+    if not (-1 <= x <= 1 and -1 <= y <= 1):
+        raise UsageError(f"({x:g}, {y:g}) is not on the map: give x and y from -1 to 1")
+    from dialin.effects.preset import Preset
+    from dialin.files import check_not_read
+
+    found, spec, slots = _read(file)
+    settings = found.settings((x, y), spec)
+    for index, parameter in enumerate(spec.parameters):
+        output.say(f"{parameter.name}: {parameter.text(settings[index])}")
+    if preset is not None:
+        check_not_read([preset], [file])
+        provenance = {"map": file.name, "point": [x, y], "effect": found.effect}
+        made = Preset.from_settings(slots, settings, provenance=provenance)
+        made.save(preset, overwrite=overwrite)
+        output.say(f"written to {preset}")
+    output.data({"point": [x, y], "native": spec.native(settings), "preset": preset})
+
+
+def _read(file: Path) -> tuple[EffectMap, EffectSpec, tuple[EffectSpec, ...]]:
+    """Map, and the specs of its effect and that effect's slots, as they are installed here."""
+    from dialin.maps import load_map
+    from dialin.matching.probing import probe_chain
+    from dialin.rendering import RenderPool
+
+    found = load_map(file)
+    with RenderPool(1) as pool:
+        probed = probe_chain(pool, found.effect)
+    spec = _whole(probed)
+    if spec.hash != found.spec_hash:
+        raise UsageError(
+            f"{str(file)!r} is a map of another version of {spec.name} (spec {found.spec_hash}, "
+            f"installed {spec.hash}); fit it again"
+        )
+    return found, spec, probed.slots
+
+
+def _whole(probed: Probed) -> EffectSpec:
+    return probed.spec if len(probed.slots) > 1 else probed.slots[0]
