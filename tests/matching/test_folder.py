@@ -379,3 +379,21 @@ def test_levels_are_told_as_they_are_played(place, pool):
     assert dry["loudness_lufs"] == pytest.approx(stereo["loudness_lufs"], abs=0.01)
     facts = json.loads((place / "out" / "report.json").read_text())
     assert facts["played"][1]["loudness_lufs"] == pytest.approx(matched["loudness_lufs"])
+
+
+def test_settings_are_told_even_where_nothing_can_be_written(place, pool, monkeypatch):
+    def full(self, path, overwrite=False):
+        raise OutputError(f"cannot write {str(path)!r}: No space left on device")
+
+    monkeypatch.setattr(StubPreset, "save", full)
+    saved = save(place, pool)
+    assert str(place / "out" / "preset.json") in str(saved.error)
+    assert ".dialin-work" not in str(saved.error)
+    assert saved.facts["slots"][0]["knobs"][0]["after"] == 12.0
+
+
+def test_a_preset_finds_room_on_a_disk_that_filled_up(place, pool):
+    with match_folder(place / "out", place / "dry.flac") as held:
+        assert sum(path.stat().st_size for path in held.work.rglob("*")) >= 1 << 20
+        save_match(stub_match(), held, [place / "ref.wav"], pool=pool)
+    assert not list((place / "out").rglob("reserve"))

@@ -317,5 +317,5 @@ def _tried(plans: Sequence[OutputPlan], work: Path, on_failure: Failure | None) 
             raise failure
         else:
             on_failure(info.path, failure)
-    check_space(work, sum(plan.size for plan in good))
+    check_space(work.parent, sum(plan.size for plan in good))
     return good

@@ -236,7 +236,7 @@ def render_file(
     vector = tuple(float(v) for v in np.asarray(settings, dtype=np.float64))
     began = time.monotonic()
     with working_folder(goal.parent) as work:
-        check_space(work, plan.size)
+        check_space(goal.parent, plan.size)
         try_output(plan, work)
         # Short, because the name of the output itself may be as long as names can be.
         part = work / f"output{goal.suffix}"

@@ -71,6 +71,10 @@ RESULTS = ("preset.json", "report.json", "report.html")
 REPORT_BYTES = AUDIO_BYTES * 4 // 3 + 1_000_000
 """Most that a report takes; what a short recording's takes is less, by its length."""
 
+RESERVE = "reserve"
+RESERVED_BYTES = 1 << 20
+"""Room that a preset finds even where the disk fills up during the search."""
+
 LISTEN_SECONDS = 15.0
 """Length of the excerpts that lie in the report."""
 
@@ -171,7 +175,8 @@ def match_folder(
     info = audio_info(input)
     suffix = output_format(info).suffix
     plan = plan_output(info, target / f"{info.path.stem}.{suffix}", tail)
-    read = [info.path, *map(Path, reads), *effect_files(effects), config_file()]
+    heard = [Path(path) for path in reads]
+    read = [info.path, *heard, *effect_files(effects), config_file()]
     places = [*(target / name for name in RESULTS), plan.target]
     check_not_read(places, read)
     if not overwrite:
@@ -182,11 +187,26 @@ def match_folder(
                 "choose another folder, or replace them with --overwrite"
             )
     with working_folder(target) as work, claim_folder(target):
-        tracks = 2 + len(read)
-        listened = int(tracks * min(info.seconds, LISTEN_SECONDS) * info.sample_rate * 8)
-        check_space(work, plan.size + min(REPORT_BYTES, listened + 1_000_000))
+        tracks = 2 + len(heard)
+        # 16-bit stereo at 48 kHz and less, in base64.
+        listened = (
+            tracks * min(info.seconds, LISTEN_SECONDS) * min(info.sample_rate, 48_000) * 16 / 3
+        )
+        check_space(target, plan.size + int(min(REPORT_BYTES, listened + 1_000_000)))
         try_output(plan, work)
+        _reserve(work)
         yield MatchFolder(target, work, plan, tuple(read), overwrite)
+
+
+def _reserve(work: Path) -> None:
+    """Take a little room, given back to the preset where the disk fills up during the search."""
+    try:
+        (work / RESERVE).write_bytes(bytes(RESERVED_BYTES))
+    except OSError as error:
+        raise OutputError(
+            f"cannot write into {str(work.parent)!r}: {error.strerror or error}; make room or "
+            "choose another folder"
+        ) from error
 
 
 def save_match(
@@ -232,7 +252,9 @@ def save_match(
         If not even the preset can be written.
     """
     making = _Making(match, place, about or {})
-    match.preset.save(making.staged / "preset.json", overwrite=True)
+    with suppress(OSError):
+        (place.work / RESERVE).unlink()
+    making.attempt("preset.json", lambda: making.save_preset())
     length = place.plan.source.seconds
     tell = progress or (lambda what, done, seconds: None)
     making.facts |= {"amount": amount, "command": command, "rendered": None}
@@ -283,6 +305,15 @@ class _Making:
             with suppress(OSError):
                 (self.staged / name).unlink()
 
+    def save_preset(self) -> None:
+        """Write what took longest to find."""
+        part = self.staged / "preset.json"
+        try:
+            self.match.preset.save(part, overwrite=True)
+        except OutputError as error:
+            shown = str(error).replace(str(part), str(self.place.folder / part.name))
+            raise OutputError(shown) from error
+
     def finish(self, *, stopped: bool = False) -> Saved:
         """Put what there is into place."""
         place = self.place
@@ -294,7 +325,8 @@ class _Making:
             if path.is_file()
         )
         # The preset moves first: it is what took longest.
-        names = ["preset.json", *(name for name in names if name != "preset.json"), "report.json"]
+        names.sort(key=lambda name: name != "preset.json")
+        names.append("report.json")
         in_the_way = stands_in_the_way(folder, names)
         if in_the_way and not (place.overwrite and whole):
             folder = free_folder(folder)
@@ -331,8 +363,10 @@ class _Making:
             )
         first = next(iter(self.errors.values()))
         why = "; ".join(f"{name} is missing: {error}" for name, error in self.errors.items())
+        # A person knows the folder, not where in it things are made.
+        why = why.replace(str(self.staged), str(asked))
         what = f"the match is kept in {str(done.folder)!r} ({kept}), but {why}"
-        if self.audio is None:
+        if self.audio is None and "preset.json" not in self.errors:
             what += f"; once that is mended, render it with: {self.again(done.folder)}"
         result = type(first)(what)
         result.__cause__ = first
