@@ -10,6 +10,7 @@ import soundfile
 
 from dialin.audio import integrated_loudness, peak_dbfs
 from dialin.data import split_key, split_of
+from dialin.effects import parse_chain
 from dialin.errors import AudioFileError, UsageError
 from dialin.evaluation.corpus import open_corpus
 from dialin.evaluation.items import Source
@@ -133,6 +134,16 @@ def test_counterfx_items_are_as_defined(stereo):
     assert len(hidden.task.free) == 22
 
 
+def test_what_is_behind_a_reference_is_known_to_the_referee_alone(stereo):
+    known, hidden = (CounterFx().make(stereo, group, 0) for group in ("known", "hidden"))
+    assert hidden.settings is None
+    for item in (known, hidden):
+        uri, settings = item.true
+        assert parse_chain(uri) == list(item.effects)
+        assert np.array_equal(settings, known.settings)
+    assert Mastering().make(stereo, "songs", 0).true is None
+
+
 def test_mastering_has_no_truth(stereo):
     item = Mastering(seconds=30.0).make(stereo, "songs", 0)
     assert item.truth is None
@@ -146,6 +157,7 @@ def test_cross_effect_is_made_with_another_effect(source):
     assert item.effects == ("builtin:distortion",)
     assert item.task.spec.uri.endswith("Overdrive")
     assert item.settings is None
+    assert parse_chain(item.true[0]) == ["builtin:distortion"]
 
 
 def test_published_manifests(stereo, tmp_path):

@@ -72,7 +72,7 @@ def test_an_effect_that_sleeps_in_silence_is_awake():
 
 
 def test_an_echo_of_one_moment_does_not_count():
-    time = np.arange(60 * RATE) / RATE
+    time = np.arange(75 * RATE) / RATE
 
     def wandering(sound):
         count = sound.shape[1]
@@ -86,7 +86,7 @@ def test_an_echo_of_one_moment_does_not_count():
 
 
 def test_a_slow_oscillator_is_given_time():
-    time = np.arange(60 * RATE) / RATE
+    time = np.arange(75 * RATE) / RATE
 
     def slow(sound):
         turn = np.sin(2 * np.pi * 0.07 * time[: sound.shape[1]])
@@ -96,7 +96,7 @@ def test_a_slow_oscillator_is_given_time():
 
 
 def test_missing_motion_is_all_wrong(dry):
-    time = np.arange(60 * RATE) / RATE
+    time = np.arange(75 * RATE) / RATE
 
     def shaken(sound):
         return (sound * (1 + 0.5 * np.sin(2 * np.pi * 5 * time[: sound.shape[1]]))).astype("f4")
@@ -108,7 +108,7 @@ def test_missing_motion_is_all_wrong(dry):
 
 
 def test_a_ring_modulator_is_judged_by_its_carrier(dry):
-    time = np.arange(60 * RATE) / RATE
+    time = np.arange(75 * RATE) / RATE
 
     def ring(hertz):
         return respond(

@@ -134,6 +134,9 @@ class Item:
         Peak that answers are normalised to before they are judged.
     record : dict
         Where it was cut, what was refused on the way; plain data.
+    behind : (str, ndarray), optional
+        Effect or chain and its settings behind the reference, for what is measured of settings,
+        where `task` has another effect or must not show it; ``task.spec`` and `settings` otherwise.
     dry : bool
         Whether the reference is untouched too, and the perfect answer is to leave the input alone.
     """
@@ -147,7 +150,15 @@ class Item:
     effects: tuple[str, ...] = ()
     peak_dbfs: float | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+    behind: tuple[str, Settings] | None = None
     dry: bool = False
+
+    @property
+    def true(self) -> tuple[str, Settings] | None:
+        """Effect or chain behind the reference, and its settings; None where nobody knows."""
+        if self.behind is not None or self.settings is None:
+            return self.behind
+        return self.task.spec.uri, self.settings
 
     def finish(self, audio: Audio) -> Audio:
         """Bring an answer to the level at which it is judged."""

@@ -171,10 +171,9 @@ def _ask(name: str, item: Item, tools: Tools) -> Outcome:
 
 def _true_response(item: Item, tools: Tools) -> Response | None:
     """What the true setting does in time; None where nobody knows, or it does nothing there."""
-    if item.settings is None:
+    if item.true is None:
         return None
-    task = item.task
-    found = tools.responses.of(task.spec.uri, item.settings, task.sample_rate, len(task.input))
+    found = tools.responses.of(*item.true, item.task.sample_rate, len(item.task.input))
     return found if found.shows else None
 
 

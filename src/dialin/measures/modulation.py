@@ -221,8 +221,8 @@ def rate_of(deviations: Floats, step: float) -> float:
         power += spectrum.real**2 + spectrum.imag**2
     # A sweep turns lines so quickly that repeats fall between steps: four times as finely, then.
     step = step / FINER
-    half = FINER * (steps // 2)
-    together = sfft.irfft(power, FINER * size)[:half] / (steps - np.arange(half) / FINER)
+    longest = FINER * (steps // 2)
+    together = sfft.irfft(power, FINER * size)[:longest] / (steps - np.arange(longest) / FINER)
     if together[0] <= 0:
         return float("nan")
     r = together / together[0]

@@ -35,7 +35,7 @@ Process = Callable[[Audio], Audio]
 LEAD_SECONDS = 0.05
 BED = 10 ** (-90 / 20)
 IMPULSE_SECONDS, LONG_IMPULSE_SECONDS = 6.0, 24.0
-MOTION_SECONDS, LONG_MOTION_SECONDS = 12.0, 48.0
+MOTION_SECONDS, LONG_MOTION_SECONDS = 12.0, 60.0
 SETTLE_SECONDS = (0.5, 10.0)
 STEADY_DB, STEADY_MS = 1.5, 0.1
 """How far decays and echo times of two impulses, one weaker and later, may be apart."""

@@ -29,6 +29,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import RenderError, UsageError
 from dialin.evaluation.corpus import cut, generator
 from dialin.evaluation.items import Item, Source, Task, draw_options
+from dialin.measures.responses import UNITS
 from dialin.measures.spectral import ld
 
 RATE, SECONDS, LUFS = 44_100, 10, -20.0
@@ -63,7 +64,10 @@ for just the knobs that are log-uniform there: 22 knobs in all."""
 FIXED = {"distortion": {"mix": 100.0}, "reverb": {"dry": 100.0}}
 """Knobs that dialin's built-ins have beyond these."""
 
-METRICS = ("ld", "style", "mrstft", "spectrum", "crest", "lufs", "width")
+METRICS = (
+    *("ld", "style", "mrstft", "spectrum", "crest", "lufs", "width", "coarse", "modulation"),
+    *UNITS,
+)
 
 
 def slot_ranges(
@@ -218,4 +222,5 @@ def chain_item(
         tuple(uris),
         None,
         {**record, "chain": list(uris)},
+        behind=(chain_uri(uris), settings),
     )

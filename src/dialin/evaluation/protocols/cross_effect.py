@@ -97,5 +97,8 @@ class CrossEffect:
             )
             record = {"input": where, "refused": causes, "behind": behind.texts(settings)}
             uris = (f"builtin:{maker}",)
-            return Item(self.name, group, index, task, truth, None, uris, PEAK_DBFS, record)
+            made = (behind.uri, settings)
+            return Item(
+                *(self.name, group, index, task, truth, None, uris, PEAK_DBFS, record), behind=made
+            )
         raise UsageError(f"{group}: no settings that make sense on {EXCERPTS} excerpts")
