@@ -13,8 +13,7 @@ help:  ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 demo: $(VENV)/.core  ## match a clean slide guitar to a metal one, both shipped here; writes demo-out/
-	$(BIN)/dialin match examples/audio/guitar-slide.flac examples/audio/guitar-metal.flac \
-		-o demo-out --seed 1 --overwrite
+	$(BIN)/dialin demo -o demo-out --overwrite
 
 test: $(VENV)/.dev plugins  ## run all tests (installs the plugins they use, where apt can)
 	$(BIN)/python -m pytest

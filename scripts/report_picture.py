@@ -27,11 +27,8 @@ def main() -> None:
         if sys.argv[1:]:
             page = Path(sys.argv[1])
         else:
-            audio = "examples/audio/guitar-slide.flac", "examples/audio/guitar-metal.flac"
-            command = [*audio, "-o", folder, "--seed", "1"]
-            subprocess.run(
-                [sys.executable, "-m", "dialin", "match", *command], cwd=ROOT, check=True
-            )
+            command = [sys.executable, "-m", "dialin", "demo", "-o", folder]
+            subprocess.run(command, cwd=ROOT, check=True)
             page = Path(folder) / "report.html"
         picture(page)
     size = PICTURE.stat().st_size

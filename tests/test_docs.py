@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_readme import run
+from tests.test_readme import assert_matched, run
 
 ROOT = Path(__file__).parent.parent
 PAGES = {page.stem: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
@@ -37,6 +37,8 @@ def test_command(page, command, folder):
     assert words[0] == "dialin"
     result = run([sys.executable, "-m", *words], folder)
     assert result.returncode == 0, result.stderr + result.stdout
+    if words[1] == "match":
+        assert_matched(folder / words[words.index("-o") + 1])
 
 
 @pytest.mark.parametrize("page", [p for p in TRIED if any(k == "python" for k, _ in BLOCKS[p])])

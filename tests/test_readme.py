@@ -1,5 +1,6 @@
 """Everything the README says is tried: its commands in order, its Python, its links."""
 
+import json
 import os
 import re
 import shlex
@@ -46,6 +47,13 @@ def run(arguments, folder):
     )
 
 
+def assert_matched(out):
+    """Examples show a match: settings of at least one effect, and a sound that came nearer."""
+    assert json.loads((out / "preset.json").read_text())["slots"]
+    report = json.loads((out / "report.json").read_text())
+    assert report["after"] < report["before"]
+
+
 def test_the_readme_has_commands():
     assert len(COMMANDS) >= 10
 
@@ -65,7 +73,10 @@ def test_command(command, folder):
     result = run([sys.executable, "-m", "dialin", *words[1:]], folder)
     assert result.returncode == 0, result.stderr + result.stdout
     if "-o" in words:
-        assert any((folder / words[words.index("-o") + 1]).iterdir())
+        out = folder / words[words.index("-o") + 1]
+        assert any(out.iterdir())
+        if words[1] in ("match", "demo"):
+            assert_matched(out)
 
 
 def test_python(folder):

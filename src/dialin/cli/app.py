@@ -10,6 +10,8 @@ import dialin
 from dialin.cli import (
     apply,
     data,
+    demo,
+    doctor,
     effects,
     evaluate,
     listen,
@@ -30,6 +32,8 @@ HELP = """Find the knob settings that make a recording sound like a reference.
   dialin apply out/preset.json *.wav -o wet/ --amount 80
   dialin effects list --search reverb
   dialin presets show out/preset.json
+  dialin demo
+  dialin doctor
 
 Exit codes: 0 done, 2 usage, 3 audio, 4 effect, 5 render, 6 preset, 7 output, 130 Ctrl-C.
 """
@@ -80,3 +84,5 @@ app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)
 app.add_typer(listen.app, name="listen")
 train.app.command("controller", help=train_controller.HELP)(train_controller.controller)
 app.add_typer(train.app, name="train")
+app.command("demo", help=demo.HELP)(demo.demo)
+app.command("doctor", help=doctor.HELP)(doctor.doctor)
