@@ -9,10 +9,17 @@ from pathlib import Path
 from dialin.errors import AudioFileError
 
 SUFFIXES = frozenset(
-    ".aac .aif .aifc .aiff .alac .ape .au .bwf .caf .flac .m4a .mka .mp3 .mp4 .oga .ogg .opus "
-    ".rf64 .snd .voc .w64 .wav .wave .webm .wma .wv".split()
+    ".aac .ac3 .aif .aifc .aiff .alac .ape .au .bwf .caf .dsf .flac .m4a .m4b .mka .mp2 .mp3 .mp4 "
+    ".mpc .oga .ogg .opus .rf64 .snd .spx .tak .tta .voc .w64 .wav .wave .webm .wma .wv".split()
 )
 """What people name audio files; those that cannot be read are for the reader to refuse."""
+
+
+BESIDE = frozenset(
+    ".asd .bmp .cue .csv .doc .docx .gif .htm .html .jpeg .jpg .json .log .lrc .m3u .m3u8 .md "
+    ".nfo .pdf .pk .pkf .pls .png .reapeaks .rtf .sfk .sfv .svg .txt .url .webp .xml".split()
+)
+"""What lies beside music and is none."""
 
 
 def audio_files(
@@ -33,6 +40,23 @@ def audio_files(
         If it holds none, or cannot be listed.
     """
     root = Path(folder)
+    found = [path for path in _files(root, without) if path.suffix.lower() in SUFFIXES]
+    if not found:
+        raise AudioFileError(f"there are no audio files in {str(root)!r}; check the path")
+    return found
+
+
+def other_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """Files in a folder and below it that `audio_files` leaves out for their name.
+
+    Pictures, texts and the like that usually lie beside music are not among them.
+    """
+    return [
+        path for path in _files(Path(folder), ()) if path.suffix.lower() not in SUFFIXES | BESIDE
+    ]
+
+
+def _files(root: Path, without: Iterable[str | os.PathLike[str]]) -> list[Path]:
     passed = {os.path.realpath(place) for place in without}
 
     def walk(place: Path) -> Iterator[Path]:
@@ -44,16 +68,13 @@ def audio_files(
                 # A link to a folder may lead back here.
                 if not path.is_symlink() and os.path.realpath(path) not in passed:
                     yield from walk(path)
-            elif path.suffix.lower() in SUFFIXES:
+            else:
                 yield path
 
     try:
-        found = list(walk(root))
+        return list(walk(root))
     except OSError as error:
         raise AudioFileError(
             f"the folder {str(error.filename or root)!r} cannot be listed: "
             f"{error.strerror or error}; name the files instead"
         ) from error
-    if not found:
-        raise AudioFileError(f"there are no audio files in {str(root)!r}; check the path")
-    return found

@@ -16,11 +16,15 @@ def main() -> None:
     0 done, 1 unexpected, 2 usage, 3 audio, 4 effect, 5 render, 6 preset, 7 output, 130 Ctrl-C,
     143 and 129 where the system ended it (SIGTERM, SIGHUP).
     """
+    from dialin.files.text import register_bytes_of_names
+
+    errors = register_bytes_of_names()
     for stream in (sys.stdout, sys.stderr):
-        # A terminal of an odd locale gets question marks for what it cannot show, not a crash.
+        # A terminal of an odd locale gets question marks for what it cannot show, not a crash,
+        # and another program the bytes of a file's name.
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="replace")
+            reconfigure(errors=errors)
     try:
         from dialin.cli.app import app
 

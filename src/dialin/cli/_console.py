@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json as json_format
 import os
-import re
 import signal
 import sys
 import threading
@@ -117,9 +115,9 @@ def _console(**options: Any) -> Console:
 
 def json_text(payload: Any) -> str:
     """Payload as strict JSON: numpy numbers become plain, infinities and NaN become null."""
-    text = json_format.dumps(plain(payload), indent=2, ensure_ascii=False, allow_nan=False)
-    # Parts of file names that are no text: escaped, so that who reads them can open the file.
-    return re.sub("[\ud800-\udfff]", lambda m: f"\\u{ord(m[0]):04x}", text)
+    from dialin.files.text import json_text as text_of
+
+    return text_of(plain(payload))
 
 
 def plain(value: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import dialin
 from dialin.errors import DialinError
+from dialin.files.text import json_text
 
 if TYPE_CHECKING:
     from dialin.effects.catalogue import EffectEntry
@@ -76,7 +77,7 @@ def save_verdicts(path: Path, verdicts: dict[str, Verdict]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(body, indent=1, ensure_ascii=False), "utf-8")
+        part.write_text(json_text(body, indent=1), "utf-8")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

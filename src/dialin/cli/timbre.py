@@ -41,8 +41,8 @@ sharpness, boominess and reverb, on the published AudioCommons scales.
   dialin timbre analyse songs/ -o analysis/
 """
 
-SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
-
+BYTES = "surrogateescape"
+"""How names of files that are no UTF-8 are written into tables: as they are."""
 
 UPRIGHT = 4
 """Up to so many files are shown as columns."""
@@ -100,7 +100,7 @@ def measure(
     from dialin.timbre.extract import check_attributes
 
     names = check_attributes(words(attributes) or None)
-    paths = _expand(files)
+    paths = _expand(files, output)
     if output_file is not None:
         failures = _to_file(output, paths, names, excerpt, workers, output_file)
     else:
@@ -109,15 +109,22 @@ def measure(
         raise typer.Exit(AudioFileError.exit_code)
 
 
-def _expand(files: list[Path]) -> list[Path]:
+def _expand(files: list[Path], output: Output) -> list[Path]:
     """Files as given, folders replaced by the audio files in them."""
+    from dialin.audio.listing import audio_files, other_files
+
     paths: list[Path] = []
     for path in files:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-            if not inside:
-                raise AudioFileError(f"there are no audio files in {str(path)!r}")
-            paths += inside
+            paths += audio_files(path)
+            others = other_files(path)
+            if others:
+                names = ", ".join(other.name for other in others[:3])
+                more = ", ..." if len(others) > 3 else ""
+                output.warn(
+                    f"{len(others)} files in {str(path)!r} are not named like audio and are "
+                    f"skipped ({names}{more}); name them to have them measured"
+                )
         else:
             paths.append(path)
     return paths
@@ -177,7 +184,7 @@ def _to_file(
     if target.exists() and not target.is_file():
         raise OutputError(f"{str(target)!r} is no file; name a file for the table")
     try:
-        old = target.read_text("utf-8", errors="replace") if target.exists() else ""
+        old = target.read_text("utf-8", BYTES) if target.exists() else ""
         if old and not old.startswith(header):
             raise OutputError(
                 f"{str(target)!r} holds another table (its first line is "
@@ -191,8 +198,8 @@ def _to_file(
             output.warn(f"{len(paths) - len(waiting)} files are in {target} already")
         failures = 0
         if whole != old or not old:
-            target.write_text(whole or header)
-        with target.open("a", newline="") as file:
+            target.write_text(whole or header, "utf-8", BYTES)
+        with target.open("a", newline="", encoding="utf-8", errors=BYTES) as file:
             for path, result in _results(output, waiting, names, excerpt, workers):
                 if isinstance(result, DialinError):
                     failures += 1

@@ -42,6 +42,7 @@ from dialin.effects.chain import chain_uri, slot_names
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.effects.uri import parse_uri
 from dialin.errors import EffectNotFoundError, OutputError, ParameterError, PresetError
+from dialin.files.text import json_text
 
 SCHEMA_VERSION = 1
 
@@ -304,7 +305,7 @@ class Preset:
                 f"{str(target)!r} exists already; choose another name or overwrite it"
             )
         try:
-            text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+            text = json_text(self.to_dict())
         except (TypeError, ValueError) as error:
             raise PresetError(
                 f"the preset cannot be written as JSON: {error}; keep its provenance to finite "

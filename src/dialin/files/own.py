@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dialin.files.space import NAME_BYTES
+from dialin.files.text import json_text
 
 MANIFEST = ".dialin-files.json"
 SCHEMA_VERSION = 1
@@ -83,7 +84,7 @@ class OwnFiles:
         """The list as it lies in the folder."""
         files = {name: list(facts) for name, facts in sorted(self.files.items())}
         data = {"schema": SCHEMA_VERSION, "files": files, "about": dict(self.about)}
-        return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+        return json_text(data, indent=1) + "\n"
 
 
 def digest(path: Path) -> Facts:

@@ -16,7 +16,6 @@ the error says what is missing. Earlier results are replaced by whole new ones o
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -48,6 +47,7 @@ from dialin.files import (
     stands_in_the_way,
     working_folder,
 )
+from dialin.files.text import json_text, shown
 from dialin.matching.file_render import (
     Applied,
     OutputPlan,
@@ -334,7 +334,7 @@ class _Making:
             self.audio = replace(self.audio, target=folder / place.plan.target.name)
             self.facts["rendered"] = self.audio.to_dict()
         try:
-            text = json.dumps(plain(self.facts), indent=2, ensure_ascii=False, allow_nan=False)
+            text = json_text(plain(self.facts))
             (self.staged / "report.json").write_text(text + "\n", "utf-8")
         except OSError as error:
             self.errors["report.json"] = OutputError(str(error))
@@ -458,7 +458,7 @@ def _write_page(making: _Making, references: Sequence[str | PathLike[str]]) -> N
     tracks = _tracks(plan.source, made, references)
     making.facts["played"] = [_played(track) for track in tracks]
     page = report_html(making.facts, tracks)
-    (making.staged / "report.html").write_text(page, "utf-8")
+    (making.staged / "report.html").write_text(shown(page), "utf-8")
 
 
 def _played(track: Track) -> dict[str, Any]:
