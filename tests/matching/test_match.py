@@ -194,7 +194,7 @@ def test_several_references_and_one_for_an_aspect(pool):
     )
     assert [reference.weight for reference in match.report.references] == [0.7, 0.3]
     match = run(a, [DRIVE], pool, budget=20, reference_for={"distortion": (b, RATE)})
-    assert len(match.report.references) == 2
+    assert [reference.aspects for reference in match.report.references] == [(), ("distortion",)]
     with pytest.raises(UsageError, match="weight"):
         dialin.match((music(1), RATE), [((a, RATE), 0.0)], [DRIVE], pool=pool)
     with pytest.raises(UsageError, match="no reference"):

@@ -22,6 +22,7 @@ from dialin.reports.charts import (
     spectrum_difference,
 )
 from dialin.reports.clips import AUDIO_BYTES, make_clips
+from dialin.reports.facts import weights_of
 from tests.reports.examples import (
     aspect,
     facts,
@@ -216,6 +217,14 @@ def test_at_another_amount_the_page_shows_what_was_rendered_beside_the_whole_mat
     ):
         assert text in page
     assert "at 100 %" not in report_html(facts(), tracks())
+
+
+def test_a_reference_for_one_aspect_alone_counts_for_the_spectrum_if_that_is_tone():
+    first, second = sound("a", weight=0.7), sound("b", weight=0.3)
+    loud, toned = sound("c", aspects=["level"]), sound("d", aspects=["tone"])
+    assert weights_of({"references": [first, second]}) == [0.7, 0.3]
+    assert weights_of({"references": [first, second, loud]}) == [0.7, 0.3, 0]
+    assert weights_of({"references": [first, loud, toned]}) == [0, 0, 1]
 
 
 def test_at_no_amount_nothing_was_made_to_sound_like_anything():

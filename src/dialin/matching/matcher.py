@@ -71,6 +71,7 @@ class _Sound:
     sample_rate: int
     seconds: float
     notes: tuple[str, ...] = ()
+    aspects: tuple[str, ...] = ()
 
     @property
     def heard(self) -> float:
@@ -158,7 +159,8 @@ def match(
         {aspect: 0.0 if aspect in special else weight for aspect in ASPECTS} for _, weight in loaded
     ]
     for aspect, recording in special.items():
-        loaded.append((_load(recording, f"reference for {aspect}"), 1.0))
+        own = replace(_load(recording, f"reference for {aspect}"), aspects=(aspect,))
+        loaded.append((own, 1.0))
         shares.append({name: float(name == aspect) for name in ASPECTS})
     target = make_target([_features(s) for s, _ in loaded], shares, weights, only)
     uri = chain_uri(default_chain() if effects is None else resolve_effects(effects).uris)
@@ -435,6 +437,7 @@ def _sound_report(sound: _Sound, audio: Audio, weight: float = 1.0) -> SoundRepo
         peak_dbfs=peak,
         crest_db=peak - rms_dbfs(audio),
         weight=weight,
+        aspects=sound.aspects,
     )
 
 

@@ -96,7 +96,8 @@ class SlotReport:
 class SoundReport:
     """Level facts of a recording (of the excerpts that were analysed).
 
-    Loudness is as played: a mono recording comes from both loudspeakers.
+    Loudness is as played: a mono recording comes from both loudspeakers. A reference with
+    `aspects` counts for those alone.
     """
 
     name: str
@@ -107,6 +108,7 @@ class SoundReport:
     peak_dbfs: float
     crest_db: float
     weight: float = 1.0
+    aspects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -265,7 +265,7 @@ def _nearest(facts: Facts) -> Nearest | None:
     preset = shlex.quote(str(folder / "nearest" / "preset.json"))
     source = shlex.quote(str(facts["rendered"].get("source", facts["input"]["name"])))
     return Nearest(
-        outcome=_outcome({"before": facts["before"], **nearest}),
+        outcome=_outcome({"before": facts["before"], **nearest}, facts["amount"] != 100),
         reason=nearest.get("reason", ""),
         keep=f"{facts['command']} --keep --overwrite" if facts["command"] else "",
         apply=f"dialin apply {preset} {source} -o {shlex.quote(str(folder / 'kept'))}",
@@ -327,5 +327,16 @@ def _level(value: float | None, unit: str) -> str:
 
 
 def weights_of(facts: Facts) -> Sequence[float]:
-    """How much each reference counts for the spectrum, in their order."""
-    return [float(sound.get("weight", 1.0)) for sound in facts["references"]]
+    """How much each reference counts for the spectrum, in their order.
+
+    One that stands for some aspects alone counts for the spectrum if tone is among them, and then
+    no other does.
+    """
+    references = facts["references"]
+    alone = [sound.get("aspects") or () for sound in references]
+    for_tone = ["tone" in aspects for aspects in alone]
+    counts = for_tone if any(for_tone) else [not aspects for aspects in alone]
+    return [
+        float(sound.get("weight", 1.0)) if counted else 0.0
+        for sound, counted in zip(references, counts, strict=True)
+    ]

@@ -125,6 +125,7 @@ def _charts(facts: Facts, tracks: Sequence[Track]) -> dict[str, Any]:
     goal = [
         (spectra[id(track)], weight)
         for track, weight in zip(heard, weights_of(facts), strict=False)
+        if weight > 0
     ]
     differences = [
         spectrum_difference(spectra[id(track)], goal)
