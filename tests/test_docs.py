@@ -28,6 +28,8 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("docs")
     for name, source in {"dry": "guitar-clean", "reference": "guitar-metal"}.items():
         shutil.copy(ROOT / f"examples/audio/{source}.flac", path / f"{name}.flac")
+    (path / "album").mkdir()
+    shutil.copy(path / "dry.flac", path / "album" / "song.flac")
     return path
 
 

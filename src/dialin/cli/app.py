@@ -29,13 +29,15 @@ HELP = """Find the knob settings that make a recording sound like a reference.
 \b
   dialin match dry.wav reference.wav -o out/
   dialin match dry.wav reference.wav -o out/ --fx compressor --fx reverb
+  dialin match takes/ reference.wav -o out/
   dialin apply out/preset.json *.wav -o wet/ --amount 80
   dialin effects list --search reverb
   dialin presets show out/preset.json
   dialin demo
   dialin doctor
 
-Exit codes: 0 done, 2 usage, 3 audio, 4 effect, 5 render, 6 preset, 7 output, 130 Ctrl-C.
+Exit codes: 0 done, 2 usage, 3 audio, 4 effect, 5 render, 6 preset, 7 output, 130 Ctrl-C,
+143 and 129 ended by the system.
 """
 
 app = typer.Typer(
