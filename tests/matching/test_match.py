@@ -115,6 +115,54 @@ def test_a_reference_that_sounds_the_same_leaves_the_input_alone(pool):
     np.testing.assert_array_equal(audio, music(1))
 
 
+def test_the_nearest_candidate_is_kept_where_none_is_sure(pool):
+    match = run(music(1), [DRIVE], pool)
+    assert not match.report.sure
+    near = match.nearest
+    assert near is not None
+    assert near.nearest is None
+    assert near.effects == (DRIVE,)
+    assert not near.report.sure
+    assert any("to be sure" in line for line in near.report.evidence)
+    assert not np.array_equal(near.audio()[0], music(1))
+    kept = run(music(1), [DRIVE], pool, keep=True)
+    np.testing.assert_array_equal(kept.settings, near.settings)
+    assert kept.nearest is None
+    assert not kept.report.sure
+    assert "kept by wish" in kept.report.notes[0]
+    clear = run(rendered(DRIVE, music(2), drive=36, mix=100), [DRIVE], pool)
+    assert clear.report.sure
+    assert clear.nearest is None
+    assert clear.report.evidence
+
+
+@pytest.mark.parametrize("options", [{}, {"only": ["level"]}], ids=["all", "only level"])
+def test_where_the_level_alone_differs_a_gain_is_computed(pool, options):
+    """The same sound 12 dB quieter is 12 dB quieter, and nothing else."""
+    quiet = music(1) * np.float32(10 ** (-12 / 20))
+    match = run(quiet, [TILT, "builtin:gain"], pool, **options)
+    assert match.effects == ("builtin:gain",)
+    assert match.preset.native["gain.gain"] == pytest.approx(-12, abs=0.1)
+    assert "12.0 dB quieter" in " ".join(match.report.evidence)
+    assert match.report.sure
+
+
+@pytest.mark.parametrize("options", [{}, {"only": ["level"]}], ids=["all", "only level"])
+def test_a_single_effect_sets_the_level_with_its_output_knob(pool, options):
+    quiet = music(1) * np.float32(10 ** (-9 / 20))
+    match = run(quiet, ["fake:gain"], pool, **options)
+    level = next(a for a in match.report.aspects if a.name == "level")
+    assert level.after < 0.2
+    assert match.report.renders <= 60
+
+
+def test_a_level_that_no_effect_sets_is_spoken_of(pool):
+    match = run(music(1) * np.float32(0.25), [TILT], pool, budget=20)
+    assert "do not end in a gain" in " ".join(match.report.notes)
+    match = run(music(1) * np.float32(0.25), [TILT, "builtin:gain"], pool, budget=20)
+    assert "do not end in a gain" not in " ".join(match.report.notes)
+
+
 def test_an_effect_that_does_not_help_is_left_out(pool):
     reference = rendered(DRIVE, music(2), drive=36, mix=100)
     # All that the other effect can do is change the level.

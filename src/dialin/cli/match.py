@@ -54,6 +54,7 @@ and listen to.
   dialin match dry.wav a.wav:0.7 b.wav:0.3 -o out/
   dialin match dry.wav tone.wav -o out/ --reference-for level=loud.wav
   dialin match dry.wav ref.wav -o out/ --lock compressor.ratio=4 --only tone
+  dialin match dry.wav ref.wav -o out/ --fx reverb --keep
   dialin match dry.wav ref.wav -o out/ --budget 40 \\
       --fx lv2:http://drobilla.net/plugins/mda/Delay --model runs/delay/model
 
@@ -119,6 +120,12 @@ def match(
     models: Annotated[
         bool, typer.Option("--models/--no-models", help="Start from trained controllers.")
     ] = True,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep", help="Take the nearest candidate even where it is not sure to be better."
+        ),
+    ] = False,
     headroom: Annotated[
         bool,
         typer.Option("--headroom", help="Turn a result that would clip down by just enough."),
@@ -167,6 +174,7 @@ def match(
         "weights": weights or None,
         "reference_for": for_aspect or None,
         "models": (model or None) if models else (),
+        "keep": keep,
     }
     rendering: dict[str, Any] = {"amount": amount, "headroom": headroom, "tail": tail}
     command = shlex.join(["dialin", *sys.argv[1:]])
@@ -400,6 +408,15 @@ def show(output: Output, saved: Saved) -> None:
             value = f"[cyan]{escape(knob['after_text'])}[/]{was}{tags}"
             table.add_row(f"  {escape(knob['name'])}", value)
         output.table(table)
+    nearest = facts["nearest"]
+    if nearest:
+        used = ", ".join(slot["slot"] for slot in nearest["slots"] if slot["used"])
+        output.say(
+            f"[yellow]not sure[/]: the nearest candidate ({escape(used)}) would bring the distance "
+            f"to {nearest['after']:.3f}; it is in nearest/, and --keep takes it"
+        )
+        for line in nearest["evidence"]:
+            output.say(f"[dim]  {escape(line)}[/]")
     output.say("")
     for file in saved.files:
         output.say(escape(str(file)))

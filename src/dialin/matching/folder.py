@@ -6,6 +6,8 @@ INPUT's own name      the input through them, in its own format and length
 ``report.html``       a page to look at and listen to
 ``report.json``       the same facts for programs
 ``native/``           presets that other hosts read, where there are such
+``nearest/``          the nearest candidate's preset and audio, where none was sure and the input
+                      was left alone
 ====================  ==================================================================
 
 Everything is first written into a hidden folder beside these and then moved, file by file. What
@@ -17,6 +19,7 @@ the error says what is missing. Earlier results are replaced by whole new ones o
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -192,7 +195,7 @@ def match_folder(
         listened = (
             tracks * min(info.seconds, LISTEN_SECONDS) * min(info.sample_rate, 48_000) * 16 / 3
         )
-        check_space(target, plan.size + int(min(REPORT_BYTES, listened + 1_000_000)))
+        check_space(target, 2 * plan.size + int(min(REPORT_BYTES, listened + 1_000_000)))
         try_output(plan, work)
         _reserve(work)
         yield MatchFolder(target, work, plan, tuple(read), overwrite)
@@ -258,7 +261,7 @@ def save_match(
     length = place.plan.source.seconds
     tell = progress or (lambda what, done, seconds: None)
     making.facts |= {"amount": amount, "command": command, "rendered": None}
-    making.facts |= {"native": [], "played": []}
+    making.facts |= {"native": [], "played": [], "nearest": None}
     try:
         making.attempt(
             place.plan.target.name,
@@ -267,6 +270,14 @@ def save_match(
                 lambda done: tell("rendering", done, length),
             ),
         )
+        if match.nearest is not None:
+            making.attempt(
+                "nearest",
+                lambda: _write_nearest(
+                    *(making, match.nearest, pool, amount, headroom, tail),
+                    lambda done: tell("rendering the nearest candidate", done, length),
+                ),
+            )
         making.attempt("native", lambda: _write_native(making))
         tell("writing the report", 0.0, 0.0)
         making.attempt("report.html", lambda: _write_page(making, references))
@@ -304,6 +315,7 @@ class _Making:
             self.errors[name] = UnexpectedError.of(error)
             with suppress(OSError):
                 (self.staged / name).unlink()
+            shutil.rmtree(self.staged / name, ignore_errors=True)
 
     def save_preset(self) -> None:
         """Write what took longest to find."""
@@ -333,6 +345,9 @@ class _Making:
         if self.audio is not None:
             self.audio = replace(self.audio, target=folder / place.plan.target.name)
             self.facts["rendered"] = self.audio.to_dict()
+        if self.facts["nearest"]:
+            target = folder / "nearest" / place.plan.target.name
+            self.facts["nearest"]["rendered"]["target"] = str(target)
         try:
             text = json_text(plain(self.facts))
             (self.staged / "report.json").write_text(text + "\n", "utf-8")
@@ -415,6 +430,40 @@ def _render(
     making.facts["notes"] += fitted.notes
     remark = level_remark(making.audio, making.again(making.place.folder, "--headroom"))
     making.facts["notes"] += [remark] if remark else []
+
+
+def _write_nearest(
+    making: _Making,
+    nearest: Match | None,
+    pool: RenderPool,
+    amount: float,
+    headroom: bool,
+    tail: float,
+    progress: Callable[[float], None],
+) -> None:
+    """Write the candidate that was not sure: its preset, the input through it, and its facts."""
+    assert nearest is not None
+    plan = making.place.plan
+    folder = making.staged / "nearest"
+    folder.mkdir()
+    nearest.preset.save(folder / "preset.json", overwrite=True)
+    fitted = settings_for(nearest.preset, amount, pool)
+    report = nearest.report.to_dict()
+    facts = {name: report[name] for name in ("after", "aspects", "slots", "evidence")}
+    _add_rendered_knobs(facts, fitted, amount)
+    audio = render_file(
+        plan.source.path,
+        folder / plan.target.name,
+        fitted.effect,
+        fitted.settings,
+        pool=pool,
+        headroom=headroom,
+        tail=tail,
+        progress=progress,
+    )
+    audio = replace(audio, target=making.place.folder / "nearest" / plan.target.name)
+    reason = "it is the nearest of what was tried, but not surely nearer than the input itself"
+    making.facts["nearest"] = facts | {"reason": reason, "rendered": audio.to_dict()}
 
 
 def _add_rendered_knobs(facts: dict[str, Any], fitted: Fitted, amount: float) -> None:

@@ -42,7 +42,14 @@ from dialin.matching.result import (
     SlotReport,
     SoundReport,
 )
-from dialin.matching.search import Found, Search, measure, settings_of
+from dialin.matching.search import (
+    GAIN_URI,
+    LEVEL_SURE,
+    Found,
+    Search,
+    measure,
+    settings_of,
+)
 from dialin.matching.style import Target, check_aspect, make_target
 from dialin.rendering import Job, RenderPool
 
@@ -54,6 +61,9 @@ LEAST_SECONDS = 0.1
 
 INFRASOUND_SHARE = 0.01
 """Share of a recording's power below 20 Hz that is worth telling of."""
+
+PARTS = 4
+"""Parts of a reference in which a gain should be found, each by itself."""
 
 RENDERS_PER_KNOB = 20
 DEFAULT_BUDGETS = (100, 600)
@@ -92,6 +102,7 @@ def match(
     lock: Mapping[str, float] | None = None,
     reference_for: Mapping[str, Recording] | None = None,
     models: Sequence[Folder] | None = None,
+    keep: bool = False,
     pool: RenderPool | None = None,
     progress: Callable[[MatchProgress], None] | None = None,
 ) -> Match:
@@ -123,6 +134,9 @@ def match(
     models : sequence of path-like, optional
         Folders of trained controllers whose answers are tried first; by default those that
         ``dialin train controller --fx`` left for these effects, and none for ``()``.
+    keep : bool
+        Take the nearest candidate even where it is not sure that it is better than leaving the
+        input alone; without, it is the match's `nearest`.
     pool : RenderPool, optional
         A pool to use; one is made and closed otherwise.
     progress : callable, optional
@@ -163,12 +177,15 @@ def match(
         loaded.append((own, 1.0))
         shares.append({name: float(name == aspect) for name in ASPECTS})
     target = make_target([_features(s) for s, _ in loaded], shares, weights, only)
+    apart = [_parts(s) for s, _ in loaded]
+    parts = [make_target(list(rows), shares, weights, only) for rows in zip(*apart, strict=True)]
     uri = chain_uri(default_chain() if effects is None else resolve_effects(effects).uris)
     with nullcontext(pool) if pool is not None else RenderPool() as used:
         return _match(
-            *(input, sound, loaded, target, uri, used, budget, seconds, seed, lock, models),
+            *(input, sound, loaded, target, parts, uri, used, budget, seconds, seed, lock, models),
             len(references),
             not (only or special),
+            keep,
             progress,
         )
 
@@ -178,6 +195,7 @@ def _match(
     sound: _Sound,
     references: list[tuple[_Sound, float]],
     target: Target,
+    parts: Sequence[Target],
     uri: str,
     pool: RenderPool,
     budget: int | None,
@@ -187,6 +205,7 @@ def _match(
     models: Sequence[Folder] | None,
     heard: int,
     all_aspects: bool,
+    keep: bool,
     progress: Callable[[MatchProgress], None] | None,
 ) -> Match:
     """Match recordings that have been read; the first `heard` references are whole ones."""
@@ -223,56 +242,116 @@ def _match(
             guesses=tried,
             # A controller knows its effect alone, and listens to all there is.
             trusted=all_aspects and len(probed.slots) == 1,
+            parts=parts,
             progress=tell,
         )
         found = search.run()
-        uris, settings = settings_of(found, spec)
-        output = excerpt
-        if uris:
-            job = Job(chain_uri(uris), shared, settings)
-            output = pool.render([job])[0].get()
+        alone = replace(
+            found,
+            slots=(),
+            settings=spec.default,
+            features=untouched[0],
+            distance=found.untouched,
+            evidence=(),
+            left_out=dict.fromkeys(range(len(probed.slots)), _UNSURE),
+        )
+
+        def outcome(one: Found, notes: Sequence[str], nearest: Match | None = None) -> Match:
+            uris, settings = settings_of(one, spec)
+            output = excerpt
+            if uris:
+                output = pool.render([Job(chain_uri(uris), shared, settings)])[0].get()
+            specs = [probed.slots[number] for number in one.slots]
+            report = MatchReport(
+                before=one.untouched,
+                after=one.distance,
+                aspects=_aspects(target, untouched[0], one),
+                slots=_slots(spec, one, locked, probed.slots),
+                input=_sound_report(sound, excerpt),
+                output=_sound_report(sound, output),
+                references=heard_references,
+                seed=seed,
+                budget=budget,
+                renders=one.renders,
+                failures=one.failures,
+                seconds=time.monotonic() - began,
+                interrupted=one.interrupted,
+                models=learned.folders,
+                notes=tuple(notes),
+                version=__version__,
+                sure=one.sure,
+                gain=one.gain,
+                risk=one.risk,
+                evidence=one.evidence,
+                parts=one.parts,
+            )
+            preset = Preset.from_settings(
+                specs,
+                settings,
+                **_host_facts(pool, specs, settings),
+                provenance={
+                    "input": sound.name,
+                    "references": [{"name": s.name, "weight": w} for s, w in references],
+                    "seed": seed,
+                    "budget": budget,
+                    "renders": one.renders,
+                    "models": [Path(folder).name for folder in learned.folders],
+                    "distance": {"before": one.untouched, "after": one.distance},
+                    "sure": one.sure,
+                },
+            )
+            chain = chain_spec(chain_uri(uris), specs) if uris else None
+            kept = str(Path(input)) if isinstance(input, str | os.PathLike) else input
+            return Match(uris, chain, settings, preset, report, kept, pool, nearest)
+
+        heard_references = tuple(
+            _sound_report(s, np.concatenate(s.pieces, axis=1), weight) for s, weight in references
+        )
+        said = [
+            *probed.notes,
+            *learned.notes,
+            *(note for one in (sound, *(s for s, _ in references)) for note in one.notes),
+            *_notes(found, budget, seconds, sound),
+        ]
+        taken = found if found.sure or keep else alone
+        said += _level_notes(target, taken, spec, probed.slots)
+        if taken is found and found.slots:
+            return outcome(found, said if found.sure else [_KEPT, *said])
+        if not found.slots:
+            return outcome(alone, [_NOTHING, *said])
+        return outcome(alone, [_LEFT_ALONE, *said], outcome(found, said))
     finally:
         pool.release(shared)
-    specs = [probed.slots[number] for number in found.slots]
-    heard_notes = [note for one in (sound, *(s for s, _ in references)) for note in one.notes]
-    notes = (*probed.notes, *learned.notes, *heard_notes, *_notes(found, budget, seconds, sound))
-    report = MatchReport(
-        before=found.untouched,
-        after=found.distance,
-        aspects=_aspects(target, untouched[0], found),
-        slots=_slots(spec, found, locked, probed.slots),
-        input=_sound_report(sound, excerpt),
-        output=_sound_report(sound, output),
-        references=tuple(
-            _sound_report(s, np.concatenate(s.pieces, axis=1), weight) for s, weight in references
-        ),
-        seed=seed,
-        budget=budget,
-        renders=found.renders,
-        failures=found.failures,
-        seconds=time.monotonic() - began,
-        interrupted=found.interrupted,
-        models=learned.folders,
-        notes=notes,
-        version=__version__,
-    )
-    preset = Preset.from_settings(
-        specs,
-        settings,
-        **_host_facts(pool, specs, settings),
-        provenance={
-            "input": sound.name,
-            "references": [{"name": s.name, "weight": w} for s, w in references],
-            "seed": seed,
-            "budget": budget,
-            "renders": found.renders,
-            "models": [Path(folder).name for folder in learned.folders],
-            "distance": {"before": found.untouched, "after": found.distance},
-        },
-    )
-    chain = chain_spec(chain_uri(uris), specs) if uris else None
-    kept = str(Path(input)) if isinstance(input, str | os.PathLike) else input
-    return Match(uris, chain, settings, preset, report, kept, pool)
+
+
+_UNSURE = "not surely nearer to the reference than leaving the input alone"
+
+_LEFT_ALONE = (
+    "nothing that was tried brings the input surely closer to the reference than leaving it alone, "
+    "so it was left alone; the nearest candidate is kept beside it, not sure: listen to it, and "
+    "take it with --keep (keep=True)"
+)
+
+_KEPT = (
+    "this is the nearest candidate, kept by wish: it is not sure that it is closer to the "
+    "reference than leaving the input alone"
+)
+
+_NOTHING = "nothing was found that could be tried on the input, so it was left alone"
+
+
+def _level_notes(
+    target: Target, found: Found, spec: EffectSpec, slots: Sequence[EffectSpec]
+) -> Iterator[str]:
+    """Say so where the level is off and none of the effects is there to set it."""
+    offset = target.level_offset(found.features)
+    limit = 1.0 if target.level_weight == 1.0 else LEVEL_SURE * target.level_noise
+    if target.level_weight > 0 and abs(offset) >= limit and slots[-1].uri != GAIN_URI:
+        yield (
+            f"the reference is {abs(offset):.1f} dB {'louder' if offset > 0 else 'quieter'} than "
+            "the result, and the effects do not end in a gain that would set the level; add one "
+            "with --fx gain"
+        )
 
 
 def _references(
@@ -344,6 +423,13 @@ def _features(sound: _Sound) -> np.ndarray:
     rows = np.array([style_features(piece, sound.sample_rate) for piece in sound.pieces])
     lengths = [piece.shape[1] for piece in sound.pieces]
     return np.asarray(np.average(rows, axis=0, weights=lengths))
+
+
+def _parts(sound: _Sound) -> list[np.ndarray]:
+    """Features of `PARTS` parts of a recording by themselves."""
+    each = PARTS // len(sound.pieces)
+    cut = [part for piece in sound.pieces for part in np.array_split(piece, each, axis=1)]
+    return [style_features(np.ascontiguousarray(part), sound.sample_rate) for part in cut]
 
 
 def _locks(spec: EffectSpec, lock: Mapping[str, float]) -> dict[int, float]:
@@ -443,11 +529,6 @@ def _sound_report(sound: _Sound, audio: Audio, weight: float = 1.0) -> SoundRepo
 
 def _notes(found: Found, budget: int, seconds: float | None, sound: _Sound) -> tuple[str, ...]:
     notes = []
-    if not found.slots:
-        notes.append(
-            "nothing that was tried brings the input surely closer to the reference than leaving "
-            "it alone; try other effects, a larger --budget or another reference"
-        )
     if found.interrupted:
         why = "its time limit" if seconds is not None else "Ctrl-C"
         notes.append(

@@ -132,6 +132,17 @@ class MatchReport:
     notes : tuple of str
         What the person should know.
     version : str
+    sure : bool
+        Whether the evidence for the settings is enough; False where the input was left alone for
+        lack of it, and where the nearest candidate was kept by wish.
+    gain : float
+        Distance that the nearest candidate takes away.
+    risk : float
+        What it may be wrong by, as a share of what leaving the input alone may be wrong by.
+    evidence : tuple of str
+        What speaks for and against it.
+    parts : tuple of float
+        Distance it takes away in each part of the reference by itself.
     """
 
     before: float
@@ -150,6 +161,11 @@ class MatchReport:
     models: tuple[str, ...]
     notes: tuple[str, ...]
     version: str
+    sure: bool = True
+    gain: float = 0.0
+    risk: float = 1.0
+    evidence: tuple[str, ...] = ()
+    parts: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; infinite levels (silence) become None."""
@@ -182,6 +198,8 @@ class Match:
     preset : Preset
         What to save, apply and export.
     report : MatchReport
+    nearest : Match, optional
+        The nearest candidate, where the input was left alone because none was sure.
     """
 
     effects: tuple[str, ...]
@@ -191,6 +209,7 @@ class Match:
     report: MatchReport
     _input: tuple[Audio, int] | str = field(repr=False, default="")
     _pool: RenderPool | None = field(repr=False, default=None)
+    nearest: Match | None = field(repr=False, default=None)
 
     def audio(self, amount: float = 100.0, *, tail: float = 0.0) -> tuple[Audio, int]:
         """The whole input through the match.

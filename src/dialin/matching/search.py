@@ -10,10 +10,13 @@
    untouched input is a candidate like any other, so where the evidence is weak it wins. T grows
    with the square of ``d_min``, up to `LARGEST_NOISE`: what the effect could not mend is mostly
    content, and tells how large its noise is for this pair.
-   A pick must also bring the sound closer by `MIN_GAIN`, and its expected difference must be at
-   most `MAX_RISK` times the untouched input's.
+   A pick is *sure* if it brings the sound closer by `MIN_GAIN`, and its expected difference is at
+   most `MAX_RISK` times the untouched input's. Where none is, what comes back is the nearest
+   candidate by the same measure, marked as not sure.
+   A candidate that moves the level further than is likely has that counted against it.
 3. *Level.* A gain at the end of the chain is not searched but computed: no feature but ``level``
-   hears it.
+   hears it. Where nothing else is sure and the level surely differs, the gain alone is the answer;
+   for a single effect, its output knob (`dialin.matching.output_level`).
 4. *Prune.* Effects of a chain are taken out one by one, as long as that does not cost more than
    `PRUNE_TOLERANCE` of the distance gained.
 """
@@ -22,7 +25,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +37,8 @@ from dialin.errors import DialinError, RenderError
 from dialin.matching.detail import Detail, detail, detail_distances
 from dialin.matching.features import Vector, style_features
 from dialin.matching.optimiser import KnobSearch
-from dialin.matching.style import Target, scaled_features, with_gain
+from dialin.matching.output_level import OUTPUT_RENDERS, turn_output
+from dialin.matching.style import Target, level_of, with_gain
 from dialin.matching.surrogate import LinearModel
 from dialin.rendering import Job, RenderPool, SharedAudio
 
@@ -67,6 +71,15 @@ to 1/e."""
 
 EVERY = 4
 """The pick looks at every so many values of the details: enough, and fast."""
+
+LOUDEST_STEP, SOFTEST_STEP = 24.0, -20.0
+"""Change of level, in decibels, beyond which a setting is unlikely: 1 % of the energy is left."""
+
+EXTREME = 0.05
+"""Distance that a decibel beyond that counts as."""
+
+LEVEL_SURE = 2.5
+"""Times its content noise that the level must differ by to be set where nothing else is sure."""
 
 MIN_GAIN = 0.15
 """Distance that a match must take away, or the input is left alone: a quarter of what two pieces
@@ -111,11 +124,30 @@ class Candidate:
     features: Vector
     detail: Detail
     distance: float
+    cost: float = 0.0
+    """What counts against it beside its distance."""
+
+    @property
+    def value(self) -> float:
+        """What is minimised."""
+        return self.distance + self.cost
+
+
+@dataclass(eq=False)
+class Choice:
+    """A pick and the case for it; see `Found`."""
+
+    candidate: Candidate
+    sure: bool
+    gain: float = 0.0
+    risk: float = 1.0
+    evidence: tuple[str, ...] = ()
+    parts: tuple[float, ...] = ()
 
 
 @dataclass(eq=False)
 class Found:
-    """What a search came to.
+    """What a search came to: the nearest candidate, sure or not.
 
     Attributes
     ----------
@@ -126,6 +158,17 @@ class Found:
     features : ndarray
         Style features of the pick.
     distance, untouched : float
+    sure : bool
+        Whether it is better to take it than to leave the input alone.
+    gain : float
+        Distance it takes away.
+    risk : float
+        Its expected audible difference to what the reference may be, as a share of the untouched
+        input's.
+    evidence : tuple of str
+        What speaks for and against it, for a person.
+    parts : tuple of float
+        The gain by parts of the references.
     left_out : dict
         Place of a slot that is not used -> why.
     renders, failures : int
@@ -138,6 +181,11 @@ class Found:
     features: Vector
     distance: float
     untouched: float
+    sure: bool
+    gain: float = 0.0
+    risk: float = 1.0
+    evidence: tuple[str, ...] = ()
+    parts: tuple[float, ...] = ()
     left_out: dict[int, str] = field(default_factory=dict)
     renders: int = 0
     failures: int = 0
@@ -172,6 +220,8 @@ class Search:
         Settings of the chain to try first, after the default.
     trusted : bool
         Whether the guesses say how the whole should sound, and so count in the pick.
+    parts : sequence of Target
+        Parts of the references by themselves, which tell how consistent a gain is.
     progress : callable, optional
         ``progress(renders, seconds, best)``.
     """
@@ -190,9 +240,10 @@ class Search:
         seconds: float | None = None,
         guesses: Sequence[Settings] = (),
         trusted: bool = False,
+        parts: Sequence[Target] = (),
         progress: Callable[[int, float, float], None] | None = None,
     ) -> None:
-        self._guesses, self._trusted = guesses, trusted
+        self._guesses, self._trusted, self._parts = guesses, trusted, parts
         self._said: list[Candidate] = []
         self._pool, self._spec, self._audio, self._target = pool, spec, audio, target
         self._seed, self._budget, self._limit = seed, budget, seconds
@@ -228,32 +279,47 @@ class Search:
         """Search, pick and prune; Ctrl-C ends the search and keeps the best so far."""
         interrupted = False
         slots_of = chain_slots(self._spec)
+        asked = self._level_alone() if self._target.level_weight == 1.0 else None
+        if asked is not None:
+            return self._found(*asked, interrupted=False)
         pruning = min(2 * len(slots_of), self._budget // 4) if len(slots_of) > 1 else 0
+        if len(slots_of) == 1 and self._level_alone_likely():
+            # Kept for its output knob.
+            pruning = min(OUTPUT_RENDERS, self._budget // 4)
         try:
             self._search(max(1, self._budget - pruning))
         except (KeyboardInterrupt, _TimeUp):
             interrupted = True
         if not self._candidates and self.last_failure is not None:
             raise self.last_failure
-        pick = self._pick()
-        slots = tuple(range(len(slots_of)))
+        choice = self._pick()
+        slots = tuple(range(len(slots_of))) if choice.candidate.settings is not None else ()
         left_out: dict[int, str] = {}
-        if pick.settings is None:
-            left_out = dict.fromkeys(
-                slots, "no setting tried was surely closer to the reference than the input itself"
-            )
-            slots = ()
-        elif pruning:
+        level = None if choice.sure else self._level_alone()
+        if level is not None:
+            return self._found(*level, interrupted=interrupted)
+        if pruning and len(slots) > 1:
             try:
-                slots, pick, left_out = self._prune(pick, slots)
+                slots, choice.candidate, left_out = self._prune(choice.candidate, slots)
             except (KeyboardInterrupt, _TimeUp):
                 interrupted = True
+        return self._found(choice, slots, left_out, interrupted=interrupted)
+
+    def _found(
+        self, choice: Choice, slots: tuple[int, ...], left_out: dict[int, str], *, interrupted: bool
+    ) -> Found:
+        pick = choice.candidate
         return Found(
             slots=slots,
             settings=self._start if pick.settings is None else pick.settings,
             features=pick.features,
             distance=pick.distance,
             untouched=self._untouched.distance,
+            sure=choice.sure,
+            gain=choice.gain,
+            risk=choice.risk,
+            evidence=choice.evidence,
+            parts=choice.parts,
             left_out=left_out,
             renders=self.renders,
             failures=self.failures,
@@ -280,7 +346,15 @@ class Search:
         settings[self._gain] = knob.to_normalised(gain)
         features = with_gain(candidate.features, gain)
         distance = float(self._target.distance(features))
-        return Candidate(settings, features, candidate.detail, distance)
+        return replace(candidate, settings=settings, features=features, distance=distance)
+
+    def _unlikely(self, features: Vector) -> float:
+        """Cost of moving the level further than is likely, before a gain puts it right."""
+        moved = level_of(features) - level_of(self._untouched.features)
+        wanted = self._target.level_offset(self._untouched.features)
+        above = moved - max(wanted, 0.0) - LOUDEST_STEP
+        below = min(wanted, 0.0) + SOFTEST_STEP - moved
+        return EXTREME * max(above, below, 0.0)
 
     def _search(self, budget: int) -> None:
         """Spend the budget."""
@@ -305,14 +379,14 @@ class Search:
                 settings.append(vector)
             found = self._render(self._spec.uri, settings)
             values = [
-                np.inf if candidate is None else candidate.distance + self._stray(vector)
+                np.inf if candidate is None else candidate.value + self._stray(vector)
                 for candidate, vector in zip(found, settings, strict=True)
             ]
             if self._trusted and not self._said:
                 # The first batch is the default, then the guesses.
                 self._said = [c for c in found[1 : 1 + len(self._guesses)] if c is not None]
             nothing = np.full(goal.size, np.nan)
-            rows = [nothing if c is None else scaled_features(c.features) for c in found]
+            rows = [nothing if c is None else c.features / self._target.noise for c in found]
             search.tell(asked, values, rows)
 
     def _stray(self, vector: Settings) -> float:
@@ -333,7 +407,10 @@ class Search:
                 features, sample = result.value
                 distance = float(self._target.distance(features))
                 settings_used = (settings if wholes is None else wholes)[place]
-                candidate = self._levelled(Candidate(settings_used, features, sample, distance))
+                cost = self._unlikely(features)
+                candidate = self._levelled(
+                    Candidate(settings_used, features, sample, distance, cost)
+                )
                 found[place] = candidate
                 if wholes is None:
                     # Kept at once, so that Ctrl-C loses none.
@@ -346,15 +423,17 @@ class Search:
                 raise _TimeUp
         return found
 
-    def _pick(self) -> Candidate:
+    def _pick(self) -> Choice:
         """The candidate of least expected difference to what the reference may be."""
-        ranked = sorted(self._candidates, key=lambda c: c.distance)[: CANDIDATES - 1]
-        field = [self._untouched, *ranked]
-        distances = np.array([c.distance for c in field])
-        least = distances.min()
+        ranked = sorted(self._candidates, key=lambda c: c.value)[: CANDIDATES - 1]
+        # The others have the reference's level by the gain alone, which must not speak for them.
+        base = self._levelled(replace(self._untouched, settings=self._start))
+        field = [base, *ranked]
+        values = np.array([c.value for c in field])
+        least = values.min()
         noise = np.clip(least / SAME_RECORDING, 1.0, LARGEST_NOISE)
         temperature = TEMPERATURE * noise**2
-        weights = np.exp(-(distances - least) / temperature)
+        weights = np.exp(-(values - least) / temperature)
         apart = detail_distances(np.stack([c.detail[::EVERY] for c in field]))
         weights /= np.exp(-((apart / CROWD) ** 2)).sum(axis=1)
         if self._said:
@@ -362,13 +441,109 @@ class Search:
             heard = detail_distances(np.stack([c.detail[::EVERY] for c in (*self._said, *field)]))
             count = len(self._said)
             weights *= np.exp(-heard[:count, count:] / LEARNED).mean(axis=0)
+        # Renders are compared at one level; where the level counts, so do its differences.
+        level = np.array([level_of(c.features) for c in field])
+        apart += self._target.level_weight * np.abs(level[:, None] - level) / 20.0
         risk = apart @ (weights / weights.sum())
-        if self._wanted and ranked:
-            return field[1 + int(np.argmin(risk[1:]))]
+        if not ranked:
+            return Choice(self._untouched, sure=False)
         place = int(np.argmin(risk))
-        gain = self._untouched.distance - field[place].distance
-        sure = gain >= MIN_GAIN and risk[place] <= MAX_RISK * risk[0]
-        return field[place] if sure else self._untouched
+        best = place or 1 + int(np.argmin(risk[1:]))
+        gain = float(values[0] - values[best])
+        share = float(risk[best] / max(risk[0], 1e-12))
+        sure = bool(self._wanted) or (place > 0 and gain >= MIN_GAIN and share <= MAX_RISK)
+        parts = tuple(
+            float(part.distance(base.features) - part.distance(field[best].features))
+            for part in self._parts
+        )
+        return Choice(
+            field[best], sure, gain, share, self._evidence(field[best], base, gain, share), parts
+        )
+
+    def _evidence(
+        self, pick: Candidate, base: Candidate, gain: float, share: float
+    ) -> tuple[str, ...]:
+        """What speaks for and against a candidate."""
+        parts = f"two pieces of one recording differ by {SAME_RECORDING:g}"
+        level = " at the reference's level" if self._gain is not None else ""
+        said = [
+            f"it takes {gain:.2f} off the distance of {base.distance:.2f} that the input has"
+            f"{level}; to be sure it should take {MIN_GAIN:g} ({parts})"
+            if gain > 0
+            else f"its distance to the reference is no smaller than the input's ({parts})",
+            f"what it may still be wrong by is {100 * share:.0f} % of what leaving the input alone "
+            f"may be wrong by; to be sure it should be {100 * MAX_RISK:.0f} % at most",
+        ]
+        if pick.cost > 0:
+            moved = level_of(pick.features) - level_of(self._untouched.features)
+            if self._gain is not None and pick.settings is not None:
+                moved -= self._spec.parameters[self._gain].to_native(pick.settings[self._gain])
+            said.append(f"its effects move the level by {moved:+.0f} dB, which is unlikely")
+        if self._wanted:
+            said.append("its effect was asked for, since a knob of it is locked")
+        return tuple(said)
+
+    def _level_alone(self) -> tuple[Choice, tuple[int, ...], dict[int, str]] | None:
+        """The answer where the level surely differs and nothing else does."""
+        if not self._level_alone_likely():
+            return None
+        offset = self._target.level_offset(self._untouched.features)
+        alone = self._target.level_weight == 1.0
+        slots = tuple(range(len(chain_slots(self._spec))))
+        start = self._untouched.features
+        if self._gain is not None:
+            knob = self._spec.parameters[self._gain]
+            gain = float(np.clip(offset, knob.minimum, knob.maximum))
+            settings = self._start.copy()
+            settings[self._gain] = knob.to_normalised(gain)
+            features = with_gain(start, gain)
+            used = slots[-1:]
+        elif len(slots) == 1:
+            found = self._turn_output(offset)
+            if found is None:
+                return None
+            settings, features = found
+            gain, used = level_of(features) - level_of(start), slots
+        else:
+            return None
+        distance = float(self._target.distance(features))
+        reason = "what was asked for is the level" if alone else "nothing else is surely closer"
+        evidence = (
+            f"the reference is {abs(offset):.1f} dB {'louder' if offset > 0 else 'quieter'}, more "
+            f"than two pieces of one recording differ by ({self._target.level_noise:.1f} dB); "
+            f"{reason}, so the level alone is set, by {gain:+.1f} dB",
+        )
+        choice = Choice(
+            Candidate(settings, features, self._untouched.detail, distance),
+            True,
+            self._untouched.distance - distance,
+            0.0,
+            evidence,
+        )
+        return choice, used, {n: "the level alone is surely different" for n in slots[:-1]}
+
+    def _level_alone_likely(self) -> bool:
+        """Whether the level differs by more than content does."""
+        offset = self._target.level_offset(self._untouched.features)
+        if self._target.level_weight == 1.0:
+            return abs(offset) >= LEVEL_TOLERANCE
+        enough = LEVEL_SURE * self._target.level_noise
+        return self._target.level_weight > 0.0 and abs(offset) >= enough
+
+    def _turn_output(self, offset: float) -> tuple[Settings, Vector] | None:
+        """Settings of a single effect that change the level alone, by so much; None if none do."""
+
+        def render(settings: Settings) -> tuple[Vector, Detail] | None:
+            if self.renders >= self._budget:
+                return None
+            (candidate,) = self._render(self._spec.uri, [settings])
+            return None if candidate is None else (candidate.features, candidate.detail)
+
+        untouched = (self._untouched.features, self._untouched.detail)
+        try:
+            return turn_output(self._spec, self._start, self._free, untouched, offset, render)
+        except (KeyboardInterrupt, _TimeUp):
+            return None
 
     def _prune(
         self, pick: Candidate, slots: tuple[int, ...]

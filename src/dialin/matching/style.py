@@ -36,6 +36,18 @@ LIMIT = 6.0
 """Differences count up to this many times the content noise, so that no single feature rules."""
 
 
+@functools.cache
+def content_noise() -> NDArray[np.float64]:
+    """Standard deviation of each feature's difference between halves of one song."""
+    text = files("dialin.matching").joinpath("content_noise.json").read_text("utf-8")
+    noise = np.array(json.loads(text)["noise"], dtype=np.float64)
+    if noise.shape != (len(feature_aspects()),):
+        raise RuntimeError(
+            "content_noise.json belongs to other features; run benchmarks/content_noise.py"
+        )
+    return noise
+
+
 @dataclass(frozen=True, eq=False)
 class Target:
     """What to sound like: features of one or several references, and what they count.
@@ -47,12 +59,25 @@ class Target:
         How much each reference counts in each aspect; columns sum to 1.
     weights : ndarray, shape (aspects,)
         How much each aspect counts; sums to 1.
+    noise : ndarray, shape (features,)
+        Content noise of each feature, for recordings as long as these.
     """
 
     features: NDArray[np.float64]
     shares: NDArray[np.float64]
     weights: NDArray[np.float64]
     names: tuple[str, ...] = field(default=ASPECTS)
+    noise: NDArray[np.float64] = field(default_factory=content_noise)
+
+    @property
+    def level_weight(self) -> float:
+        """How much the level counts, 0 to 1."""
+        return float(self.weights[ASPECTS.index("level")])
+
+    @property
+    def level_noise(self) -> float:
+        """Content noise of the level, in decibels."""
+        return float(self.noise[feature_aspects().index("level")])
 
     def aspects(self, features: Vector) -> NDArray[np.float64]:
         """Distance in each aspect; NaN where neither side can be compared.
@@ -68,7 +93,7 @@ class Target:
         rows = np.atleast_2d(features)
         total = np.zeros((rows.shape[0], len(ASPECTS)))
         for reference, share in zip(self.features, self.shares, strict=True):
-            total += share * aspect_distances(rows, reference)
+            total += share * aspect_distances(rows, reference, self.noise)
         return total[0] if features.ndim == 1 else total
 
     def distance(self, features: Vector) -> NDArray[np.float64]:
@@ -86,7 +111,7 @@ class Target:
         weights = np.zeros(self.features.shape[1])
         for place, columns in enumerate(_columns()):
             part = self.shares[:, place] @ self.features[:, columns]
-            goal[columns] = part / content_noise()[columns]
+            goal[columns] = part / self.noise[columns]
             weights[columns] = self.weights[place] / max(1, int(np.isfinite(part).sum()))
         return goal, weights
 
@@ -97,9 +122,9 @@ class Target:
         return float(share @ self.features[:, place]) - float(features[place])
 
 
-def scaled_features(features: Vector) -> Vector:
-    """Features in units of content noise."""
-    return features / content_noise()
+def level_of(features: Vector) -> float:
+    """Level of the active moments, in dBFS."""
+    return float(features[feature_aspects().index("level")])
 
 
 def with_gain(features: Vector, gain: float) -> Vector:
@@ -109,9 +134,11 @@ def with_gain(features: Vector, gain: float) -> Vector:
     return result
 
 
-def aspect_distances(rows: NDArray[np.float64], reference: Vector) -> NDArray[np.float64]:
+def aspect_distances(
+    rows: NDArray[np.float64], reference: Vector, noise: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Mean absolute difference in units of content noise, by aspect: ``(n, aspects)``."""
-    scaled = np.minimum(np.abs(rows - reference) / content_noise(), LIMIT)
+    scaled = np.minimum(np.abs(rows - reference) / noise, LIMIT)
     result = np.full((rows.shape[0], len(ASPECTS)), np.nan)
     for place, columns in enumerate(_columns()):
         part = scaled[:, columns]
@@ -142,6 +169,7 @@ def make_target(
     shares: Sequence[Mapping[str, float]] | None = None,
     weights: Mapping[str, float] | None = None,
     only: Sequence[str] | None = None,
+    noise: NDArray[np.float64] | None = None,
 ) -> Target:
     """Put references and weights together.
 
@@ -155,6 +183,8 @@ def make_target(
         Aspect to weight, in place of the default one.
     only : sequence of str, optional
         Aspects to match; the others count nothing.
+    noise : ndarray, optional
+        Content noise of each feature (`content_noise`), by default for recordings of 5 s or more.
 
     Raises
     ------
@@ -178,7 +208,12 @@ def make_target(
     sums = rows.sum(axis=0)
     vector = np.where(sums > 0, vector, 0.0)
     rows = rows / np.where(sums > 0, sums, 1.0)
-    return Target(np.array(features), rows, vector / vector.sum())
+    return Target(
+        np.array(features),
+        rows,
+        vector / vector.sum(),
+        noise=content_noise() if noise is None else noise,
+    )
 
 
 def check_aspect(name: str) -> str:
@@ -192,15 +227,3 @@ def check_aspect(name: str) -> str:
 def _columns() -> tuple[NDArray[np.intp], ...]:
     names = np.array(feature_aspects())
     return tuple(np.flatnonzero(names == aspect) for aspect in ASPECTS)
-
-
-@functools.cache
-def content_noise() -> NDArray[np.float64]:
-    """Standard deviation of each feature's difference between halves of one song."""
-    text = files("dialin.matching").joinpath("content_noise.json").read_text("utf-8")
-    noise = np.array(json.loads(text)["noise"], dtype=np.float64)
-    if noise.shape != (len(feature_aspects()),):
-        raise RuntimeError(
-            "content_noise.json belongs to other features; run benchmarks/content_noise.py"
-        )
-    return noise
