@@ -144,3 +144,21 @@ def test_a_table_never_replaces_what_is_measured(place):
         assert ran.code == 7
         assert "read by this run" in ran.err
     assert (place / "dry.wav").read_bytes() == before
+
+
+def test_a_table_that_was_cut_goes_on_after_its_last_whole_line(place):
+    table = place / "table.csv"
+    command = ("timbre", "dry.wav", "more.wav", "-o", table, "--attributes", "brightness")
+    assert dialin_process(*command, cwd=place).code == 0
+    whole = table.read_bytes()
+    for cut in (len(whole) - 3, whole.index(b"\n") - 2, 0):
+        table.write_bytes(whole[:cut])
+        ran = dialin_process(*command, cwd=place)
+        assert (ran.code, table.read_bytes()) == (0, whole), ran.err
+
+
+def test_an_analysis_never_replaces_the_ratings(place):
+    (place / "conditions.csv").write_text("ratings")
+    ran = dialin_process("listen", "analyse", "conditions.csv", "-o", ".", cwd=place)
+    assert ran.code == 7
+    assert (place / "conditions.csv").read_text() == "ratings"

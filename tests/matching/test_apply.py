@@ -339,3 +339,60 @@ def test_one_bad_file_is_told_and_the_others_go_on(pool, tmp_path):
     )
     assert [result.target.name for result in done] == ["a.wav", "c.wav"]
     assert [file.name for file, _ in told] == ["b.wav"]
+
+
+def test_names_may_be_as_long_as_names_can_be(pool, tmp_path):
+    name = "é" * 125 + "x.wav"
+    soundfile.write(tmp_path / "in.wav", noise(0.1), 44_100)
+    (tmp_path / "in.wav").rename(tmp_path / name)
+    (done,) = module.apply_preset(Preset(()), [tmp_path / name], tmp_path / "wet", pool=pool)
+    assert done.target.exists()
+    long = tmp_path / ("y" * 251 + ".wav")
+    (tmp_path / name).rename(long)
+    (done,) = module.apply_preset(Preset(()), [long], tmp_path / "wet", pool=pool)
+    assert [path.name for path in (tmp_path / "wet").iterdir() if path.name[0] == "y"] == [
+        long.name
+    ]
+
+
+def test_what_appears_while_it_is_rendered_is_left_alone(pool, tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "in.wav", noise(0.1), 44_100)
+    true = file_render._call
+
+    def slow(*args):
+        made = true(*args)
+        (tmp_path / "wet" / "in.wav").write_text("mine")
+        return made
+
+    monkeypatch.setattr(file_render, "_call", slow)
+    with pytest.raises(OutputError, match="appeared while"):
+        module.apply_preset(Preset(()), [tmp_path / "in.wav"], tmp_path / "wet", pool=pool)
+    assert (tmp_path / "wet" / "in.wav").read_text() == "mine"
+
+
+def test_nothing_that_is_read_is_replaced(pool, tmp_path):
+    """The preset may have any name, and links are the file they lead to."""
+    (tmp_path / "wet").mkdir()
+    soundfile.write(tmp_path / "in.wav", noise(0.1), 44_100)
+    Preset(()).save(tmp_path / "wet" / "in.wav")
+    with pytest.raises(OutputError, match="read by this run"):
+        module.apply_preset(
+            tmp_path / "wet" / "in.wav", [tmp_path / "in.wav"], tmp_path / "wet", overwrite=True
+        )
+    (tmp_path / "wet" / "in.wav").rename(tmp_path / "p.json")
+    for link in ("symlink_to", "hardlink_to"):
+        getattr(tmp_path / "wet" / "in.wav", link)(tmp_path / "in.wav")
+        with pytest.raises(OutputError, match="read by this run"):
+            module.apply_preset(
+                tmp_path / "p.json", [tmp_path / "in.wav"], tmp_path / "wet", overwrite=True
+            )
+        (tmp_path / "wet" / "in.wav").unlink()
+
+
+def test_room_is_asked_for_before_anything_is_rendered(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "in.wav", noise(0.1), 44_100)
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr("dialin.files.space.shutil.disk_usage", lambda _: usage)
+    with pytest.raises(OutputError, match="make room"):
+        module.apply_preset(Preset(()), [tmp_path / "in.wav"], tmp_path / "wet")
+    assert not (tmp_path / "wet").exists()

@@ -97,7 +97,11 @@ def analyse(
     from dialin.evaluation.listening import analyse as analyse_ratings
     from dialin.evaluation.listening import read_ratings
     from dialin.evaluation.listening.report import analysis_text, write_analysis
+    from dialin.files import check_not_read
 
+    if target is not None:
+        names = ("listening.md", "conditions.csv", "comparisons.csv", "ratings.png")
+        check_not_read([target / name for name in names], [results])
     found = analyse_ratings(read_ratings(results))
     written = [] if target is None else write_analysis(found, target, figures=figures)
     output.data(

@@ -185,7 +185,7 @@ def _to_file(
         raise OutputError(f"{str(target)!r} is no file; name a file for the table")
     try:
         old = target.read_text("utf-8", BYTES) if target.exists() else ""
-        if old and not old.startswith(header):
+        if not (old.startswith(header) or header.startswith(old)):
             raise OutputError(
                 f"{str(target)!r} holds another table (its first line is "
                 f"{old.partition(chr(10))[0]!r}); name another file or the same attributes"
@@ -198,7 +198,7 @@ def _to_file(
             output.warn(f"{len(paths) - len(waiting)} files are in {target} already")
         failures = 0
         if whole != old or not old:
-            target.write_text(whole or header, "utf-8", BYTES)
+            _end_at_a_line(target, header)
         with target.open("a", newline="", encoding="utf-8", errors=BYTES) as file:
             for path, result in _results(output, waiting, names, excerpt, workers):
                 if isinstance(result, DialinError):
@@ -210,6 +210,15 @@ def _to_file(
         raise OutputError(f"cannot write {str(target)!r}: {error.strerror}") from error
     output.say(f"{len(waiting) - failures} files measured, table in {target}")
     return failures
+
+
+def _end_at_a_line(target: Path, header: str) -> None:
+    """Cut half a line off the end, in place: what was measured is never written anew."""
+    with target.open("ab+") as file:
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+        if not file.seek(0, 2):
+            file.write(header.encode("utf-8", BYTES))
 
 
 def _to_stdout(
