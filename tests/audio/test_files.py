@@ -115,6 +115,13 @@ def test_bad_files_are_refused_by_every_reader(tmp_path, audio, kind, words):
         assert str(path) in str(caught.value)
 
 
+def test_bytes_that_happen_to_be_named_au_are_no_recording(tmp_path):
+    path = tmp_path / "x.au"
+    path.write_bytes(np.random.default_rng(0).bytes(20_000))
+    with pytest.raises(AudioFileError, match="cannot be read as audio"):
+        audio_info(path)
+
+
 @pytest.mark.parametrize("suffix", ["flac", "ogg"])
 def test_a_cut_off_compressed_file_is_refused(tmp_path, audio, suffix):
     path = write_audio(tmp_path / f"x.{suffix}", np.tile(audio, 4), 44_100)

@@ -203,6 +203,31 @@ def test_a_file_that_was_cut_off_is_read_with_a_note_or_refused(tmp_path, suffix
     assert lost > 0.1 or whole.shape[1] - info.frames < 0.25 * RATE
 
 
+def test_an_mp3_that_was_cut_out_of_a_stream_is_read_from_its_first_whole_frame(tmp_path):
+    path = variable_mp3(tmp_path / "x.mp3", swelling())
+    data = path.read_bytes()
+    path.write_bytes(data[len(data) // 3 : -len(data) // 3])
+    info = audio_info(path)
+    check(path, info.frames)
+    assert info.frames % 1152 == 0 and info.frames > RATE
+
+
+def test_joined_wav_files_are_read_as_one(tmp_path):
+    first, second = swelling(1), -swelling(2)
+    write_audio(tmp_path / "a.wav", first, RATE, subtype="PCM_16")
+    write_audio(tmp_path / "b.wav", second, RATE, subtype="FLOAT")
+    path = tmp_path / "c.wav"
+    path.write_bytes((tmp_path / "a.wav").read_bytes() + (tmp_path / "b.wav").read_bytes())
+    check(path, 3 * RATE)
+    np.testing.assert_array_equal(read_audio(path)[0][:, RATE:], second)
+
+
+def test_a_format_that_cannot_jump_is_read_from_its_start(tmp_path):
+    path = tmp_path / "x.wav"
+    soundfile.write(path, swelling(2, 1, 8_000).T, 8_000, subtype="GSM610")
+    check(path, audio_info(path).frames)
+
+
 def test_reading_an_mp3_again_and_again_walks_through_it_once(tmp_path, monkeypatch):
     path = variable_mp3(tmp_path / "x.mp3", swelling(2))
     calls = []

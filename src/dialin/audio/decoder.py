@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -47,7 +48,9 @@ class Decoder:
             def seekable(self) -> bool:
                 return False
 
-        self._file = Sequential(file)
+        self._open: Any = partial(Sequential, file)
+        self._file = self._open()
+        self._seekable = bool(soundfile.SoundFile.seekable(self._file))
         self.sample_rate = int(self._file.samplerate)
         self.channels = int(self._file.channels)
         self.frames = int(self._file.frames)
@@ -67,7 +70,13 @@ class Decoder:
             start = max(0, min(place, last))
         elif self.subtype.startswith("MPEG"):
             start = max(0, place - MP3_RUN_UP)
-        if not start <= self._place < place:
+        if not self._seekable:
+            # Such as GSM: only from its start.
+            start = 0
+        if not self._seekable and self._place > place:
+            self._file.close()
+            self._file, self._place = self._open(), 0
+        elif self._seekable and not start <= self._place < place:
             self._file.seek(start)
             self._place = start
         while self._place < place:

@@ -43,8 +43,13 @@ _MAGIC = (
     (b"caff", 0, "caf"),
     (b"RIFF", 0, "wav"),
 )
-LOSSLESS = frozenset({"alac", "wavpack", "ape", "tta", "flac", "tak", "mlp", "truehd"})
+_LOSSLESS = frozenset({"alac", "wavpack", "ape", "tta", "flac", "tak", "mlp", "truehd"})
 """ffmpeg's names of codecs that lose nothing."""
+
+
+def is_lossless(codec: str) -> bool:
+    """Whether a codec of ffmpeg's keeps integers as they are."""
+    return codec in _LOSSLESS or codec.startswith(("pcm_s", "pcm_u"))
 
 
 @dataclass(frozen=True)

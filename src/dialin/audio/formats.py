@@ -101,7 +101,7 @@ def output_format(info: AudioInfo) -> OutputFormat:
     suffix = file_suffix(info.path)
     named = container_of(suffix)
     kind = "WAV" if info.format in _WAV else info.format
-    agrees = named == kind or (named == "RF64" and kind == "WAV")
+    agrees = named == kind or (named == "RF64" and kind == "WAV") or suffix == _natural(info)
     if agrees and info.subtype == "OPUS":
         agrees = suffix in ("opus", "ogg", "oga")
     elif agrees and suffix == "opus":

@@ -36,6 +36,9 @@ DECODER_DELAY = 529
 GARBAGE = 1 << 20
 """Bytes that are no frames and no tags, after which nothing more is looked for."""
 
+MOST_HEADLESS = 100
+"""Frames that can need bytes of the ones before them: 511 bytes of at least 5 each."""
+
 FEW = 3
 """Frames in a row that make a stream, and by which a Xing header may be off by mistake."""
 
@@ -247,9 +250,38 @@ def _quiet_frame(header: Header) -> bytes:
     return struct.pack(">I", word) + bytes(size - 4)
 
 
+def _drop_headless(data: Data, stream: _Stream) -> None:
+    """Leave out first frames that need bytes of frames before them, where a stream was cut.
+
+    No decoder can do anything with them; mpg123 leaves out an unknown number of samples.
+    """
+    header, sizes = stream.header, stream.header.sizes()
+    place, stop = stream.ranges[0]
+    there, first = 0, place
+    side = header.tag_offset
+    slot = 1
+    for _ in range(MOST_HEADLESS):
+        if place + side > stop or stream.count <= 1:
+            break
+        (word,) = struct.unpack_from(">I", data, place)
+        crc = 0 if word & 0x10000 else 2
+        needed = int.from_bytes(data[place + 4 + crc : place + 6 + crc], "big")
+        needed >>= 7 if header.version == 1 else 8
+        if needed <= there:
+            break
+        length = sizes[(word >> 12) & 15] + ((word >> 9) & 1) * slot
+        there += length - side - crc
+        place += length
+        stream.count -= 1
+    if place != first:
+        stream.ranges[0][0] = place
+
+
 def _section(data: Data, stream: _Stream) -> tuple[Section, int]:
     """What a decoder is given of a stream, and how many samples of it are missing."""
     header = stream.header
+    if header.layer == 3 and stream.tag < 0:
+        _drop_headless(data, stream)
     frames: tuple[Piece, ...] = tuple((a, b) for a, b in stream.ranges)
     total = stream.count * header.samples
     if header.layer != 3:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from dialin.audio.decoder import Decoder
 from dialin.audio.flac import flac_layout
-from dialin.audio.foreign import LOSSLESS, decode, demuxer
+from dialin.audio.foreign import decode, demuxer, is_lossless
 from dialin.audio.mpeg import is_mpeg, mpeg_layout
 from dialin.audio.ogg import ogg_layout
 from dialin.audio.riff import riff_layout
@@ -94,7 +94,9 @@ def explain(path: Path, error: Exception | None = None) -> AudioFileError:
         return AudioFileError(f"{str(path)!r} cannot be read: permission denied")
     if path.stat().st_size == 0:
         return AudioFileError(f"{str(path)!r} is empty (0 bytes); export it again")
-    reason = f" ({error})" if error else ""
+    # Without the name, which libsndfile gives as bytes.
+    words = str(getattr(error, "error_string", error)).strip(" .")
+    reason = f" ({words})" if error and words else ""
     return AudioFileError(
         f"{str(path)!r} cannot be read as audio{reason}; "
         "use WAV, FLAC, AIFF, Ogg, Opus or MP3, or convert it with ffmpeg"
@@ -114,14 +116,14 @@ def _file_name(path: Path) -> str | bytes:
     return str(path) if os.name == "nt" else os.fsencode(path)
 
 
-def _find_layout(path: Path) -> Layout:
+def _find_layout(path: Path, kind: str = "") -> Layout:
     info = path.stat()
-    return _layout(str(path), info.st_size, info.st_mtime_ns, info.st_ino)
+    return _layout(str(path), kind, info.st_size, info.st_mtime_ns, info.st_ino)
 
 
 # A file is opened for each excerpt that is cut from it; walking through it once is enough.
 @lru_cache(maxsize=256)
-def _layout(path: str, *_: int) -> Layout:
+def _layout(path: str, kind: str, *_: int) -> Layout:
     with Path(path).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         head = bytes(data[:4])
         found: Layout | None = None
@@ -131,7 +133,7 @@ def _layout(path: str, *_: int) -> Layout:
             found = riff_layout(data)
         elif head == b"fLaC":
             found = flac_layout(data)
-        elif is_mpeg(data):
+        elif kind == "mpeg" or is_mpeg(data):
             found = mpeg_layout(data)
         elif head[:3] == b"ID3":
             found = flac_layout(data)
@@ -191,6 +193,11 @@ class AudioReader:
         bits, subtype, format = 0, "", self._layout.format
         try:
             self._file = self._open(self._layout.sections[0])
+            if self._file.format == "MP3" and not self._layout.sections[0].pieces:
+                # It begins within a frame: what is cut out of a stream does.
+                self._file.close()
+                self._layout = _find_layout(self._path, "mpeg")
+                self._file = self._open(self._layout.sections[0])
         except soundfile.LibsndfileError as error:
             kind = demuxer(self._path)
             if not kind:
@@ -206,9 +213,13 @@ class AudioReader:
             made.file.seek(0, os.SEEK_END)
             self._layout = Layout((Section(((0, made.file.tell()),)),))
             self._file = self._open(self._layout.sections[0])
-            bits = (made.bits or 16) if made.codec in LOSSLESS else 0
+            bits = (made.bits or 16) if is_lossless(made.codec) else 0
             subtype, format = made.codec.upper() or kind.upper(), FOREIGN
         self._open_section = 0
+        guessed = self._file.subtype in ("MPEG_LAYER_I", "MPEG_LAYER_II")
+        if self._file.format == "RAW" or (guessed and not self._layout.sections[0].pieces):
+            # libsndfile takes any bytes named .au or .snd for samples, and some for MPEG.
+            raise explain(self._path)
         rate, channels = self._file.sample_rate, self._file.channels
         info = AudioInfo(
             self._path,

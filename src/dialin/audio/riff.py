@@ -7,7 +7,7 @@ at the largest number there is; the recording then reaches to the end of the fil
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dialin.audio.mpeg import Data, mpeg_layout
 from dialin.audio.splice import Layout, Section
@@ -83,6 +83,17 @@ def riff_layout(data: Data) -> Layout | None:
     if not order:
         return None
     found = chunks(data)
+    joined = [chunk.start - 8 for chunk in found if chunk.name in (b"RIFF", b"FORM", b"RIFX")]
+    if joined and bytes(data[joined[0] : joined[0] + 4]) == bytes(data[:4]):
+        # Several files one after the other, each of which is walked through by itself.
+        ends = zip([0, *joined], [*joined, len(data)], strict=True)
+        sections: list[Section] = []
+        for start, stop in ends:
+            part = riff_layout(data[start:stop])
+            for section in part.sections if part else ():
+                whole = section if section.pieces else Section(((0, stop - start),))
+                sections.append(_moved(whole, start))
+        return Layout(tuple(sections))
     name = b"SSND" if data[:4] == b"FORM" else b"data"
     sound = next((chunk for chunk in found if chunk.name == name), None)
     format = next((chunk for chunk in found if chunk.name == b"fmt "), None)
@@ -103,6 +114,15 @@ def riff_layout(data: Data) -> Layout | None:
     if name == b"SSND":
         pieces = _aiff_pieces(data, found, sound, size)
     return Layout((Section(tuple(pieces)),))
+
+
+def _moved(section: Section, start: int) -> Section:
+    """A section of a part of the file as one of the file."""
+    pieces = tuple(
+        piece if isinstance(piece, bytes) else (piece[0] + start, piece[1] + start)
+        for piece in section.pieces
+    )
+    return replace(section, pieces=pieces)
 
 
 def _aiff_pieces(
