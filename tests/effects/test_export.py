@@ -12,7 +12,7 @@ import pytest
 
 from dialin.effects.export import EXPORT_KINDS, export_preset
 from dialin.effects.open import open_effect
-from dialin.effects.preset import Preset
+from dialin.effects.preset import Knob, Preset
 from dialin.errors import OutputError, PresetError, UsageError
 from tests.effects.streams import noise
 from tests.effects.test_preset import made
@@ -100,14 +100,14 @@ def test_a_script_for_reaper(tmp_path: Path) -> None:
     (file,) = export_preset(preset, "reaper", tmp_path, name="Warm tube")
     assert file.name == "Warm-tube.lua"
     text = file.read_text()
-    assert '{ add = "VST3:Tube", knobs = {' in text
+    assert 'add = { "VST3:Tube" }, knobs = {' in text
     (knob,) = preset.slots[0].knobs
-    assert f'{{ "Gain", {knob.normalised!r} }}' in text
+    assert f'name = "Gain", nth = 1, of = 1, value = {knob.normalised!r}' in text
     # The plugin's own position, where it is known, is what another host must set.
     (slot,) = preset.slots
     moved = replace(slot, knobs=(replace(knob, position=0.125),))
     (file,) = export_preset(Preset((moved,)), "reaper", tmp_path / "own")
-    assert '{ "Gain", 0.125 }' in file.read_text()
+    assert "value = 0.125" in file.read_text()
     assert text.count("(") == text.count(")")
 
 
@@ -127,10 +127,57 @@ def test_a_preset_brings_no_code_into_the_script(tmp_path: Path, ends: str) -> N
 
 
 @pytest.mark.parametrize("kind", EXPORT_KINDS)
-def test_built_ins_have_no_native_presets(tmp_path: Path, kind: str) -> None:
+def test_what_has_no_native_preset(tmp_path: Path, kind: str) -> None:
     with pytest.raises(PresetError, match="builtin effects; use it with dialin apply"):
-        export_preset(made("builtin:reverb"), kind, tmp_path / "out")
+        export_preset(made("builtin:pitch"), kind, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_left_out_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "half.dsp").write_text('process = *(hslider("gain", 0.5, 0, 1, 0.01));')
+    others = made("builtin:reverb", "builtin:chorus", f"faust:{tmp_path / 'half.dsp'}")
+    preset = Preset((*vst3_like().slots, *others.slots))
+    exported = export_preset(preset, "reaper", tmp_path / "out", name="x")
+    assert [path.name for path in exported] == ["x.lua"]
+    chorus, faust = exported.notes
+    assert "built-in Chorus has no twin in REAPER; nearest is JS: Chorus" in chorus
+    assert "Faust program half runs in dialin only" in faust
+    text = exported[0].read_text()
+    assert chorus in text and faust in text  # the script says so too
+    with pytest.raises(PresetError, match=r"can become: reaper$"):
+        export_preset(others, "lv2", tmp_path / "out")
+
+
+def test_a_mix_is_exported_as_what_it_mixes(tmp_path: Path) -> None:
+    (slot,) = vst3_like().slots
+    mix = Knob("dry_wet", "Dry/wet", "%", 25.0, 0.25, "25 %", 0.0)
+    mixed = replace(slot, uri=f"mix:{slot.uri}", format="mix", knobs=(*slot.knobs, mix))
+    mixed = replace(mixed, state=b"VST3 and more")
+    exported = export_preset(Preset((mixed,)), "vstpreset", tmp_path)
+    assert exported[0].read_bytes() == b"VST3 and more"
+    assert "tube is mixed with its input, 25 % of it" in exported.notes[0]
+    exported = export_preset(Preset((mixed,)), "reaper", tmp_path)
+    # A chain file has no word for it that is known; the script has REAPER's own knob.
+    assert [path.suffix for path in exported] == [".lua"] and not exported.notes
+    assert "wet = 0.25" in exported[0].read_text()
+
+
+def test_names_of_files_and_presets(tmp_path: Path) -> None:
+    preset = replace(vst3_like(), provenance={"input": "My Größe #1.wav"})
+    assert export_preset(preset, "reaper", tmp_path)[0].name == "My-Groe-1.lua"
+    assert export_preset(preset, "reaper", tmp_path, name="音")[0].name == "dialin.lua"
+
+
+@needs_lv2("mda.lv2")
+def test_two_slots_of_one_plugin_are_two_presets(tmp_path: Path) -> None:
+    uri = f"lv2:{MDA}Overdrive"
+    exported = export_preset(made(uri, uri, f"lv2:{MDA}Delay"), "lv2", tmp_path, name="Warm")
+    assert {path.name for path in exported} == {
+        "overdrive.ttl", "overdrive2.ttl", "delay.ttl", "manifest.ttl"
+    }  # fmt: skip
+    assert {path.parent.name for path in exported} == {"Warm.lv2"}
+    labels = re.findall(r'rdfs:label "(.*)"', (tmp_path / "Warm.lv2/manifest.ttl").read_text())
+    assert labels == ["Warm (overdrive)", "Warm (overdrive2)", "Warm"]
 
 
 def test_the_message_names_what_is_possible(tmp_path: Path) -> None:

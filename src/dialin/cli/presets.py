@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ from dialin.cli._console import (
     begin,
     load_preset,
 )
-from dialin.errors import UsageError
+from dialin.errors import PresetError, UsageError
 
 if TYPE_CHECKING:
     from dialin.effects.preset import Preset
@@ -61,26 +62,57 @@ def export(
     preset: PresetArgument,
     to: Annotated[str, typer.Option(help="vstpreset, lv2 or reaper.")],
     folder: Annotated[Path, typer.Option("--output", "-o", help="Where the files go.")] = Path(),
-    name: Annotated[str, typer.Option(help="What the preset is called there.")] = "dialin",
+    name: Annotated[
+        str,
+        typer.Option(
+            help="What the preset is called there; after the recording it was made for by default."
+        ),
+    ] = "",
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify/--no-verify",
+            help="Load what was written in a fresh plugin, and compare its sound.",
+        ),
+    ] = True,
+    trust: TrustOption = False,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Write a preset as files that other hosts read."""
+    """Write a preset as files that other hosts read, and check that they sound like it."""
     output = begin(context, json=json, quiet=quiet)
     if to not in KINDS:
         raise UsageError(f"--to {to!r} is unknown; use one of {', '.join(KINDS)}")
     from dialin.configuration import config_file
     from dialin.effects.export import export_preset
-    from dialin.effects.preset import Preset
+    from dialin.rendering.verify import verify_export
 
-    loaded = Preset.load(preset)
+    loaded = load_preset(output, preset, trust)
     written = export_preset(
         loaded, to, folder, name=name, overwrite=overwrite, reads=[preset, config_file()]
     )
-    output.data({"written": [str(path) for path in written]})
+    verdicts = verify_export(loaded, written) if verify else {}
+    output.data(
+        {
+            "written": [str(path) for path in written],
+            "notes": list(written.notes),
+            "verified": {str(path): asdict(verdict) for path, verdict in verdicts.items()},
+        }
+    )
+    from rich.markup import escape
+
     for path in written:
-        output.say(str(path))
+        verdict = verdicts.get(path)
+        said = ""
+        if verdict is not None:
+            colour = {True: "green", False: "red", None: "dim"}[verdict.same]
+            said = f"  [{colour}]{escape(verdict.text)}[/]"
+        output.say(f"{escape(str(path))}{said}")
+    for note in written.notes:
+        output.warn(note)
+    if any(verdict.same is False for verdict in verdicts.values()):
+        raise typer.Exit(PresetError.exit_code)
 
 
 @app.command()

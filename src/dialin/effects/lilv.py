@@ -31,6 +31,7 @@ PROPS = "http://lv2plug.in/ns/ext/port-props#"
 UNITS = "http://lv2plug.in/ns/extensions/units#"
 SUPPORTS = "http://lv2plug.in/ns/ext/atom#supports"
 POSITION = "http://lv2plug.in/ns/ext/time#Position"
+PRESETS = "http://lv2plug.in/ns/ext/presets#"
 PATH_OPTION = "http://drobilla.net/ns/lilv#lv2-path"
 TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 
@@ -56,7 +57,8 @@ _POINTER_CALLS = (
     "plugin_get_author_name plugin_get_bundle_uri plugin_get_library_uri plugin_get_value "
     "plugin_get_port_by_index port_get_symbol port_get_name port_get_value port_get_scale_points "
     "scale_points_begin scale_points_next scale_points_get scale_point_get_label "
-    "scale_point_get_value nodes_begin nodes_next nodes_get nodes_get_first world_get"
+    "scale_point_get_value nodes_begin nodes_next nodes_get nodes_get_first world_get "
+    "new_file_uri world_find_nodes"
 ).split()
 
 
@@ -202,6 +204,24 @@ class Lilv:
             for node in self._values(plugin, self._port_node(plugin, index), SUPPORTS)
         )
         return replace(identity, ports=ports, follows_transport=follows)
+
+    def preset_values(self, file: Path) -> dict[str, float]:
+        """Port values of a preset by port symbol, from the Turtle file in its bundle."""
+        c = self._c
+        bundle = c_void_p(c.lilv_new_file_uri(self._world, None, os.fsencode(f"{file.parent}/")))
+        c.lilv_world_load_bundle(self._world, bundle)
+        preset = c_void_p(c.lilv_new_file_uri(self._world, None, os.fsencode(file)))
+        c.lilv_world_load_resource(self._world, preset)
+        nodes = c.lilv_world_find_nodes(self._world, preset, self._node(CORE + "port"), None)
+        values: dict[str, float] = {}
+        for port in self._all_nodes(nodes):
+            symbol, value = (
+                c.lilv_world_get(self._world, c_void_p(port), self._node(predicate), None)
+                for predicate in (CORE + "symbol", PRESETS + "value")
+            )
+            if symbol and value:
+                values[self._text(symbol)] = float(c.lilv_node_as_float(c_void_p(value)))
+        return values
 
     def _each_plugin(self) -> Iterator[c_void_p]:
         c = self._c

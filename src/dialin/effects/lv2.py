@@ -326,9 +326,19 @@ def lv2_spec(plugin: Lv2Plugin) -> EffectSpec:
     ports = _controls(plugin)
     names = Counter(p.name for p in ports)
     settable, excluded = [], []
+    # Other hosts count all control inputs.
+    numbers = {
+        port.index: number
+        for number, port in enumerate(p for p in plugin.ports if p.kind == "control" and p.is_input)
+    }
     for port, id in zip(ports, port_ids(ports), strict=True):
-        label = port.name if names[port.name] == 1 else f"{port.name} ({port.symbol})"
-        parameter = _parameter(port, id, label)
+        alone = names[port.name] == 1
+        label = port.name if alone else f"{port.name} ({port.symbol})"
+        parameter = replace(
+            _parameter(port, id, label),
+            index=numbers[port.index],
+            title="" if alone else port.name,
+        )
         low, high = port_range(port)
         degenerate = (
             port.maximum is not None and port.minimum is not None and port.maximum <= port.minimum

@@ -85,6 +85,10 @@ class Parameter:
     low_text, high_text : str
         What stands at an end of the travel that is no number, such as ``-inf dB`` or ``Off``;
         `minimum` or `maximum` is then a number just beyond the last one that the knob shows.
+    index : int, optional
+        Number of the knob among all of the plugin's, as hosts count them.
+    title : str
+        Name the plugin itself gives it, which others may share; empty where it is `name`.
     """
 
     id: str
@@ -101,6 +105,8 @@ class Parameter:
     status: Status = "live"
     low_text: str = ""
     high_text: str = ""
+    index: int | None = None
+    title: str = ""
 
     def __post_init__(self) -> None:
         if not self.maximum > self.minimum:
@@ -203,6 +209,8 @@ class Parameter:
             "status": self.status,
             # Only where there are any: settings of effects without them keep their meaning.
             **{key: text for key, text in stops.items() if text},
+            **({} if self.index is None else {"index": self.index}),
+            **({"title": self.title} if self.title else {}),
         }
 
     @classmethod

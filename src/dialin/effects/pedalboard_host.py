@@ -11,6 +11,7 @@ Blocks are `BLOCK` samples everywhere, because that is part of some plugins' sou
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,31 @@ class HostedEffect:
         PluginRun(self, self._plugin, vector, 44_100)
         return bytes(self._plugin.preset_data)
 
+    def process_preset(self, audio: Audio, sample_rate: int, file: Path) -> Audio | None:
+        """Render as another host would that loads a ``.vstpreset``; None if there is no knob.
+
+        The file is read by the host library's own reader of such files.
+        """
+        if not self._plugin._parameters:
+            return None
+
+        class FromFile(HostedEffect):
+            def apply(self, plugin: Any, vector: ArrayLike, sample_rate: int) -> None:
+                try:
+                    plugin.load_preset(str(file))
+                except (RuntimeError, ValueError, OSError) as error:
+                    raise RenderError(
+                        f"{self.spec.name} does not take {str(file)!r}: "
+                        f"{' '.join(str(error).split())}"
+                    ) from error
+
+        other = FromFile(
+            self._spec.uri, self._spec.format, self._file, self._spec.file_hash, self._inner
+        )
+        self._lead(sample_rate)
+        other._settling = self._settling
+        return other.process(audio, sample_rate, other.spec.default)
+
     def positions(self, settings: ArrayLike) -> list[float]:
         """See `dialin.effects.effect.Plugin`."""
         native = self._spec.native(settings).values()
@@ -250,6 +276,9 @@ class HostedEffect:
                 knob.num_steps,
                 knob.raw_value,
                 knob.get_text_for_raw_value,
+            )
+            parameter = replace(
+                parameter, index=index, title=knob.name if knob.name != name else ""
             )
             if is_excluded(knob.name, knob.is_automatable):
                 excluded.append(parameter.with_status("excluded"))

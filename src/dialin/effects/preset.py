@@ -72,6 +72,10 @@ class Knob:
         Native value at which the effect does nothing, if one is known.
     position : float, optional
         Position in [0, 1] as the plugin itself counts it, for other hosts.
+    index : int, optional
+        Its number among all knobs of the plugin, as hosts count them.
+    title : str
+        Name that the plugin gives it, where that is not `name`: others may share it.
     """
 
     id: str
@@ -82,6 +86,8 @@ class Knob:
     text: str
     neutral: float | None = None
     position: float | None = None
+    index: int | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -194,7 +200,18 @@ class Preset:
             told = positions[place] if place < len(positions) else None
             own: Sequence[float | None] = told or [None] * spec.size
             knobs = tuple(
-                Knob(p.id, p.name, p.unit, p.to_native(u), float(u), p.text(u), p.neutral, at)
+                Knob(
+                    id=p.id,
+                    name=p.name,
+                    unit=p.unit,
+                    native=p.to_native(u),
+                    normalised=float(u),
+                    text=p.text(u),
+                    neutral=p.neutral,
+                    position=at,
+                    index=p.index,
+                    title=p.title,
+                )
                 for p, u, at in zip(spec.parameters, vector_part, own, strict=True)
             )
             slots.append(
@@ -449,6 +466,11 @@ def _read_knob(data: Any, where: str) -> Knob:
     for name in ("normalised", "position"):
         if not 0 <= numbers.get(name, 0.0) <= 1:
             raise PresetError(f"{where}: knob {id} stands at {numbers[name]:g}, outside 0 to 1")
+    index = data.get("index")
+    if index is not None and (
+        not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < 1 << 20
+    ):
+        raise PresetError(f"{where}: knob {id} has number {index!r:.40}, not a whole one from 0 up")
     return Knob(
         id,
         _short(data, "name", where) or id,
@@ -458,6 +480,8 @@ def _read_knob(data: Any, where: str) -> Knob:
         _short(data, "text", where),
         numbers.get("neutral"),
         numbers.get("position"),
+        index,
+        _short(data, "title", where),
     )
 
 

@@ -1,4 +1,4 @@
-"""Chains for REAPER: FX-chain files (``.RfxChain``) and scripts that build a chain (``.lua``).
+"""Chains for REAPER: FX-chain files (``.RfxChain``).
 
 An FX chain holds VST3 plugins with their whole state, as REAPER itself would save it:
 
@@ -20,7 +20,6 @@ Sources: REAPER's format is not documented by its maker. The layout is described
 CharlesHolbrow/vst-chunk-inspector; it agrees with that project's ``simple.RPP``, saved by REAPER
 6.13 on macOS, and with published FX chains saved on Windows, as the hash does with six plugins in
 such files. The state's bytes come out of a ``.vstpreset`` file (Steinberg, "VST 3 preset format").
-Scripts go by REAPER's ReaScript API (TrackFX_AddByName, TrackFX_SetParamNormalized).
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from dialin.effects.preset import PresetSlot
+from dialin.effects.reaper_script import one_line
 from dialin.effects.uri import parse_uri
 from dialin.effects.vst3_files import split_vst3
 from dialin.errors import PresetError
@@ -158,66 +158,6 @@ def fx_chain(slots: Sequence[PresetSlot]) -> str:
                 lines += [f"  {text[i : i + _LINE]}" for i in range(0, len(text), _LINE)]
             lines += [">", "WAK 0 0"]
     return "\n".join([*lines, ""])
-
-
-def script(slots: Sequence[PresetSlot], name: str) -> str:
-    """ReaScript that puts a chain on the selected tracks and sets every knob."""
-    lines = [
-        f"-- {one_line(name)}: a chain found by dialin. Load it in REAPER's action list",
-        "-- (New action > Load ReaScript) and run it with tracks selected: it adds the effects",
-        "-- and sets their knobs.",
-        "local chain = {",
-    ]
-    for slot in slots:
-        kind, rest = parse_uri(slot.uri)
-        add = {"vst3": f"VST3:{slot.name}", "au": f"AU:{slot.name}", "lv2": f"LV2:{rest}"}[kind]
-        lines.append(f"  {{ add = {literal(add)}, knobs = {{")
-        for knob in slot.knobs:
-            at = knob.normalised if knob.position is None else knob.position
-            value = f"{{ {literal(knob.name)}, {at!r} }}"
-            lines.append(f"    {value}, -- {one_line(knob.text)}")
-        lines.append("  } },")
-    lines += [
-        "}",
-        "reaper.Undo_BeginBlock()",
-        "for t = 0, reaper.CountSelectedTracks(0) - 1 do",
-        "  local track = reaper.GetSelectedTrack(0, t)",
-        "  for _, effect in ipairs(chain) do",
-        "    local fx = reaper.TrackFX_AddByName(track, effect.add, false, -1)",
-        "    if fx < 0 then",
-        '      reaper.ShowConsoleMsg("not installed: " .. effect.add .. "\\n")',
-        "    else",
-        "      for _, knob in ipairs(effect.knobs) do",
-        "        for p = 0, reaper.TrackFX_GetNumParams(track, fx) - 1 do",
-        '          local _, title = reaper.TrackFX_GetParamName(track, fx, p, "")',
-        "          if title == knob[1] then",
-        "            reaper.TrackFX_SetParamNormalized(track, fx, p, knob[2])",
-        "            break",
-        "          end",
-        "        end",
-        "      end",
-        "    end",
-        "  end",
-        "end",
-        f"reaper.Undo_EndBlock({literal(name)}, -1)",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def literal(text: str) -> str:
-    """Text as a literal that Lua and Turtle read alike."""
-    escaped = one_line(text).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def one_line(text: str) -> str:
-    """Text without line breaks and control characters.
-
-    Presets are passed around: a line break in a knob's text would end a comment of the script,
-    and what follows would run in REAPER.
-    """
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _quoted(text: str) -> str:

@@ -75,7 +75,12 @@ class EffectSpec:
         What a probe finds out (dead knobs, neutral positions) is no part of it.
         """
         found = {"status": "", "neutral": None}
-        body = [self.uri, *(p.to_dict() | found for p in self.parameters)]
+        known = ({**p.to_dict(), **found} for p in self.parameters)
+        # Where other hosts find a knob says nothing of what it does.
+        body = [
+            self.uri,
+            *({k: v for k, v in each.items() if k not in ("index", "title")} for each in known),
+        ]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
     @property

@@ -555,7 +555,9 @@ def _native(preset: Preset, folder: Path) -> tuple[list[Path], list[str]]:
         from dialin.effects.export import export_preset
 
         try:
-            written += export_preset(preset, kind, folder)
+            made = export_preset(preset, kind, folder)
+            written += made.files
+            notes += [note for note in made.notes if not note.startswith("left out")]
         except DialinError as error:
             notes.append(f"no {kind} preset was written: {error}")
     return written, notes
