@@ -4,6 +4,9 @@
 
     DialinError                      exit code 1
     ├── UsageError                   2   an option or argument cannot be understood
+    │   ├── RecipeError              8   a recipe that cannot be read, or says what none can say
+    │   ├── ModelError               9   a model folder that cannot be read, or does not fit
+    │   └── MissingPackageError     11   an optional package is not installed
     ├── AudioError                   3   audio that cannot be used (NaN, empty, silent, odd shape)
     │   └── AudioFileError           3   a file that cannot be read or written as audio
     ├── EffectError                  4   an effect, whatever the reason
@@ -34,14 +37,18 @@ __all__ = [
     "EffectError",
     "EffectLoadError",
     "EffectNotFoundError",
+    "MissingPackageError",
+    "ModelError",
     "NonFiniteOutputError",
     "OutputError",
     "ParameterError",
     "PresetError",
     "QuarantinedError",
+    "RecipeError",
     "RenderCrashError",
     "RenderError",
     "RenderTimeoutError",
+    "TrainingError",
     "UnexpectedError",
     "UsageError",
 ]
@@ -59,6 +66,34 @@ class UsageError(DialinError):
 
     code = "usage"
     exit_code = 2
+
+
+class RecipeError(UsageError):
+    """A recipe that cannot be read, or says something that no such recipe can say."""
+
+    code = "recipe"
+    exit_code = 8
+
+
+class ModelError(UsageError):
+    """A model folder that cannot be read, or a model that does not fit what it is used for."""
+
+    code = "model"
+    exit_code = 9
+
+
+class MissingPackageError(UsageError):
+    """What was asked for needs a package that is not installed; the message says which."""
+
+    code = "missing-package"
+    exit_code = 11
+
+
+class TrainingError(DialinError):
+    """Training that leads nowhere: its loss or weights are no numbers any more."""
+
+    code = "training"
+    exit_code = 10
 
 
 class AudioError(DialinError, ValueError):

@@ -18,7 +18,7 @@ from typer.testing import CliRunner  # noqa: E402
 from dialin.cli import train as command  # noqa: E402
 from dialin.cli.app import app  # noqa: E402
 from dialin.data.fields import build  # noqa: E402
-from dialin.errors import OutputError, UsageError  # noqa: E402
+from dialin.errors import OutputError, TrainingError, UsageError  # noqa: E402
 from dialin.networks import load_encoder, load_runtime  # noqa: E402
 from dialin.training import loop, runs, stages  # noqa: E402
 from dialin.training.config import EncoderRecipe, VaeRecipe  # noqa: E402
@@ -122,7 +122,7 @@ def test_weights_that_are_not_finite_are_never_saved(tiny_recipe, tiny_rendered,
             if trainer.global_step == 3:
                 module.network.grow.bias.data[0] = float("nan")
 
-    with pytest.raises(UsageError, match=r"after step 3.*optimiser\.rate"):
+    with pytest.raises(TrainingError, match=r"after step 3.*optimiser\.rate"):
         loop.fit(loop.make_trainer(recipe.loop, tmp_path, callbacks=[Poison()]), module, data)
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 2
 

@@ -36,8 +36,8 @@ HELP = """Find the knob settings that make a recording sound like a reference.
   dialin demo
   dialin doctor
 
-Exit codes: 0 done, 2 usage, 3 audio, 4 effect, 5 render, 6 preset, 7 output, 130 Ctrl-C,
-143 and 129 ended by the system.
+Exit codes: 0 done, 2 usage, 3 audio, 4 effect, 5 render, 6 preset, 7 output, 8 recipe,
+9 model, 10 training, 11 missing package, 130 Ctrl-C, 143 and 129 ended by the system.
 """
 
 app = typer.Typer(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dialin.cli._console import JsonOption, QuietOption, WorkersOption, begin
-from dialin.errors import UsageError
+from dialin.errors import MissingPackageError
 
 if TYPE_CHECKING:
     from dialin.cli._console import Output
@@ -56,7 +56,7 @@ def need_torch() -> None:
     needed = ("torch", "lightning", "safetensors", "onnxscript", "onnxruntime")
     missing = [name for name in needed if not importlib.util.find_spec(name)]
     if missing:
-        raise UsageError(
+        raise MissingPackageError(
             f"training needs {' and '.join(missing)}, which "
             f"{'is' if len(missing) == 1 else 'are'} not installed: pip install 'dialin[training]'"
         )

@@ -7,7 +7,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from dialin.errors import UsageError
+from dialin.errors import RecipeError
 
 
 def build(kind: Any, value: Any, where: str = "", base: Any = None) -> Any:
@@ -29,48 +29,50 @@ def build(kind: Any, value: Any, where: str = "", base: Any = None) -> Any:
 
     Raises
     ------
-    UsageError
+    RecipeError
         If a key is unknown or lacking, or a value is of the wrong type.
     """
     origin, arguments = get_origin(kind), get_args(kind)
     if dataclasses.is_dataclass(kind):
         make: Any = kind
         if not isinstance(value, Mapping):
-            raise UsageError(f"{where} = {value!r} in the recipe: a table was expected")
+            raise RecipeError(f"{where} = {value!r} in the recipe: a table was expected")
         hints = get_type_hints(kind)
         names = [f.name for f in dataclasses.fields(kind)]
         unknown = sorted(set(value) - set(names))
         if unknown:
-            raise UsageError(
+            raise RecipeError(
                 f"the recipe does not know {where + '.' if where else ''}{unknown[0]}; "
                 f"allowed here: {', '.join(names)}"
             )
         defaults = vars(base) if isinstance(base, make) else _defaults(kind)
         lacking = [name for name in names if name not in defaults and name not in value]
         if lacking:
-            raise UsageError(f"the recipe lacks {where + '.' if where else ''}{lacking[0]}")
+            raise RecipeError(f"the recipe lacks {where + '.' if where else ''}{lacking[0]}")
         prefix = f"{where}." if where else ""
         given = {k: build(hints[k], v, prefix + k, defaults.get(k)) for k, v in value.items()}
         return make(**{**defaults, **given})
     if origin is Literal:
         if value not in arguments:
-            raise UsageError(f"{where} = {value!r} in the recipe: use one of {list(arguments)}")
+            raise RecipeError(f"{where} = {value!r} in the recipe: use one of {list(arguments)}")
         return value
     if origin is tuple and isinstance(value, list | tuple):
         if arguments[-1] is Ellipsis:
             return tuple(build(arguments[0], v, where) for v in value)
         if len(value) == len(arguments):
             return tuple(build(a, v, where) for a, v in zip(arguments, value, strict=True))
-        raise UsageError(f"{where} = {list(value)} in the recipe: {len(arguments)} values expected")
+        raise RecipeError(
+            f"{where} = {list(value)} in the recipe: {len(arguments)} values expected"
+        )
     if origin is not None and issubclass(origin, Mapping) and isinstance(value, Mapping):
         return {k: build(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if origin in (Union, types.UnionType) or not isinstance(kind, type) or origin is not None:
-        raise UsageError(f"{where} = {value!r} in the recipe is of the wrong type")
+        raise RecipeError(f"{where} = {value!r} in the recipe is of the wrong type")
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
-    raise UsageError(f"{where} = {value!r} in the recipe: {kind.__name__} was expected")
+    raise RecipeError(f"{where} = {value!r} in the recipe: {kind.__name__} was expected")
 
 
 def _defaults(kind: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dialin.data.fields import build
-from dialin.errors import UsageError
+from dialin.errors import RecipeError
 
 Split = Literal["train", "valid", "test"]
 
@@ -210,16 +210,16 @@ class Recipe:
             self._between(f"settings.{name}", getattr(self.settings, name), 0.0, 1.0)
         self._between("augment.probability", self.augment.probability, 0.0, 1.0)
         if self.bits not in (16, 24):
-            raise UsageError(f"bits = {self.bits} in the recipe: use 16 or 24")
+            raise RecipeError(f"bits = {self.bits} in the recipe: use 16 or 24")
         if not self.songs:
-            raise UsageError("the recipe names no songs; add a [[songs]] table with a root")
+            raise RecipeError("the recipe names no songs; add a [[songs]] table with a root")
         if min(self.splits) < 0 or abs(sum(self.splits) - 1) > 1e-6:
-            raise UsageError(f"splits = {list(self.splits)} in the recipe: three shares, sum 1")
+            raise RecipeError(f"splits = {list(self.splits)} in the recipe: three shares, sum 1")
 
     @staticmethod
     def _between(name: str, value: float, low: float, high: float) -> None:
         if not low <= value <= high:
-            raise UsageError(f"{name} = {value:g} in the recipe: use {low:g} to {high:g}")
+            raise RecipeError(f"{name} = {value:g} in the recipe: use {low:g} to {high:g}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` reads it back."""
@@ -260,13 +260,13 @@ def digest(body: Any) -> str:
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """Plain data of a recipe's file; `UsageError` if it is missing or no TOML."""
+    """Plain data of a recipe's file; `RecipeError` if it is missing or no TOML."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"the recipe {str(file)!r} cannot be read: {error.strerror}") from error
+        raise RecipeError(f"the recipe {str(file)!r} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"the recipe {str(file)!r} is no TOML: {error}") from error
+        raise RecipeError(f"the recipe {str(file)!r} is no TOML: {error}") from error
 
 
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:
@@ -274,7 +274,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
 
     Raises
     ------
-    UsageError
+    RecipeError
         If the file is missing, no TOML, or says something that no recipe can say.
     """
     file = Path(path)
@@ -323,7 +323,7 @@ def expand(path: str, beside: Path, what: str = "songs", *, lenient: bool = Fals
 
     Raises
     ------
-    UsageError
+    RecipeError
         If a variable is not set.
     """
     text = os.path.expandvars(str(Path(path).expanduser()))
@@ -331,7 +331,7 @@ def expand(path: str, beside: Path, what: str = "songs", *, lenient: bool = Fals
     if missing and lenient:
         return path
     if missing:
-        raise UsageError(
+        raise RecipeError(
             f"the recipe's {what} lie in {path!r}, but the environment variable {missing[1]} is "
             f"not set; set it to the folder of your {what}: {missing[1]}=FOLDER dialin ..."
         )

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from dialin.data.pairs import Pair, make_pair, read_plan
 from dialin.effects.effect import Effect
-from dialin.errors import OutputError, UsageError
+from dialin.errors import MissingPackageError, OutputError, UsageError
 
 
 def encode_flac(integers: np.ndarray, sample_rate: int, bits: int) -> bytes:
@@ -109,7 +109,7 @@ class Store:
             try:
                 import fsspec
             except ImportError as error:
-                raise UsageError(
+                raise MissingPackageError(
                     f"{self.place!r} needs fsspec: pip install 'dialin[data]', or name a folder"
                 ) from error
             try:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.errors import UsageError
+from dialin.errors import MissingPackageError, UsageError
 
 
 def _stempeg() -> Any:
     try:
         import stempeg
     except ImportError as error:
-        raise UsageError(
+        raise MissingPackageError(
             "MUSDB18's .stem.mp4 files need stempeg and ffmpeg: pip install 'dialin[data]'"
         ) from error
     except (OSError, RuntimeError) as error:

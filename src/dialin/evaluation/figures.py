@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dialin.errors import UsageError
+from dialin.errors import MissingPackageError
 from dialin.evaluation.rows import Row
 from dialin.evaluation.tables import title_of, value_of
 
@@ -21,13 +21,13 @@ def new_figure(width: float, height: float) -> Any:
 
     Raises
     ------
-    UsageError
+    MissingPackageError
         If matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UsageError(
+        raise MissingPackageError(
             "figures need matplotlib: pip install 'dialin[plots]', or use --no-figures"
         ) from error
     return Figure(figsize=(width, height), layout="constrained")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.errors import UsageError
+from dialin.errors import MissingPackageError
 
 Floats = NDArray[np.float64]
 
@@ -169,13 +169,13 @@ def plot_correlation(names: Sequence[str], table: Floats, title: str, stem: Path
 
     Raises
     ------
-    UsageError
+    MissingPackageError
         If matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UsageError(
+        raise MissingPackageError(
             "drawing needs matplotlib; install it with: pip install 'dialin[plots]'"
         ) from error
     rows, columns = list(names[1:]), list(names[:-1])

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dialin.errors import UsageError
+from dialin.errors import ModelError
 from dialin.networks.frontend_numpy import FrontEndConfig
 
 CONFIG, WEIGHTS, FORMAT = "config.json", "model.safetensors", 1
@@ -32,7 +32,7 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises
     ------
-    UsageError
+    ModelError
         If there is none, or another version of dialin wrote it.
     """
     file = Path(folder) / CONFIG
@@ -44,17 +44,17 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
             raise ValueError(f"its {CONFIG} has more than {LARGEST // 2**20} MB")
         config = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{str(folder)!r} is no model folder: {error}") from error
+        raise ModelError(f"{str(folder)!r} is no model folder: {error}") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         found = config.get("format") if isinstance(config, dict) else None
-        raise UsageError(
+        raise ModelError(
             f"{str(folder)!r} holds a model of format {found!r}; this version reads {FORMAT}"
         )
     return config
 
 
 def front_end_of(config: Mapping[str, Any], folder: str | os.PathLike[str]) -> FrontEndConfig:
-    """Front end that a configuration names; `UsageError` if it names none that is known."""
+    """Front end that a configuration names; `ModelError` if it names none that is known."""
     try:
         values = dict(config["front_end"])
         for field in dataclasses.fields(FrontEndConfig):
@@ -67,7 +67,7 @@ def front_end_of(config: Mapping[str, Any], folder: str | os.PathLike[str]) -> F
                 raise TypeError(f"{field.name} = {given!r}")
         return FrontEndConfig(**values)
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(
+        raise ModelError(
             f"{str(folder)!r}: config.json names no front end of this version: {error}"
         ) from error
 
@@ -82,13 +82,13 @@ def whole_number(
 
     Raises
     ------
-    UsageError
+    ModelError
         If it is missing, no whole number, or outside.
     """
     value = config.get(name)
     low, high = limits
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise UsageError(
+        raise ModelError(
             f"{str(folder)!r}: config.json says {name} = {value!r}; a whole number from {low} to "
             f"{high} was expected"
         )

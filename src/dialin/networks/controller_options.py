@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from dialin.errors import UsageError
+from dialin.errors import RecipeError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,18 +61,20 @@ class ControllerConfig(NetworkOptions):
 
     def __post_init__(self) -> None:
         if self.head == "bottleneck" and not 2 <= self.latent <= 8:
-            raise UsageError(f"model.latent = {self.latent}: use 2 to 8 dimensions")
+            raise RecipeError(f"model.latent = {self.latent}: use 2 to 8 dimensions")
         if self.knobs < 1 or self.embedding < 1 or self.timbre not in (0, 8):
-            raise UsageError(
+            raise RecipeError(
                 f"a controller of {self.knobs} knobs from embeddings of {self.embedding} and "
                 f"{self.timbre} attributes: use at least one knob, and 0 or 8 attributes"
             )
         if not 0.0 <= self.clamp[0] < 0.5 < self.clamp[1] <= 1.0:
-            raise UsageError(f"model.clamp = {list(self.clamp)}: use a range around 0.5 in 0 to 1")
+            raise RecipeError(f"model.clamp = {list(self.clamp)}: use a range around 0.5 in 0 to 1")
         if self.bins < 2 or self.candidates < 1:
-            raise UsageError("model.bins must be at least 2, model.candidates at least 1")
+            raise RecipeError("model.bins must be at least 2, model.candidates at least 1")
         if self.head != "linear" and not self.hidden:
-            raise UsageError("model.hidden is empty: name at least one width, or use a linear head")
+            raise RecipeError(
+                "model.hidden is empty: name at least one width, or use a linear head"
+            )
 
     @property
     def outputs(self) -> int:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dialin.audio import Audio, check_audio
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.errors import UsageError
+from dialin.errors import ModelError
 from dialin.networks.configuration import read_config, whole_number
 from dialin.networks.runtime import OnnxModel, RuntimeEncoder
 from dialin.timbre import timbre
@@ -54,12 +54,12 @@ class RuntimeController:
         self.folder = Path(folder)
         self.config = read_config(folder)
         if self.config.get("kind") != KIND:
-            raise UsageError(
+            raise ModelError(
                 f"{str(folder)!r} holds a model of kind {self.config.get('kind')!r}, no controller"
             )
         network = self.config.get("controller")
         if not isinstance(network, Mapping):
-            raise UsageError(f"{str(folder)!r}: config.json does not describe a controller")
+            raise ModelError(f"{str(folder)!r}: config.json does not describe a controller")
         self._output = _one_of(network, "output", OUTPUTS, folder)
         head = _one_of(network, "head", HEADS, folder)
         self.draws = self._output in ("bins", "mixture")
@@ -72,7 +72,7 @@ class RuntimeController:
         self._default = np.array(_row(self.config, "default", self._knobs, folder), np.float64)
         for name in ("effect", "spec_hash"):
             if not isinstance(self.config.get(name), str):
-                raise UsageError(f"{str(folder)!r}: config.json lacks {name}")
+                raise ModelError(f"{str(folder)!r}: config.json lacks {name}")
         self._encode = RuntimeEncoder(folder, threads)
         given = ("settings", "raw", "latent")[: 3 if self.latent else 2]
         self._model = OnnxModel(folder, "controller", given, threads)
@@ -87,7 +87,7 @@ class RuntimeController:
 
         Raises
         ------
-        UsageError
+        ModelError
             If the model is another effect's.
         """
         self._check(spec)
@@ -107,7 +107,7 @@ class RuntimeController:
 
         Raises
         ------
-        UsageError
+        ModelError
             If the controller gives one point only, and no distribution.
         """
         self._check(spec)
@@ -120,13 +120,13 @@ class RuntimeController:
         """Point of the latent that the prediction is decoded from, ``(latent,)``."""
         found = self._ask(input, reference, sample_rate)
         if "latent" not in found:
-            raise UsageError("this controller has no bottleneck, so it has no latent")
+            raise ModelError("this controller has no bottleneck, so it has no latent")
         return np.asarray(found["latent"][0], np.float64)
 
     def decode(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Settings ``(points, knobs)`` at points ``(points, latent)`` of the latent."""
         if self._decoder is None:
-            raise UsageError("this controller has no bottleneck, so there is no latent to walk in")
+            raise ModelError("this controller has no bottleneck, so there is no latent to walk in")
         found = self._decoder.run({"latent": np.asarray(points, np.float32)})["settings"]
         return np.stack([self._complete(v) for v in found])
 
@@ -147,7 +147,7 @@ class RuntimeController:
 
     def _check(self, spec: EffectSpec) -> None:
         if spec.hash != self.config["spec_hash"]:
-            raise UsageError(
+            raise ModelError(
                 f"the model was trained on {self.config['effect']} with spec "
                 f"{self.config['spec_hash']}; {spec.uri} has spec {spec.hash}"
             )
@@ -155,7 +155,7 @@ class RuntimeController:
     def _complete(self, settings: NDArray[Any]) -> Settings:
         """Knobs that training did not vary stay at their default."""
         if np.shape(settings) != (self._knobs,) or not np.isfinite(settings).all():
-            raise UsageError(
+            raise ModelError(
                 f"the model {str(self.folder)!r} answers with no settings of {self._knobs} knobs"
             )
         values = np.clip(np.asarray(settings, np.float64), 0.0, 1.0)
@@ -175,7 +175,7 @@ class RuntimeController:
             chosen = row[rng.choice(count, p=weights / weights.sum())].astype(np.float64)
             means, spreads = (1.0 / (1.0 + np.exp(-part)) for part in np.split(chosen, 2))
             return np.asarray(np.clip(rng.normal(means, 0.01 + 0.5 * spreads), 0.0, 1.0))
-        raise UsageError(
+        raise ModelError(
             "this controller gives one point and no distribution; train one with "
             "model.output = 'bins' or 'mixture'"
         )
@@ -191,7 +191,7 @@ def _one_of(
 ) -> str:
     value = config.get(name)
     if value not in allowed:
-        raise UsageError(
+        raise ModelError(
             f"{str(folder)!r}: config.json says {name} = {value!r}; known are {', '.join(allowed)}"
         )
     return str(value)
@@ -206,7 +206,7 @@ def _row(
         or len(value) != count
         or not all(isinstance(v, int | float) and 0 <= v <= 1 for v in value)
     ):
-        raise UsageError(
+        raise ModelError(
             f"{str(folder)!r}: config.json's {name} is no list of {count} numbers from 0 to 1"
         )
     return value

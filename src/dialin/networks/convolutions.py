@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from dialin.errors import UsageError
+from dialin.errors import RecipeError
 
 
 def norm(channels: int) -> nn.Module:
@@ -51,12 +51,12 @@ def halved(bands: int, frames: int, times: int) -> tuple[int, int]:
 
     Raises
     ------
-    UsageError
+    RecipeError
         If an axis cannot be halved so often.
     """
     factor = 2**times
     if bands % factor or frames % factor:
-        raise UsageError(
+        raise RecipeError(
             f"{bands} bands and {frames} frames cannot be halved {times} times; choose multiples "
             f"of {factor}, or fewer model.channels"
         )

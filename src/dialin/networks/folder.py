@@ -31,7 +31,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dialin.errors import OutputError, UsageError
+from dialin.errors import ModelError, OutputError
 from dialin.networks.configuration import (
     CONFIG,
     DIMENSIONS,
@@ -234,7 +234,7 @@ def load_weights(
 
     Raises
     ------
-    UsageError
+    ModelError
         If a name is missing or too many, a shape differs, a weight is not finite, or the module's
         front end is not the folder's. Nothing is loaded then.
     """
@@ -245,7 +245,7 @@ def load_weights(
     try:
         there = load_file(file)
     except Exception as error:
-        raise UsageError(f"{str(file)!r} cannot be read: {error}") from error
+        raise ModelError(f"{str(file)!r} cannot be read: {error}") from error
     there = {n.removeprefix(prefix): t for n, t in there.items() if n.startswith(prefix)}
     wanted = module.state_dict()
     problems = [f"{name} is missing" for name in wanted if name not in there]
@@ -259,7 +259,7 @@ def load_weights(
     if problems:
         shown = "; ".join(sorted(problems)[:4])
         more = f"; and {len(problems) - 4} more" if len(problems) > 4 else ""
-        raise UsageError(f"the weights in {str(file)!r} do not fit the network: {shown}{more}")
+        raise ModelError(f"the weights in {str(file)!r} do not fit the network: {shown}{more}")
     for inner in module.modules():
         if isinstance(inner, FrontEnd):
             check_front_end(front_end_of(config, folder), inner.config, folder)
@@ -277,7 +277,7 @@ def check_front_end(
         if getattr(theirs, f.name) != getattr(ours, f.name)
     ]
     if different:
-        raise UsageError(
+        raise ModelError(
             f"{str(folder)!r} was trained with another front end ({'; '.join(different)}); "
             "its weights mean nothing here"
         )
@@ -288,13 +288,13 @@ def load_encoder(folder: str | os.PathLike[str]) -> EncoderModule:
 
     Raises
     ------
-    UsageError
+    ModelError
         If the folder holds no encoder, or its weights do not fit exactly.
     """
     config = read_config(folder)
     kind = str(config.get("kind"))
     if kind not in ENCODERS:
-        raise UsageError(
+        raise ModelError(
             f"{str(folder)!r} holds a model of kind {kind!r}; an encoder is one of "
             f"{', '.join(ENCODERS)}"
         )
@@ -317,7 +317,7 @@ def load_encoder(folder: str | os.PathLike[str]) -> EncoderModule:
         _check_sizes(folder, shapes)
         encoder = ENCODERS[kind].make(front_end, options)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise UsageError(
+        raise ModelError(
             f"{str(folder)!r}: config.json does not describe a network of kind {kind!r}: {error}"
         ) from error
     load_weights(folder, encoder)
@@ -332,9 +332,9 @@ def _check_sizes(folder: str | os.PathLike[str], shapes: Mapping[str, Tensor]) -
         # Half precision at least.
         there = file.stat().st_size // 2 if file.is_file() else 0
     except OSError as error:
-        raise UsageError(f"{str(file)!r} cannot be read: {error}") from error
+        raise ModelError(f"{str(file)!r} cannot be read: {error}") from error
     if wanted > there:
-        raise UsageError(
+        raise ModelError(
             f"the weights in {str(file)!r} do not fit the network: it has {wanted} numbers, the "
             f"file at most {there}"
         )

@@ -19,7 +19,7 @@ from scipy.fft import rfft
 from scipy.signal.windows import hann
 
 from dialin.audio.mel import mel_filters
-from dialin.errors import UsageError
+from dialin.errors import RecipeError
 
 SILENCE = 1e-5
 """RMS that is added before scaling, so that silence stays silent."""
@@ -62,25 +62,25 @@ class FrontEndConfig:
 
     def __post_init__(self) -> None:
         if self.kind not in ("mel", "linear") or self.level not in ("rms", "none"):
-            raise UsageError(
+            raise RecipeError(
                 f"front_end.kind = {self.kind!r} and level = {self.level!r}: use mel or linear, "
                 "and rms or none"
             )
         if not 1000 <= self.sample_rate <= 768_000:
-            raise UsageError(
+            raise RecipeError(
                 f"front_end.sample_rate = {self.sample_rate}: use 1000 to 768000 hertz"
             )
         if self.fft > LONGEST:
-            raise UsageError(f"front_end.fft = {self.fft}: use at most {LONGEST}")
+            raise RecipeError(f"front_end.fft = {self.fft}: use at most {LONGEST}")
         if self.fft < 16 or self.hop < 1 or (self.fft - self.hop) % 2 or self.hop > self.fft:
-            raise UsageError(
+            raise RecipeError(
                 f"front_end.fft = {self.fft} and hop = {self.hop}: fft must be at least 16, not "
                 "below hop, and their difference even"
             )
         if not 2 <= self.bands <= self.fft // 2:
-            raise UsageError(f"front_end.bands = {self.bands}: use 2 to fft / 2 = {self.fft // 2}")
+            raise RecipeError(f"front_end.bands = {self.bands}: use 2 to fft / 2 = {self.fft // 2}")
         if self.scale_db <= 0:
-            raise UsageError(f"front_end.scale_db = {self.scale_db:g}: use a positive number")
+            raise RecipeError(f"front_end.scale_db = {self.scale_db:g}: use a positive number")
 
     def frames(self, samples: int) -> int:
         """Frames of so many samples."""
@@ -108,7 +108,7 @@ def band_weights(config: FrontEndConfig) -> NDArray[np.float32]:
         weights = mel_filters(config.sample_rate, config.bands, config.fft).astype(np.float64)
         empty = np.flatnonzero(weights.sum(axis=1) == 0)
         if empty.size:
-            raise UsageError(
+            raise RecipeError(
                 f"front_end.bands = {config.bands} with fft = {config.fft} at "
                 f"{config.sample_rate} Hz leaves mel band {empty[0]} without a bin; use fewer "
                 "bands or a longer fft"
@@ -138,7 +138,7 @@ def features(audio: NDArray[np.float32], config: FrontEndConfig) -> NDArray[np.f
     """
     audio = np.asarray(audio, np.float32)
     if audio.ndim != 2 or audio.shape[1] < config.hop:
-        raise UsageError(
+        raise RecipeError(
             f"features need waveforms of shape (batch, samples) with at least {config.hop} "
             f"samples, not {audio.shape}"
         )

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from dialin.errors import UsageError
+from dialin.errors import ModelError
 
 LARGEST = 512 * 2**20
 """Bytes of a network; dialin's own have a few million."""
@@ -46,27 +46,27 @@ def read_onnx(file: Path) -> bytes:
 
     Raises
     ------
-    UsageError
+    ModelError
         If it is no regular file, too large, damaged, or names files outside itself.
     """
     if not file.is_file():
-        raise UsageError(f"{str(file.parent)!r} has no {file.name}; it was saved without one")
+        raise ModelError(f"{str(file.parent)!r} has no {file.name}; it was saved without one")
     size = file.stat().st_size
     if size > LARGEST:
-        raise UsageError(
+        raise ModelError(
             f"{str(file)!r} has {size / 2**20:.0f} MB, at most {LARGEST // 2**20} are read; is it "
             "a network that dialin made?"
         )
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise UsageError(f"{str(file)!r} cannot be read: {error.strerror}") from error
+        raise ModelError(f"{str(file)!r} cannot be read: {error.strerror}") from error
     try:
         outside = _points_outside(memoryview(data), "model", 0)
     except (IndexError, ValueError) as error:
-        raise UsageError(f"{str(file)!r} is no ONNX network, or damaged: {error}") from error
+        raise ModelError(f"{str(file)!r} is no ONNX network, or damaged: {error}") from error
     if outside:
-        raise UsageError(
+        raise ModelError(
             f"{str(file)!r} keeps weights in other files, which is refused: a model folder must "
             "not name files; save the network in one piece (external_data=False)"
         )

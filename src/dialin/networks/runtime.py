@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.audio import Audio, check_audio, resample
-from dialin.errors import UsageError
+from dialin.errors import MissingPackageError, ModelError
 from dialin.networks.configuration import DIMENSIONS, RATES, SAMPLES, read_config, whole_number
 from dialin.networks.excerpts import starts
 from dialin.networks.onnx_file import read_onnx
@@ -48,7 +48,7 @@ class OnnxModel:
         try:
             onnxruntime = import_onnxruntime()
         except ImportError as error:
-            raise UsageError(
+            raise MissingPackageError(
                 f"the model {str(folder)!r} needs onnxruntime: pip install 'dialin[models]'"
             ) from error
         self.config = read_config(folder)
@@ -63,12 +63,12 @@ class OnnxModel:
             )
         except Exception as error:
             # onnxruntime has a class of its own for each way in which a network can be wrong.
-            raise UsageError(f"{str(self.file)!r} is no network that runs here: {error}") from error
+            raise ModelError(f"{str(self.file)!r} is no network that runs here: {error}") from error
         self.inputs = tuple(i.name for i in self._session.get_inputs())
         self.outputs = tuple(o.name for o in self._session.get_outputs())
         lacking = set(outputs) - set(self.outputs)
         if lacking:
-            raise UsageError(
+            raise ModelError(
                 f"the network {str(self.file)!r} gives {list(self.outputs)}, not "
                 f"{', '.join(sorted(lacking))}"
             )
@@ -76,12 +76,12 @@ class OnnxModel:
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         """Outputs by name for inputs by name, batch first."""
         if set(inputs) != set(self.inputs):
-            raise UsageError(f"inputs {sorted(inputs)} given; the model takes {list(self.inputs)}")
+            raise ModelError(f"inputs {sorted(inputs)} given; the model takes {list(self.inputs)}")
         arrays = {name: np.ascontiguousarray(v, np.float32) for name, v in inputs.items()}
         try:
             found = self._session.run(None, arrays)
         except Exception as error:
-            raise UsageError(f"the network {str(self.file)!r} does not run: {error}") from error
+            raise ModelError(f"the network {str(self.file)!r} does not run: {error}") from error
         return {n: np.asarray(v) for n, v in zip(self.outputs, found, strict=True)}
 
 
@@ -127,7 +127,7 @@ class RuntimeEncoder:
         found = [self._model.run({"audio": e[None]})["embedding"][0] for e in excerpts]
         result: Vector = np.mean(found, axis=0, dtype=np.float32)
         if result.shape != (self.dimensions,):
-            raise UsageError(
+            raise ModelError(
                 f"the network {str(self._model.file)!r} gives vectors of shape {result.shape}, its "
                 f"config.json says {self.dimensions} dimensions"
             )
@@ -139,7 +139,7 @@ def load_runtime(folder: str | os.PathLike[str], *, threads: int = 1) -> Runtime
 
     Raises
     ------
-    UsageError
+    ModelError
         If the folder holds no exported encoder, or onnxruntime is missing.
     """
     return RuntimeEncoder(folder, threads)

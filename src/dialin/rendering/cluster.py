@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from dialin.errors import UsageError
+from dialin.errors import MissingPackageError
 
 
 def on_ray(
@@ -28,13 +28,13 @@ def on_ray(
 
     Raises
     ------
-    UsageError
+    MissingPackageError
         If Ray is not installed.
     """
     try:
         import ray
     except ImportError as error:
-        raise UsageError(
+        raise MissingPackageError(
             "--engine ray needs Ray: pip install 'dialin[ray]', or use --engine local"
         ) from error
     own = not ray.is_initialized()

@@ -28,7 +28,7 @@ from dialin.data.recipe import (
     portable,
     read_toml,
 )
-from dialin.errors import UsageError
+from dialin.errors import RecipeError
 from dialin.networks.configuration import WEIGHTS
 from dialin.networks.frontend_numpy import FrontEndConfig
 
@@ -79,7 +79,7 @@ class DataOptions:
         between("data.valid_pairs", self.valid_pairs, 1, 10**8)
         between("data.samples", self.samples, 512, 10**8)
         if not self.effects and not self.clean:
-            raise UsageError("the recipe trains on nothing: name data.effects, or set data.clean")
+            raise RecipeError("the recipe trains on nothing: name data.effects, or set data.clean")
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ class EncoderRecipe(StageRecipe):
 def between(name: str, value: float, low: float, high: float) -> None:
     """Refuse a value outside its range by its name in the recipe."""
     if not low <= value <= high:
-        raise UsageError(f"{name} = {value:g} in the recipe: use {low:g} to {high:g}")
+        raise RecipeError(f"{name} = {value:g} in the recipe: use {low:g} to {high:g}")
 
 
 def load_recipe(path: str | os.PathLike[str], kind: type[T], overrides: Sequence[str] = ()) -> T:
@@ -275,7 +275,7 @@ def load_recipe(path: str | os.PathLike[str], kind: type[T], overrides: Sequence
 
     Raises
     ------
-    UsageError
+    RecipeError
         If the file is missing, no TOML, or says something that no such recipe can say.
     """
     file = Path(path)
@@ -325,12 +325,12 @@ def _override(data: dict[str, Any], text: str) -> None:
     name, equals, value = text.partition("=")
     keys = [key.strip() for key in name.split(".")]
     if not equals or not all(keys):
-        raise UsageError(f"--set {text!r} is not understood; write --set optimiser.rate=1e-3")
+        raise RecipeError(f"--set {text!r} is not understood; write --set optimiser.rate=1e-3")
     table: Any = data
     for key in keys[:-1]:
         table = table.setdefault(key, {})
         if not isinstance(table, dict):
-            raise UsageError(f"--set {text!r}: {key!r} in the recipe is no table")
+            raise RecipeError(f"--set {text!r}: {key!r} in the recipe is no table")
     table[keys[-1]] = _value(value.strip())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dialin.errors import UsageError
+from dialin.errors import RecipeError
 from dialin.networks.controller_options import NetworkOptions
 from dialin.networks.frontend_numpy import FrontEndConfig
 from dialin.training.config import DataOptions, LoopOptions, OptimiserOptions, between
@@ -96,7 +96,7 @@ class ControllerRecipe:
 
     def __post_init__(self) -> None:
         if len(self.data.effects) != 1:
-            raise UsageError(
+            raise RecipeError(
                 f"data.effects names {len(self.data.effects)} effects; a controller sets the "
                 "knobs of one, so name one effect or one chain"
             )

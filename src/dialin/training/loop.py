@@ -26,7 +26,7 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule, Tr
 from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
 
-from dialin.errors import UsageError
+from dialin.errors import MissingPackageError, TrainingError, UsageError
 from dialin.training.config import LoopOptions, OptimiserOptions
 from dialin.training.data import Batches
 from dialin.training.runs import BEST, LAST
@@ -105,7 +105,7 @@ class Checkpoints(Callback):
 
     def _save(self, trainer: Trainer, name: str) -> None:
         if not all(bool(torch.isfinite(p).all()) for p in trainer.lightning_module.parameters()):
-            raise UsageError(
+            raise TrainingError(
                 f"weights are no longer finite after step {trainer.global_step}; make "
                 "optimiser.rate smaller, or optimiser.clip. The last checkpoint is from before"
             )
@@ -183,7 +183,7 @@ def check_loop(loop: LoopOptions) -> None:
     module = modules.get(loop.logger, "")
     if module and importlib.util.find_spec(module) is None:
         needs = "pip install wandb" if module == "wandb" else "pip install 'dialin[training]'"
-        raise UsageError(f"loop.logger = {loop.logger!r} needs {module}: {needs}")
+        raise MissingPackageError(f"loop.logger = {loop.logger!r} needs {module}: {needs}")
 
 
 def make_trainer(
@@ -308,7 +308,7 @@ def _logger(loop: LoopOptions, folder: Path) -> Any:
         try:
             return WandbLogger(save_dir=folder, project="dialin", id=folder.name, resume="allow")
         except ImportError as error:
-            raise UsageError(
+            raise MissingPackageError(
                 "loop.logger = 'wandb' needs Weights & Biases: pip install wandb"
             ) from error
     from lightning.pytorch.loggers import TensorBoardLogger
@@ -316,7 +316,7 @@ def _logger(loop: LoopOptions, folder: Path) -> Any:
     try:
         return TensorBoardLogger(folder, name="logs", version="")
     except ImportError as error:
-        raise UsageError(
+        raise MissingPackageError(
             "loop.logger = 'tensorboard' needs TensorBoard: pip install 'dialin[training]'"
         ) from error
 

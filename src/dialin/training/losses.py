@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from dialin.audio.mel import mel_filters
-from dialin.errors import AudioError, UsageError
+from dialin.errors import AudioError, RecipeError
 from dialin.measures.spectral import EPSILON, MEL_SIZE, MELS, MRSTFT_SIZES
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -133,7 +133,7 @@ def make_losses(
 
     Raises
     ------
-    UsageError
+    RecipeError
         If a name is unknown, or ``embedding`` is asked for without an encoder.
     """
     known: dict[str, Loss] = {
@@ -146,5 +146,5 @@ def make_losses(
     for name in names:
         if name not in known:
             hint = "it needs an encoder" if name in LOSSES else f"use {', '.join(LOSSES)}"
-            raise UsageError(f"there is no loss {name!r} here; {hint}")
+            raise RecipeError(f"there is no loss {name!r} here; {hint}")
     return {name: known[name] for name in names}

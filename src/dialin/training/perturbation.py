@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from scipy.linalg import hadamard
 
 from dialin.effects.spec import EffectSpec
-from dialin.errors import UsageError
+from dialin.errors import RecipeError
 
 Vectors = NDArray[np.float64]
 Method = Literal["spsa", "one-sided", "differences"]
@@ -91,12 +91,12 @@ class SpsaOptions:
 
     def __post_init__(self) -> None:
         if self.directions < 1:
-            raise UsageError(f"directions = {self.directions}: SPSA needs at least one")
+            raise RecipeError(f"directions = {self.directions}: SPSA needs at least one")
         for name, value in (("step", self.step), *self.steps.items()):
             if not 0.0 < value <= WIDEST:
-                raise UsageError(f"the step {name} = {value:g}: use more than 0, at most {WIDEST}")
+                raise RecipeError(f"the step {name} = {value:g}: use more than 0, at most {WIDEST}")
         if self.decay < 0 or not 0 < self.smallest <= WIDEST:
-            raise UsageError(
+            raise RecipeError(
                 f"decay = {self.decay:g}, smallest = {self.smallest:g}: use a decay of 0 or more "
                 f"(0.101 is usual) and a smallest step above 0, at most {WIDEST}"
             )
@@ -144,7 +144,7 @@ class Perturber:
     ------
     ParameterError
         If the options name a knob that the effect does not have.
-    UsageError
+    RecipeError
         If no knob is left to move.
     """
 
@@ -159,7 +159,7 @@ class Perturber:
             dtype=bool,
         )
         if not self.free.any():
-            raise UsageError(f"{spec.name} has no knob that may move: all are fixed or dead")
+            raise RecipeError(f"{spec.name} has no knob that may move: all are fixed or dead")
         self._notches = np.array(
             [1.0 / (p.steps - 1) if p.is_stepped else 0.0 for p in spec.parameters]
         )

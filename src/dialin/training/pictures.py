@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dialin.errors import UsageError
+from dialin.errors import MissingPackageError
 from dialin.networks.vae import Vae
 from dialin.training.data import FeatureSet
 
@@ -22,7 +22,7 @@ def figure(rows: int, columns: int, width: float = 2.2, height: float = 1.8) -> 
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UsageError(
+        raise MissingPackageError(
             "pictures need matplotlib: pip install 'dialin[training]', or set "
             "diagnostics.pictures = false"
         ) from error
@@ -53,7 +53,7 @@ def umap_plane(vectors: NDArray[np.float32], seed: int = 0) -> Plane:
     try:
         import umap
     except ImportError as error:
-        raise UsageError(
+        raise MissingPackageError(
             "diagnostics.umap needs umap-learn: pip install umap-learn, or set it to false"
         ) from error
     return np.asarray(umap.UMAP(random_state=seed, n_jobs=1).fit_transform(vectors), np.float64)

@@ -27,7 +27,7 @@ from typing import Any, Protocol
 
 from dialin.audio import Audio
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.errors import UsageError
+from dialin.errors import ModelError
 from dialin.evaluation.items import Task
 from dialin.evaluation.methods.method import Outcome, Tools
 from dialin.networks import controller_runtime
@@ -66,13 +66,13 @@ def load_system(folder: str) -> tuple[TrainedSystem, str, str]:
 
     Raises
     ------
-    UsageError
+    ModelError
         If the folder holds no model of a kind that answers with settings.
     """
     config = read_config(folder)
     kind = config.get("kind")
     if not isinstance(kind, str) or kind not in LOADERS:
-        raise UsageError(
+        raise ModelError(
             f"{folder!r} holds a model of kind {kind!r}, of which none answers with settings; "
             f"known are {', '.join(LOADERS)}. Code of your own is named by you: "
             "system:package.module/factory:FOLDER"
@@ -92,12 +92,12 @@ def load_foreign(code: str, folder: str) -> tuple[TrainedSystem, str, str]:
 
     Raises
     ------
-    UsageError
+    ModelError
         If there is no such code, or the folder does not say which effect it is for.
     """
     module, slash, attribute = code.partition("/")
     if not (slash and module and attribute):
-        raise UsageError(
+        raise ModelError(
             f"system:{code}:{folder} names no code; write system:package.module/factory:FOLDER"
         )
     file = Path(folder) / CONFIG
@@ -107,11 +107,11 @@ def load_foreign(code: str, folder: str) -> tuple[TrainedSystem, str, str]:
         config = json.loads(file.read_text("utf-8"))
         effect, spec_hash = _effect_of(config, folder)
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{folder!r} is no folder of a system: {error}") from error
+        raise ModelError(f"{folder!r} is no folder of a system: {error}") from error
     try:
         factory = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise UsageError(
+        raise ModelError(
             f"the system {code!r} cannot be loaded: {error}; is its module on PYTHONPATH?"
         ) from error
     system: TrainedSystem = factory(Path(folder))
@@ -121,7 +121,7 @@ def load_foreign(code: str, folder: str) -> tuple[TrainedSystem, str, str]:
 def _effect_of(config: Any, folder: str) -> tuple[str, str]:
     found = [config.get(n) if isinstance(config, dict) else None for n in ("effect", "spec_hash")]
     if not all(isinstance(value, str) for value in found):
-        raise UsageError(f"{folder!r}: its {CONFIG} needs effect and spec_hash")
+        raise ModelError(f"{folder!r}: its {CONFIG} needs effect and spec_hash")
     return str(found[0]), str(found[1])
 
 
@@ -161,7 +161,7 @@ class Model:
             loaded = load_foreign(self.code, folder) if self.code else load_system(folder)
             system, effect, spec_hash = loaded
             if spec_hash != task.spec.hash:
-                raise UsageError(
+                raise ModelError(
                     f"{folder!r} was trained on {effect} with spec {spec_hash}, this task has "
                     f"{task.spec.uri} with spec {task.spec.hash}; use the model of that effect"
                 )

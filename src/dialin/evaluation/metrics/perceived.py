@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dialin.audio import Audio, resample
-from dialin.errors import AudioError, UsageError
+from dialin.errors import AudioError, MissingPackageError
 from dialin.evaluation.encoders import get_encoder
 from dialin.matching import style_distance
 from dialin.measures.batches import compare
@@ -23,13 +23,15 @@ def pesq_score(prediction: Any, truth: Any, sample_rate: int) -> Any:
 
     Raises
     ------
-    UsageError
+    MissingPackageError
         If the optional package ``pesq`` is not installed.
     """
     try:
         from pesq import PesqError, pesq
     except ImportError as error:
-        raise UsageError("PESQ needs the package pesq: pip install 'dialin[speech]'") from error
+        raise MissingPackageError(
+            "PESQ needs the package pesq: pip install 'dialin[speech]'"
+        ) from error
 
     def one(a: Audio, b: Audio, rate: int) -> float:
         p, t = (resample(x.mean(axis=0, keepdims=True), rate, PESQ_RATE)[0] for x in (a, b))
