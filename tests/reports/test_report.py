@@ -195,6 +195,13 @@ def test_where_nothing_was_changed_the_page_says_so_and_shows_the_nearest():
     assert "−" not in re.search(r'class="summary.*?</div>', page, flags=re.S)[0]
 
 
+def test_the_command_that_takes_the_nearest_says_nothing_twice():
+    given = tracks(matched=None)
+    said = "dialin match dry.wav reference.wav -o out --overwrite"
+    assert f"{said} --keep\n" in report_html(left_alone(command=said), given).replace("<", "\n")
+    assert "--keep" not in report_html(left_alone(command=""), given)
+
+
 def test_a_match_kept_by_wish_is_marked():
     page = report_html(facts(sure=False), tracks())
     assert '<span class="unsure">not sure</span>' in page

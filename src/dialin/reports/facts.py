@@ -267,8 +267,16 @@ def _nearest(facts: Facts) -> Nearest | None:
     return Nearest(
         outcome=_outcome({"before": facts["before"], **nearest}, facts["amount"] != 100),
         reason=nearest.get("reason", ""),
-        keep=f"{facts['command']} --keep --overwrite" if facts["command"] else "",
+        keep=_with(facts["command"], "--keep", "--overwrite"),
         apply=f"dialin apply {preset} {source} -o {shlex.quote(str(folder / 'kept'))}",
+    )
+
+
+def _with(command: str, *options: str) -> str:
+    """Add what a command does not say yet; empty where there is no command."""
+    said = command.split()
+    return " ".join(
+        [command, *(option for option in options if option not in said)] if said else []
     )
 
 
