@@ -55,6 +55,8 @@ WRONG = {
         {"DIALIN_CORPUS": "songs"},
         "wings",
     ),
+    "no batch": (["loop.batch=500"], {"DIALIN_CORPUS": "songs"}, "too few for a batch"),
+    "two rates": (["data.sample_rate=48000"], {"DIALIN_CORPUS": "songs"}, "make them the same"),
     "no preset": (["data.settings.presets=['p.json']"], {"DIALIN_CORPUS": "songs"}, "p.json"),
 }
 
@@ -62,7 +64,7 @@ WRONG = {
 @pytest.mark.parametrize("stage", ["vae", "controller"])
 @pytest.mark.parametrize("case", WRONG)
 def test_a_slip_costs_a_moment(stage, case, tiny_songs, tmp_path):
-    if stage == "controller" and case in ("no songs", "no split", "no preset"):
+    if stage == "controller" and case in ("no songs", "no split", "no preset", "two rates"):
         pytest.skip("as the VAE")
     overrides, variables, said = WRONG[case]
     (tmp_path / "songs").symlink_to(tiny_songs)
@@ -162,3 +164,23 @@ def test_a_data_recipe_moves_with_its_presets(tmp_path, monkeypatch):
         made.append(load_data_recipe(tmp_path / name / "recipe.toml"))
     assert made[0].songs[0].root == str(tmp_path / "one/s")
     assert made[0].identity == made[1].identity
+
+
+def test_what_is_known_without_torch_is_what_torch_has():
+    from dialin.networks.folder import ENCODERS
+    from dialin.networks.statistics import LAGS
+    from dialin.training import inputs
+
+    assert max(LAGS) == inputs.LONGEST_LAG
+    assert tuple(ENCODERS) == inputs.ENCODER_KINDS
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"), [(["data.samples=16384"], "32768"), (["front_end.hop=1024"], "frames")]
+)
+def test_excerpts_that_are_too_short_for_a_controller(changes, said, tiny_songs, tmp_path):
+    recipe = str(RECIPES / "controller/debug.toml")
+    sets = [word for text in changes for word in ("--set", text)]
+    arguments = ["train", "controller", recipe, "-o", "run", *sets]
+    code, torch, errors = command(tmp_path, *arguments, DIALIN_CORPUS=str(tiny_songs))
+    assert code == 2 and said in errors and not torch

@@ -75,6 +75,20 @@ def draw_settings(
     return spec.check(values)
 
 
+def varied_knobs(spec: EffectSpec, options: SettingsOptions) -> list[int]:
+    """Places of the knobs that `draw_settings` varies, whatever it happens to draw."""
+    plain = Prior(low=options.low, high=options.high)
+    found = []
+    for place, parameter in enumerate(spec.parameters):
+        prior = options.priors.get(parameter.id)
+        stepped = prior is None and parameter.is_stepped
+        given = prior or plain
+        moves = given.kind != "fixed" and given.high > given.low
+        if parameter.status != "dead" and (stepped or moves):
+            found.append(place)
+    return found
+
+
 def _draw(prior: Prior, u: float, rng: np.random.Generator) -> float:
     span = prior.high - prior.low
     if prior.kind == "fixed":

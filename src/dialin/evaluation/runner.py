@@ -14,7 +14,7 @@ from dialin.errors import UsageError
 from dialin.evaluation.corpus import open_corpus
 from dialin.evaluation.items import ItemProtocol, Source
 from dialin.evaluation.methods import ALL_BASELINES, Tools, get_method
-from dialin.evaluation.methods.parse import ORACLE
+from dialin.evaluation.methods.parse import ORACLE, check_method
 from dialin.evaluation.metrics import METRICS, check_metrics
 from dialin.evaluation.referee import evaluate_item
 from dialin.evaluation.rows import Row, RowFile
@@ -195,6 +195,8 @@ def run_plan(
     """
     if engine not in ("local", "ray"):
         raise UsageError(f"there is no engine {engine!r}; use local or ray")
+    for name in plan.methods:
+        check_method(name)
     file = RowFile(output)
     try:
         with RenderPool(workers) as pool:

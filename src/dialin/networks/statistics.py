@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dialin.errors import UsageError
 from dialin.networks.encoder import EncoderModule, as_excerpts
 from dialin.networks.frontend_numpy import SILENCE, FrontEndConfig
 
@@ -30,6 +31,12 @@ class StatisticsEncoder(EncoderModule):
     """
 
     def __init__(self, front_end: FrontEndConfig, samples: int = 131_072) -> None:
+        if front_end.frames(samples) <= max(LAGS):
+            raise UsageError(
+                f"statistics of the spectrum need more than {max(LAGS)} frames; "
+                f"data.samples = {samples} with front_end.hop = {front_end.hop} gives "
+                f"{front_end.frames(samples)}"
+            )
         size = 4 * front_end.bands + len(LAGS) + len(MULTIPLES) + 1
         super().__init__(front_end, samples, size)
 

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from dialin.audio import Audio, integrated_loudness
 from dialin.data import read_manifest
+from dialin.data.priors import varied_knobs
 from dialin.data.recipe import Split, digest
 from dialin.data.shards import shard_name
 from dialin.effects.spec import EffectSpec
@@ -182,7 +183,8 @@ def _part(
     records = [r for r in records if not r.get("lost")]
     spec = EffectSpec.from_dict(manifest["effect"])
     drawn = np.array([r["settings"] for r in records], np.float32).reshape(len(records), -1)
-    varied = np.flatnonzero(drawn.std(axis=0) > 1e-3) if len(drawn) else np.zeros(0, np.int64)
+    # By the rule and not by what was drawn: train and valid must agree, with few pairs too.
+    varied = np.array(varied_knobs(spec, options.settings), np.int64)
     effected = bool(options.effects)
     # Clean excerpts come from all folders in turn, so that there are as many as of one effect.
     jobs = [

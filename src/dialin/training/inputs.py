@@ -8,12 +8,13 @@ moment and leaves nothing behind.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dialin.data.priors import check_priors, load_presets
 from dialin.data.render import check_folder
 from dialin.data.songs import look_for_songs
 from dialin.errors import UsageError
+from dialin.evaluation.metrics.spectral import MRSTFT_SIZES
 from dialin.networks.configuration import WEIGHTS, read_config
 from dialin.rendering import RenderPool
 from dialin.training.rendered import Part, finished, parts
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 ENCODER_KINDS = ("vae", "style")
 """What an encoder's folder may hold; see `dialin.networks.folder.ENCODERS`."""
+
+LONGEST_FFT = max(MRSTFT_SIZES)
+
+LONGEST_LAG = 32
+"""Of `dialin.networks.statistics`, which needs torch."""
 
 
 def check_inputs(
@@ -52,6 +58,9 @@ def check_inputs(
         If a folder holds something else.
     """
     check_claim(folder, stage, recipe, resume=resume)
+    _check_sizes(recipe)
+    if stage == "controller":
+        _check_judged(cast("ControllerRecipe", recipe))
     _check_encoder(getattr(recipe, "encoder", None))
     missing = [part for part in parts(recipe.data, root) if finished(part) is None]
     for split in ("train", "valid"):
@@ -62,6 +71,41 @@ def check_inputs(
         check_folder(part.recipe, part.folder)
     if missing:
         _check_effects(missing)
+
+
+def _check_sizes(recipe: StageRecipe | ControllerRecipe) -> None:
+    data, front_end, loop = recipe.data, recipe.front_end, recipe.loop
+    if front_end.sample_rate != data.sample_rate:
+        raise UsageError(
+            f"front_end.sample_rate = {front_end.sample_rate} but data.sample_rate = "
+            f"{data.sample_rate} in the recipe: make them the same"
+        )
+    if data.samples < front_end.hop:
+        raise UsageError(
+            f"data.samples = {data.samples} in the recipe is below front_end.hop = {front_end.hop}"
+        )
+    items = 2 * data.pairs * (len(data.effects) + data.clean)
+    batch = loop.batch * loop.devices * loop.nodes
+    if items < batch:
+        raise UsageError(
+            f"{items} items (data.pairs = {data.pairs}) are too few for a batch of {batch}; render "
+            "more pairs or make loop.batch smaller"
+        )
+
+
+def _check_judged(recipe: ControllerRecipe) -> None:
+    """A controller is judged by MRSTFT, and hears statistics where it has no encoder."""
+    samples, frames = recipe.data.samples, recipe.front_end.frames(recipe.data.samples)
+    if samples <= LONGEST_FFT // 2:
+        raise UsageError(
+            f"data.samples = {samples} in the recipe: controllers are judged by spectra of "
+            f"{LONGEST_FFT} samples, so use more than {LONGEST_FFT // 2}"
+        )
+    if not recipe.encoder.folder and frames <= LONGEST_LAG:
+        raise UsageError(
+            f"data.samples = {samples} with front_end.hop = {recipe.front_end.hop} gives {frames} "
+            f"frames; statistics of the spectrum need more than {LONGEST_LAG}"
+        )
 
 
 def _check_effects(missing: list[Part]) -> None:

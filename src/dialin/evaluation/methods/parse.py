@@ -10,7 +10,7 @@ from dialin.evaluation.methods.matchering import Matchering
 from dialin.evaluation.methods.method import Method
 from dialin.evaluation.methods.rules import Rules
 from dialin.evaluation.methods.searches import Pick, Search, StIto
-from dialin.evaluation.methods.systems import Model
+from dialin.evaluation.methods.systems import Model, load_foreign, load_system
 
 ALL_BASELINES = (
     "untouched",
@@ -78,6 +78,23 @@ def get_method(name: str) -> Method:
     if kind == "system" and folder:
         return Model(folder, code)
     raise UsageError(f"there is no method {name!r}; choose from {', '.join(KNOWN)}")
+
+
+def check_method(name: str) -> None:
+    """Refuse a method whose model is not there, before a table is begun.
+
+    A folder with ``{effect}`` in its name may be there for some effects only, and is left alone.
+
+    Raises
+    ------
+    UsageError
+        If there is no such method, or no such model.
+    """
+    method = None if name == ORACLE else get_method(name)
+    if isinstance(method, Model) and "{effect}" not in method.folder:
+        load_foreign(method.code, method.folder) if method.code else load_system(method.folder)
+    if isinstance(method, Search) and method.model and "{effect}" not in method.model:
+        load_system(method.model)
 
 
 def _encoder(text: str) -> str:
