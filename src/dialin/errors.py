@@ -20,6 +20,7 @@
     │       └── QuarantinedError     5   refused: this effect failed too often
     ├── PresetError                  6   a preset that cannot be read, or does not fit its effect
     ├── OutputError                  7   the result cannot be written (read-only, full, exists)
+    ├── WorkerError                  1   a worker process died, hung or did not start
     └── UnexpectedError              1   a fault of dialin's own, where other work goes on
 
 Messages say what happened, with which value, what was allowed and what to do next. ``code`` is
@@ -51,6 +52,7 @@ __all__ = [
     "TrainingError",
     "UnexpectedError",
     "UsageError",
+    "WorkerError",
 ]
 
 
@@ -201,3 +203,9 @@ class UnexpectedError(DialinError):
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class WorkerError(DialinError):
+    """A worker process died, hung, or did not start; no effect is to blame."""
+
+    code = "worker"

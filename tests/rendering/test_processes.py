@@ -14,7 +14,8 @@ import pytest
 
 from dialin.effects.open import open_effect
 from dialin.errors import RenderError
-from dialin.rendering import Job, RenderPool, load_effect, memory, process
+from dialin.rendering import Job, RenderPool, load_effect, memory
+from dialin.workers.start import exit_name
 from tests.rendering.test_pool import alive
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
@@ -183,5 +184,5 @@ def test_load_effect_renders_through_a_worker_as_here():
 
 
 def test_how_a_process_ended_in_words():
-    assert process.exit_name(-11) == "SIGSEGV"
-    assert process.exit_name(3) == "exit status 3"
+    assert exit_name(-11) == "SIGSEGV"
+    assert exit_name(3) == "exit status 3"

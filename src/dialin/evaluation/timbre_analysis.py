@@ -10,9 +10,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +31,7 @@ from dialin.evaluation.timbre_statistics import (
 )
 from dialin.rendering import Job, RenderPool
 from dialin.timbre import ATTRIBUTES, timbre
+from dialin.workers import CallPool
 
 Floats = NDArray[np.float64]
 
@@ -164,12 +163,13 @@ def _excerpts(
 ) -> Iterator[tuple[list[Excerpt], Counter[str]]]:
     """Chunks of usable excerpts, drawn evenly over the files, and what was passed over."""
     made = 0
-    with ProcessPoolExecutor(workers, get_context("spawn")) as processes:
+    with CallPool(workers) as processes:
         while made < count:
             passed: Counter[str] = Counter()
             chosen = [str(files[i]) for i in rng.choice(len(files), CHUNK)]
             good: list[Excerpt] = []
-            for found in processes.map(prepare, chosen, rng.random(CHUNK).tolist(), chunksize=5):
+            drawn = zip(chosen, rng.random(CHUNK).tolist(), strict=True)
+            for found in processes.map(prepare, drawn):
                 if isinstance(found, str):
                     passed[found] += 1
                 else:

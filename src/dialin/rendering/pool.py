@@ -28,8 +28,9 @@ from dialin.errors import (
 )
 from dialin.rendering.job import Job, Result, SharedAudio, describe_settings
 from dialin.rendering.memory import MemoryFolder, write_shared
-from dialin.rendering.process import START_DEADLINE, Task, WorkerProcess, exit_name
+from dialin.rendering.process import Task, WorkerProcess
 from dialin.rendering.protocol import CallRequest, RenderRequest
+from dialin.workers.start import START_DEADLINE, exit_name
 
 if TYPE_CHECKING:
     from dialin.effects.probe import Probe

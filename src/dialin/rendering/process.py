@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
-import signal
-import socket
 import subprocess
-import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -18,9 +14,13 @@ from typing import Any
 
 from dialin.rendering.memory import Arena, remove_folder
 from dialin.rendering.protocol import CallRequest, RenderRequest
-
-START_DEADLINE = 60.0
-"""Seconds a fresh interpreter may take to start, on the busiest of machines."""
+from dialin.workers.start import (
+    START_DEADLINE,
+    Interpreter,
+    end_of_log,
+    resident_memory,
+    start_interpreter,
+)
 
 MALLOC = {
     # Plugins that read memory they never wrote then read zeros every time (glibc fills with the
@@ -54,9 +54,7 @@ class Task:
 class WorkerProcess:
     """A worker process and what it was given to do, the running task first."""
 
-    process: subprocess.Popen[bytes]
-    connection: mpc.Connection
-    lifeline: int
+    interpreter: Interpreter
     folder: Path
     arenas: tuple[Arena, Arena]
     load_deadline: float
@@ -75,45 +73,19 @@ class WorkerProcess:
     @classmethod
     def start(cls, folder: Path, load_deadline: float) -> WorkerProcess:
         """Start a fresh interpreter, which never imports the program's ``__main__``."""
-        (folder / "tmp").mkdir(parents=True)
-        ours, theirs = socket.socketpair()
-        # Nothing is ever written here. The kernel tells the worker when our end is gone.
-        lifeline, lifeline_write = os.pipe()
-        # An empty entry of sys.path means the current folder.
-        path = [os.path.abspath(p) for p in sys.path]  # noqa: PTH100
-        environment = os.environ | {
-            "TMPDIR": str(folder / "tmp"),
-            "DIALIN_PARENT": str(os.getpid()),
-            "PYTHONPATH": os.pathsep.join(path),
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
-            **MALLOC,
-        }
-        command = [sys.executable, "-P", "-m", "dialin.rendering.worker"]
-        try:
-            with (folder / "log").open("wb") as log:
-                process = subprocess.Popen(
-                    [*command, str(theirs.fileno()), str(lifeline), str(folder)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=environment,
-                    pass_fds=[theirs.fileno(), lifeline],
-                    # Out of the terminal's foreground group: Ctrl-C is for the parent alone,
-                    # even before the worker could say that it ignores it.
-                    process_group=0,
-                )
-        except BaseException:
-            ours.close()
-            os.close(lifeline_write)
-            raise
-        finally:
-            theirs.close()
-            os.close(lifeline)
+        started = start_interpreter("dialin.rendering.worker", folder, MALLOC)
         arenas = (Arena(folder / "out0"), Arena(folder / "out1"))
-        connection = mpc.Connection(ours.detach())
-        return cls(process, connection, lifeline_write, folder, arenas, load_deadline)
+        return cls(started, folder, arenas, load_deadline)
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process."""
+        return self.interpreter.process
+
+    @property
+    def connection(self) -> mpc.Connection:
+        """What is said to it and by it."""
+        return self.interpreter.connection
 
     def give(self, task: Task) -> None:
         """Queue a task behind those the worker has."""
@@ -166,13 +138,7 @@ class WorkerProcess:
                 self.connection.send(None)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(patience)
-        if self.process.poll() is None:
-            self.process.kill()
-        code = self.process.wait()
-        self.connection.close()
-        if self.lifeline >= 0:
-            os.close(self.lifeline)
-            self.lifeline = -1
+        code = self.interpreter.close()
         for arena in self.arenas:
             arena.close()
         remove_folder(self.folder)
@@ -180,22 +146,4 @@ class WorkerProcess:
 
     def log(self, characters: int = 2_000) -> str:
         """The end of what the worker and its plugins printed."""
-        with contextlib.suppress(OSError):
-            return (self.folder / "log").read_text(errors="replace")[-characters:].strip()
-        return ""
-
-
-def exit_name(code: int) -> str:
-    """How a process ended, in words: a signal's name or an exit status."""
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return signal.Signals(-code).name
-    return f"exit status {code}"
-
-
-def resident_memory(pid: int) -> int:
-    """Resident bytes of a process; 0 where the system does not tell."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-    return 0
+        return end_of_log(self.folder, characters)

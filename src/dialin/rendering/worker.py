@@ -6,12 +6,8 @@ FOLDER``. It talks through a socket, never through standard output: plugins prin
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
-import signal
-import sys
-import threading
 import time
 import traceback
 from collections import OrderedDict
@@ -28,6 +24,7 @@ from dialin.errors import DialinError, EffectLoadError, NonFiniteOutputError, Re
 from dialin.rendering.job import describe_settings
 from dialin.rendering.memory import Arena, map_shared
 from dialin.rendering.protocol import CallRequest
+from dialin.workers.start import serve_arguments
 
 KEEP_EFFECTS = 32
 KEEP_AUDIO = 64
@@ -126,36 +123,9 @@ class Worker:
         return audio
 
 
-def _leave_with_parent(lifeline: int, parent: int) -> None:
-    """See to it that this process ends when the parent does, however that may end.
-
-    The parent holds the other end of the pipe `lifeline`. When that is closed, the kernel sends
-    SIGIO, whose default is to end the process: this works even while a plugin loops for ever
-    without letting the interpreter run. (Linux's PR_SET_PDEATHSIG would too, but it fires when
-    the *thread* that started us ends.) The thread below is for systems without that.
-    """
-    with contextlib.suppress(ImportError, AttributeError, OSError):
-        import fcntl
-
-        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
-        flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
-        fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def main() -> None:
     """Entry point of a worker process."""
-    descriptor, lifeline, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    # Ctrl-C is the parent's to interpret.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _leave_with_parent(lifeline, int(os.environ["DIALIN_PARENT"]))
-    connection = Connection(descriptor)
+    connection, folder = serve_arguments()
     worker = Worker(connection, folder)
     connection.send((-1, "ready", os.getpid(), 0.0))
     worker.run()

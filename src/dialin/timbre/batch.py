@@ -4,61 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
 from functools import partial
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from dialin.audio import audio_info, read_audio
 from dialin.errors import DialinError, UnexpectedError
 from dialin.timbre.extract import Timbre, check_attributes, timbre
-
-_THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Have processes started meanwhile run one thread of linear algebra each."""
-    before = {name: os.environ.get(name) for name in _THREAD_LIMITS}
-    os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+from dialin.workers import CallPool
 
 
-def _keep_memory() -> None:
-    """Have a worker's allocator keep what it frees (glibc); faulting pages anew costs a fifth."""
-    import ctypes
-
-    with suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(-3, 1 << 28)  # M_MMAP_THRESHOLD
-        mallopt(-1, 1 << 28)  # M_TRIM_THRESHOLD
-
-
-def _ordered(task: Any, items: Iterable[Any], workers: int) -> Iterator[Any]:
+def _ordered(task: Any, items: Iterable[Any], workers: int | None) -> Iterator[Any]:
     """Results of `task` over `items` in order, a few per worker in flight."""
-    if workers <= 1:
+    if workers == 1:
         yield from map(task, items)
         return
-    with (
-        _one_thread_each(),
-        ProcessPoolExecutor(workers, get_context("spawn"), _keep_memory) as pool,
-    ):
-        waiting = iter(items)
-        running = [pool.submit(task, item) for item in islice(waiting, 4 * workers)]
-        while running:
-            result = running.pop(0).result()
-            running.extend(pool.submit(task, item) for item in islice(waiting, 1))
-            yield result
+    with CallPool(workers) as pool:
+        yield from pool.map(task, ((item,) for item in items), failures=True)
 
 
 def _measure(clip: tuple[Any, float], attributes: Sequence[str]) -> Timbre | DialinError:
@@ -92,7 +54,7 @@ def timbre_batch(
         For a clip that cannot be used the error, not raised.
     """
     task = partial(_measure, attributes=check_attributes(attributes))
-    yield from _ordered(task, clips, workers if workers is not None else os.cpu_count() or 1)
+    yield from _ordered(task, clips, workers)
 
 
 def _measure_file(
@@ -141,5 +103,4 @@ def timbre_files(
         For a file that cannot be read or used the error, not raised.
     """
     task = partial(_measure_file, attributes=check_attributes(attributes), excerpt=excerpt)
-    count = workers if workers is not None else os.cpu_count() or 1
-    yield from _ordered(task, map(Path, paths), count)
+    yield from _ordered(task, map(Path, paths), workers)

@@ -14,7 +14,7 @@ from dialin.data.priors import check_priors, load_presets
 from dialin.data.render import check_folder
 from dialin.data.songs import look_for_songs
 from dialin.errors import UsageError
-from dialin.evaluation.metrics.spectral import MRSTFT_SIZES
+from dialin.measures.spectral import MRSTFT_SIZES
 from dialin.networks.configuration import WEIGHTS, read_config
 from dialin.rendering import RenderPool
 from dialin.training.rendered import Part, finished, parts
