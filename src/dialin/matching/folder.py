@@ -548,12 +548,12 @@ def _native(preset: Preset, folder: Path) -> tuple[list[Path], list[str]]:
     """Write presets for other hosts; those that cannot be had are no reason to lose the match."""
     written: list[Path] = []
     notes: list[str] = []
-    formats = {slot.format for slot in preset.slots}
+    from dialin.effects.export import export_preset, unmixed
+
+    formats = {each.slot.format for each in unmixed(preset)}
     for kind, wanted in (("vstpreset", "vst3"), ("lv2", "lv2")):
         if wanted not in formats:
             continue
-        from dialin.effects.export import export_preset
-
         try:
             made = export_preset(preset, kind, folder)
             written += made.files
