@@ -10,6 +10,8 @@ Good ones, pure functions of audio and settings:
 ``tilt``        ``cutoff`` 100 to 10 000 Hz (log), ``tilt`` -12 to +12 dB: a one-pole filter
 ``drive``       ``drive`` 0 to 40 dB into tanh, ``level`` -24 to +6 dB, ``mix`` 0 to 100 %
 ``echo``        ``time`` 1 to 500 ms (whole samples), ``feedback`` 0 to 90 %, ``mix`` 0 to 100 %
+``room``        ``size`` 5 to 60 ms, twelve reflections at multiples of it; ``mix`` 0 to 100 %
+``ring``        times a cosine of ``frequency`` 50 to 5000 Hz (log); ``mix`` 0 to 100 %
 ``mode``        ``mode``, stepped: clean, soft, hard, fold; ``amount`` 0 to 24 dB
 ==============  ===================================================================================
 
@@ -116,6 +118,28 @@ def _echo(audio: Audio, sample_rate: int, native: Native) -> Audio:
     return (audio + native["mix"] / 100.0 * echoes).astype(np.float32)
 
 
+def _room(audio: Audio, sample_rate: int, native: Native) -> Audio:
+    """Twelve reflections at fixed multiples of the size, some of them upside down."""
+    wet = np.zeros(audio.shape, np.float64)
+    for number, multiple in enumerate(_REFLECTIONS):
+        lag = max(1, round(native["size"] * multiple / 1000.0 * sample_rate))
+        if lag >= audio.shape[1]:
+            break
+        level = 0.85**number * (-1.0 if number % 3 == 2 else 1.0)
+        wet[:, lag:] += level * audio[:, : audio.shape[1] - lag]
+    return (audio + native["mix"] / 100.0 * wet).astype(np.float32)
+
+
+def _ring(audio: Audio, sample_rate: int, native: Native) -> Audio:
+    turns = native["frequency"] / sample_rate * np.arange(audio.shape[1])
+    wet = audio * np.cos(2 * np.pi * turns)
+    mix = native["mix"] / 100.0
+    return np.asarray((1.0 - mix) * audio + mix * wet, dtype=np.float32)
+
+
+_REFLECTIONS = (1.0, 1.17, 1.43, 1.71, 1.93, 2.23, 2.59, 2.83, 3.29, 3.61, 4.07, 4.43)
+
+
 def _mode(audio: Audio, sample_rate: int, native: Native) -> Audio:
     pushed = audio.astype(np.float64) * _amplitude(native["amount"])
     shapes: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
@@ -151,6 +175,20 @@ _GOOD: dict[str, tuple[tuple[Parameter, ...], Callable[[Audio, int, Native], Aud
             Parameter("mix", "Mix", "%", 0.0, 100.0, 50.0, neutral=0.0),
         ),
         _echo,
+    ),
+    "room": (
+        (
+            Parameter("size", "Size", "ms", 5.0, 60.0, 20.0),
+            Parameter("mix", "Mix", "%", 0.0, 100.0, 30.0, neutral=0.0),
+        ),
+        _room,
+    ),
+    "ring": (
+        (
+            Parameter("frequency", "Frequency", "Hz", 50.0, 5_000.0, 440.0, "log"),
+            Parameter("mix", "Mix", "%", 0.0, 100.0, 50.0, neutral=0.0),
+        ),
+        _ring,
     ),
     "mode": (
         (

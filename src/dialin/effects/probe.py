@@ -159,7 +159,7 @@ def probe_effect(
             pass
     result = _Prober(effect, seed, quick, progress).run()
     if use_cache:
-        _write(place, result)
+        write_cache(place, json.dumps(result.to_dict(), indent=1))
     return result
 
 
@@ -461,15 +461,19 @@ def _db(amplitude: float) -> float:
     return float(20 * np.log10(amplitude)) if amplitude > 1e-15 else QUIET
 
 
-def _cache_file(spec: EffectSpec, seed: int, quick: bool) -> Path:
+def probe_cache() -> Path:
+    """Folder of the user's cache where probes are kept; it may not be there yet."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "dialin" / "probes"
+
+
+def _cache_file(spec: EffectSpec, seed: int, quick: bool) -> Path:
     identity = [spec.uri, spec.hash, spec.file_hash, spec.version, __version__, str(seed)]
     key = "\n".join([*identity, "quick"] if quick else identity)
-    name = hashlib.sha256(key.encode()).hexdigest()[:24]
-    return Path(base) / "dialin" / "probes" / f"{name}.json"
+    return probe_cache() / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
 
 
-def _write(place: Path, probe: Probe) -> None:
+def write_cache(place: Path, text: str) -> None:
     """Write to the cache; a cache that cannot be written is no reason to fail."""
     temporary: Path | None = None
     try:
@@ -478,7 +482,7 @@ def _write(place: Path, probe: Probe) -> None:
             "w", dir=place.parent, prefix=".probe-", delete=False, encoding="utf-8"
         ) as file:
             temporary = Path(file.name)
-            file.write(json.dumps(probe.to_dict(), indent=1))
+            file.write(text)
         temporary.replace(place)
     except OSError:
         if temporary is not None:

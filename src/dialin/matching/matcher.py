@@ -32,7 +32,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import AudioError, ParameterError, UsageError
 from dialin.matching.features import ASPECTS, style_features
 from dialin.matching.learned import Folder, find_learned, guesses
-from dialin.matching.probing import probe_chain
+from dialin.matching.probing import Probed, probe_chain
 from dialin.matching.result import (
     AspectReport,
     KnobReport,
@@ -51,6 +51,7 @@ from dialin.matching.search import (
     settings_of,
 )
 from dialin.matching.style import Target, check_aspect, make_target
+from dialin.matching.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
 from dialin.rendering import Job, RenderPool
 
 EXCERPT_SECONDS = 10.0
@@ -78,6 +79,7 @@ class _Sound:
 
     name: str
     pieces: list[Audio]
+    recording: Recording
     sample_rate: int
     seconds: float
     notes: tuple[str, ...] = ()
@@ -220,6 +222,7 @@ def _match(
     learned = find_learned(probed.slots, models)
     whole = [(np.concatenate(s.pieces, axis=1), s.sample_rate) for s, _ in references[:heard]]
     tried = guesses(learned, spec, probed.slots, (excerpt, sound.sample_rate), whole, seed)
+    echoes = _echoes(pool, probed, sound, references[:heard], locked, seed) if all_aspects else None
     untouched = measure(excerpt, sound.sample_rate)
     before = float(target.distance(untouched[0]))
 
@@ -243,6 +246,7 @@ def _match(
             # A controller knows its effect alone, and listens to all there is.
             trusted=all_aspects and len(probed.slots) == 1,
             parts=parts,
+            echoes=echoes,
             progress=tell,
         )
         found = search.run()
@@ -253,7 +257,7 @@ def _match(
             features=untouched[0],
             distance=found.untouched,
             evidence=(),
-            left_out=dict.fromkeys(range(len(probed.slots)), _UNSURE),
+            left_out=dict.fromkeys(range(len(probed.slots)), _UNSURE) | found.absent,
         )
 
         def outcome(one: Found, notes: Sequence[str], nearest: Match | None = None) -> Match:
@@ -354,6 +358,32 @@ def _level_notes(
         )
 
 
+def _echoes(
+    pool: RenderPool,
+    probed: Probed,
+    sound: _Sound,
+    references: Sequence[tuple[_Sound, float]],
+    locked: Mapping[int, float],
+    seed: int,
+) -> Echoes:
+    """What is heard of echoes in the references, and which settings make them."""
+
+    def listen() -> Ear | None:
+        theirs = [(listened(s.recording), s.sample_rate, w) for s, w in references]
+        return make_ear((listened(sound.recording), sound.sample_rate), theirs)
+
+    return find_echoes(
+        pool,
+        probed.spec,
+        probed.slots,
+        listen,
+        locked,
+        sample_rate=sound.sample_rate,
+        channels=sound.pieces[0].shape[0],
+        seed=seed,
+    )
+
+
 def _references(
     reference: Recording | Sequence[Recording | tuple[Recording, float]],
 ) -> list[tuple[Recording, float]]:
@@ -385,6 +415,7 @@ def _load(recording: Recording, what: str) -> _Sound:
         audio, name = check_audio(data, rate, what=what), what
         places = active_excerpts(audio, rate, seconds=EXCERPT_SECONDS, pieces=pieces)
         parts = [audio[:, place] for place in places]
+        recording = (audio, rate)
         seconds = audio.shape[1] / rate
     else:
         path = Path(recording)
@@ -400,7 +431,7 @@ def _load(recording: Recording, what: str) -> _Sound:
         raise AudioError(
             f"{what} {name!r} is {kind}: there is no sound to match; choose another recording"
         )
-    sound = _Sound(name, parts, int(rate), seconds)
+    sound = _Sound(name, parts, recording, int(rate), seconds)
     if sound.heard < LEAST_SECONDS:
         raise AudioError(
             f"{what} {name!r} holds {sound.heard:.3f} s of sound, and nothing can be told from "

@@ -19,6 +19,11 @@
    for a single effect, its output knob (`dialin.matching.output_level`).
 4. *Prune.* Effects of a chain are taken out one by one, as long as that does not cost more than
    `PRUNE_TOLERANCE` of the distance gained.
+
+What was heard of echoes (`dialin.matching.time_guesses`) comes first: an effect that is heard
+stays in, its knobs where they were found, and of settings that explain the echoes alike the most
+likely is taken (`dialin.matching.alike`); one that is absent is left out; one in doubt is a guess
+among others.
 """
 
 from __future__ import annotations
@@ -34,12 +39,14 @@ from dialin.audio import Audio
 from dialin.effects.chain import chain_slots, chain_uri
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import DialinError, RenderError
+from dialin.matching.alike import choices, choose
 from dialin.matching.detail import Detail, detail, detail_distances
 from dialin.matching.features import Vector, style_features
 from dialin.matching.optimiser import KnobSearch
 from dialin.matching.output_level import OUTPUT_RENDERS, turn_output
 from dialin.matching.style import Target, level_of, with_gain
 from dialin.matching.surrogate import LinearModel
+from dialin.matching.time_guesses import Echoes
 from dialin.rendering import Job, RenderPool, SharedAudio
 
 SILENT = 1e-6
@@ -93,6 +100,12 @@ LEVEL_TOLERANCE = 0.25
 """Gain in decibels that is not worth an effect."""
 
 GAIN_URI = "builtin:gain"
+
+UNHEARD_BUDGET = 24
+"""Renders for each knob that no echo tells of, where all effects are of echoes and were heard; and
+renders in all, where all are absent."""
+
+NOT_HEARD = "no echo or room was heard in the reference that the input has not got by itself"
 
 PRUNE_TOLERANCE = 0.03
 """Share of the gain that an effect must bring to stay in a chain."""
@@ -171,6 +184,8 @@ class Found:
         The gain by parts of the references.
     left_out : dict
         Place of a slot that is not used -> why.
+    absent : dict
+        The same of those whose echoes were listened for and not heard.
     renders, failures : int
     seconds : float
     interrupted : bool
@@ -187,6 +202,7 @@ class Found:
     evidence: tuple[str, ...] = ()
     parts: tuple[float, ...] = ()
     left_out: dict[int, str] = field(default_factory=dict)
+    absent: dict[int, str] = field(default_factory=dict)
     renders: int = 0
     failures: int = 0
     seconds: float = 0.0
@@ -222,6 +238,8 @@ class Search:
         Whether the guesses say how the whole should sound, and so count in the pick.
     parts : sequence of Target
         Parts of the references by themselves, which tell how consistent a gain is.
+    echoes : Echoes, optional
+        What was heard of echoes.
     progress : callable, optional
         ``progress(renders, seconds, best)``.
     """
@@ -241,9 +259,11 @@ class Search:
         guesses: Sequence[Settings] = (),
         trusted: bool = False,
         parts: Sequence[Target] = (),
+        echoes: Echoes | None = None,
         progress: Callable[[int, float, float], None] | None = None,
     ) -> None:
-        self._guesses, self._trusted, self._parts = guesses, trusted, parts
+        self._guesses, self._trusted, self._parts = list(guesses), trusted, parts
+        self._learned = len(self._guesses)
         self._said: list[Candidate] = []
         self._pool, self._spec, self._audio, self._target = pool, spec, audio, target
         self._seed, self._budget, self._limit = seed, budget, seconds
@@ -262,10 +282,14 @@ class Search:
         if self._gain is not None:
             neutral = spec.parameters[self._gain].to_normalised(0.0)
             self._start[self._gain] = neutral
+        held = self._hear(echoes)
         self._free = [
             place
             for place, parameter in enumerate(spec.parameters)
-            if place not in locked and place != self._gain and parameter.status == "live"
+            if place not in locked
+            and place not in held
+            and place != self._gain
+            and parameter.status == "live"
         ]
         features, sample = untouched
         self._untouched = Candidate(None, features, sample, float(target.distance(features)))
@@ -278,22 +302,23 @@ class Search:
     def run(self) -> Found:
         """Search, pick and prune; Ctrl-C ends the search and keeps the best so far."""
         interrupted = False
-        slots_of = chain_slots(self._spec)
         asked = self._level_alone() if self._target.level_weight == 1.0 else None
         if asked is not None:
             return self._found(*asked, interrupted=False)
-        pruning = min(2 * len(slots_of), self._budget // 4) if len(slots_of) > 1 else 0
-        if len(slots_of) == 1 and self._level_alone_likely():
+        count = len(self._active)
+        pruning = min(2 * count, self._budget // 4) if count > 1 else 0
+        if len(chain_slots(self._spec)) == 1 and self._level_alone_likely():
             # Kept for its output knob.
             pruning = min(OUTPUT_RENDERS, self._budget // 4)
         try:
-            self._search(max(1, self._budget - pruning))
+            self._choose_alike()
+            self._search(self._search_budget(pruning))
         except (KeyboardInterrupt, _TimeUp):
             interrupted = True
         if not self._candidates and self.last_failure is not None:
             raise self.last_failure
         choice = self._pick()
-        slots = tuple(range(len(slots_of))) if choice.candidate.settings is not None else ()
+        slots = self._rendered if choice.candidate.settings is not None else ()
         left_out: dict[int, str] = {}
         level = None if choice.sure else self._level_alone()
         if level is not None:
@@ -309,6 +334,7 @@ class Search:
         self, choice: Choice, slots: tuple[int, ...], left_out: dict[int, str], *, interrupted: bool
     ) -> Found:
         pick = choice.candidate
+        absent = dict.fromkeys(self._absent, NOT_HEARD)
         return Found(
             slots=slots,
             settings=self._start if pick.settings is None else pick.settings,
@@ -320,12 +346,80 @@ class Search:
             risk=choice.risk,
             evidence=choice.evidence,
             parts=choice.parts,
-            left_out=left_out,
+            left_out=left_out | {n: why for n, why in absent.items() if n not in slots},
+            absent=absent,
             renders=self.renders,
             failures=self.failures,
             seconds=time.monotonic() - self._began,
             interrupted=interrupted,
         )
+
+    def _hear(self, echoes: Echoes | None) -> set[int]:
+        """Take over what was heard; returns the places of the knobs that are set by it."""
+        slots = chain_slots(self._spec)
+        found = () if echoes is None else echoes.found
+        self._heard = [e for e in found if e.verdict == "heard"]
+        self._absent = {e.slot for e in found if e.verdict == "absent"} - self._wanted
+        self._active = tuple(n for n in range(len(slots)) if n not in self._absent)
+        # With nothing else to render, what was not heard is still shown as the nearest there is.
+        self._rendered = self._active or tuple(range(len(slots)))
+        held: set[int] = set()
+        for echo in self._heard:
+            place = slots[echo.slot][2]
+            self._start[place] = echo.settings
+            held |= {place.start + n for n in echo.places}
+        for echo in found:
+            place = slots[echo.slot][2]
+            if echo.verdict == "doubt" or not self._active:
+                vector = self._start.copy()
+                vector[place] = echo.settings
+                self._guesses.append(vector)
+            elif echo.slot in self._absent:
+                held |= set(range(place.start, place.stop))
+        return held
+
+    def _search_budget(self, pruning: int) -> int:
+        """Renders to spend before pruning: few where echoes have told nearly everything."""
+        budget = max(1, self._budget - pruning)
+        if not self._active:
+            return min(budget, UNHEARD_BUDGET)
+        if self._heard and len(self._heard) == len(self._active):
+            return min(budget, self.renders + 1 + UNHEARD_BUDGET * len(self._free))
+        return budget
+
+    def _choose_alike(self) -> None:
+        """Of settings that explain the echoes alike, take the most likely."""
+        for echo in self._heard:
+            _, uri, place = chain_slots(self._spec)[echo.slot]
+            options = choices(echo, self._budget // 4)
+            if len(options) == 1:
+                continue
+            vectors = []
+            for settings, _ in options:
+                vector = self._start.copy()
+                vector[place] = settings
+                vectors.append(vector)
+            rendered = self._render_active(vectors)
+            distances = [np.inf if c is None else c.value for c in rendered]
+            own = self._spec.default[place]
+            chosen = choose(
+                *(self._pool, uri, self._audio, echo, options, distances, own, TEMPERATURE)
+            )
+            self._start[place] = vectors[chosen][place]
+            self._candidates = [
+                c
+                for c in self._candidates
+                if c.settings is not None and np.array_equal(c.settings[place], self._start[place])
+            ]
+
+    def _render_active(self, settings: Sequence[Settings]) -> list[Candidate | None]:
+        """Render settings of the whole chain, absent effects left out."""
+        places = chain_slots(self._spec)
+        if len(self._rendered) == len(places):
+            return self._render(self._spec.uri, settings)
+        uri = chain_uri([places[n][1] for n in self._rendered])
+        parts = [np.concatenate([v[places[n][2]] for n in self._rendered]) for v in settings]
+        return self._render(uri, parts, settings, keep=True)
 
     def _last_gain(self, locked: dict[int, float]) -> int | None:
         """Place of the gain knob that ends the chain, if there is one to set."""
@@ -377,14 +471,14 @@ class Search:
                 vector = self._start.copy()
                 vector[self._free] = position
                 settings.append(vector)
-            found = self._render(self._spec.uri, settings)
+            found = self._render_active(settings)
             values = [
                 np.inf if candidate is None else candidate.value + self._stray(vector)
                 for candidate, vector in zip(found, settings, strict=True)
             ]
             if self._trusted and not self._said:
                 # The first batch is the default, then the guesses.
-                self._said = [c for c in found[1 : 1 + len(self._guesses)] if c is not None]
+                self._said = [c for c in found[1 : 1 + self._learned] if c is not None]
             nothing = np.full(goal.size, np.nan)
             rows = [nothing if c is None else c.features / self._target.noise for c in found]
             search.tell(asked, values, rows)
@@ -394,7 +488,12 @@ class Search:
         return PRIOR * float(moved.mean()) if moved.size else 0.0
 
     def _render(
-        self, uri: str, settings: Sequence[Settings], wholes: Sequence[Settings] | None = None
+        self,
+        uri: str,
+        settings: Sequence[Settings],
+        wholes: Sequence[Settings] | None = None,
+        *,
+        keep: bool = False,
     ) -> list[Candidate | None]:
         jobs = [Job(uri, self._audio, vector, measure=measure) for vector in settings]
         found: list[Candidate | None] = [None] * len(jobs)
@@ -412,7 +511,7 @@ class Search:
                     Candidate(settings_used, features, sample, distance, cost)
                 )
                 found[place] = candidate
-                if wholes is None:
+                if wholes is None or keep:
                     # Kept at once, so that Ctrl-C loses none.
                     self._candidates.append(candidate)
                     self._best = min(self._best, candidate.distance)
@@ -451,7 +550,9 @@ class Search:
         best = place or 1 + int(np.argmin(risk[1:]))
         gain = float(values[0] - values[best])
         share = float(risk[best] / max(risk[0], 1e-12))
-        sure = bool(self._wanted) or (place > 0 and gain >= MIN_GAIN and share <= MAX_RISK)
+        sure = bool(self._wanted or self._heard) or (
+            bool(self._active) and place > 0 and gain >= MIN_GAIN and share <= MAX_RISK
+        )
         parts = tuple(
             float(part.distance(base.features) - part.distance(field[best].features))
             for part in self._parts
@@ -466,7 +567,8 @@ class Search:
         """What speaks for and against a candidate."""
         parts = f"two pieces of one recording differ by {SAME_RECORDING:g}"
         level = " at the reference's level" if self._gain is not None else ""
-        said = [
+        said = [f"heard in the reference: {echo.text}" for echo in self._heard]
+        said += [
             f"it takes {gain:.2f} off the distance of {base.distance:.2f} that the input has"
             f"{level}; to be sure it should take {MIN_GAIN:g} ({parts})"
             if gain > 0
@@ -553,7 +655,6 @@ class Search:
         Each slot is left out once by itself, to rank them; then they go one after another, as
         long as what is lost altogether stays within the tolerance.
         """
-        places = chain_slots(self._spec)
         whole = pick.settings
         assert whole is not None
         reached, gain = pick.distance, self._untouched.distance - pick.distance
@@ -564,7 +665,8 @@ class Search:
             whole = whole.copy()
             whole[self._gain] = self._start[self._gain]
         last = None if self._gain is None else slots[-1]
-        removable = tuple(s for s in slots if s != last and s not in self._wanted)
+        kept = self._wanted | {echo.slot for echo in self._heard}
+        removable = tuple(s for s in slots if s != last and s not in kept)
         if not removable or self.renders + len(removable) > self._budget:
             return slots, pick, left_out
         alone = self._without(whole, [tuple(s for s in slots if s != out) for out in removable])
@@ -574,7 +676,7 @@ class Search:
             if not np.isfinite(cost) or cost + reached > allowed:
                 break
             trial = tuple(s for s in slots if s != gone)
-            again = len(trial) < len(places) - 1
+            again = len(trial) < len(self._rendered) - 1
             if all(s == last for s in trial) or (again and self.renders >= self._budget):
                 break
             (candidate,) = self._without(whole, [trial]) if again else [alone[int(place)]]

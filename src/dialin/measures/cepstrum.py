@@ -167,6 +167,14 @@ def recording_cepstrum(
     return Cepstrum(total / used, views, float(np.sqrt(3.29 / points)), seconds)
 
 
+def mean_cepstrum(one: Cepstrum, two: Cepstrum) -> Cepstrum:
+    """Cepstrum of two equally long parts of a recording together, from those of each."""
+    count = min(one.values.shape[1], two.values.shape[1])
+    values = (one.values[:, :count] + two.values[:, :count]) / 2
+    sigma = float(np.hypot(one.sigma, two.sigma) / 2)
+    return Cepstrum(values, one.views, sigma, min(one.seconds, two.seconds))
+
+
 def impulse_cepstrum(
     response: Audio,
     sample_rate: int,

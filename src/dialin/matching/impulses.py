@@ -1,0 +1,228 @@
+"""Impulse responses of effects by the batch, as cepstra, and how well they explain a reference.
+
+Conventions
+-----------
+* An impulse peaks at -6 dBFS and is followed for up to 3 s. The half second before it is left out:
+  many plugins fade in. All lies in noise at -100 dBFS: some fall asleep where there is digital
+  silence, and their answer would end there.
+* A cepstrum here has three views of two channels (left, right, mid) and one of one.
+* `EchoTarget.drop` is in units of the noise's variance: half of it is a log likelihood ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio import Audio
+from dialin.effects.spec import Settings
+from dialin.measures.cepstrum import (
+    LAG_RATE,
+    Cepstrum,
+    impulse_cepstrum,
+    local_noise,
+)
+from dialin.rendering import Job, RenderPool, SharedAudio
+
+PREROLL, SECONDS = 0.5, 3.0
+PEAK = 0.5
+DITHER = 1e-5
+SHORTEST = 0.002
+"""Lags below this many seconds tell of tone colour, not of echoes."""
+
+Values = NDArray[np.float64]
+
+
+def impulse(
+    sample_rate: int,
+    channels: int,
+    *,
+    seconds: float = SECONDS,
+    delay: float = 0.0,
+    gain: float = 1.0,
+) -> Audio:
+    """The impulse that effects are asked with, ``(channels, samples)``."""
+    start = round((PREROLL + delay) * sample_rate)
+    count = start + round(seconds * sample_rate)
+    noise = np.random.default_rng(5).standard_normal(count) * DITHER
+    noise[start] = PEAK
+    return np.repeat((noise * gain).astype(np.float32)[None], channels, axis=0)
+
+
+def impulse_answer(
+    audio: Audio, sample_rate: int, highest: float, heard: float | None
+) -> NDArray[np.float32]:
+    """Cepstra of an answer to the impulse, ``(views, lags)``; runs where the effect is."""
+    start = round(PREROLL * sample_rate)
+    values = impulse_cepstrum(audio[:, start:], sample_rate, highest=highest, heard=heard).values
+    return np.asarray(values, dtype=np.float32)
+
+
+@dataclass(eq=False)
+class ImpulseLab:
+    """Renders impulses through one effect or chain.
+
+    Attributes
+    ----------
+    pool : RenderPool
+    uri : str
+    sample_rate, channels : int
+        As of the input that will be rendered in the end.
+    highest : float
+        End in hertz of the band that counts.
+    heard : float, optional
+        Length in seconds of the windows of the reference that answers are compared with.
+    seconds : float
+        For which an impulse is followed.
+    renders : int
+        So far.
+    """
+
+    pool: RenderPool
+    uri: str
+    sample_rate: int
+    channels: int
+    highest: float
+    heard: float | None = None
+    seconds: float = SECONDS
+    renders: int = 0
+    _shared: SharedAudio | None = field(default=None, repr=False)
+
+    def answers(self, settings: Sequence[Settings]) -> list[Values | None]:
+        """Cepstra at each of some settings; None where a render failed."""
+        if self._shared is None:
+            audio = impulse(self.sample_rate, self.channels, seconds=self.seconds)
+            self._shared = self.pool.share(audio, self.sample_rate)
+        # A window much longer than the answer takes nothing from it.
+        heard = self.heard if self.heard is None or self.seconds > self.heard / 16 else None
+        jobs = [
+            Job(
+                self.uri,
+                self._shared,
+                vector,
+                measure=impulse_answer,
+                measure_args=(self.highest, heard),
+            )
+            for vector in settings
+        ]
+        self.renders += len(jobs)
+        return [
+            None
+            if r.failure is not None or not np.isfinite(r.value).all()
+            else np.asarray(r.value, dtype=np.float64)
+            for r in self.pool.render(jobs)
+        ]
+
+    def close(self) -> None:
+        """Free the impulse."""
+        if self._shared is not None:
+            self.pool.release(self._shared)
+            self._shared = None
+
+
+@dataclass(frozen=True, eq=False)
+class EchoTarget:
+    """What a reference's cepstrum holds beyond the input's, and how surely.
+
+    Attributes
+    ----------
+    values : ndarray, shape (views, lags)
+        Lag ``n`` at ``n / LAG_RATE``.
+    weight : ndarray, shape (views, lags)
+        One over the noise's variance, shared among the views; 0 below `SHORTEST`.
+    highest : float
+        End in hertz of the band that it was made with.
+    own : ndarray, shape (views, lags)
+        The input's cepstrum.
+    """
+
+    values: Values
+    weight: Values
+    highest: float
+    own: Values
+
+    @property
+    def none(self) -> float:
+        """Sum of weighted squares that no effect at all leaves."""
+        return float((self.weight * self.values**2).sum())
+
+    def fit(self, answer: Values) -> Values:
+        """An answer cut to the target's views and lags."""
+        rows = answer
+        if rows.shape[0] != self.values.shape[0]:
+            # Of mono and stereo only what they share: the middle, which comes last.
+            rows = np.repeat(rows[-1:], self.values.shape[0], axis=0)
+        short = self.values.shape[1] - rows.shape[1]
+        if short > 0:
+            rows = np.pad(rows, ((0, 0), (0, short)))
+        return np.asarray(rows[:, : self.values.shape[1]])
+
+    def drop(self, answer: Values) -> float:
+        """How much less is left unexplained with this answer; below 0 if it explains nothing."""
+        rows = self.fit(answer)
+        return float((self.weight * rows * (2 * self.values - rows)).sum())
+
+    def best_drop(self, answer: Values) -> tuple[float, float]:
+        """The same if the answer could be weaker or stronger, and how strong it should be."""
+        rows = self.fit(answer)
+        power = float((self.weight * rows**2).sum())
+        if power <= 0:
+            return 0.0, 0.0
+        shared = float((self.weight * rows * self.values).sum())
+        gain = float(np.clip(shared / power, 0.0, 2.0))
+        return gain * (2 * shared - gain * power), gain
+
+    def score(self, answer: Values) -> float:
+        """How many standard deviations the answer stands out, whatever its strength."""
+        rows = self.fit(answer)
+        power = float((self.weight * rows**2).sum())
+        return (
+            float((self.weight * rows * self.values).sum() / np.sqrt(power)) if power > 0 else 0.0
+        )
+
+
+def echo_target(
+    references: Sequence[tuple[Cepstrum, float]], own: Cepstrum, highest: float
+) -> EchoTarget:
+    """What references have beyond the input.
+
+    Parameters
+    ----------
+    references : sequence of (Cepstrum, weight)
+    own : Cepstrum
+        Of the input, of as much of it as there is.
+    highest : float
+    """
+    views = _common([c for c, _ in references], own)
+    count = min([own.values.shape[1], *(c.values.shape[1] for c, _ in references)])
+    first = round(SHORTEST * LAG_RATE)
+    total = sum(w for _, w in references)
+    values, weight, dry = [], [], []
+    for view in views:
+        mine = own.view(view)[:count]
+        content = local_noise(mine, own.sigma)
+        row, precision = np.zeros(count), np.zeros(count)
+        for cepstrum, share in references:
+            theirs = cepstrum.view(view)[:count]
+            noise = np.maximum(content, cepstrum.sigma)
+            inverse = 1 / noise[first:] ** 2
+            power = float((inverse * mine[first:] ** 2).sum())
+            both = float((inverse * mine[first:] * theirs[first:]).sum())
+            # Music of the input that the reference plays too: none, some, or all of it.
+            level = float(np.clip(both / power, 0.0, 1.0)) if power > 0 else 0.0
+            row += share / total * (theirs - level * mine)
+            precision += share / total / noise**2
+        precision[:first] = 0.0
+        values.append(row)
+        dry.append(mine)
+        weight.append(precision / len(views))
+    return EchoTarget(np.array(values), np.array(weight), highest, np.array(dry))
+
+
+def _common(references: Sequence[Cepstrum], own: Cepstrum) -> tuple[str, ...]:
+    if all("left" in c.views for c in (*references, own)):
+        return ("left", "right", "mid")
+    return ("middle",)

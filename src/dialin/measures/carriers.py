@@ -1,0 +1,100 @@
+"""Carriers of ring and amplitude modulators, heard in music through the symmetry they leave.
+
+Multiplying a sound by ``cos(2 pi f t)`` puts its spectrum on both sides of f, mirrored: the phases
+of two bins as far above f as below it add up to the same value, whatever is played. The spectrum
+with all magnitudes set to one, convolved with itself, thus has a line at 2 f; it is computed as the
+spectrum of the square of that sound. All frequencies count alike, so that the beats of a few loud
+partials cannot hide it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft as sfft
+from scipy.ndimage import median_filter
+
+from dialin.audio import Audio
+
+Floats = NDArray[np.float64]
+
+LOWEST_HZ = 20.0
+"""Carriers below are tremolos; their lines lie too near to that of the sound's own square."""
+
+BAND_HZ = (40.0, 16_000.0)
+LONGEST_SECONDS = 24.0
+FLOOR_DB = -90.0
+"""Bins so far below the loudest hold nothing but rounding."""
+
+
+def symmetry_lines(audio: Audio, sample_rate: int, count: int = 6) -> list[tuple[float, float]]:
+    """Frequencies about which a recording's spectrum is symmetrical, the surest first.
+
+    Parameters
+    ----------
+    audio : ndarray, shape (channels, samples)
+        Half a second or more; the first two channels are heard.
+    sample_rate : int
+        In hertz.
+    count : int
+
+    Returns
+    -------
+    list of (hertz, sigma)
+        Carrier, and how many times its line stands above the usual level around it.
+    """
+    hertz, score = symmetry_spectrum(audio, sample_rate)
+    if not score.size:
+        return []
+    inside = np.zeros(score.size, dtype=bool)
+    inside[1:-1] = (score[1:-1] >= score[:-2]) & (score[1:-1] > score[2:])
+    places = np.flatnonzero(inside & (hertz >= LOWEST_HZ))
+    lines: list[tuple[float, float]] = []
+    for place in places[np.argsort(-score[places])][: 8 * count]:
+        left, middle, right = (float(v) for v in score[place - 1 : place + 2])
+        bend = left - 2 * middle + right
+        shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
+        at = float(hertz[place] + shift * (hertz[1] - hertz[0]))
+        if all(abs(at - other) > 1.0 for other, _ in lines):
+            lines.append((at, float(middle)))
+        if len(lines) == count:
+            break
+    return lines
+
+
+def symmetry_spectrum(audio: Audio, sample_rate: int) -> tuple[Floats, Floats]:
+    """How symmetrical a spectrum is about each frequency: hertz and sigma, ``(bins,)`` each."""
+    samples = min(audio.shape[1], round(LONGEST_SECONDS * sample_rate))
+    if samples < sample_rate // 2:
+        return np.zeros(0), np.zeros(0)
+    start = (audio.shape[1] - samples) // 2
+    size = sfft.next_fast_len(samples, real=True)
+    window = np.hanning(samples)
+    total = np.zeros(size + 1)
+    hertz = np.arange(size + 1) * sample_rate / size / 2
+    for channel in audio[:2, start : start + samples].astype(np.float64):
+        spectrum = sfft.rfft(channel * window, size)
+        power = spectrum.real**2 + spectrum.imag**2
+        top = float(power.max())
+        if top <= 0:
+            continue
+        frequency = np.arange(power.size) * sample_rate / size
+        heard = (power > top * 10 ** (FLOOR_DB / 10)) & (frequency > BAND_HZ[0])
+        heard &= frequency < min(BAND_HZ[1], 0.495 * sample_rate)
+        flat = np.where(heard, spectrum / np.sqrt(np.maximum(power, 1e-300)), 0.0)
+        # Twice as many samples, so that lines up to the rate itself do not fold.
+        total += np.abs(sfft.rfft(sfft.irfft(flat, 2 * size) ** 2, 2 * size)) ** 2
+    if not total.any():
+        return np.zeros(0), np.zeros(0)
+    level = np.sqrt(total)
+    step = max(1, round(200.0 / (hertz[1] - hertz[0])) // 40)
+    usual = median_filter(level[::step], 41, mode="nearest")
+    usual = np.interp(np.arange(level.size), np.arange(0, level.size, step), usual)
+    return hertz, level / np.maximum(usual, 1e-12)
+
+
+def strongest(lines: Sequence[tuple[float, float]], least: float) -> float | None:
+    """The first of some lines, if it is sure enough."""
+    return lines[0][0] if lines and lines[0][1] >= least else None
