@@ -1,6 +1,8 @@
 """The public surface: what ``import dialin`` offers, how cheap it is, and who imports whom."""
 
 import importlib
+import inspect
+import re
 import subprocess
 import sys
 
@@ -16,12 +18,52 @@ def test_every_public_name_is_there(name):
     assert getattr(dialin, name) is not None
 
 
-@pytest.mark.parametrize("room", ["audio", "effects", "rendering", "matching", "timbre"])
+ROOMS = (
+    "audio",
+    "data",
+    "effects",
+    "evaluation.listening",
+    "evaluation.metrics",
+    "files",
+    "maps",
+    "matching",
+    "networks",
+    "rendering",
+    "reports",
+    "timbre",
+)
+
+
+@pytest.mark.parametrize("room", ROOMS)
 def test_public_lists_are_true(room):
     module = importlib.import_module(f"dialin.{room}")
     assert len(set(module.__all__)) == len(module.__all__) > 0
     for name in module.__all__:
         assert hasattr(module, name), f"dialin.{room}.{name}"
+    # And the other way round: what a room's front door imports from within is on its list.
+    inside = {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and getattr(value, "__module__", "").startswith(f"dialin.{room}.")
+    }
+    assert inside <= set(module.__all__)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_whoever_asks_for_help_is_told_every_parameter(room):
+    module = importlib.import_module(f"dialin.{room}")
+    for name in module.__all__:
+        value = getattr(module, name)
+        if not inspect.isfunction(value):
+            assert value.__doc__ or not inspect.isclass(value), name
+            continue
+        value = inspect.unwrap(value)
+        text = inspect.getdoc(value) or ""
+        described = re.findall(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: :|$)", text, flags=re.M)
+        names = {n.strip().lstrip("*") for line in described for n in line.split(",")}
+        wanted = set(inspect.signature(value).parameters)
+        assert wanted <= names, f"dialin.{room}.{name} does not describe {wanted - names}"
 
 
 def test_unknown_name_is_an_attribute_error():

@@ -77,7 +77,16 @@ class Cut:
 
 
 def silence_level(audio: Audio) -> float:
-    """Mean square of the samples over all channels; compare with `SILENCE_MEAN_SQUARE`."""
+    """Mean square of the samples over all channels; compare with `SILENCE_MEAN_SQUARE`.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+
+    Returns
+    -------
+    float
+    """
     return float(np.mean(np.square(audio, dtype=np.float64)))
 
 
@@ -114,6 +123,18 @@ def cut_file(path: str | os.PathLike[str], *, seconds: float = 10.0, pieces: int
     """Read the most active excerpts of a file of any length (see `active_excerpts`).
 
     The whole file is looked through in blocks, so that an hour takes no more memory than a minute.
+
+    Parameters
+    ----------
+    path : path-like
+    seconds : float
+        Total length wanted.
+    pieces : int
+        How many excerpts to spread it over.
+
+    Returns
+    -------
+    Cut
 
     Raises
     ------

@@ -17,7 +17,16 @@ from dialin.audio.reader import TOLERANCE, AudioInfo, AudioReader, truncated
 
 
 def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
-    """What a file holds; raise `AudioFileError` if it is no readable audio file."""
+    """What a file holds; raise `AudioFileError` if it is no readable audio file.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    AudioInfo
+    """
     with AudioReader(path) as reader:
         return reader.info
 
@@ -52,7 +61,14 @@ def read_audio(
 
 
 def read_blocks(path: str | os.PathLike[str], block: int = 262_144) -> Iterator[Audio]:
-    """Yield a file in blocks of at most `block` samples, each checked, ``(channels, samples)``."""
+    """Yield a file in blocks of at most `block` samples, each checked, ``(channels, samples)``.
+
+    Parameters
+    ----------
+    path : path-like
+    block : int
+        Samples of a block, at most.
+    """
     with AudioReader(path) as reader:
         info = reader.info
         done = 0
@@ -68,6 +84,12 @@ def exact_blocks(path: str | os.PathLike[str], block: int = 262_144) -> Iterator
 
     Integer formats come as int32 in the upper bits, floating point of 64 bits as float64, and
     everything else as float32; `write_audio` takes each of them.
+
+    Parameters
+    ----------
+    path : path-like
+    block : int
+        Samples of a block, at most.
     """
     with AudioReader(path) as reader:
         info = reader.info

@@ -18,7 +18,17 @@ MAX_CHANNELS = 64
 
 
 def check_sample_rate(sample_rate: float) -> int:
-    """Return `sample_rate` in hertz as an int, or raise `AudioError` if it is not a sane rate."""
+    """Return `sample_rate` in hertz as an int, or raise `AudioError` if it is not a sane rate.
+
+    Parameters
+    ----------
+    sample_rate : float
+        4,000 to 768,000, a whole number.
+
+    Returns
+    -------
+    int
+    """
     rate = float(sample_rate)
     if not np.isfinite(rate) or rate != int(rate):
         raise AudioError(f"the sample rate must be a whole number of hertz, not {sample_rate!r}")

@@ -24,7 +24,19 @@ _PAD = 200
 
 
 def infrasound_share(audio: Audio, sample_rate: int) -> float:
-    """Share of a recording's power that lies below 20 Hz, direct current included; 0 to 1."""
+    """Share of a recording's power that lies below 20 Hz, direct current included; 0 to 1.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    float
+        0 to 1.
+    """
     slow = _slow(audio, sample_rate)
     if slow is None:
         return 0.0

@@ -13,6 +13,18 @@ def resample(audio: Audio, source_rate: int, target_rate: int) -> Audio:
     """Resample ``(channels, samples)`` from one rate to another with a polyphase FIR filter.
 
     Returns ``ceil(samples * target / source)`` samples; the same array if the rates are equal.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+    source_rate : int
+        In hertz.
+    target_rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
     """
     source, target = check_sample_rate(source_rate), check_sample_rate(target_rate)
     if source == target:

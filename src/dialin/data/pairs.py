@@ -254,6 +254,19 @@ def make_pair(effect: Effect, plan: Plan, index: int) -> Pair:
     Excerpts for which no settings are accepted are dropped and counted; after
     ``settings.excerpts`` of them the pair is given up, and its record has ``"lost": true``.
     Nothing untouched is ever passed off as processed.
+
+    Parameters
+    ----------
+    effect : Effect
+        The recipe's, opened here.
+    plan : Plan
+        From `make_plan`.
+    index : int
+        From 0; the pair depends on nothing else.
+
+    Returns
+    -------
+    Pair
     """
     maker = _Maker(effect, plan, index)
     head: dict[str, Any] = {"index": index}

@@ -272,6 +272,14 @@ def read_toml(file: Path) -> dict[str, Any]:
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:
     """Read a recipe from a TOML file.
 
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    Recipe
+
     Raises
     ------
     RecipeError

@@ -38,7 +38,19 @@ PAIRS_AN_HOUR = 350
 
 
 def make_plan(recipe: Recipe, pool: RenderPool, *, cache: str | os.PathLike[str] = "") -> Plan:
-    """Look at songs and effect, and check that the recipe fits them."""
+    """Look at songs and effect, and check that the recipe fits them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    pool : RenderPool
+    cache : path-like
+        Folder of decoded songs; none for ``""``.
+
+    Returns
+    -------
+    Plan
+    """
     corpus = find_songs(recipe)
     spec = pool.describe(recipe.effect)
     check_priors(spec, recipe.settings)
@@ -239,7 +251,18 @@ def _finish(
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Manifest and records of a finished folder; `UsageError` if it is not finished."""
+    """Manifest and records of a finished folder; `UsageError` if it is not finished.
+
+    Parameters
+    ----------
+    folder : path-like or fsspec URL
+
+    Returns
+    -------
+    manifest : dict
+    records : list of dict
+        One for each pair.
+    """
     store = Store(folder)
     if "manifest.json" not in store.names():
         raise UsageError(

@@ -62,7 +62,18 @@ class RejectionReport:
 
 
 def rejection_report(spec: EffectSpec, records: Iterable[Mapping[str, Any]]) -> RejectionReport:
-    """Count draws by cause and by fifths of each knob, from the records of pairs."""
+    """Count draws by cause and by fifths of each knob, from the records of pairs.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+    records : iterable of mapping
+        From `read_manifest`.
+
+    Returns
+    -------
+    RejectionReport
+    """
     accepted = np.zeros((spec.size, REGIONS), np.int64)
     refused = np.zeros((spec.size, REGIONS), np.int64)
     causes: Counter[str] = Counter()

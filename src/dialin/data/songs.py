@@ -105,7 +105,18 @@ class Corpus:
 
 
 def split_of(key: str, splits: Sequence[float] = DEFAULT_SPLITS) -> Split:
-    """Split of everything with that `split_key`, by its hash."""
+    """Split of everything with that `split_key`, by its hash.
+
+    Parameters
+    ----------
+    key : str
+    splits : sequence of float
+        Shares of train, valid and test; sum 1.
+
+    Returns
+    -------
+    {"train", "valid", "test"}
+    """
     value = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
     if value < splits[0]:
         return "train"
@@ -119,6 +130,17 @@ def split_key(path: str | Path, group: str = "file") -> str:
     ('aria', 'metal madness')
     >>> split_key("wav48/p225/p225_001.wav", "speaker"), split_key("a/b/c.wav", "folder")
     ('p225', 'b')
+
+    Parameters
+    ----------
+    path : path-like
+        Of a song.
+    group : {"file", "folder", "speaker"}
+        What must not lie in two splits.
+
+    Returns
+    -------
+    str
     """
     file = Path(path)
     if group == "speaker":
@@ -149,6 +171,14 @@ def speaker_of(path: str) -> str:
 
 def find_songs(recipe: Recipe) -> Corpus:
     """Tracks of the recipe's split.
+
+    Parameters
+    ----------
+    recipe : Recipe
+
+    Returns
+    -------
+    Corpus
 
     Raises
     ------

@@ -37,6 +37,15 @@ def chain_uri(uris: Sequence[str]) -> str:
     >>> chain_uri(["builtin:reverb", "gain"])
     'chain:["builtin:reverb","builtin:gain"]'
 
+    Parameters
+    ----------
+    uris : sequence of str
+        In order.
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     EffectNotFoundError
@@ -62,6 +71,14 @@ def parse_chain(uri: str) -> list[str]:
 
     >>> parse_chain('chain:["builtin:reverb","builtin:gain"]')
     ['builtin:reverb', 'builtin:gain']
+
+    Parameters
+    ----------
+    uri : str
+
+    Returns
+    -------
+    list of str
     """
     if not is_chain(uri):
         return [":".join(parse_uri(uri))]
@@ -88,6 +105,15 @@ def slot_names(uris: Sequence[str]) -> list[str]:
 
     >>> slot_names(["builtin:reverb", "lv2:http://drobilla.net/plugins/mda/Delay", "reverb"])
     ['reverb', 'delay', 'reverb2']
+
+    Parameters
+    ----------
+    uris : sequence of str
+        In order.
+
+    Returns
+    -------
+    list of str
     """
     names: list[str] = []
     for uri in uris:
@@ -107,6 +133,15 @@ def chain_slots(spec: EffectSpec) -> list[tuple[str, str, slice]]:
     """Name, URI and place in the settings vector of each slot of a chain.
 
     For an effect that is no chain: one slot that holds all of its settings.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of a chain, or of one effect.
+
+    Returns
+    -------
+    list of (str, str, slice)
     """
     uris = parse_chain(spec.uri)
     names = slot_names(uris)

@@ -164,7 +164,18 @@ def probe_effect(
 
 
 def apply_probe(spec: EffectSpec, probe: Probe) -> EffectSpec:
-    """Spec with what was found out: dead knobs, which are not searched, and neutral positions."""
+    """Spec with what was found out: dead knobs, which are not searched, and neutral positions.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+    probe : Probe
+        Of the same effect.
+
+    Returns
+    -------
+    EffectSpec
+    """
     parameters = []
     for p in spec.parameters:
         dead = probe.knobs.get(p.id) == "dead"

@@ -32,6 +32,15 @@ def parse_uri(uri: str) -> tuple[str, str]:
     >>> parse_uri("http://drobilla.net/plugins/mda/Delay")
     ('lv2', 'http://drobilla.net/plugins/mda/Delay')
 
+    Parameters
+    ----------
+    uri : str
+        A URI, a path of a plugin, or a name.
+
+    Returns
+    -------
+    tuple of str
+
     Raises
     ------
     EffectNotFoundError

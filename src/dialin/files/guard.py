@@ -90,7 +90,16 @@ def check_distinct(targets: Iterable[tuple[PathLike, PathLike]], folder: PathLik
 
 
 def folds_case(folder: PathLike) -> bool:
-    """Whether ``A`` and ``a`` are one name in an existing folder, as far as can be seen."""
+    """Whether ``A`` and ``a`` are one name in an existing folder, as far as can be seen.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    bool
+    """
     place = Path(os.path.realpath(folder))
     for part in (place, *place.parents):
         other = part.with_name(part.name.swapcase()) if part.name else part

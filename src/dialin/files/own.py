@@ -88,7 +88,16 @@ class OwnFiles:
 
 
 def digest(path: Path) -> Facts:
-    """Length and SHA-256 of a file's content."""
+    """Length and SHA-256 of a file's content.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    Facts
+    """
     total = hashlib.sha256()
     size = 0
     with path.open("rb") as file:
@@ -99,7 +108,16 @@ def digest(path: Path) -> Facts:
 
 
 def kept_name(path: Path) -> Path:
-    """Free name beside a file of the user's that has to make room: ``a.wav`` -> ``a.kept.wav``."""
+    """Free name beside a file of the user's that has to make room: ``a.wav`` -> ``a.kept.wav``.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    Path
+    """
     for number in range(1, 100_000):
         end = f".kept{number if number > 1 else ''}{path.suffix}"
         stem = os.fsencode(path.stem)

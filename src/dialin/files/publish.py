@@ -44,14 +44,34 @@ class Published:
 
 
 def stands_in_the_way(folder: Path, names: Iterable[str]) -> list[Path]:
-    """What is in a folder already, of results to come and of earlier ones."""
+    """What is in a folder already, of results to come and of earlier ones.
+
+    Parameters
+    ----------
+    folder : path-like
+    names : iterable of str
+        Of results to come.
+
+    Returns
+    -------
+    list of Path
+    """
     own = OwnFiles.load(folder)
     places = [folder / name for name in dict.fromkeys([*names, *own.present()])]
     return [place for place in places if os.path.lexists(place)]
 
 
 def free_folder(folder: Path) -> Path:
-    """Name beside a folder, on its disk, that nothing has: ``out`` -> ``out-2``."""
+    """Name beside a folder, on its disk, that nothing has: ``out`` -> ``out-2``.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    Path
+    """
     place = Path(os.path.realpath(folder))
     number = 2
     while os.path.lexists(place.with_name(f"{place.name}-{number}")):

@@ -13,7 +13,13 @@ NAME_BYTES = 255
 
 
 def check_name(target: str | os.PathLike[str]) -> None:
-    """Raise `OutputError` where a file's name is longer than its folder's file system takes."""
+    """Raise `OutputError` where a file's name is longer than its folder's file system takes.
+
+    Parameters
+    ----------
+    target : path-like
+        The file to be written.
+    """
     path = Path(target)
     limit = NAME_BYTES
     for folder in path.absolute().parents:
@@ -32,7 +38,14 @@ def check_name(target: str | os.PathLike[str]) -> None:
 
 
 def check_space(folder: str | os.PathLike[str], need: int) -> None:
-    """Raise `OutputError` where fewer than `need` bytes are free in an existing folder."""
+    """Raise `OutputError` where fewer than `need` bytes are free in an existing folder.
+
+    Parameters
+    ----------
+    folder : path-like
+    need : int
+        Bytes.
+    """
     try:
         free = shutil.disk_usage(folder).free
     except OSError:

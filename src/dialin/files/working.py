@@ -35,6 +35,10 @@ def working_folder(folder: Path) -> Iterator[Path]:
 
     Working folders that killed runs left in `folder` are deleted.
 
+    Parameters
+    ----------
+    folder : path-like
+
     Raises
     ------
     OutputError
@@ -78,7 +82,12 @@ def working_folder(folder: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Delete working folders whose process is gone; those that may be in use are left alone."""
+    """Delete working folders whose process is gone; those that may be in use are left alone.
+
+    Parameters
+    ----------
+    folder : path-like
+    """
     with suppress(OSError):
         for place in folder.glob(f"{PREFIX}*"):
             with suppress(OSError):
@@ -98,6 +107,10 @@ def claim_folder(folder: Path) -> Iterator[None]:
 
     The lock is on the folder itself: no file is left, and it ends with the process. Where the
     file system has no such locks, only what `move` checks protects the folder.
+
+    Parameters
+    ----------
+    folder : path-like
 
     Raises
     ------

@@ -121,6 +121,14 @@ class EffectMap:
 def load_map(path: str | os.PathLike[str]) -> EffectMap:
     """Read what `EffectMap.save` wrote.
 
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    EffectMap
+
     Raises
     ------
     UsageError

@@ -44,21 +44,56 @@ def stereo_width(audio: Audio) -> float:
 
 
 def rms_error(prediction: Any, truth: Any) -> Any:
-    """Absolute difference of RMS levels in dB."""
+    """Absolute difference of RMS levels in dB.
+
+    Parameters
+    ----------
+    prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+    truth : array_like
+        Of as many dimensions.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+    """
     return compare(
         lambda a, b, _: abs(rms_db(a) - rms_db(b)), prediction, truth, ANY_RATE, paired=False
     )
 
 
 def crest_error(prediction: Any, truth: Any) -> Any:
-    """Absolute difference of crest factors in dB."""
+    """Absolute difference of crest factors in dB.
+
+    Parameters
+    ----------
+    prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+    truth : array_like
+        Of as many dimensions.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+    """
     return compare(
         lambda a, b, _: abs(crest_db(a) - crest_db(b)), prediction, truth, ANY_RATE, paired=False
     )
 
 
 def loudness_error(prediction: Any, truth: Any, sample_rate: int) -> Any:
-    """Absolute difference of integrated loudness in LU."""
+    """Absolute difference of integrated loudness in LU.
+
+    Parameters
+    ----------
+    prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+    truth : array_like
+        Of as many dimensions.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+    """
     return compare(
         lambda a, b, rate: abs(loudness(a, rate) - loudness(b, rate)),
         prediction,
@@ -69,7 +104,18 @@ def loudness_error(prediction: Any, truth: Any, sample_rate: int) -> Any:
 
 
 def width_error(prediction: Any, truth: Any) -> Any:
-    """Absolute difference of stereo widths, 0 to 1."""
+    """Absolute difference of stereo widths, 0 to 1.
+
+    Parameters
+    ----------
+    prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+    truth : array_like
+        Of as many dimensions.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+    """
     return compare(
         lambda a, b, _: abs(stereo_width(a) - stereo_width(b)),
         prediction,

@@ -141,10 +141,36 @@ def modulation_difference(prediction: Audio, truth: Audio, sample_rate: int) -> 
 
 
 def coarse_distance(prediction: Any, truth: Any, sample_rate: int) -> Any:
-    """`coarse_difference` as a metric: of a pair or a batch, checked, of one length."""
+    """`coarse_difference` as a metric: of a pair or a batch, checked, of one length.
+
+    Parameters
+    ----------
+    prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+    truth : array_like
+        Of as many dimensions.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+    """
     return compare(coarse_difference, prediction, truth, sample_rate, paired=True)
 
 
 def modulation_distance(prediction: Any, truth: Any, sample_rate: int) -> Any:
-    """`modulation_difference` as a metric: of a pair or a batch, checked, of one length."""
+    """`modulation_difference` as a metric: of a pair or a batch, checked, of one length.
+
+    Parameters
+    ----------
+    prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+    truth : array_like
+        Of as many dimensions.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+    """
     return compare(modulation_difference, prediction, truth, sample_rate, paired=True)

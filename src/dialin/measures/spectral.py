@@ -188,7 +188,20 @@ def spectral_centroid(audio: Audio, sample_rate: int) -> float:
 
 
 def centroid_error(prediction: Any, truth: Any, sample_rate: int) -> Any:
-    """Absolute difference of mean spectral centroids in hertz (FFT 2048, hop 512)."""
+    """Absolute difference of mean spectral centroids in hertz (FFT 2048, hop 512).
+
+    Parameters
+    ----------
+    prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+    truth : array_like
+        Of as many dimensions.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+    """
 
     def one(a: Audio, b: Audio, rate: int) -> float:
         return abs(spectral_centroid(a, rate) - spectral_centroid(b, rate))
@@ -222,7 +235,20 @@ def long_term_spectrum(audio: Audio, sample_rate: int) -> NDArray[np.float64]:
 
 
 def long_term_error(prediction: Any, truth: Any, sample_rate: int) -> Any:
-    """Mean absolute difference of long-term spectra in dB, whatever the level of either."""
+    """Mean absolute difference of long-term spectra in dB, whatever the level of either.
+
+    Parameters
+    ----------
+    prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+    truth : array_like
+        Of as many dimensions.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+    """
 
     def one(a: Audio, b: Audio, rate: int) -> float:
         gap = long_term_spectrum(a, rate) - long_term_spectrum(b, rate)

@@ -73,7 +73,17 @@ class OnnxPart:
 
 
 def encoder_config(encoder: Vae | StyleEncoder, **extra: Any) -> dict[str, Any]:
-    """Configuration of an encoder; `extra` is kept beside it (data, figures, seed...)."""
+    """Configuration of an encoder; `extra` is kept beside it (data, figures, seed...).
+
+    Parameters
+    ----------
+    encoder : Vae or StyleEncoder
+    extra : plain data
+
+    Returns
+    -------
+    dict
+    """
     kind = next(name for name, made in ENCODERS.items() if isinstance(encoder, made))
     return {
         "kind": kind,
@@ -87,7 +97,16 @@ def encoder_config(encoder: Vae | StyleEncoder, **extra: Any) -> dict[str, Any]:
 
 
 def encoder_part(encoder: EncoderModule) -> OnnxPart:
-    """What exports an encoder: input ``audio``, output ``embedding``."""
+    """What exports an encoder: input ``audio``, output ``embedding``.
+
+    Parameters
+    ----------
+    encoder : EncoderModule
+
+    Returns
+    -------
+    OnnxPart
+    """
     # Noise rather than zeros, of which levels are all alike.
     example = torch.randn(2, encoder.samples, generator=torch.Generator().manual_seed(0))
     return OnnxPart(encoder, {"audio": example}, ("embedding",))
@@ -285,6 +304,14 @@ def check_front_end(
 
 def load_encoder(folder: str | os.PathLike[str]) -> EncoderModule:
     """Load an encoder, in evaluation mode, on the CPU.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    EncoderModule
 
     Raises
     ------

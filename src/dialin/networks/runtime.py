@@ -137,6 +137,16 @@ class RuntimeEncoder:
 def load_runtime(folder: str | os.PathLike[str], *, threads: int = 1) -> RuntimeEncoder:
     """Load an encoder without torch.
 
+    Parameters
+    ----------
+    folder : path-like
+    threads : int
+        Of onnxruntime; 0 for its own choice.
+
+    Returns
+    -------
+    RuntimeEncoder
+
     Raises
     ------
     ModelError

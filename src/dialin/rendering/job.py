@@ -83,7 +83,17 @@ class Result:
 
 
 def describe_settings(settings: ArrayLike) -> str:
-    """Settings as they appear in error messages."""
+    """Settings as they appear in error messages.
+
+    Parameters
+    ----------
+    settings : array_like, shape (knobs,)
+        Positions in [0, 1].
+
+    Returns
+    -------
+    str
+    """
     vector = np.asarray(settings, dtype=np.float64).ravel()
     text = ", ".join(f"{v:.3f}" for v in vector[:24])
     return f"[{text}{', ...' if vector.size > 24 else ''}]"

@@ -98,6 +98,16 @@ def load_effect(uri: str, pool: RenderPool | None = None) -> RemoteEffect:
 
     A name as ``dialin effects list`` prints it will do, and so will a favourite.
 
+    Parameters
+    ----------
+    uri : str
+    pool : RenderPool, optional
+        Where it runs; one is made, and shared, by default.
+
+    Returns
+    -------
+    RemoteEffect
+
     Raises
     ------
     dialin.errors.EffectNotFoundError

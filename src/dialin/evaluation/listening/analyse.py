@@ -126,6 +126,14 @@ def read_ratings(path: Path) -> list[Rating]:
     Whatever columns stand between ``session_test_id`` and ``trial_id`` tell raters apart; one who
     rates the same stimulus twice counts as another.
 
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    list of Rating
+
     Raises
     ------
     UsageError
@@ -196,6 +204,14 @@ def screen(ratings: Iterable[Rating]) -> dict[str, str]:
 
 def analyse(ratings: Sequence[Rating]) -> Analysis:
     """Screen raters and analyse the rest.
+
+    Parameters
+    ----------
+    ratings : sequence of Rating
+
+    Returns
+    -------
+    Analysis
 
     Raises
     ------

@@ -53,6 +53,18 @@ def effect_set_f1(found: Iterable[str], true: Iterable[str]) -> float:
 
     >>> effect_set_f1(["builtin:reverb"], ["builtin:reverb", "builtin:delay"])
     0.6666666666666666
+
+    Parameters
+    ----------
+    found : iterable of str
+        URIs.
+    true : iterable of str
+        URIs.
+
+    Returns
+    -------
+    float
+        0 to 1.
     """
     a, b = set(found), set(true)
     if not a and not b:

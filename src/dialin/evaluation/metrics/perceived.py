@@ -21,6 +21,18 @@ def pesq_score(prediction: Any, truth: Any, sample_rate: int) -> Any:
 
     Both sides are mixed down and brought to 16 kHz. NaN where PESQ finds no utterance.
 
+    Parameters
+    ----------
+    prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+    truth : array_like
+        Of as many dimensions.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+
     Raises
     ------
     MissingPackageError
@@ -48,6 +60,18 @@ def timbre_distance(prediction: Any, truth: Any, sample_rate: int) -> Any:
 
     Reverb, a probability, counts as 0 to 100 points. Attributes without meaning on either side are
     left out; NaN where none is left.
+
+    Parameters
+    ----------
+    prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+    truth : array_like
+        Of as many dimensions.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
     """
 
     def one(a: Audio, b: Audio, rate: int) -> float:
@@ -67,6 +91,18 @@ def style_error(prediction: Any, truth: Any, sample_rate: int) -> Any:
     """Style distance of `dialin.matching`: blind to time, so it shows what paired metrics hide.
 
     dialin's own search minimises its distance to the *reference*; read it beside the others.
+
+    Parameters
+    ----------
+    prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+    truth : array_like
+        Of as many dimensions.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
     """
 
     def one(a: Audio, b: Audio, rate: int) -> float:
@@ -76,7 +112,22 @@ def style_error(prediction: Any, truth: Any, sample_rate: int) -> Any:
 
 
 def embedding_distance(prediction: Any, truth: Any, sample_rate: int, encoder: str = "mel") -> Any:
-    """Cosine distance, 0 to 2, of two embeddings; see `dialin.evaluation.encoders`."""
+    """Cosine distance, 0 to 2, of two embeddings; see `dialin.evaluation.encoders`.
+
+    Parameters
+    ----------
+    prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+    truth : array_like
+        Of as many dimensions.
+    sample_rate : int
+        In hertz.
+    encoder : str
+        Its name; see `dialin.evaluation.encoders`.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+    """
 
     def one(a: Audio, b: Audio, rate: int) -> float:
         embed = get_encoder(encoder)

@@ -68,7 +68,16 @@ METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
 
 
 def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names, or raise `UsageError` for an unknown one."""
+    """Return the names, or raise `UsageError` for an unknown one.
+
+    Parameters
+    ----------
+    names : iterable of str
+
+    Returns
+    -------
+    tuple of str
+    """
     wanted = tuple(names)
     for name in wanted:
         if name not in METRICS:
@@ -77,12 +86,30 @@ def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def of_sounds(names: Iterable[str]) -> tuple[str, ...]:
-    """Those of some metrics that compare two sounds."""
+    """Those of some metrics that compare two sounds.
+
+    Parameters
+    ----------
+    names : iterable of str
+
+    Returns
+    -------
+    tuple of str
+    """
     return tuple(name for name in names if not METRICS[name].of_settings)
 
 
 def of_settings(names: Iterable[str]) -> tuple[str, ...]:
-    """Those of some metrics that compare what two settings do."""
+    """Those of some metrics that compare what two settings do.
+
+    Parameters
+    ----------
+    names : iterable of str
+
+    Returns
+    -------
+    tuple of str
+    """
     return tuple(name for name in names if METRICS[name].of_settings)
 
 
@@ -90,6 +117,19 @@ def measure(
     prediction: Audio, truth: Audio, sample_rate: int, names: Iterable[str]
 ) -> dict[str, float]:
     """Several metrics of one pair of sounds; a module-level function, so that workers can run it.
+
+    Parameters
+    ----------
+    prediction : ndarray, float32, shape (channels, samples)
+    truth : ndarray, float32, shape (channels, samples)
+    sample_rate : int
+        In hertz.
+    names : iterable of str
+        Of `METRICS`, or this room's others.
+
+    Returns
+    -------
+    dict of str to float
 
     Raises
     ------

@@ -76,6 +76,15 @@ def reverb_time(clip: Clip) -> float:
     Blind maximum-likelihood estimate from freely decaying stretches: Loellmann, Yilmaz, Jeub and
     Vary, "An improved algorithm for blind reverberation time estimation", IWAENC 2010. The value
     moves slowly from 0.3 s, so that it depends on the clip's length, as in the reference.
+
+    Parameters
+    ----------
+    clip : Clip
+
+    Returns
+    -------
+    float
+        In seconds.
     """
     top = peak_of(clip.channels)
     if top == 0.0:
