@@ -34,9 +34,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dialin.evaluation.protocols import Dry, OneEffect, get_protocol
 from dialin.evaluation.protocols.one_effect import NINE
-from dialin.evaluation.report import write_text
 from dialin.evaluation.runner import Plan, run_plan
 from dialin.evaluation.runner import Progress as State
+from dialin.files import write_text
 from dialin.measures.responses import UNITS
 
 EFFECTS = (
@@ -202,7 +202,7 @@ def main() -> None:
         f"{arguments.budget} renders a match, songs {(rows + dry)[0]['run']['songs']}; ± standard "
         f"error; {lost} answers missing.\n\n{table(rows, dry, methods)}"
     )
-    write_text(arguments.output / "time.md", text)
+    write_text(arguments.output / "time.md", text, parents=True)
     print(text, end="")
 
 

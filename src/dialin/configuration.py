@@ -18,20 +18,17 @@ included, stays as its owner wrote it.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_config_path
-
 from dialin.errors import OutputError, UsageError
+from dialin.files import atomic_file, config_folder
 
 PREFERENCE = ("builtin", "vst3", "au", "lv2")
 """Formats in the order in which bare names are looked up, unless ``prefer`` says otherwise."""
@@ -71,7 +68,7 @@ class Configuration:
 
 def config_file() -> Path:
     """Where the file lies, or would lie."""
-    return user_config_path("dialin", appauthor=False) / "config.toml"
+    return config_folder() / "config.toml"
 
 
 def load_configuration(file: str | os.PathLike[str] | None = None) -> Configuration:
@@ -286,18 +283,7 @@ def _parsed(text: str) -> dict[str, Any] | None:
 def _replace(path: Path, text: str) -> None:
     """Write in one step; where the path is a link, as dotfiles often are, what it leads to."""
     target = path.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    mode = target.stat().st_mode & 0o777 if target.exists() else None
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        if mode is None:
-            umask = os.umask(0)
-            os.umask(umask)
-            mode = 0o666 & ~umask
-        Path(name).chmod(mode)
-        Path(name).replace(target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
+    with atomic_file(target, parents=True) as part:
+        part.write_text(text, "utf-8")
+        if target.exists():
+            part.chmod(target.stat().st_mode & 0o777)

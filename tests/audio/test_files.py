@@ -188,7 +188,7 @@ def test_a_folder_that_cannot_be_written_to_is_said(tmp_path, audio, monkeypatch
     def refuse(*_, **__):
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr("dialin.audio.writing.NamedTemporaryFile", refuse)
+    monkeypatch.setattr("dialin.files.atomic._made", refuse)
     with pytest.raises(OutputError, match=os.strerror(code)):
         write_audio(tmp_path / "x.wav", audio, 44_100)
     assert list(tmp_path.iterdir()) == []

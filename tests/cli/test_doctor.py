@@ -8,8 +8,9 @@ import pytest
 
 from dialin.cli import _health as health
 from dialin.cli import demo as demo_module
-from dialin.effects.cache import cache_folder, write_cache
+from dialin.effects.cache import write_cache
 from dialin.errors import UsageError
+from dialin.files import cache_folder
 from tests.cli.runner import dialin
 
 

@@ -72,7 +72,7 @@ def test_a_map_is_continuous_and_ends_at_its_edges(tilt):
 
 def test_a_saved_map_is_read_without_torch(tilt, tmp_path):
     place = tilt.save(tmp_path / "tilt.npz")
-    with pytest.raises(OutputError, match="there already"):
+    with pytest.raises(OutputError, match="exists already"):
         tilt.save(place)
     script = f"""
 import sys

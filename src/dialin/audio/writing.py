@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from dialin.audio.formats import container_of, file_suffix
 from dialin.audio.gate import Audio
 from dialin.errors import AudioError, OutputError
+from dialin.files import atomic_file
 
 if TYPE_CHECKING:
     import soundfile
@@ -78,23 +77,20 @@ def write_audio(
         subtype = "OPUS" if suffix == "opus" else subtype
     if subtype is not None and not soundfile.check_format(kind, subtype):
         subtype = None
-    temporary: Path | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # A name of its own, short: with anything added, a long one would not fit.
-        with NamedTemporaryFile(
-            dir=target.parent, prefix=".dialin-", suffix=".part", delete=False
-        ) as handle:
-            temporary = Path(handle.name)
+    with atomic_file(target, overwrite=overwrite, parents=True) as part:
         writer: soundfile.SoundFile | None = None
         try:
             for data in blocks:
                 if writer is None:
                     writer = soundfile.SoundFile(
-                        _file_name(temporary), "w", sample_rate, data.shape[0], subtype, format=kind
+                        _file_name(part), "w", sample_rate, data.shape[0], subtype, format=kind
                     )
                 for first in range(0, data.shape[1], SLICE):
                     writer.write(data[:, first : first + SLICE].T)
+        except soundfile.SoundFileError as error:
+            raise OutputError(
+                f"cannot write {str(target)!r}: {error}; is the disk not full?"
+            ) from error
         finally:
             if writer is not None:
                 writer.close()
@@ -102,18 +98,6 @@ def write_audio(
             raise AudioError(
                 f"there is nothing to write to {str(target)!r}: no block of audio came"
             )
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(target)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise OutputError(
-            f"cannot write {str(target)!r}: {error}; is the folder writable and the disk not full?"
-        ) from error
-    finally:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
     return target
 
 

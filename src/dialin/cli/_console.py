@@ -99,7 +99,9 @@ class Output:
     def data(self, payload: Any) -> None:
         """Print the JSON object, where it was asked for."""
         if self.json:
-            sys.stdout.write(json_text(payload) + "\n")
+            from dialin.files.text import json_text, plain
+
+            sys.stdout.write(json_text(plain(payload)) + "\n")
 
 
 def _console(**options: Any) -> Console:
@@ -111,28 +113,6 @@ def _console(**options: Any) -> Console:
             raise BrokenPipeError
 
     return Piped(**options)
-
-
-def json_text(payload: Any) -> str:
-    """Payload as strict JSON: numpy numbers become plain, infinities and NaN become null."""
-    from dialin.files.text import json_text as text_of
-
-    return text_of(plain(payload))
-
-
-def plain(value: Any) -> Any:
-    """Value with everything that strict JSON cannot hold made plain."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    if isinstance(value, str | int | bool) or value is None:
-        return value
-    return str(value)
 
 
 def time_columns() -> list[Any]:

@@ -95,7 +95,7 @@ def healthy(findings: list[Finding]) -> bool:
 
 def cache_files() -> list[Path]:
     """Files of dialin's own in its cache folder; links are not followed."""
-    from dialin.effects.cache import cache_folder
+    from dialin.files import cache_folder
 
     folder = cache_folder()
     if not folder.is_dir():
@@ -113,7 +113,7 @@ def clear_cache() -> tuple[int, int]:
     OSError
         If a file cannot be deleted.
     """
-    from dialin.effects.cache import cache_folder
+    from dialin.files import cache_folder
 
     count = size = 0
     for file in cache_files():
@@ -219,7 +219,7 @@ def _plugins() -> Iterator[Finding]:
 
 
 def _caches() -> Iterator[Finding]:
-    from dialin.effects.cache import cache_folder
+    from dialin.files import cache_folder
     from dialin.networks.store import models_folder
 
     files = cache_files()
@@ -276,7 +276,7 @@ def _config() -> Iterator[Finding]:
 
 
 def _folders() -> Iterator[Finding]:
-    from dialin.effects.cache import cache_folder
+    from dialin.files import cache_folder
 
     for name, folder in {
         "current folder": Path.cwd(),

@@ -7,7 +7,6 @@ in the table. What is known already, of a file that has not changed since, is no
 from __future__ import annotations
 
 import json
-import os
 import queue
 import threading
 import time
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import dialin
 from dialin.errors import DialinError
-from dialin.files.text import json_text
+from dialin.files import cache_folder, write_json
 
 if TYPE_CHECKING:
     from dialin.effects.catalogue import EffectEntry
@@ -57,8 +56,7 @@ class Verdict:
 
 def scan_file() -> Path:
     """Where verdicts are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "dialin" / "scan.json"
+    return cache_folder() / "scan.json"
 
 
 def load_verdicts(path: Path) -> dict[str, Verdict]:
@@ -74,13 +72,7 @@ def load_verdicts(path: Path) -> dict[str, Verdict]:
 def save_verdicts(path: Path, verdicts: dict[str, Verdict]) -> None:
     """Write all verdicts in one step."""
     body = {"verdicts": {uri: asdict(verdict) for uri, verdict in sorted(verdicts.items())}}
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json_text(body, indent=1), "utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_json(path, body, parents=True)
 
 
 def stamp(entry: EffectEntry) -> str:

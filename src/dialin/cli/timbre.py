@@ -19,7 +19,6 @@ from dialin.cli._console import (
     QuietOption,
     WorkersOption,
     begin,
-    json_text,
     named_effects,
     words,
 )
@@ -233,7 +232,7 @@ def _to_stdout(
     results = list(_results(output, paths, names, excerpt, workers))
     failures = sum(isinstance(result, DialinError) for _, result in results)
     if output.json:
-        sys.stdout.write(json_text({"files": [_entry(p, r) for p, r in results]}) + "\n")
+        output.data({"files": [_entry(p, r) for p, r in results]})
     elif as_csv:
         sys.stdout.write(_line(["file", *names, "rt60", "reasons"]))
         for path, result in results:

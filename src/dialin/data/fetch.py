@@ -7,7 +7,6 @@ nothing is installed. Licences are those of each package's own copyright file.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from typing import Any
 from dialin.audio import audio_info
 from dialin.data.songs import SUFFIXES, split_key, split_of
 from dialin.errors import AudioFileError, OutputError, UsageError
+from dialin.files import atomic_file, write_json
 
 PACKAGES: dict[str, tuple[str, str]] = {
     "warzone2100-music": ("GPL-2+", "ambient, industrial and cinematic music"),
@@ -85,9 +85,7 @@ def fetch_corpus(
         "files": files,
         "skipped": skipped,
     }
-    part = root / "corpus.json.part"
-    part.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    part.replace(root / "corpus.json")
+    write_json(root / "corpus.json", manifest)
     return manifest
 
 
@@ -128,10 +126,9 @@ def _decode_g722(place: Path) -> None:
     ]
 
     def decode(path: Path) -> None:
-        part = path.with_suffix(".part")
         command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-f", "g722", "-threads", "1"]
-        _run([*command, "-i", str(path.resolve()), "-f", "flac", str(part.resolve())], place)
-        part.replace(path.with_suffix(".flac"))
+        with atomic_file(path.with_suffix(".flac")) as part:
+            _run([*command, "-i", str(path.resolve()), "-f", "flac", str(part.resolve())], place)
 
     # Hundreds of short files: what takes the time is ffmpeg's start.
     with ThreadPoolExecutor() as threads:

@@ -21,6 +21,7 @@ from scipy.signal import resample_poly
 from dialin.audio import Audio, AudioReader
 from dialin.data.songs import Part, Track
 from dialin.data.stems import read_stem
+from dialin.files import atomic_file
 
 CHUNK = 1 << 20
 """Samples decoded at a time when a whole song is."""
@@ -199,14 +200,13 @@ class ReadingCache:
         length = math.ceil(part.frames * ratio)
         if part.seconds > self.LONGEST or self._used + 4 * channels * length > self._limit:
             return None
-        temporary = file.with_suffix(f".{os.getpid()}.part")
-        whole = np.lib.format.open_memmap(
-            temporary, mode="w+", dtype=np.float32, shape=(channels, length)
-        )
-        for first in range(0, length, CHUNK):
-            count = min(CHUNK, length - first)
-            whole[:, first : first + count] = _read_part(part, first, count, ratio, channels)
-        whole.flush()
-        temporary.replace(file)
+        with atomic_file(file) as temporary:
+            whole = np.lib.format.open_memmap(
+                temporary, mode="w+", dtype=np.float32, shape=(channels, length)
+            )
+            for first in range(0, length, CHUNK):
+                count = min(CHUNK, length - first)
+                whole[:, first : first + count] = _read_part(part, first, count, ratio, channels)
+            whole.flush()
         self._used += whole.nbytes
         return whole

@@ -19,7 +19,6 @@ import os
 import tarfile
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 from dialin.data.pairs import Pair, make_pair, read_plan
 from dialin.effects.effect import Effect
 from dialin.errors import MissingPackageError, OutputError, UsageError
+from dialin.files import sweep, write_bytes
 
 
 def encode_flac(integers: np.ndarray, sample_rate: int, bits: int) -> bytes:
@@ -158,22 +158,12 @@ class Store:
             if self._fs is not None:
                 self._fs.pipe_file(f"{self._root}/{name}", data)
                 return
-            temporary = Path(self._root) / f".{name}.{os.getpid()}.part"
-            try:
-                with temporary.open("wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(Path(self._root) / name)
-            finally:
-                temporary.unlink(missing_ok=True)
+            write_bytes(Path(self._root) / name, data, sync=True)
 
     def sweep(self) -> None:
         """Delete what interrupted runs left half written."""
         if self._fs is None:
-            for path in Path(self._root).glob(".*.part"):
-                with suppress(OSError):
-                    path.unlink()
+            sweep(Path(self._root))
 
     def size(self) -> int:
         """Bytes in all files, or 0 where the place does not tell."""

@@ -26,12 +26,10 @@ import binascii
 import json
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -41,8 +39,8 @@ from dialin._version import __version__
 from dialin.effects.chain import chain_uri, slot_names
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.effects.uri import parse_uri
-from dialin.errors import EffectNotFoundError, OutputError, ParameterError, PresetError
-from dialin.files.text import json_text
+from dialin.errors import EffectNotFoundError, ParameterError, PresetError
+from dialin.files import json_text, write_text
 
 SCHEMA_VERSION = 1
 
@@ -317,10 +315,6 @@ class Preset:
             If its provenance is nothing that JSON can hold.
         """
         target = Path(path)
-        if target.exists() and not overwrite:
-            raise OutputError(
-                f"{str(target)!r} exists already; choose another name or overwrite it"
-            )
         try:
             text = json_text(self.to_dict())
         except (TypeError, ValueError) as error:
@@ -328,25 +322,7 @@ class Preset:
                 f"the preset cannot be written as JSON: {error}; keep its provenance to finite "
                 "numbers, text, lists and dictionaries"
             ) from error
-        temporary: Path | None = None
-        try:
-            with NamedTemporaryFile(
-                "w", dir=target.parent, prefix=".preset-", delete=False, encoding="utf-8"
-            ) as file:
-                temporary = Path(file.name)
-                # Parts of file names that are no text cannot be written as they are.
-                file.write(re.sub("[\ud800-\udfff]", lambda m: f"\\u{ord(m[0]):04x}", text) + "\n")
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
-            temporary.replace(target)
-        except OSError as error:
-            if temporary is not None:
-                temporary.unlink(missing_ok=True)
-            raise OutputError(
-                f"cannot write {str(target)!r}: {error.strerror or error}; "
-                "is the folder there, writable and not full?"
-            ) from error
+        write_text(target, text + "\n", overwrite=overwrite)
         return target
 
     @classmethod

@@ -16,12 +16,10 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -30,7 +28,8 @@ from dialin._version import __version__
 from dialin.audio import Audio
 from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.errors import DialinError
+from dialin.errors import DialinError, OutputError
+from dialin.files import cache_folder, write_text
 
 SAMPLE_RATE = 44_100
 GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -474,8 +473,7 @@ def _db(amplitude: float) -> float:
 
 def probe_cache() -> Path:
     """Folder of the user's cache where probes are kept; it may not be there yet."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "dialin" / "probes"
+    return cache_folder() / "probes"
 
 
 def _cache_file(spec: EffectSpec, seed: int, quick: bool) -> Path:
@@ -486,16 +484,5 @@ def _cache_file(spec: EffectSpec, seed: int, quick: bool) -> Path:
 
 def write_cache(place: Path, text: str) -> None:
     """Write to the cache; a cache that cannot be written is no reason to fail."""
-    temporary: Path | None = None
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(
-            "w", dir=place.parent, prefix=".probe-", delete=False, encoding="utf-8"
-        ) as file:
-            temporary = Path(file.name)
-            file.write(text)
-        temporary.replace(place)
-    except OSError:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+    with contextlib.suppress(OutputError):
+        write_text(place, text, parents=True)

@@ -12,6 +12,7 @@ import numpy as np
 from dialin.errors import MissingPackageError
 from dialin.evaluation.rows import Row
 from dialin.evaluation.tables import title_of, value_of
+from dialin.files import atomic_file
 
 MOST_KNOBS = 24
 
@@ -35,9 +36,8 @@ def new_figure(width: float, height: float) -> Any:
 
 def save_figure(figure: Any, path: Path) -> Path:
     """Write a figure as PNG by way of a temporary name."""
-    temporary = path.with_name(f".{path.name}.part")
-    figure.savefig(temporary, dpi=120, format="png")
-    temporary.replace(path)
+    with atomic_file(path) as part:
+        figure.savefig(part, dpi=120, format="png")
     return path
 
 

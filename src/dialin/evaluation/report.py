@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dialin._version import __version__
-from dialin.errors import OutputError
 from dialin.evaluation.figures import draw_all
 from dialin.evaluation.rows import Row
 from dialin.evaluation.tables import (
@@ -19,6 +18,7 @@ from dialin.evaluation.tables import (
     markdown_overview,
     summarise,
 )
+from dialin.files import write_text
 
 
 def write_report(
@@ -92,17 +92,5 @@ def write_report(
         ("table.csv", csv_text(cells)),
         ("table.json", json_text(cells)),
     ):
-        written.append(write_text(folder / name, body))
+        written.append(write_text(folder / name, body, parents=True))
     return written
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a text file by way of a temporary name."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {str(path)!r}: {error.strerror}") from error
-    return path

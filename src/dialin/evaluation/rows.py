@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dialin.errors import OutputError
+from dialin.files import plain, write_bytes
 
 Row = dict[str, Any]
 Key = tuple[str, str, int, str]
@@ -71,9 +70,7 @@ class RowFile:
         data = self.path.read_bytes()
         whole = data[: data.rfind(b"\n") + 1]
         if whole != data:
-            temporary = self.path.with_suffix(".part")
-            temporary.write_bytes(whole)
-            temporary.replace(self.path)
+            write_bytes(self.path, whole)
 
     def refuse_others(self, protocol: str, runs: Mapping[str, Mapping[str, Any]]) -> None:
         """Raise `OutputError` if rows of a group were made by another run.
@@ -98,8 +95,9 @@ class RowFile:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Write rows of one item, all of them or none."""
-        rows = list(rows)
-        text = "".join(json.dumps(strict(row), sort_keys=True) + "\n" for row in rows)
+        rows = [plain(row) for row in rows]
+        lines = (json.dumps(row, sort_keys=True, allow_nan=False) for row in rows)
+        text = "".join(line + "\n" for line in lines)
         try:
             self._file.write(text)
             self._file.flush()
@@ -107,21 +105,8 @@ class RowFile:
         except OSError as error:
             raise OutputError(f"cannot write {str(self.path)!r}: {error.strerror}") from error
         for row in rows:
-            self.rows[key_of(row)] = strict(row)
+            self.rows[key_of(row)] = row
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-def strict(value: Any) -> Any:
-    """Plain data for strict JSON: NaN and infinities become None."""
-    if isinstance(value, Mapping):
-        return {str(k): strict(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [strict(v) for v in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return strict(value.tolist())
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    return value

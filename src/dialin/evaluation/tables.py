@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.evaluation.metrics import METRICS
-from dialin.evaluation.rows import Row, strict
+from dialin.evaluation.rows import Row
+from dialin.files import plain
 
 RESAMPLES = 10_000
 BASELINE = "untouched"
@@ -304,4 +305,4 @@ def csv_text(cells: Sequence[Cell]) -> str:
 
 def json_text(cells: Sequence[Cell]) -> str:
     """All cells as JSON; null where a figure has no meaning."""
-    return json.dumps({"cells": [strict(asdict(c)) for c in cells]}, indent=1) + "\n"
+    return json.dumps(plain({"cells": [asdict(c) for c in cells]}), indent=1) + "\n"

@@ -29,6 +29,7 @@ from dialin.evaluation.timbre_statistics import (
     plot_correlation,
     seed_agreement,
 )
+from dialin.files import write_text
 from dialin.rendering import Job, RenderPool
 from dialin.timbre import ATTRIBUTES, timbre
 from dialin.workers import CallPool
@@ -361,9 +362,7 @@ def report(table: Path, output: Path) -> list[Path]:
         *_movement_lines(dry, wet, effects),
         *_rejected_lines(rejected, passed),
     ]
-    path = output / "report.md"
-    path.write_text("\n".join(text) + "\n")
-    return [*drawn, path]
+    return [*drawn, write_text(output / "report.md", "\n".join(text) + "\n")]
 
 
 def _variance_lines(dry: Floats, wet: Floats) -> list[str]:

@@ -8,21 +8,60 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import re
+from collections.abc import Mapping
 from typing import Any
 
 _LONE = re.compile("[\ud800-\udfff]")
 
 
-def json_text(payload: Any, *, indent: int | None = 2) -> str:
+def plain(value: Any) -> Any:
+    """Value with what strict JSON cannot hold made plain.
+
+    Parameters
+    ----------
+    value : object
+        Mappings, lists, tuples, arrays and numbers of NumPy, paths, and what JSON knows, nested.
+
+    Returns
+    -------
+    object
+        NaN and infinities are None, arrays are lists, paths and keys are text. Anything else is
+        left for `json_text` to refuse.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        # The difference is NaN for infinities too. NumPy's float64 is a float, yet no plain one.
+        return float(value) if value - value == 0 else None
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    # Arrays and numbers of NumPy, which this room does without.
+    return plain(value.tolist()) if hasattr(value, "tolist") else value
+
+
+def json_text(payload: Any, *, indent: int | None = 2, sort_keys: bool = False) -> str:
     """Payload as strict JSON that any encoding of Unicode can write.
+
+    Parameters
+    ----------
+    payload : object
+        What JSON can hold; `plain` makes it so.
+    indent : int, optional
+        Spaces; None for one line.
+    sort_keys : bool
 
     Raises
     ------
     TypeError, ValueError
         If it holds what JSON cannot.
     """
-    text = json.dumps(payload, indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        payload, indent=indent, ensure_ascii=False, allow_nan=False, sort_keys=sort_keys
+    )
     return _LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

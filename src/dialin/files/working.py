@@ -23,6 +23,9 @@ from tempfile import mkdtemp
 from dialin.errors import OutputError
 
 PREFIX = ".dialin-work-"
+PART = ".dialin-part-"
+"""What the names of single files begin with while they are made."""
+
 DAY = 86_400.0
 """Seconds after which an unlocked working folder of another machine counts as left behind."""
 
@@ -58,10 +61,10 @@ def working_folder(folder: Path) -> Iterator[Path]:
                         made.append(parent)
             sweep(folder)
             work = Path(mkdtemp(prefix=".dialin-new-", dir=folder))
-            descriptor = _lock(work)
+            descriptor = lock(work)
             if descriptor >= 0:
                 # Only now may a sweep look at it.
-                work = work.rename(folder / f"{PREFIX}{_host()}-{work.name.rpartition('-')[2]}")
+                work = work.rename(folder / f"{PREFIX}{host_key()}-{work.name.rpartition('-')[2]}")
         except OSError as error:
             raise OutputError(
                 f"cannot write into {str(folder)!r}: {error.strerror or error}; "
@@ -82,22 +85,29 @@ def working_folder(folder: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Delete working folders whose process is gone; those that may be in use are left alone.
+    """Delete what runs that are gone were making; what may be in use is left alone.
 
     Parameters
     ----------
     folder : path-like
     """
-    with suppress(OSError):
-        for place in folder.glob(f"{PREFIX}*"):
+    with suppress(OSError), os.scandir(folder) as entries:
+        left = [Path(entry.path) for entry in entries if entry.name.startswith((PREFIX, PART))]
+        for place in left:
             with suppress(OSError):
                 # Locks of other machines are not seen on every network file system.
-                ours = place.name.startswith(f"{PREFIX}{_host()}-")
+                ours = place.name.startswith((f"{PREFIX}{host_key()}-", f"{PART}{host_key()}-"))
                 if not ours and time.time() - place.stat().st_mtime < DAY:
                     continue
-                descriptor = _lock(place)
-                if descriptor >= 0:
-                    shutil.rmtree(place, ignore_errors=True)
+                descriptor = lock(place)
+                if descriptor < 0:
+                    continue
+                try:
+                    if place.is_dir():
+                        shutil.rmtree(place, ignore_errors=True)
+                    else:
+                        place.unlink()
+                finally:
                     os.close(descriptor)
 
 
@@ -204,8 +214,8 @@ def _move_beside(source: Path, target: Path) -> None:
     source.unlink()
 
 
-def _lock(place: Path) -> int:
-    """Descriptor that holds a lock on a folder, or -1 where it is held or cannot be had."""
+def lock(place: Path) -> int:
+    """Descriptor that holds a lock on a file or folder, or -1 where it is held or cannot be had."""
     try:
         descriptor = os.open(place, os.O_RDONLY)
     except OSError:
@@ -218,5 +228,6 @@ def _lock(place: Path) -> int:
     return descriptor
 
 
-def _host() -> str:
+def host_key() -> str:
+    """Eight letters that tell this machine's names from those of others on a shared disk."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:8]

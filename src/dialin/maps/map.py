@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.errors import OutputError, UsageError
+from dialin.errors import UsageError
+from dialin.files import atomic_file
 
 FORMAT = 1
 
@@ -95,10 +96,6 @@ class EffectMap:
             If the file is there and `overwrite` is not set, or cannot be written.
         """
         place = Path(path)
-        if place.exists() and not overwrite:
-            raise OutputError(
-                f"{str(place)!r} is there already; name another file, or overwrite it"
-            )
         body = {
             "format": FORMAT,
             "effect": self.effect,
@@ -106,15 +103,8 @@ class EffectMap:
             "way": self.way,
             "about": self.about,
         }
-        temporary = place.with_name(f".{place.name}.part")
-        try:
-            with temporary.open("wb") as file:
-                np.savez_compressed(file, grid=self.grid, about=np.array(json.dumps(body)))
-            temporary.replace(place)
-        except OSError as error:
-            raise OutputError(f"{str(place)!r} cannot be written: {error}") from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        with atomic_file(place, overwrite=overwrite) as part, part.open("wb") as file:
+            np.savez_compressed(file, grid=self.grid, about=np.array(json.dumps(body)))
         return place
 
 

@@ -50,7 +50,7 @@ from dialin.files import (
     stands_in_the_way,
     working_folder,
 )
-from dialin.files.text import json_text, shown
+from dialin.files.text import json_text, plain, shown
 from dialin.matching.file_render import (
     Applied,
     OutputPlan,
@@ -531,17 +531,6 @@ def _remarks(done: Published) -> tuple[str, ...]:
     ]
     left = [f"{place} was changed since dialin wrote it, and was left there" for place in done.left]
     return (*kept, *left)
-
-
-def plain(value: Any) -> Any:
-    """Value with infinite numbers, which JSON has no word for, as None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    return value
 
 
 def _native(preset: Preset, folder: Path) -> tuple[list[Path], list[str]]:

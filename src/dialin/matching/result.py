@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dialin.audio import Audio
 from dialin.effects.spec import EffectSpec, Settings
+from dialin.files import plain
 
 if TYPE_CHECKING:
     from dialin.effects import Preset
@@ -169,16 +167,6 @@ class MatchReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; infinite levels (silence) become None."""
-
-        def plain(value: Any) -> Any:
-            if isinstance(value, Mapping):
-                return {key: plain(item) for key, item in value.items()}
-            if isinstance(value, list | tuple):
-                return [plain(item) for item in value]
-            if isinstance(value, float) and not np.isfinite(value):
-                return None
-            return value
-
         result: dict[str, Any] = plain(asdict(self))
         return result
 

@@ -20,7 +20,6 @@ import logging
 import os
 import platform
 import shutil
-import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from dialin.errors import ModelError, OutputError
+from dialin.files import uninterrupted, working_folder
 from dialin.networks.configuration import (
     CONFIG,
     DIMENSIONS,
@@ -154,39 +154,38 @@ def save_model(
         "weights": {name: list(tensor.shape) for name, tensor in sorted(weights.items())},
         "versions": _versions(),
     }
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
-    except OSError as error:
-        raise OutputError(f"{str(place)!r} cannot be written: {error}") from error
-    try:
-        save_file(weights, made / WEIGHTS)
-        for name, part in (onnx or {}).items():
-            export_onnx(part, made / f"{name}.onnx")
-        (made / CARD).write_text(card, encoding="utf-8")
-        text = json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n"
-        (made / CONFIG).write_text(text, encoding="utf-8")
-        for file in (made, *made.iterdir()):
-            file.chmod(0o755 if file is made else 0o644)
-        _replace(made, place)
-    except OSError as error:
-        raise OutputError(f"{str(place)!r} cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    with working_folder(place.parent) as work:
+        made = work / "model"
+        try:
+            made.mkdir()
+            save_file(weights, made / WEIGHTS)
+            for name, part in (onnx or {}).items():
+                export_onnx(part, made / f"{name}.onnx")
+            (made / CARD).write_text(card, encoding="utf-8")
+            text = json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n"
+            (made / CONFIG).write_text(text, encoding="utf-8")
+            for file in (made, *made.iterdir()):
+                file.chmod(0o755 if file is made else 0o644)
+            _replace(made, place)
+        except OSError as error:
+            raise OutputError(f"{str(place)!r} cannot be written: {error}") from error
     return place
 
 
 def _replace(made: Path, place: Path) -> None:
-    old = made.with_name(made.name + ".old")
-    if place.exists():
-        place.rename(old)
-    try:
-        made.rename(place)
-    except OSError:
-        if old.exists():
-            old.rename(place)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    # Beside its place, not in the working folder: should the run be killed between the two moves,
+    # nothing may sweep the only model there is.
+    old = place.with_name(f".{place.name}.{made.parent.name.rpartition('-')[2]}.old")
+    with uninterrupted():
+        if place.exists():
+            place.rename(old)
+        try:
+            made.rename(place)
+        except OSError:
+            if old.exists():
+                old.rename(place)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def export_onnx(part: OnnxPart, file: Path) -> None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from dialin.effects.spec import EffectSpec
+from dialin.files import data_folder
 from dialin.networks.configuration import CONFIG, read_config
 
 
@@ -14,8 +15,7 @@ def models_folder() -> Path:
     named = os.environ.get("DIALIN_MODELS")
     if named:
         return Path(named).expanduser()
-    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(base) / "dialin" / "models"
+    return data_folder() / "models"
 
 
 def model_place(spec: EffectSpec) -> Path:

@@ -27,7 +27,8 @@ from dialin.data.priors import varied_knobs
 from dialin.data.recipe import Split, digest
 from dialin.data.shards import shard_name
 from dialin.effects.spec import EffectSpec
-from dialin.errors import OutputError, UsageError
+from dialin.errors import UsageError
+from dialin.files import atomic_file
 from dialin.networks.frontend_numpy import FrontEndConfig, features
 from dialin.training.config import DataOptions
 from dialin.training.rendered import Part, parts
@@ -235,9 +236,7 @@ def _write(
     progress: Callable[[str, int, int], None] | None,
 ) -> None:
     shape = (len(jobs), front_end.bands, front_end.frames(samples))
-    temporary = file.with_suffix(".part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(file, parents=True) as temporary:
         out = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
         loudness = np.full(len(jobs), np.nan, np.float32)
         places = {job: row for row, job in enumerate(jobs)}
@@ -254,12 +253,8 @@ def _write(
             if progress is not None:
                 progress(part.folder.name, position + 1, len(records))
         out.flush()
-        with file.with_suffix(".npz.part").open("wb") as handle:
+        with atomic_file(file.with_suffix(".npz")) as beside, beside.open("wb") as handle:
             np.savez(handle, loudness=loudness)
-        file.with_suffix(".npz.part").replace(file.with_suffix(".npz"))
-        temporary.replace(file)
-    except OSError as error:
-        raise OutputError(f"{str(file)!r} cannot be written: {error}") from error
 
 
 def _excerpts(folder: Path, records: list[dict[str, Any]]) -> Iterator[tuple[int, str, Audio]]:

@@ -27,6 +27,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
 
 from dialin.errors import MissingPackageError, TrainingError, UsageError
+from dialin.files import atomic_file
 from dialin.training.config import LoopOptions, OptimiserOptions
 from dialin.training.data import Batches
 from dialin.training.runs import BEST, LAST
@@ -109,10 +110,12 @@ class Checkpoints(Callback):
                 f"weights are no longer finite after step {trainer.global_step}; make "
                 "optimiser.rate smaller, or optimiser.clip. The last checkpoint is from before"
             )
-        temporary = self.folder / f".{name}.part"
-        trainer.save_checkpoint(temporary)
         if trainer.is_global_zero:
-            temporary.replace(self.folder / name)
+            with atomic_file(self.folder / name) as part:
+                trainer.save_checkpoint(part)
+        else:
+            # The first process alone writes; the others are asked too, and wait for it.
+            trainer.save_checkpoint(self.folder / name)
         self._saved = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:

@@ -25,7 +25,8 @@ from dialin.data import read_manifest
 from dialin.data.recipe import digest
 from dialin.data.shards import shard_name
 from dialin.effects.spec import EffectSpec
-from dialin.errors import OutputError, UsageError
+from dialin.errors import UsageError
+from dialin.files import atomic_file
 from dialin.networks.encoder import EncoderModule
 from dialin.rendering import RenderPool
 from dialin.timbre import timbre
@@ -161,13 +162,8 @@ def _kept(file: Path, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.flo
     if file.is_file():
         return np.asarray(np.load(file), np.float32)
     made = make()
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.with_suffix(".part").open("wb") as handle:
-            np.save(handle, made)
-        file.with_suffix(".part").replace(file)
-    except OSError as error:
-        raise OutputError(f"{str(file)!r} cannot be written: {error}") from error
+    with atomic_file(file, parents=True) as part, part.open("wb") as handle:
+        np.save(handle, made)
     return made
 
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from dialin.errors import MissingPackageError
+from dialin.files import atomic_file
 from dialin.networks.vae import Vae
 from dialin.training.data import FeatureSet
 
@@ -32,10 +33,8 @@ def figure(rows: int, columns: int, width: float = 2.2, height: float = 1.8) -> 
 
 def save(made: Any, file: Path) -> None:
     """Write a figure as PNG."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.part")
-    made.savefig(temporary, format="png")
-    temporary.replace(file)
+    with atomic_file(file, parents=True) as part:
+        made.savefig(part, format="png")
 
 
 def principal_plane(vectors: NDArray[np.float32]) -> Plane:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dialin.errors import OutputError
+from dialin.files import write_json
 from dialin.training.config import identity, to_plain
 
 LAST, BEST, RECIPE = "last.ckpt", "best.ckpt", "recipe.json"
@@ -44,13 +45,7 @@ def claim(folder: Path, stage: str, recipe: Any, *, resume: bool) -> Path | None
         "recipe": to_plain(recipe),
         "process": [socket.gethostname(), os.getpid()],
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{RECIPE}.{os.getpid()}.part"
-        temporary.write_text(json.dumps(body, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        temporary.replace(there)
-    except OSError as error:
-        raise OutputError(f"{str(folder)!r} cannot be written: {error}") from error
+    write_json(there, body, sort_keys=True, parents=True)
     return None
 
 

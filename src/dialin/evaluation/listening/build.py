@@ -8,7 +8,6 @@ and ``random`` (a random setting, the anchor of the research project).
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,8 @@ from dialin.evaluation.listening.config import (
     yaml_text,
 )
 from dialin.evaluation.methods import Outcome, get_method
-from dialin.evaluation.report import write_text
-from dialin.evaluation.rows import strict
 from dialin.evaluation.runner import Bench, Plan
+from dialin.files import write_json, write_text
 from dialin.rendering import Job, RenderPool
 
 RATE = 48_000
@@ -132,9 +130,9 @@ def build_test(
                 progress(done, total)
     whole = test_config(name, pages[-1], pages[:-1], pages[-1]["reference"])
     return [
-        write_text(config, yaml_text(whole) + "\n"),
-        write_text(output / "key.json", json.dumps(strict(key), indent=1) + "\n"),
-        write_text(output / "README.md", _readme(name)),
+        write_text(config, yaml_text(whole) + "\n", parents=True),
+        write_json(output / "key.json", key, parents=True),
+        write_text(output / "README.md", _readme(name), parents=True),
     ]
 
 

@@ -11,16 +11,20 @@ from typing import Any
 
 from dialin.evaluation.figures import new_figure, save_figure
 from dialin.evaluation.listening.analyse import Analysis
-from dialin.evaluation.report import write_text
+from dialin.files import write_text
 
 
 def write_analysis(found: Analysis, folder: Path, *, figures: bool = True) -> list[Path]:
     """Write ``listening.md``, ``conditions.csv``, ``comparisons.csv`` and ``ratings.png``."""
     folder.mkdir(parents=True, exist_ok=True)
     written = [
-        write_text(folder / "listening.md", analysis_text(found)),
-        write_text(folder / "conditions.csv", _csv([asdict(c) for c in found.conditions])),
-        write_text(folder / "comparisons.csv", _csv([asdict(c) for c in found.comparisons])),
+        write_text(folder / "listening.md", analysis_text(found), parents=True),
+        write_text(
+            folder / "conditions.csv", _csv([asdict(c) for c in found.conditions]), parents=True
+        ),
+        write_text(
+            folder / "comparisons.csv", _csv([asdict(c) for c in found.comparisons]), parents=True
+        ),
     ]
     if figures:
         written.append(draw_ratings(found, folder / "ratings.png"))
