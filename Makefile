@@ -43,8 +43,11 @@ docs: $(VENV)/.docs  ## build the documentation into site/
 plugins:  ## install the plugins that the tests use
 	@sh scripts/install-test-plugins.sh
 
+wheel: $(BIN)/python  ## build wheel and source archive into dist/, and try both outside of this tree
+	PYTHON=$(BIN)/python sh scripts/check-wheel.sh
+
 clean:  ## remove the virtual environment and what was built
-	rm -rf $(VENV) build site demo-out src/*.egg-info
+	rm -rf $(VENV) build dist site demo-out src/*.egg-info
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -15,5 +15,7 @@ setup(
             # Without a compiler the pure NumPy/SciPy twins give the same values, slower.
             optional=True,
         )
-    ]
+    ],
+    # One wheel for 3.11 and everything newer, as the extension is (PEP 384).
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

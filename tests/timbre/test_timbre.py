@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dialin
+from dialin.audio import read_audio
 from dialin.errors import AudioError, UsageError
 from dialin.timbre import ATTRIBUTES, Timbre, timbre, timbre_batch, timbre_files
 from tests.timbre.regenerate import DATA
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "audio"
 
 RATE = 44_100
 
@@ -208,3 +212,13 @@ def test_importing_dialin_leaves_timbre_alone() -> None:
     code = "import sys, dialin; print('dialin.timbre' in sys.modules, 'scipy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_depth_of_music_that_is_cut_off_is_the_references():
+    audio, rate = read_audio(
+        EXAMPLES / "guitar-clean.flac", start=240_382, frames=int(2.5 * 44_100)
+    )
+    clip = np.zeros(5 * rate)
+    clip[: audio.shape[1]] = audio.astype(np.float64).mean(axis=0)
+    # timbral_models 0.4.0 with librosa 0.9.2; the cut is the clip's only onset.
+    assert timbre(clip, rate, "depth")["depth"] == pytest.approx(57.31613, abs=1e-3)

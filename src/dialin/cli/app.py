@@ -18,6 +18,7 @@ from dialin.cli import (
     map,
     match,
     presets,
+    recipes,
     timbre,
     train,
     train_controller,
@@ -86,5 +87,6 @@ app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)
 app.add_typer(listen.app, name="listen")
 train.app.command("controller", help=train_controller.HELP)(train_controller.controller)
 app.add_typer(train.app, name="train")
+app.add_typer(recipes.app, name="recipes")
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("doctor", help=doctor.HELP)(doctor.doctor)

@@ -62,7 +62,9 @@ def find_onsets(strength: Floats, envelope: Floats, margin: int) -> list[int]:
     )
     walked = [p for i, p in enumerate(walked) if p > 0 or i == 0]
     onsets = sorted(set(walked))
-    for i in range(len(onsets) - 1, -1, -1):
+    # An onset that stands alone is not held to its rise, as in the reference: the sounds of which
+    # the regressions were fitted mostly have but one.
+    for i in range(len(onsets) - 1, -1, -1) if len(onsets) > 1 else ():
         end = onsets[i + 1] if i + 1 < len(onsets) else envelope.size
         segment = envelope[onsets[i] : end]
         if not segment.size:
