@@ -220,3 +220,12 @@ def test_a_loaded_preset_exports_as_the_fresh_one(tmp_path: Path) -> None:
         for name, preset in (("a", fresh), ("b", loaded))
     )
     assert one == two
+
+
+def test_a_plugin_without_knobs_and_state_needs_no_preset(tmp_path: Path) -> None:
+    from tests.effects.test_reaper import vstpreset
+
+    (slot,) = vst3_like().slots
+    empty = replace(slot, knobs=(), state=vstpreset("0" * 32, b"\0", b""))
+    with pytest.raises(PresetError, match="Tube has no knobs and keeps no state"):
+        export_preset(Preset((empty,)), "vstpreset", tmp_path)

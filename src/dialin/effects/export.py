@@ -215,6 +215,9 @@ def _nothing(preset: Preset, slots: Sequence[SlotAlone], to: str) -> str:
     holds = f"only {', '.join(have)} effects" if have else "no effect at all"
     can = [kind for kind in EXPORT_KINDS if any(_fits(each, kind) for each in slots)]
     hint = f"it can become: {', '.join(can)}" if can else "use it with dialin apply"
+    silent = [each for each in slots if to == "vstpreset" and _says_nothing(each.slot)]
+    if silent:
+        holds += f" ({_left_out(silent[0], to).removeprefix('left out: ')})"
     why = "; ".join(filter(None, (why_not_in_reaper(each.slot) for each in slots)))
     return f"there is nothing to export to {to}: the preset holds {holds}; {hint}" + (
         f" ({why})" if to == "reaper" and why else ""
