@@ -21,7 +21,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +28,7 @@ from typing import Any
 
 from dialin.errors import OutputError, UsageError
 from dialin.files import atomic_file, config_folder
+from dialin.files.reading import parse_toml, read_text, read_toml
 
 PREFERENCE = ("builtin", "vst3", "au", "lv2")
 """Formats in the order in which bare names are looked up, unless ``prefer`` says otherwise."""
@@ -175,8 +175,8 @@ def save_favourite(
             "choose another name, or --overwrite it"
         )
     try:
-        before = path.read_text("utf-8") if path.exists() else ""
-        wanted = tomllib.loads(before)
+        before = read_text(path) if path.exists() else ""
+        wanted = parse_toml(before)
         table = wanted.setdefault("favourites", {})
         if effects is None:
             del table[taken]
@@ -202,7 +202,7 @@ def _listed(known: Configuration) -> str:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return read_toml(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -275,8 +275,8 @@ def _edited(text: str, name: str, value: Any) -> str:
 
 def _parsed(text: str) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+        return parse_toml(text)
+    except ValueError:
         return None
 
 

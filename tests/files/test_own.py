@@ -29,7 +29,10 @@ def test_what_was_written_and_is_unchanged_is_owned(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{", '{"files": 3}', '{"files": {"a": 3}}', "[" * 100_000, '{"files": {"a": [{}]}}'],
+    [
+        *("", "[]", "{", '{"files": 3}', '{"files": {"a": 3}}', "[" * 100_000),
+        *('{"files": {"a": [{}]}}', '{"files": {"a": [{"bytes": Infinity, "sha256": ""}]}}'),
+    ],
 )
 def test_a_list_that_cannot_be_read_owns_nothing(tmp_path, text):
     (tmp_path / MANIFEST).write_text(text)

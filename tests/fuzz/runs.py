@@ -7,6 +7,7 @@ seconds, ends the process, or makes it grow beyond a gigabyte.
 from __future__ import annotations
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -39,6 +40,8 @@ class Tally:
         Largest resident size of the process in MB.
     slowest : float
         Seconds of the slowest case.
+    slowest_case : int
+        Its index.
     processes : int
         One, and one more for each crash or hang.
     """
@@ -47,19 +50,33 @@ class Tally:
     faults: list[tuple[int, str]] = field(default_factory=list)
     peak: int = 0
     slowest: float = 0.0
+    slowest_case: int = -1
     processes: int = 0
 
 
-def run(kind: str, count: int, seed: int, progress: Callable[[int], None] | None = None) -> Tally:
-    """Try `count` damaged things of a kind, ``audio`` or ``documents``."""
+def run(
+    kind: str,
+    count: int,
+    seed: int,
+    progress: Callable[[int], None] | None = None,
+    *,
+    first: int = 0,
+    ffmpeg: bool = True,
+) -> Tally:
+    """Try `count` damaged things of a kind, ``audio`` or ``documents``, from number `first` on.
+
+    Without `ffmpeg` it is hidden from the process: what libsndfile refuses is then refused at
+    once, which is many times quicker than to have ffmpeg refuse it too.
+    """
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         folder = Path(name)
         if kind == "audio":
             seeds.sounds(folder)
-        first = 0
+        count += first
         while first < count:
-            first = _process(kind, folder, seed, first, count, tally, progress)
+            environment = dict(os.environ) if ffmpeg else os.environ | {"PATH": str(folder)}
+            first = _process(kind, folder, seed, first, count, tally, progress, environment)
         if (folder / "faults.jsonl").exists():
             for line in (folder / "faults.jsonl").read_text().splitlines():
                 tally.faults.append(tuple(json.loads(line)))
@@ -74,6 +91,7 @@ def _process(
     last: int,
     tally: Tally,
     progress: Callable[[int], None] | None,
+    environment: dict[str, str],
 ) -> int:
     """Run cases until the process ends; return the index to go on with."""
     tally.processes += 1
@@ -84,6 +102,7 @@ def _process(
         # Where decoders grumble.
         stderr=subprocess.DEVNULL,
         text=True,
+        env=environment,
         cwd=Path(__file__).parents[2],
     )
     lines: queue.Queue[str | None] = queue.Queue()
@@ -112,7 +131,9 @@ def _process(
             index, began = int(number), time.monotonic()
             continue
         outcome, peak = rest[0], int(rest[1])
-        tally.slowest = max(tally.slowest, time.monotonic() - began)
+        took = time.monotonic() - began
+        if took > tally.slowest:
+            tally.slowest, tally.slowest_case = took, index
         tally.peak = max(tally.peak, peak)
         if peak > MEGABYTES and not over:
             over, outcome = True, "memory"

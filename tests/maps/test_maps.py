@@ -1,5 +1,7 @@
 """Maps of effects whose sound is known."""
 
+import contextlib
+import json
 import subprocess
 import sys
 
@@ -161,3 +163,37 @@ def test_a_map_of_nothing_but_numbers():
     plane = EffectMap("fake:gain", "0", "pca", grid)
     assert plane.settings((0.0, 0.5))[0] == 0.5
     assert plane.settings([(-1.0, 0.0), (1.0, 0.0)])[:, 0].tolist() == [0.0, 1.0]
+
+
+def _written(path, grid, about):
+    np.savez(path, grid=grid, about=json.dumps(about))
+    return path
+
+
+WHOLE = {"format": 1, "effect": "x", "spec_hash": "y", "way": "pca", "about": {}}
+
+
+@pytest.mark.parametrize(
+    ("grid", "about"),
+    [
+        (np.zeros((1, 2, 2)), WHOLE),
+        (np.full((2, 2, 2), np.nan), WHOLE),
+        (np.zeros((2, 2, 2), "U3"), WHOLE),
+        (np.zeros((2, 2, 2)), WHOLE | {"effect": []}),
+        (np.zeros((2, 2, 2)), WHOLE | {"about": None}),
+        (np.zeros((2, 2, 2)), []),
+    ],
+)
+def test_a_map_of_a_stranger_is_checked(tmp_path, grid, about):
+    with pytest.raises(UsageError, match="cannot be read as a map"):
+        load_map(_written(tmp_path / "map.npz", grid, about))
+
+
+def test_a_map_damaged_anywhere_is_refused_or_read(tmp_path):
+    path = _written(tmp_path / "map.npz", np.zeros((2, 2, 2)), WHOLE)
+    load_map(path)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
+        with contextlib.suppress(UsageError):
+            load_map(path)

@@ -7,7 +7,6 @@ both know. What an effect makes untrue (ReplayGain, R128 gain, loudness) is left
 from __future__ import annotations
 
 import base64
-import json
 import shutil
 import struct
 import subprocess
@@ -16,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from dialin.files.reading import parse_json
 
 _ID3 = {
     "title": "TIT2",
@@ -198,7 +199,7 @@ def _from_ffprobe(path: Path, tags: Tags) -> None:
     command = [program, "-v", "error", *entries, *ffmpeg_input(path, kind)]
     told = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
     with suppress(ValueError):
-        data = json.loads(told.stdout)
+        data = parse_json(told.stdout)
         for part in (data.get("format", {}), *data.get("streams", [])[:1]):
             for name, value in part.get("tags", {}).items():
                 common = _OTHER_NAMES.get(name.lower(), name.lower())

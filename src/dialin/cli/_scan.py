@@ -6,7 +6,6 @@ in the table. What is known already, of a file that has not changed since, is no
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import dialin
 from dialin.errors import DialinError
 from dialin.files import cache_folder, write_json
+from dialin.files.reading import read_json
 
 if TYPE_CHECKING:
     from dialin.effects.catalogue import EffectEntry
@@ -62,7 +62,7 @@ def scan_file() -> Path:
 def load_verdicts(path: Path) -> dict[str, Verdict]:
     """Verdicts of earlier scans by URI; none where the file is missing or of another shape."""
     try:
-        data = json.loads(path.read_text("utf-8"))
+        data = read_json(path)
         return {uri: Verdict(**verdict) for uri, verdict in data["verdicts"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         # A cache: what cannot be read is found out again.

@@ -191,7 +191,12 @@ def _to_file(
             )
         # A run that was killed may have left half a line.
         whole = old[: old.rfind("\n") + 1]
-        done = {row[0] for row in csv.reader(io.StringIO(whole)) if row}
+        try:
+            done = {row[0] for row in csv.reader(io.StringIO(whole)) if row}
+        except csv.Error as error:
+            raise OutputError(
+                f"{str(target)!r} is damaged ({error}); delete it, or name another file"
+            ) from error
         waiting = [path for path in paths if str(path) not in done]
         if len(waiting) < len(paths):
             output.warn(f"{len(paths) - len(waiting)} files are in {target} already")

@@ -6,9 +6,10 @@ not imported here.
 
 from dialin.data.checks import CAUSES, check_render
 from dialin.data.engine import Progress
+from dialin.data.manifest import read_manifest
 from dialin.data.pairs import Pair, Plan, make_pair
 from dialin.data.recipe import Recipe, SongSource, load_recipe
-from dialin.data.render import make_plan, read_manifest, render_recipe
+from dialin.data.render import make_plan, render_recipe
 from dialin.data.report import RejectionReport, rejection_report
 from dialin.data.songs import Corpus, Track, find_songs, split_key, split_of
 

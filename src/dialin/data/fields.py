@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -36,7 +37,7 @@ def build(kind: Any, value: Any, where: str = "", base: Any = None) -> Any:
     if dataclasses.is_dataclass(kind):
         make: Any = kind
         if not isinstance(value, Mapping):
-            raise RecipeError(f"{where} = {value!r} in the recipe: a table was expected")
+            raise RecipeError(f"{where} = {value!r:.200} in the recipe: a table was expected")
         hints = get_type_hints(kind)
         names = [f.name for f in dataclasses.fields(kind)]
         unknown = sorted(set(value) - set(names))
@@ -54,7 +55,9 @@ def build(kind: Any, value: Any, where: str = "", base: Any = None) -> Any:
         return make(**{**defaults, **given})
     if origin is Literal:
         if value not in arguments:
-            raise RecipeError(f"{where} = {value!r} in the recipe: use one of {list(arguments)}")
+            raise RecipeError(
+                f"{where} = {value!r:.200} in the recipe: use one of {list(arguments)}"
+            )
         return value
     if origin is tuple and isinstance(value, list | tuple):
         if arguments[-1] is Ellipsis:
@@ -67,12 +70,20 @@ def build(kind: Any, value: Any, where: str = "", base: Any = None) -> Any:
     if origin is not None and issubclass(origin, Mapping) and isinstance(value, Mapping):
         return {k: build(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise RecipeError(
+                f"{where} = {value!r:.40} in the recipe: a finite number was expected"
+            )
+        return number
     if origin in (Union, types.UnionType) or not isinstance(kind, type) or origin is not None:
-        raise RecipeError(f"{where} = {value!r} in the recipe is of the wrong type")
+        raise RecipeError(f"{where} = {value!r:.200} in the recipe is of the wrong type")
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
-    raise RecipeError(f"{where} = {value!r} in the recipe: {kind.__name__} was expected")
+    raise RecipeError(f"{where} = {value!r:.200} in the recipe: {kind.__name__} was expected")
 
 
 def _defaults(kind: Any) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +19,12 @@ from typing import Any, Literal
 
 from dialin.data.fields import build
 from dialin.errors import RecipeError
+from dialin.files.reading import read_toml as read_toml_file
 
 Split = Literal["train", "valid", "test"]
+
+LARGEST = 4 * 2**20
+"""Bytes of a recipe."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +222,7 @@ class Recipe:
     @staticmethod
     def _between(name: str, value: float, low: float, high: float) -> None:
         if not low <= value <= high:
-            raise RecipeError(f"{name} = {value:g} in the recipe: use {low:g} to {high:g}")
+            raise RecipeError(f"{name} = {value!r:.40} in the recipe: use {low:g} to {high:g}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` reads it back."""
@@ -262,10 +265,10 @@ def digest(body: Any) -> str:
 def read_toml(file: Path) -> dict[str, Any]:
     """Plain data of a recipe's file; `RecipeError` if it is missing or no TOML."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return read_toml_file(file, LARGEST)
     except OSError as error:
         raise RecipeError(f"the recipe {str(file)!r} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RecipeError(f"the recipe {str(file)!r} is no TOML: {error}") from error
 
 

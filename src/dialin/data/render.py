@@ -25,12 +25,12 @@ from dialin.data.shards import (
     Store,
     line,
     manifest_hash,
-    read_lines,
     read_shard,
     shard_name,
 )
 from dialin.data.songs import find_songs
-from dialin.errors import OutputError, UsageError
+from dialin.errors import OutputError
+from dialin.files.reading import parse_json
 from dialin.rendering import RenderPool
 
 PAIRS_AN_HOUR = 350
@@ -154,7 +154,7 @@ def _claim(store: Store, plan: Plan) -> None:
 
 def _theirs(store: Store) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(store.read("plan.json"))
+        found: dict[str, Any] = parse_json(store.read("plan.json"))
         if not isinstance(found["identity"], str) or not isinstance(found["recipe"], dict):
             raise ValueError("it names no recipe")
     except (ValueError, KeyError, TypeError) as error:
@@ -196,7 +196,11 @@ def _take_stock(
     for shard in range(shards):
         name = shard_name(shard)
         if f"{name}.jsonl" in names and f"{name}.tar" in names:
-            there = read_shard(store, shard)
+            try:
+                there = read_shard(store, shard)
+            except ValueError:
+                # Damaged: it comes out the same when it is made again.
+                there = []
             if [r["index"] for r in there] == list(shard_range(plan.recipe, shard)):
                 for record in there:
                     records[record["index"]] = record
@@ -248,28 +252,6 @@ def _finish(
     store.write("manifest.jsonl", "".join(line(r) + "\n" for r in records).encode())
     store.write("manifest.json", (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
     return manifest
-
-
-def read_manifest(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Manifest and records of a finished folder; `UsageError` if it is not finished.
-
-    Parameters
-    ----------
-    folder : path-like or fsspec URL
-
-    Returns
-    -------
-    manifest : dict
-    records : list of dict
-        One for each pair.
-    """
-    store = Store(folder)
-    if "manifest.json" not in store.names():
-        raise UsageError(
-            f"{store.place!r} has no manifest.json: no finished data; render the recipe there"
-        )
-    manifest: dict[str, Any] = json.loads(store.read("manifest.json"))
-    return manifest, read_lines(store.read("manifest.jsonl"))
 
 
 def with_overrides(recipe: Recipe, **changes: Any) -> Recipe:

@@ -29,6 +29,7 @@ from dialin.data.pairs import Pair, make_pair, read_plan
 from dialin.effects.effect import Effect
 from dialin.errors import MissingPackageError, OutputError, UsageError
 from dialin.files import sweep, write_bytes
+from dialin.files.reading import parse_json
 
 
 def encode_flac(integers: np.ndarray, sample_rate: int, bits: int) -> bytes:
@@ -213,8 +214,14 @@ def read_shard(store: Store, shard: int) -> list[dict[str, Any]]:
 
 
 def read_lines(data: bytes) -> list[dict[str, Any]]:
-    """Read records from JSON lines."""
-    return [json.loads(text) for text in data.decode().splitlines()]
+    """Read records from JSON lines; `ValueError` if a line is none."""
+    records = []
+    for number, text in enumerate(data.decode().splitlines(), 1):
+        record = parse_json(text)
+        if not isinstance(record, dict) or not isinstance(record.get("index"), int):
+            raise ValueError(f"line {number} is no record of a pair")
+        records.append(record)
+    return records
 
 
 def manifest_hash(records: Iterable[Mapping[str, Any]]) -> str:

@@ -8,13 +8,14 @@ from typing import Any
 
 from dialin.errors import OutputError
 from dialin.files import cache_folder, write_text
+from dialin.files.reading import read_json
 
 
 def read_cache(name: str) -> dict[str, Any]:
     """Contents of a cache file; empty where it is missing or of no use."""
     try:
-        known = json.loads((cache_folder() / name).read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        known = read_json(cache_folder() / name)
+    except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}
 

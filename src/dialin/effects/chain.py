@@ -22,6 +22,7 @@ from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec
 from dialin.effects.uri import parse_uri
 from dialin.errors import DialinError, EffectNotFoundError, NonFiniteOutputError, UsageError
+from dialin.files.reading import parse_json
 
 PREFIX = "chain:"
 
@@ -84,7 +85,7 @@ def parse_chain(uri: str) -> list[str]:
         return [":".join(parse_uri(uri))]
     body = uri.strip()[len(PREFIX) :]
     try:
-        slots = json.loads(body)
+        slots = parse_json(body)
     except ValueError as error:
         raise EffectNotFoundError(
             f"{uri!r} is no chain: after 'chain:' comes a JSON list of effects, such as "

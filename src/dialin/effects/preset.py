@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import math
 import os
 from collections import Counter
@@ -41,6 +40,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.effects.uri import parse_uri
 from dialin.errors import EffectNotFoundError, ParameterError, PresetError
 from dialin.files import json_text, write_text
+from dialin.files.reading import parse_json
 
 SCHEMA_VERSION = 1
 
@@ -350,7 +350,7 @@ class Preset:
                     f"{str(source)!r} is larger than {LARGEST_FILE >> 20} MiB, which no preset is; "
                     "name a preset.json that dialin match wrote"
                 )
-            text = content.decode("utf-8")
+            text = content.decode("utf-8-sig")
         except FileNotFoundError as error:
             raise PresetError(f"there is no preset {str(source)!r}; check the path") from error
         except UnicodeDecodeError as error:
@@ -364,8 +364,8 @@ class Preset:
                 "name a preset.json that dialin match wrote"
             ) from error
         try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            data = parse_json(text)
+        except ValueError as error:
             raise PresetError(
                 f"{str(source)!r} is no dialin preset: it is no JSON ({error})"
             ) from error

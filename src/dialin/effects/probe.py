@@ -30,6 +30,7 @@ from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import DialinError, OutputError
 from dialin.files import cache_folder, write_text
+from dialin.files.reading import read_json
 
 SAMPLE_RATE = 44_100
 GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -152,7 +153,7 @@ def probe_effect(
     place = _cache_file(effect.spec, seed, quick)
     if use_cache:
         try:
-            return Probe.from_dict(json.loads(place.read_text("utf-8")))
+            return Probe.from_dict(read_json(place))
         except (OSError, ValueError, TypeError, KeyError):
             # Not there, or not what was written: probe, and write it anew.
             pass

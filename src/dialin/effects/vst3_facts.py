@@ -9,7 +9,6 @@ Sources: the VST3 documentation, "moduleinfo.json" and "Plug-in Type" (`Vst::Plu
 
 from __future__ import annotations
 
-import json
 import mmap
 import re
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ from typing import Any
 from dialin.effects.cache import read_cache, write_cache
 from dialin.effects.vst3_files import vst3_binary
 from dialin.errors import EffectLoadError
+from dialin.files.reading import parse_json
 
 _CACHE = "vst3.json"
 _VERSION = 1
@@ -81,7 +81,7 @@ def _declared(bundle: Path) -> list[Vst3Class]:
     for place in ("Contents/Resources/moduleinfo.json", "Contents/moduleinfo.json"):
         try:
             with (bundle / place).open(encoding="utf-8") as file:
-                data = json.loads(_plain_json(file.read(_LARGEST_INFO)))
+                data = parse_json(_plain_json(file.read(_LARGEST_INFO)))
             maker = data.get("Factory Info", {}).get("Vendor", "")
             return [
                 Vst3Class(
@@ -93,7 +93,7 @@ def _declared(bundle: Path) -> list[Vst3Class]:
                 if each.get("Category") == "Audio Module Class"
                 and "Instrument" not in each.get("Sub Categories", [])
             ]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
     return []
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from dialin.errors import OutputError
 from dialin.files import plain, write_bytes
+from dialin.files.reading import parse_json
 
 Row = dict[str, Any]
 Key = tuple[str, str, int, str]
@@ -37,12 +38,17 @@ def read_rows(path: Path) -> dict[Key, Row]:
     rows: dict[Key, Row] = {}
     if not path.exists():
         return rows
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except ValueError as error:
+        raise OutputError(
+            f"{str(path)!r} holds no rows of results ({error}); name another folder"
+        ) from error
     for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), 1):
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             rows[key_of(row)] = row
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise OutputError(
                 f"line {number} of {str(path)!r} is no row of results ({error}); "
                 "name another folder"

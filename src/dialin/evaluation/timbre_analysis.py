@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dialin.audio import audio_info, read_audio
 from dialin.audio.excerpts import SILENCE_MEAN_SQUARE, silence_level
-from dialin.errors import AudioError, DialinError, OutputError
+from dialin.errors import AudioError, DialinError, OutputError, UsageError
 from dialin.evaluation.timbre_statistics import (
     SEED_CLIPS,
     SEED_CORRELATIONS,
@@ -268,17 +268,23 @@ def read_table(table: Path) -> tuple[list[str], Floats, Floats, Counter[str], Co
     rows: list[list[float]] = []
     rejected: Counter[str] = Counter()
     passed: Counter[str] = Counter()
-    with table.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if not row["effect"]:
-                reason = row["excerpt"].partition(": ")[2].rstrip(")")
-                passed[reason] += int(row["rejected"])
-                continue
-            rejected.update(f"{r} ({row['effect']})" for r in row["rejected"].split("+") if r)
-            effects.append(row["effect"])
-            rows.append(
-                [float(row[f"{w}_{a}"] or "nan") for w in ("dry", "wet") for a in ATTRIBUTES]
-            )
+    try:
+        with table.open(newline="") as file:
+            for row in csv.DictReader(file):
+                if not row["effect"]:
+                    reason = row["excerpt"].partition(": ")[2].rstrip(")")
+                    passed[reason] += int(row["rejected"])
+                    continue
+                rejected.update(f"{r} ({row['effect']})" for r in row["rejected"].split("+") if r)
+                effects.append(row["effect"])
+                rows.append(
+                    [float(row[f"{w}_{a}"] or "nan") for w in ("dry", "wet") for a in ATTRIBUTES]
+                )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+        raise UsageError(
+            f"{str(table)!r} is no table of timbre that dialin wrote ({error}); "
+            "delete it, or name another folder"
+        ) from error
     values = np.array(rows).reshape(len(rows), 2, len(ATTRIBUTES))
     return effects, values[:, 0], values[:, 1], rejected, passed
 

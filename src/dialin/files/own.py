@@ -8,7 +8,6 @@ by now, is the user's: it is never deleted, and where a result has to take its n
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from dialin.files.reading import read_json
 from dialin.files.space import NAME_BYTES
 from dialin.files.text import json_text
 
@@ -51,14 +51,14 @@ class OwnFiles:
         """
         place = Path(folder)
         try:
-            data = json.loads((place / MANIFEST).read_text("utf-8"))
+            data = read_json(place / MANIFEST)
             files: dict[str, tuple[Facts, ...]] = {
                 name: tuple({"bytes": int(f["bytes"]), "sha256": str(f["sha256"])} for f in facts)
                 for name, facts in data["files"].items()
                 if _is_inside(name)
             }
             about = dict(data.get("about", {}))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
             return cls(place)
         return cls(place, files, about)
 

@@ -20,8 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import UsageError
 from dialin.files import atomic_file
+from dialin.files.reading import parse_json
 
 FORMAT = 1
+
+LARGEST = 256 << 20
+"""Bytes of a map, unpacked; one of 64 by 64 points and 100 knobs has 3 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,12 +128,41 @@ def load_map(path: str | os.PathLike[str]) -> EffectMap:
     UsageError
         If the file is missing, or is no map of this version.
     """
+    place = Path(path)
     try:
-        with np.load(Path(path), allow_pickle=False) as file:
-            grid = np.asarray(file["grid"], np.float64)
-            body = json.loads(str(file["about"]))
-        if body["format"] != FORMAT or grid.ndim != 3:
-            raise ValueError(f"format {body['format']!r}, grid of shape {grid.shape}")
-        return EffectMap(body["effect"], body["spec_hash"], body["way"], grid, body["about"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        data, body = _read(place)
+        if not isinstance(body, dict) or body.get("format") != FORMAT or data.ndim != 3:
+            raise ValueError("it is of another format")
+        if data.dtype.kind not in "fiu" or min(data.shape) < 1 or min(data.shape[:2]) < 2:
+            raise ValueError(f"a grid of {data.dtype} of shape {data.shape}")
+        grid = data.astype(np.float64)
+        if not np.isfinite(grid).all():
+            raise ValueError("its grid holds what is no number")
+        words = [body.get(name) for name in ("effect", "spec_hash", "way")]
+        named = [word for word in words if isinstance(word, str)]
+        if named != words:
+            raise ValueError("it does not say which effect it is of")
+        about = body.get("about")
+        if not isinstance(about, dict):
+            raise ValueError("it does not say how it was made")
+    except (OSError, ValueError) as error:
         raise UsageError(f"{str(path)!r} cannot be read as a map: {error}") from error
+    return EffectMap(named[0], named[1], named[2], grid, about)
+
+
+def _read(place: Path) -> tuple[NDArray[Any], Any]:
+    """Grid and description of a file; `OSError` or `ValueError` if it has none."""
+    with place.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                size = sum(info.file_size for info in archive.infolist())
+            if size > LARGEST:
+                raise ValueError(f"it unpacks to more than {LARGEST >> 20} MiB")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as inside:
+                return inside["grid"], parse_json(str(inside["about"]))
+        except (OSError, ValueError):
+            raise
+        except Exception as error:
+            # zipfile, zlib and numpy have a class of their own for each way to be damaged.
+            raise ValueError(f"{type(error).__name__} {error}") from error

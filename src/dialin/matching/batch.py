@@ -20,6 +20,7 @@ from typing import Any, Literal
 from dialin.audio.listing import audio_files
 from dialin.errors import AudioFileError, DialinError, UnexpectedError
 from dialin.files import OwnFiles
+from dialin.files.reading import read_json
 from dialin.matching.folder import Saved
 
 Status = Literal["matched", "finished before", "failed"]
@@ -171,7 +172,7 @@ def match_entries(
 def _facts(folder: Path) -> dict[str, Any] | None:
     """Facts of finished results, or None where they are not there any more."""
     try:
-        facts = json.loads((folder / "report.json").read_text("utf-8"))
+        facts = read_json(folder / "report.json")
     except (OSError, ValueError):
         return None
     whole = isinstance(facts, dict) and (folder / "preset.json").exists()

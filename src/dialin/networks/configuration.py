@@ -8,7 +8,6 @@ sizes are bounded before anything is made of them.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dialin.errors import ModelError
+from dialin.files.reading import read_json
 from dialin.networks.frontend_numpy import FrontEndConfig
 
 CONFIG, WEIGHTS, FORMAT = "config.json", "model.safetensors", 1
@@ -40,10 +40,8 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
         # A pipe or a device would be waited for without end.
         if file.exists() and not file.is_file():
             raise ValueError(f"its {CONFIG} is no regular file")
-        if file.stat().st_size > LARGEST:
-            raise ValueError(f"its {CONFIG} has more than {LARGEST // 2**20} MB")
-        config = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        config = read_json(file, LARGEST)
+    except (OSError, ValueError) as error:
         raise ModelError(f"{str(folder)!r} is no model folder: {error}") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         found = config.get("format") if isinstance(config, dict) else None

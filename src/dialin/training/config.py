@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +28,7 @@ from dialin.data.recipe import (
     read_toml,
 )
 from dialin.errors import RecipeError
+from dialin.files.reading import parse_toml
 from dialin.networks.configuration import WEIGHTS
 from dialin.networks.frontend_numpy import FrontEndConfig
 
@@ -256,7 +256,7 @@ class EncoderRecipe(StageRecipe):
 def between(name: str, value: float, low: float, high: float) -> None:
     """Refuse a value outside its range by its name in the recipe."""
     if not low <= value <= high:
-        raise RecipeError(f"{name} = {value:g} in the recipe: use {low:g} to {high:g}")
+        raise RecipeError(f"{name} = {value!r:.40} in the recipe: use {low:g} to {high:g}")
 
 
 def load_recipe(path: str | os.PathLike[str], kind: type[T], overrides: Sequence[str] = ()) -> T:
@@ -336,6 +336,6 @@ def _override(data: dict[str, Any], text: str) -> None:
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return text

@@ -15,6 +15,7 @@ from typing import Any
 
 from dialin.errors import OutputError
 from dialin.files import write_json
+from dialin.files.reading import read_json
 from dialin.training.config import identity, to_plain
 
 LAST, BEST, RECIPE = "last.ckpt", "best.ckpt", "recipe.json"
@@ -61,7 +62,7 @@ def check_claim(folder: Path, stage: str, recipe: Any, *, resume: bool) -> None:
     if not there.is_file():
         return
     try:
-        theirs = dict(json.loads(there.read_text("utf-8")))
+        theirs = dict(read_json(there))
     except (OSError, ValueError, TypeError) as error:
         raise OutputError(
             f"{str(there)!r} does not say whose run this is ({error}); use another folder"
@@ -98,7 +99,7 @@ def refuse_run(folder: Path) -> None:
 def _at_work(folder: Path) -> bool:
     """Whether the process that began a run lives, as far as can be told from here."""
     try:
-        host, process = json.loads((folder / RECIPE).read_text("utf-8"))["process"]
+        host, process = read_json(folder / RECIPE)["process"]
     except (OSError, ValueError, TypeError, KeyError):
         return False
     if host != socket.gethostname() or process == os.getpid():

@@ -145,6 +145,8 @@ def read_ratings(path: Path) -> list[Rating]:
             header = list(rows[0]) if rows else []
     except OSError as error:
         raise UsageError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+    except (ValueError, csv.Error) as error:
+        raise UsageError(f"{str(path)!r} is no mushra.csv of webMUSHRA: {error}") from error
     lacking = [name for name in COLUMNS if name not in header]
     if lacking:
         raise UsageError(
@@ -155,13 +157,17 @@ def read_ratings(path: Path) -> list[Rating]:
     seen: set[tuple[str, str, str]] = set()
     ratings = []
     for number, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            raise UsageError(
+                f"{str(path)!r}, line {number}: it has not as many columns as the first line"
+            )
         try:
             score = float(row["rating_score"])
         except (TypeError, ValueError):
             score = float("nan")
         if not 0 <= score <= 100:
             raise UsageError(
-                f"{str(path)!r}, line {number}: the score {row['rating_score']!r} is no number "
+                f"{str(path)!r}, line {number}: the score {row['rating_score']!r:.40} is no number "
                 "from 0 to 100"
             )
         name = "/".join(row[column] or "" for column in who).strip("/") or "anonymous"

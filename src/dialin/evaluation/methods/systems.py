@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import json
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -30,6 +29,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import ModelError
 from dialin.evaluation.items import Task
 from dialin.evaluation.methods.method import Outcome, Tools
+from dialin.files.reading import read_json
 from dialin.networks import controller_runtime
 from dialin.networks.configuration import CONFIG, LARGEST, read_config
 
@@ -102,11 +102,11 @@ def load_foreign(code: str, folder: str) -> tuple[TrainedSystem, str, str]:
         )
     file = Path(folder) / CONFIG
     try:
-        if not file.is_file() or file.stat().st_size > LARGEST:
+        if not file.is_file():
             raise ValueError(f"it needs a {CONFIG} of at most {LARGEST // 2**20} MB")
-        config = json.loads(file.read_text("utf-8"))
+        config = read_json(file, LARGEST)
         effect, spec_hash = _effect_of(config, folder)
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise ModelError(f"{folder!r} is no folder of a system: {error}") from error
     try:
         factory = getattr(importlib.import_module(module), attribute)

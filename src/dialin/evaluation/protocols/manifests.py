@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,9 +31,37 @@ from dialin.evaluation.protocols.counterfx import (
     chain_item,
     to_loudness,
 )
+from dialin.files.reading import parse_json, read_text
 from dialin.rendering import Job
 
 NAMES = {"highpass_filter": "highpass", "lowpass_filter": "lowpass", "peak_filter": "peak"}
+LARGEST_NUMBER = 1e9
+
+
+def _checked_row(row: dict[str, str]) -> dict[str, str]:
+    """Return a row of the audio if it says which file and which windows."""
+    for name in ("start_a_sec", "start_b_sec"):
+        if not 0 <= float(row[name]) < LARGEST_NUMBER:
+            raise ValueError(f"{row['item_id']}: {name} is {row[name]:.40}")
+    if not row["audio_relpath"] or not row["source_sha256"] or "\0" in row["audio_relpath"]:
+        raise ValueError(f"{row['item_id']} names no file")
+    return row
+
+
+def _checked(target: dict[str, Any]) -> dict[str, Any]:
+    """Return a target whose chain is of the eight effects, with numbers for their knobs."""
+    order, values = target["chain_order"], target["continuous_params_physical"]
+    if not order or not isinstance(order, list):
+        raise ValueError(f"{target['item_id']} has no chain")
+    for name in order:
+        if not isinstance(name, str) or NAMES.get(name, name) not in RANGES:
+            raise ValueError(f"{target['item_id']} has the effect {name!r:.40}")
+        for knob, value in dict(values[name]).items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"{target['item_id']}: {name} {knob} is {value!r:.40}")
+            if not abs(value) < LARGEST_NUMBER:
+                raise ValueError(f"{target['item_id']}: {name} {knob} is {value!r:.40}")
+    return target
 
 
 @dataclass(frozen=True)
@@ -68,10 +95,10 @@ class ManifestCounterFx:
         try:
             with Path(self.audio).open(encoding="utf-8", newline="") as file:
                 audio = {row["item_id"]: row for row in csv.DictReader(file)}
-            lines = Path(self.targets).read_text(encoding="utf-8").splitlines()
-            targets = [json.loads(line) for line in lines if line.strip()]
-            return [(audio[target["item_id"]], target) for target in targets]
-        except (OSError, KeyError, ValueError) as error:
+            lines = read_text(self.targets).splitlines()
+            targets = [parse_json(line) for line in lines if line.strip()]
+            return [(_checked_row(audio[t["item_id"]]), _checked(t)) for t in targets]
+        except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
             raise UsageError(
                 f"the manifests {self.audio!r} and {self.targets!r} cannot be used together: "
                 f"{type(error).__name__} {error}"
