@@ -32,9 +32,10 @@ def main() -> int:
         if sys.stderr.isatty():
             print(f"\r{done} of {given.count}", end="", file=sys.stderr, flush=True)
 
-    tally = runs.run(given.kind, given.count, given.seed, progress, ffmpeg=not given.no_ffmpeg)
+    how = {"first": given.first, "ffmpeg": not given.no_ffmpeg}
+    tally = runs.run(given.kind, given.count, given.seed, progress, **how)
     print(file=sys.stderr)
-    print(f"{given.kind}: {given.count} cases, seed {given.seed}", end=", ")
+    print(f"{given.kind}: {given.count} cases from {given.first} on, seed {given.seed}", end=", ")
     print(f"{time.monotonic() - began:.0f} s, {tally.processes} process(es)")
     for outcome, number in sorted(tally.outcomes.items()):
         print(f"  {outcome:10} {number}")

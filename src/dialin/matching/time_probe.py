@@ -25,6 +25,7 @@ from dialin.effects.effect import Effect
 from dialin.effects.probe import probe_cache, write_cache
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import DialinError
+from dialin.files.reading import read_json
 from dialin.matching.impulses import PREROLL, SECONDS, SHORTEST, impulse
 from dialin.measures.cepstrum import LAG_RATE, impulse_cepstrum
 
@@ -103,7 +104,7 @@ def probe_time(effect: Effect, *, use_cache: bool = True) -> TimeProbe:
     place = _cache_file(effect.spec)
     if use_cache:
         try:
-            return TimeProbe.from_dict(json.loads(place.read_text("utf-8")))
+            return TimeProbe.from_dict(read_json(place))
         except (OSError, ValueError, TypeError, KeyError):
             pass
     found = _Prober(effect).run()
