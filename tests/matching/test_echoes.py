@@ -181,3 +181,16 @@ def test_search_gives_up_where_the_effect_fails_on_every_impulse(pool):
 
 def test_nothing_is_said_of_very_short_references():
     assert make_ear((music(RATE, 2), RATE), [(music(RATE, 1)[:, : RATE // 2], RATE, 1.0)]) is None
+
+
+def test_a_ring_modulator_is_set_to_the_carrier(pool):
+    assert probe_time(open_effect("fake:ring")).carriers == ("frequency",)
+    assert probe_time(open_effect("builtin:chorus")).carriers == ()
+    match = run(wet("fake:ring", frequency=777.7, mix=80), ["fake:ring"], pool)
+    assert match.preset.native["ring.frequency"] == pytest.approx(777.7, abs=0.3)
+    assert "ring modulation about 777.7" in match.report.evidence[0]
+
+
+def test_a_dry_reference_gets_no_carrier(pool):
+    match = run(music(RATE, 1), ["fake:ring"], pool)
+    assert not any("ring modulation" in text for text in match.report.evidence)

@@ -14,8 +14,10 @@ import numpy as np
 
 from dialin.audio import Audio
 from dialin.effects.spec import Settings
+from dialin.matching.carrier_search import SURE
 from dialin.matching.echo_search import ALIKE_DROP, ALIKE_SHARE
 from dialin.matching.time_guesses import Echo
+from dialin.measures.carriers import symmetry_lines, symmetry_spectrum
 from dialin.measures.order import echo_order
 from dialin.rendering import Job, RenderPool, SharedAudio
 
@@ -29,6 +31,9 @@ USUAL = 1.5
 ORDER_NOISE = 0.15
 """Difference in order that content alone makes."""
 
+OTHER_LINES = 10.0
+"""The same between lines of a ring modulator that all agree and none that do."""
+
 
 def choices(echo: Echo, most: int) -> list[tuple[Settings, float]]:
     """Settings to choose from, with what they explain."""
@@ -38,6 +43,28 @@ def choices(echo: Echo, most: int) -> list[tuple[Settings, float]]:
 def measure_order(audio: Audio, sample_rate: int, lag: float) -> float:
     """Which comes first in a render, the loud sound or the soft; runs in a worker."""
     return echo_order(audio, sample_rate, lag)
+
+
+def measure_lines(audio: Audio, sample_rate: int, wanted: tuple[tuple[float, float], ...]) -> float:
+    """Share of lines of symmetry that a render has in common with some others, by strength.
+
+    Runs in a worker.
+    """
+    hertz, score = symmetry_spectrum(audio, sample_rate)
+    if not score.size:
+        return 0.0
+    step = float(hertz[1] - hertz[0])
+    common = total = 0.0
+    for line, sigma in wanted:
+        place = round(line / step)
+        near = score[max(0, place - 3) : place + 4]
+        here = float(near.max(initial=0.0))
+        common += min(here, sigma)
+        total += max(here, sigma)
+    for line, sigma in symmetry_lines(audio, sample_rate, len(wanted)):
+        if sigma >= SURE and all(abs(line - other) > 1.0 for other, _ in wanted):
+            total += sigma
+    return common / max(total, 1e-9)
 
 
 def choose(
@@ -76,6 +103,13 @@ def choose(
         ]
         results = pool.render(jobs)
         orders = [echo.order if r.failure is not None else float(r.value) for r in results]
+    lines = [1.0] * len(options)
+    if echo.lines:
+        jobs = [
+            Job(uri, audio, settings, measure=measure_lines, measure_args=(echo.lines,))
+            for settings, _ in options
+        ]
+        lines = [0.0 if r.failure is not None else float(r.value) for r in pool.render(jobs)]
     best = max(drop for _, drop in options)
     span = max(ALIKE_DROP, ALIKE_SHARE * best)
     costs = [
@@ -83,6 +117,9 @@ def choose(
         + distance / temperature
         + USUAL * float(np.abs(settings - default).sum())
         + abs(order - echo.order) / ORDER_NOISE
-        for (settings, drop), distance, order in zip(options, distances, orders, strict=True)
+        + OTHER_LINES * (1.0 - line)
+        for (settings, drop), distance, order, line in zip(
+            options, distances, orders, lines, strict=True
+        )
     ]
     return int(np.argmin(costs))

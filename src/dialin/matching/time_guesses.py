@@ -19,6 +19,7 @@ from dialin.audio import Audio, audio_info, read_audio
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import DialinError
+from dialin.matching.carrier_search import CarrierSearch, reference_lines
 from dialin.matching.echo_search import EchoFit, EchoSearch
 from dialin.matching.impulses import EchoTarget, ImpulseLab, Values, echo_target
 from dialin.matching.time_probe import TimeProbe, probe_time
@@ -73,6 +74,8 @@ class Ear:
     whole : EchoTarget
     halves : tuple of EchoTarget
         The same of each half of the references.
+    own : (audio, sample_rate)
+        The input.
     references : tuple of (audio, sample_rate, weight)
     seconds, half_seconds : float
         Length of the windows of both.
@@ -80,6 +83,7 @@ class Ear:
 
     whole: EchoTarget
     halves: tuple[EchoTarget, EchoTarget]
+    own: tuple[Audio, int]
     references: tuple[tuple[Audio, int, float], ...]
     seconds: float
     half_seconds: float
@@ -112,6 +116,8 @@ class Echo:
         In seconds, of an effect of single echoes that can be told from their sounds.
     order : float
         Whether that echo is the softer in the references; see `dialin.measures.order`.
+    lines : tuple of (hertz, sigma)
+        About which the references' spectrum is symmetrical, where it is a ring modulator's.
     """
 
     slot: int
@@ -124,6 +130,7 @@ class Echo:
     text: str
     lag: float | None = None
     order: float = 0.0
+    lines: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +215,7 @@ def make_ear(own: tuple[Audio, int], references: Sequence[tuple[Audio, int, floa
         wholes.append((whole, r.weight))
     halves = (echo_target(firsts, dry, end), echo_target(seconds, dry, end))
     target = echo_target(wholes, dry, end)
-    return Ear(target, halves, tuple(references), _length(wholes), _length(firsts))
+    return Ear(target, halves, own, tuple(references), _length(wholes), _length(firsts))
 
 
 def _length(cepstra: Sequence[tuple[Cepstrum, float]]) -> float:
@@ -246,20 +253,31 @@ def find_echoes(
     """
     fits: list[tuple[int, EchoFit, ImpulseLab, tuple[int, ...], EffectSpec]] = []
     impulses = 0
+    rings: list[Echo] = []
     probes = {uri: _probe(pool, uri) for uri in dict.fromkeys(s[1] for s in chain_slots(spec))}
-    ear = listen() if any(p is not None and p.echoes for p in probes.values()) else None
+    ear = (
+        listen()
+        if any(p is not None and (p.echoes or p.carriers) for p in probes.values())
+        else None
+    )
     if ear is None:
         return Echoes()
     try:
         for number, (_, uri, place) in enumerate(chain_slots(spec)):
             own = slots[number]
             probe = probes[uri]
-            if probe is None or not probe.echoes:
+            if probe is None or not (probe.echoes or probe.carriers):
                 continue
             start = own.default
             kept = {n - place.start: v for n, v in locked.items() if place.start <= n < place.stop}
             for n, position in kept.items():
                 start[n] = position
+            if probe.carriers:
+                ring = _ring(
+                    *(pool, number, own, probe, start, kept, ear, sample_rate, channels, seed)
+                )
+                rings += [] if ring is None else [ring]
+                continue
             free = tuple(
                 n
                 for n, p in enumerate(own.parameters)
@@ -281,6 +299,7 @@ def find_echoes(
     finally:
         for _, _, lab, _, _ in fits:
             lab.close()
+    found = sorted([*found, *rings], key=lambda e: e.slot)
     return Echoes(tuple(found), impulses)
 
 
@@ -290,6 +309,42 @@ def _probe(pool: RenderPool, uri: str) -> TimeProbe | None:
     except DialinError:
         return None
     return probe
+
+
+def _ring(
+    pool: RenderPool,
+    slot: int,
+    spec: EffectSpec,
+    probe: TimeProbe,
+    start: Settings,
+    kept: Mapping[int, float],
+    ear: Ear,
+    sample_rate: int,
+    channels: int,
+    seed: int,
+) -> Echo | None:
+    """What is heard of a ring modulator; None where nothing is sure."""
+    live = [n for n, p in enumerate(spec.parameters) if n not in kept and p.status == "live"]
+    carriers = [n for n in live if spec.parameters[n].id in probe.carriers]
+    lines = reference_lines(ear.own, ear.references) if carriers else []
+    if not lines:
+        return None
+    others = [n for n in live if n not in carriers]
+    search = CarrierSearch(
+        *(pool, spec, start, carriers, others),
+        sample_rate=sample_rate,
+        channels=channels,
+        seed=seed,
+    )
+    options = search.run(lines)
+    if not options:
+        return None
+    hertz, sigma = lines[0]
+    text = f"{spec.name}: ring modulation about {hertz:.2f} Hz, {sigma:.0f} sigma"
+    alike = [(vector, 0.0) for vector in options[1:]]
+    return Echo(
+        *(slot, "heard", options[0], alike, tuple(carriers), 0.0, sigma, text), lines=tuple(lines)
+    )
 
 
 def _judged(

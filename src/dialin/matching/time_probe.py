@@ -26,10 +26,12 @@ from dialin.effects.probe import probe_cache, write_cache
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import DialinError
 from dialin.files.reading import read_json
+from dialin.matching.carrier_search import SURE, noise
 from dialin.matching.impulses import PREROLL, SECONDS, SHORTEST, impulse
+from dialin.measures.carriers import strongest, symmetry_lines
 from dialin.measures.cepstrum import LAG_RATE, impulse_cepstrum
 
-VERSION = 3
+VERSION = 4
 """Of what is kept in the cache."""
 
 RATE = 44_100
@@ -56,6 +58,9 @@ LATE = 5e-3
 LEAST_SECONDS = 0.6
 """Shortest time for which an impulse is followed."""
 
+MOVED_HZ = 0.5
+"""By which a carrier moves with a knob that moves it."""
+
 MOST_KNOBS = 40
 """Knobs looked at; what comes after them is taken for smooth."""
 
@@ -72,6 +77,8 @@ class TimeProbe:
         Relative difference of answers to a weaker and to a later impulse; 0 for none.
     knobs : dict
         Parameter id -> ``lag``, ``smooth`` or ``none`` (not heard beyond 2 ms).
+    carriers : tuple of str
+        Parameters that move the carrier of a ring modulator; empty for an effect that has none.
     seconds : float
         For which an impulse should be followed.
     renders : int
@@ -81,6 +88,7 @@ class TimeProbe:
     linear: float
     invariant: float
     knobs: Mapping[str, str]
+    carriers: tuple[str, ...]
     seconds: float
     renders: int
 
@@ -92,7 +100,8 @@ class TimeProbe:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TimeProbe:
         """Read what was written to the cache."""
-        return cls(**{**data, "knobs": dict(data["knobs"])})
+        kept = {"knobs": dict(data["knobs"]), "carriers": tuple(data["carriers"])}
+        return cls(**{**data, **kept})
 
 
 def probe_time(effect: Effect, *, use_cache: bool = True) -> TimeProbe:
@@ -155,6 +164,7 @@ class _Prober:
             linear=round(linear, 4),
             invariant=round(invariant, 4),
             knobs=knobs,
+            carriers=self._carriers(drawn, live) if invariant > LINEAR else (),
             seconds=self._seconds(),
             renders=self._renders,
         )
@@ -196,6 +206,34 @@ class _Prober:
             self._heard(wet)
         values = impulse_cepstrum(wet, RATE).values[:, self._first :]
         return np.asarray(values)
+
+    def _carriers(self, drawn: list[Settings], live: list[int]) -> tuple[str, ...]:
+        """Knobs that move the frequency about which noise comes out symmetrical."""
+        contexts = [
+            (vector, line)
+            for vector in drawn[: 1 + DRAWS // 2]
+            if (line := strongest(self._lines(vector), SURE)) is not None
+        ][:CONTEXTS]
+        found = []
+        for place in live[:MOST_KNOBS] if contexts else []:
+            parameter = self._effect.spec.parameters[place]
+            for vector, hertz in contexts:
+                step = 1 / (parameter.steps - 1) if parameter.is_stepped else STEP
+                step = step if vector[place] + step <= 1.0 else -step
+                lines = self._lines(_moved(vector, place, vector[place] + step))
+                sure = [line for line, sigma in lines if sigma >= SURE]
+                if sure and min(abs(line - hertz) for line in sure) > MOVED_HZ:
+                    found.append(parameter.id)
+                    break
+        return tuple(found)
+
+    def _lines(self, settings: Settings) -> list[tuple[float, float]]:
+        self._renders += 1
+        try:
+            wet = self._effect.process(noise(RATE, self._channels), RATE, settings)
+        except DialinError:
+            return []
+        return symmetry_lines(wet, RATE) if np.isfinite(wet).all() else []
 
     def _heard(self, response: Audio) -> None:
         """Note how late something comes."""

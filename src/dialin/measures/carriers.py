@@ -24,6 +24,9 @@ LOWEST_HZ = 20.0
 """Carriers below are tremolos; their lines lie too near to that of the sound's own square."""
 
 BAND_HZ = (40.0, 16_000.0)
+EDGE_HZ = 200.0
+"""Nearer to the end of the band few bins have a mirror image, and a line means little."""
+
 LONGEST_SECONDS = 24.0
 FLOOR_DB = -90.0
 """Bins so far below the loudest hold nothing but rounding."""
@@ -50,7 +53,8 @@ def symmetry_lines(audio: Audio, sample_rate: int, count: int = 6) -> list[tuple
         return []
     inside = np.zeros(score.size, dtype=bool)
     inside[1:-1] = (score[1:-1] >= score[:-2]) & (score[1:-1] > score[2:])
-    places = np.flatnonzero(inside & (hertz >= LOWEST_HZ))
+    end = min(BAND_HZ[1], 0.495 * sample_rate) - EDGE_HZ
+    places = np.flatnonzero(inside & (hertz >= LOWEST_HZ) & (hertz <= end))
     lines: list[tuple[float, float]] = []
     for place in places[np.argsort(-score[places])][: 8 * count]:
         left, middle, right = (float(v) for v in score[place - 1 : place + 2])
