@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dialin.effects import Preset, export_preset, list_effects
+from dialin.effects import list_effects
 from dialin.errors import DialinError
 from dialin.matching.matcher import _host_facts
+from dialin.presets import Preset, export_preset
+from dialin.presets.verify import verify_export
 from dialin.rendering import RenderPool
-from dialin.rendering.verify import verify_export
 
 
 def verdict_of(uri: str, format: str, folder: Path, seed: int) -> str:

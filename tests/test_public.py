@@ -28,6 +28,7 @@ ROOMS = (
     "maps",
     "matching",
     "networks",
+    "presets",
     "rendering",
     "reports",
     "timbre",

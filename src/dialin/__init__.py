@@ -18,7 +18,7 @@ _PUBLIC = {
     "Chain": "dialin.rendering",
     "DialinError": "dialin.errors",
     "Match": "dialin.matching",
-    "Preset": "dialin.effects",
+    "Preset": "dialin.presets",
     "RenderPool": "dialin.rendering",
     "apply_preset": "dialin.matching",
     "list_effects": "dialin.effects",
@@ -31,16 +31,32 @@ _MODULES = (
     "effects",
     "errors",
     "evaluation",
+    "maps",
     "matching",
+    "measures",
+    "presets",
     "rendering",
     "timbre",
 )
 
 if TYPE_CHECKING:
-    from dialin import audio, data, effects, errors, evaluation, matching, rendering, timbre
-    from dialin.effects import Preset, list_effects
+    from dialin import (
+        audio,
+        data,
+        effects,
+        errors,
+        evaluation,
+        maps,
+        matching,
+        measures,
+        presets,
+        rendering,
+        timbre,
+    )
+    from dialin.effects import list_effects
     from dialin.errors import DialinError
     from dialin.matching import Match, apply_preset, match
+    from dialin.presets import Preset
     from dialin.rendering import Chain, RenderPool, load_effect
 
 __all__ = [
@@ -58,8 +74,11 @@ __all__ = [
     "evaluation",
     "list_effects",
     "load_effect",
+    "maps",
     "match",
     "matching",
+    "measures",
+    "presets",
     "rendering",
     "timbre",
 ]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from dialin.effects.preset import Preset
 from dialin.matching import apply as apply_module
+from dialin.presets.preset import Preset
 from dialin.rendering import RenderPool
 from tests.cli.runner import dialin
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dialin.audio import write_audio
-from dialin.effects.preset import Preset
+from dialin.presets.preset import Preset
 from tests.cli.runner import dialin
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from dialin.effects.preset import Preset
+from dialin.presets.preset import Preset
 from dialin.rendering import RenderPool
 from tests.cli.runner import dialin_process
 

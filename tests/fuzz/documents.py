@@ -76,8 +76,8 @@ def case(folder: Path) -> Case:
 def _presets(folder: Path) -> Mapping[str, Case]:
     from dialin.configuration import load_configuration, save_favourite
     from dialin.effects.chain import parse_chain
-    from dialin.effects.preset import Preset
     from dialin.maps.map import load_map
+    from dialin.presets.preset import Preset
 
     plain = seeds.preset()
 

@@ -165,7 +165,7 @@ def terminated(scene: Scene) -> None:
 def apply(scene: Scene) -> None:
     """``apply`` is killed: an earlier result is whole, or the new one is; nothing in between."""
     from dialin.effects import open_effect
-    from dialin.effects.preset import Preset
+    from dialin.presets.preset import Preset
 
     spec = open_effect("builtin:reverb").spec
     Preset.from_settings([spec], spec.default).save(scene.folder / "p.json", overwrite=True)

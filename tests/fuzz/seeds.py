@@ -46,7 +46,7 @@ def sounds(folder: Path) -> list[Path]:
 def preset() -> dict[str, Any]:
     """Plain data of a preset with everything in it that one can have."""
     from dialin.effects import open_effect
-    from dialin.effects.preset import Preset
+    from dialin.presets.preset import Preset
 
     specs = [open_effect(uri).spec for uri in ("builtin:compressor", "builtin:reverb")]
     settings = np.concatenate([spec.default for spec in specs])

@@ -8,7 +8,6 @@ import soundfile
 
 from dialin.audio import read_audio
 from dialin.effects.open import open_effect
-from dialin.effects.preset import Preset
 from dialin.errors import (
     AudioFileError,
     NonFiniteOutputError,
@@ -21,6 +20,7 @@ from dialin.errors import (
 from dialin.matching import apply as module
 from dialin.matching import file_render, fit
 from dialin.matching.file_render import CEILING, render_file
+from dialin.presets.preset import Preset
 from dialin.rendering import RenderPool
 
 GAIN = "builtin:gain"

@@ -8,10 +8,10 @@ import pytest
 import soundfile
 
 from dialin.audio import audio_info, read_audio, write_audio
-from dialin.effects.preset import Preset
 from dialin.errors import OutputError, RenderCrashError
 from dialin.matching import apply, file_render
 from dialin.matching.streaming import FileJob, copy_file
+from dialin.presets.preset import Preset
 from dialin.rendering import RenderPool
 
 RATE = 44_100

@@ -23,7 +23,7 @@ from dialin.errors import DialinError, OutputError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dialin.effects.preset import Preset
+    from dialin.presets.preset import Preset
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
@@ -142,8 +142,8 @@ def load_preset(output: Output, path: Path, trust: bool) -> Preset:
 
     Without an answer it stays untrusted, and what opens its effects refuses to.
     """
-    from dialin.effects.preset import Preset
-    from dialin.effects.whereabouts import located, untrusted
+    from dialin.presets.preset import Preset
+    from dialin.presets.whereabouts import located, untrusted
 
     preset = Preset.load(path, trust=trust)
     asked = [] if trust else untrusted(located(preset)[0])

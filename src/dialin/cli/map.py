@@ -171,8 +171,8 @@ def at(
     output = begin(context, json=json, quiet=quiet)
     if not (-1 <= x <= 1 and -1 <= y <= 1):
         raise UsageError(f"({x:g}, {y:g}) is not on the map: give x and y from -1 to 1")
-    from dialin.effects.preset import Preset
     from dialin.files import check_not_read
+    from dialin.presets.preset import Preset
 
     found, spec, slots = _read(file)
     settings = found.settings((x, y), spec)

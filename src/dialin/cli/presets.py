@@ -20,7 +20,7 @@ from dialin.cli._console import (
 from dialin.errors import PresetError, UsageError
 
 if TYPE_CHECKING:
-    from dialin.effects.preset import Preset
+    from dialin.presets.preset import Preset
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,7 +48,7 @@ def show(
 ) -> None:
     """Show what a preset holds. The effects need not be installed."""
     output = begin(context, json=json, quiet=quiet)
-    from dialin.effects.preset import Preset
+    from dialin.presets.preset import Preset
 
     loaded = Preset.load(preset)
     output.data(loaded.to_dict())
@@ -85,8 +85,8 @@ def export(
     if to not in KINDS:
         raise UsageError(f"--to {to!r} is unknown; use one of {', '.join(KINDS)}")
     from dialin.configuration import config_file
-    from dialin.effects.export import export_preset
-    from dialin.rendering.verify import verify_export
+    from dialin.presets.export import export_preset
+    from dialin.presets.verify import verify_export
 
     loaded = load_preset(output, preset, trust)
     written = export_preset(

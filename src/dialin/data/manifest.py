@@ -27,6 +27,16 @@ _KNOB_TEXTS = ("id", "name", "unit", "curve", "status", "low_text", "high_text",
 def read_manifest(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Manifest and records of a finished folder.
 
+    Parameters
+    ----------
+    folder : path-like or fsspec URL
+
+    Returns
+    -------
+    manifest : dict
+    records : list of dict
+        One for each pair.
+
     Raises
     ------
     UsageError

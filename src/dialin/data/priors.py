@@ -32,8 +32,8 @@ def load_presets(paths: tuple[str, ...], spec: EffectSpec) -> list[Settings]:
     if not paths:
         return []
     from dialin.effects.chain import chain_uri
-    from dialin.effects.preset import Preset
     from dialin.errors import PresetError
+    from dialin.presets.preset import Preset
 
     vectors = []
     for path in paths:

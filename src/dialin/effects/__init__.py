@@ -1,4 +1,4 @@
-"""Effects as black boxes: what they are, what their knobs mean, how to run one, presets.
+"""Effects as black boxes: what they are, what their knobs mean, how to run one.
 
 No host is imported until an effect is opened, which only worker processes and tests do.
 """
@@ -15,38 +15,31 @@ from dialin.effects.effect import BLOCK, Effect, Stream
 from dialin.effects.names import Resolved, resolve_effects
 from dialin.effects.open import open_effect
 from dialin.effects.parameter import Parameter
-from dialin.effects.preset import Preset, PresetSlot
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.effects.uri import parse_uri
 
 if TYPE_CHECKING:
     from dialin.effects.amount import MixedEffect, effect_at_amount, settings_at_amount
-    from dialin.effects.export import EXPORT_KINDS, export_preset
     from dialin.effects.probe import Probe, apply_probe, probe_effect
 
 # These lean on scipy or are rarely needed, so they are imported when first used.
 _LATER = {
-    "EXPORT_KINDS": "export",
     "MixedEffect": "amount",
     "Probe": "probe",
     "apply_probe": "probe",
     "effect_at_amount": "amount",
-    "export_preset": "export",
     "probe_effect": "probe",
     "settings_at_amount": "amount",
 }
 
 __all__ = [
     "BLOCK",
-    "EXPORT_KINDS",
     "Chain",
     "Effect",
     "EffectEntry",
     "EffectSpec",
     "MixedEffect",
     "Parameter",
-    "Preset",
-    "PresetSlot",
     "Probe",
     "Resolved",
     "Settings",
@@ -56,7 +49,6 @@ __all__ = [
     "chain_uri",
     "default_chain",
     "effect_at_amount",
-    "export_preset",
     "list_effects",
     "open_effect",
     "parse_chain",

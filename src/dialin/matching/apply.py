@@ -31,7 +31,7 @@ from dialin.matching.file_render import (
 from dialin.matching.fit import Fitted, settings_for
 
 if TYPE_CHECKING:
-    from dialin.effects.preset import Preset
+    from dialin.presets.preset import Preset
     from dialin.rendering import RenderPool
 
 Failure = Callable[[Path, DialinError], None]
@@ -117,7 +117,7 @@ def apply_preset(
         there already, or the folder cannot be written to or has too little room.
     PresetError, AudioError, EffectError
     """
-    from dialin.effects.preset import Preset
+    from dialin.presets.preset import Preset
     from dialin.rendering import RenderPool
 
     read: list[str | PathLike[str]] = [*reads, config_file()]

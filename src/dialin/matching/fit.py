@@ -10,11 +10,11 @@ import numpy as np
 from dialin.effects.amount import check_amount, effect_at_amount, settings_at_amount
 from dialin.effects.chain import chain_slots, chain_spec
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.effects.whereabouts import check_trust, located
 from dialin.errors import ParameterError, PresetError
+from dialin.presets.whereabouts import check_trust, located
 
 if TYPE_CHECKING:
-    from dialin.effects.preset import Preset
+    from dialin.presets.preset import Preset
     from dialin.rendering import RenderPool
 
 
@@ -70,7 +70,7 @@ def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
         If the amount lies outside 0 to 100.
     PresetError
         If it would have code loaded that its user has not vouched for (see
-        `dialin.effects.whereabouts`), or the installed plugin lacks a knob of the preset, or does
+        `dialin.presets.whereabouts`), or the installed plugin lacks a knob of the preset, or does
         not reach its value.
     EffectError
         If an effect cannot be opened.

@@ -65,8 +65,8 @@ from dialin.reports import Kind, Track, report_html
 from dialin.reports.clips import AUDIO_BYTES
 
 if TYPE_CHECKING:
-    from dialin.effects.preset import Preset
     from dialin.matching.result import Match
+    from dialin.presets.preset import Preset
     from dialin.rendering import RenderPool
 
 RESULTS = ("preset.json", "report.json", "report.html")
@@ -537,7 +537,7 @@ def _native(preset: Preset, folder: Path) -> tuple[list[Path], list[str]]:
     """Write presets for other hosts; those that cannot be had are no reason to lose the match."""
     written: list[Path] = []
     notes: list[str] = []
-    from dialin.effects.export import export_preset, unmixed
+    from dialin.presets.export import export_preset, unmixed
 
     formats = {each.slot.format for each in unmixed(preset)}
     for kind, wanted in (("vstpreset", "vst3"), ("lv2", "lv2")):

@@ -25,7 +25,7 @@ from dialin.audio import (
     without_infrasound,
 )
 from dialin.audio.excerpts import SILENCE_MEAN_SQUARE, silence_level
-from dialin.effects import Preset, chain_slots, chain_uri, default_chain, resolve_effects
+from dialin.effects import chain_slots, chain_uri, default_chain, resolve_effects
 from dialin.effects.chain import chain_spec
 from dialin.effects.effect import Effect, Plugin
 from dialin.effects.spec import EffectSpec, Settings
@@ -52,6 +52,7 @@ from dialin.matching.search import (
 )
 from dialin.matching.style import Target, check_aspect, make_target
 from dialin.matching.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
+from dialin.presets import Preset
 from dialin.rendering import Job, RenderPool
 
 EXCERPT_SECONDS = 10.0

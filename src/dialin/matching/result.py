@@ -10,7 +10,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.files import plain
 
 if TYPE_CHECKING:
-    from dialin.effects import Preset
+    from dialin.presets import Preset
     from dialin.rendering import RenderPool
 
 

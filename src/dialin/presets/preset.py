@@ -16,7 +16,7 @@ positions are stored with all their digits.
 
 Files come from strangers: sizes, counts and nesting are bounded before anything is made of them,
 and a preset that was read is not `Preset.trusted` to have plugins loaded from anywhere
-(`dialin.effects.whereabouts`).
+(`dialin.presets.whereabouts`).
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ import numpy as np
 
 from dialin.audio import Audio
 from dialin.effects.effect import Effect
-from dialin.effects.export import Exported
-from dialin.effects.preset import Preset
-from dialin.effects.whereabouts import located, untrusted
 from dialin.errors import DialinError
+from dialin.presets.export import Exported
+from dialin.presets.preset import Preset
+from dialin.presets.whereabouts import located, untrusted
 from dialin.rendering.pool import RenderPool
 
 RATE = 44_100
@@ -67,7 +67,7 @@ def verify_export(preset: Preset, exported: Exported) -> dict[Path, Verdict]:
     dict
         Of the files that hold one slot each; the others have no sound of their own.
     """
-    from dialin.effects.export import unmixed
+    from dialin.presets.export import unmixed
 
     verdicts: dict[Path, Verdict] = {}
     here = located(preset)[0]

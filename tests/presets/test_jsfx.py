@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dialin.effects.builtin_table import BUILTINS
-from dialin.effects.jsfx import WITHOUT, can_become_jsfx, jsfx, sliders
 from dialin.effects.open import open_effect
+from dialin.presets.jsfx import WITHOUT, can_become_jsfx, jsfx, sliders
 
 FUNCTIONS = {
     "exp": math.exp,

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dialin.effects import whereabouts
-from dialin.effects.preset import Knob, Preset, PresetSlot
-from dialin.effects.whereabouts import check_trust, located, untrusted
 from dialin.errors import PresetError
 from dialin.matching import apply_preset
 from dialin.matching.apply import render_audio
+from dialin.presets import whereabouts
+from dialin.presets.preset import Knob, Preset, PresetSlot
+from dialin.presets.whereabouts import check_trust, located, untrusted
 from tests.effects.streams import noise
-from tests.effects.test_preset import made
 from tests.plugins import needs_vst3, vst3_path
+from tests.presets.test_preset import made
 
 KNOB = Knob("gain", "Gain", "dB", 0.0, 0.5, "0 dB")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dialin.effects.export import export_preset
-from dialin.effects.preset import Preset
-from dialin.effects.reaper import VstPreset, fx_chain, read_vstpreset, vst3_blocks, vst3_number
 from dialin.errors import PresetError
-from tests.effects.test_preset import made
+from dialin.presets.export import export_preset
+from dialin.presets.preset import Preset
+from dialin.presets.reaper import VstPreset, fx_chain, read_vstpreset, vst3_blocks, vst3_number
 from tests.plugins import needs_vst3, vst3_path
+from tests.presets.test_preset import made
 
 
 def vstpreset(class_id: str, component: bytes, controller: bytes) -> bytes:

@@ -30,11 +30,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from dialin.effects.preset import PresetSlot
-from dialin.effects.reaper_script import one_line
 from dialin.effects.uri import parse_uri
 from dialin.effects.vst3_files import split_vst3
 from dialin.errors import PresetError
+from dialin.presets.preset import PresetSlot
+from dialin.presets.reaper_script import one_line
 
 _MAGIC = 0xFEED5EEE
 _NO_PROGRAM = 0x0010FFFF

@@ -12,7 +12,7 @@
 What a format cannot hold (another format's slots, a dry/wet mix) is in `Exported.notes`.
 
 Sources: Steinberg's VST 3 preset format; the LV2 presets extension (lv2plug.in/ns/ext/presets);
-see `dialin.effects.reaper` and `dialin.effects.reaper_script` for the third.
+see `dialin.presets.reaper` and `dialin.presets.reaper_script` for the third.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from typing import overload
 
 from dialin.effects.chain import slot_names
 from dialin.effects.files import effect_files
-from dialin.effects.preset import Preset, PresetSlot
-from dialin.effects.reaper import fx_chain, read_vstpreset
-from dialin.effects.reaper_script import (
+from dialin.effects.uri import parse_uri
+from dialin.errors import EffectNotFoundError, OutputError, PresetError, UsageError
+from dialin.files import check_not_read, move, uninterrupted, working_folder
+from dialin.presets.preset import Preset, PresetSlot
+from dialin.presets.reaper import fx_chain, read_vstpreset
+from dialin.presets.reaper_script import (
     ReaperSlot,
     literal,
     script,
     why_not_in_reaper,
 )
-from dialin.effects.uri import parse_uri
-from dialin.errors import EffectNotFoundError, OutputError, PresetError, UsageError
-from dialin.files import check_not_read, move, uninterrupted, working_folder
 
 EXPORT_KINDS = ("vstpreset", "lv2", "reaper")
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from dialin.effects.export import Exported, export_preset
-from dialin.effects.preset import Preset
-from dialin.rendering.verify import verify_export
-from tests.effects.test_preset import made
+from dialin.presets.export import Exported, export_preset
+from dialin.presets.preset import Preset
+from dialin.presets.verify import verify_export
 from tests.plugins import MDA, needs_lv2, needs_vst3, vst3_path
+from tests.presets.test_preset import made
 
 
 @needs_vst3("ZamDelay.vst3")

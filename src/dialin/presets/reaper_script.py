@@ -5,7 +5,7 @@ it is another one (plugins count differently in different formats), it is looked
 as the n-th of that name. What cannot be told apart or is not there is said, never guessed.
 
 * Mono plugins stand twice, for left and right, each connected to its side, as dialin runs them.
-* Built-ins are written as JSFX (`dialin.effects.jsfx`) into REAPER's ``Effects/dialin`` folder.
+* Built-ins are written as JSFX (`dialin.presets.jsfx`) into REAPER's ``Effects/dialin`` folder.
 * ``mix:`` becomes REAPER's own wet/dry knob of the effect.
 * What REAPER cannot run (Faust programs, built-ins without a JSFX) is told when it is run.
 
@@ -20,10 +20,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dialin.effects.builtin_table import BUILTINS
-from dialin.effects.jsfx import WITHOUT, can_become_jsfx, jsfx, sliders
-from dialin.effects.preset import Knob, PresetSlot
 from dialin.effects.uri import parse_uri
 from dialin.effects.vst3_files import split_vst3
+from dialin.presets.jsfx import WITHOUT, can_become_jsfx, jsfx, sliders
+from dialin.presets.preset import Knob, PresetSlot
 
 _RUN = r"""
 local function say(text) reaper.ShowConsoleMsg(text .. "\n") end

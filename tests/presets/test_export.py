@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dialin.effects.export import EXPORT_KINDS, export_preset
 from dialin.effects.open import open_effect
-from dialin.effects.preset import Knob, Preset
 from dialin.errors import OutputError, PresetError, UsageError
+from dialin.presets.export import EXPORT_KINDS, export_preset
+from dialin.presets.preset import Knob, Preset
 from tests.effects.streams import noise
-from tests.effects.test_preset import made
 from tests.plugins import MDA, needs_lv2, needs_program, needs_vst3, vst3_path
+from tests.presets.test_preset import made
 
 RATE = 44_100
 
@@ -223,7 +223,7 @@ def test_a_loaded_preset_exports_as_the_fresh_one(tmp_path: Path) -> None:
 
 
 def test_a_plugin_without_knobs_and_state_needs_no_preset(tmp_path: Path) -> None:
-    from tests.effects.test_reaper import vstpreset
+    from tests.presets.test_reaper import vstpreset
 
     (slot,) = vst3_like().slots
     empty = replace(slot, knobs=(), state=vstpreset("0" * 32, b"\0", b""))

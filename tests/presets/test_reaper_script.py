@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from dialin.effects.export import export_preset
-from dialin.effects.jsfx import jsfx
-from dialin.effects.preset import Knob, Preset, PresetSlot
-from tests.effects.test_preset import made
+from dialin.presets.export import export_preset
+from dialin.presets.jsfx import jsfx
+from dialin.presets.preset import Knob, Preset, PresetSlot
 from tests.plugins import REQUIRED, needs_lv2
+from tests.presets.test_preset import made
 
 LUA = shutil.which("lua5.3") or shutil.which("lua")
 needs_lua = pytest.mark.skipif(LUA is None and not REQUIRED, reason="no Lua is installed")

@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from dialin.effects.chain import chain_uri, is_chain, parse_chain
-from dialin.effects.preset import Preset, PresetSlot
 from dialin.effects.uri import parse_uri
 from dialin.effects.vst3_files import (
     find_vst3,
@@ -29,6 +28,7 @@ from dialin.effects.vst3_files import (
     vst3_folders,
 )
 from dialin.errors import EffectLoadError, EffectNotFoundError, PresetError
+from dialin.presets.preset import Preset, PresetSlot
 
 _AU_FOLDERS = (Path.home() / "Library/Audio/Plug-Ins/Components",
                Path("/Library/Audio/Plug-Ins/Components"))  # fmt: skip

@@ -12,8 +12,8 @@ import pytest
 from dialin._version import __version__
 from dialin.effects.effect import Plugin
 from dialin.effects.open import open_effect
-from dialin.effects.preset import SCHEMA_VERSION, Preset
 from dialin.errors import OutputError, ParameterError, PresetError
+from dialin.presets.preset import SCHEMA_VERSION, Preset
 from tests.effects.streams import noise
 from tests.plugins import MDA, needs_lv2, needs_vst3, vst3_path
 
@@ -241,7 +241,7 @@ def test_what_is_no_preset(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_file_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dialin.effects.preset.LARGEST_FILE", 1_000)
+    monkeypatch.setattr("dialin.presets.preset.LARGEST_FILE", 1_000)
     path = tmp_path / "odd.json"
     path.write_text(" " * 1_001)
     with pytest.raises(PresetError, match="which no preset is"):
