@@ -60,7 +60,7 @@ def verify_export(preset: Preset, exported: Exported) -> dict[Path, Verdict]:
     preset : Preset
         Its plugins have to be installed here, and trusted.
     exported : Exported
-        What `dialin.effects.export_preset` made of it.
+        What `dialin.presets.export_preset` made of it.
 
     Returns
     -------

@@ -38,6 +38,18 @@ def located(preset: Preset) -> tuple[Preset, tuple[str, ...]]:
     """Preset with its plugins where they are found here, and what a person should know of that.
 
     Slots whose plugin is found nowhere stay as they are: opening them says what is missing.
+
+    Parameters
+    ----------
+    preset : Preset
+        As it was read.
+
+    Returns
+    -------
+    preset : Preset
+        With the URIs that open here.
+    notes : tuple of str
+        What was found elsewhere, or in another build.
     """
     slots, notes = [], []
     for slot in preset.slots:
@@ -48,7 +60,18 @@ def located(preset: Preset) -> tuple[Preset, tuple[str, ...]]:
 
 
 def untrusted(preset: Preset) -> list[str]:
-    """Files with code that loading the preset would run, and that only its user can vouch for."""
+    """Files with code that loading the preset would run, and that only its user can vouch for.
+
+    Parameters
+    ----------
+    preset : Preset
+        As it was read.
+
+    Returns
+    -------
+    list of str
+        Plugins outside the usual folders, and Faust programs; none of a trusted preset.
+    """
     if preset.trusted:
         return []
     found = [place for slot in preset.slots for place in map(_foreign, _leaves(slot.uri)) if place]
@@ -56,7 +79,18 @@ def untrusted(preset: Preset) -> list[str]:
 
 
 def check_trust(preset: Preset) -> None:
-    """Raise `PresetError` where a preset would have code loaded that its user did not vouch for."""
+    """Raise where a preset would have code loaded that its user did not vouch for.
+
+    Parameters
+    ----------
+    preset : Preset
+        As it was read.
+
+    Raises
+    ------
+    PresetError
+        Naming the files of `untrusted`.
+    """
     asked = untrusted(preset)
     if asked:
         where = f"the preset {str(preset.origin)!r}" if preset.origin else "this preset"
