@@ -60,7 +60,13 @@ class Decoder:
         self._place = 0
 
     def seek(self, place: int) -> None:
-        """Go to a sample, of which the next read is the first."""
+        """Go to a sample, of which the next read is the first.
+
+        Parameters
+        ----------
+        place : int
+            Index of the sample, from 0.
+        """
         if place == self._place:
             return
         start = place
@@ -86,7 +92,20 @@ class Decoder:
                 break
 
     def read(self, frames: int, dtype: str) -> NDArray[Any]:
-        """Read on; ``(samples, channels)``, fewer than asked for only at the end."""
+        """Read on; ``(samples, channels)``, fewer than asked for only at the end.
+
+        Parameters
+        ----------
+        frames : int
+            Samples of each channel wanted; -1 for all that are left.
+        dtype : str
+            libsndfile's name of the wanted type, such as ``float32`` or ``int32``.
+
+        Returns
+        -------
+        ndarray, shape (samples, channels)
+            Of the wanted type.
+        """
         data: NDArray[Any] = self._file.read(frames, dtype=dtype, always_2d=True)
         self._place += data.shape[0]
         return data

@@ -82,6 +82,7 @@ def silence_level(audio: Audio) -> float:
     Parameters
     ----------
     audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
 
     Returns
     -------
@@ -103,6 +104,7 @@ def active_excerpts(
     Parameters
     ----------
     audio : ndarray, shape (channels, samples)
+        Full scale is 1.
     sample_rate : int
         In hertz.
     seconds : float
@@ -127,6 +129,7 @@ def cut_file(path: str | os.PathLike[str], *, seconds: float = 10.0, pieces: int
     Parameters
     ----------
     path : path-like
+        Of the file.
     seconds : float
         Total length wanted.
     pieces : int
@@ -164,6 +167,7 @@ def block_levels(blocks: Iterable[Audio], sample_rate: int) -> NDArray[np.float6
     Parameters
     ----------
     blocks : iterable of ndarray, shape (channels, samples)
+        Audio of shape (channels, samples), piece after piece.
     sample_rate : int
         In hertz.
 
@@ -205,6 +209,15 @@ def music_blocks(level: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which blocks of 50 ms are music, by their levels in dBFS; rests are not filled in.
 
     All are where the recording is silent throughout.
+
+    Parameters
+    ----------
+    level : ndarray, float64, shape (blocks,)
+        RMS level of each block in dBFS.
+
+    Returns
+    -------
+    ndarray, bool, shape (blocks,)
     """
     second = min(level.size, round(1 / BLOCK_SECONDS))
     if not level.size or level.max() < _SILENT_DB:

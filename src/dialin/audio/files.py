@@ -22,6 +22,7 @@ def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
     Parameters
     ----------
     path : path-like
+        Of the file.
 
     Returns
     -------
@@ -39,8 +40,13 @@ def read_audio(
     Parameters
     ----------
     path : path-like
+        Of the file.
     start, frames : int
         Where to start and how many samples to read; -1 reads to the end.
+
+    Returns
+    -------
+    (ndarray, int)
 
     Raises
     ------
@@ -66,8 +72,13 @@ def read_blocks(path: str | os.PathLike[str], block: int = 262_144) -> Iterator[
     Parameters
     ----------
     path : path-like
+        Of the file.
     block : int
         Samples of a block, at most.
+
+    Yields
+    ------
+    ndarray, float32, shape (channels, samples)
     """
     with AudioReader(path) as reader:
         info = reader.info
@@ -88,8 +99,13 @@ def exact_blocks(path: str | os.PathLike[str], block: int = 262_144) -> Iterator
     Parameters
     ----------
     path : path-like
+        Of the file.
     block : int
         Samples of a block, at most.
+
+    Yields
+    ------
+    ndarray
     """
     with AudioReader(path) as reader:
         info = reader.info

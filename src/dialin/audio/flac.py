@@ -131,6 +131,16 @@ def flac_layout(data: Data) -> Layout | None:
 
     A header without a count (from an encoder that wrote to a pipe) or with a wrong one is mended
     for the decoder; files that were joined are as many sections.
+
+    Parameters
+    ----------
+    data : Data
+        The file's bytes, mapped or in memory.
+
+    Returns
+    -------
+    Layout or None
+        Empty where the decoder can be trusted.
     """
     starts: list[int] = []
     place = 0

@@ -48,7 +48,17 @@ _LOSSLESS = frozenset({"alac", "wavpack", "ape", "tta", "flac", "tak", "mlp", "t
 
 
 def is_lossless(codec: str) -> bool:
-    """Whether a codec of ffmpeg's keeps integers as they are."""
+    """Whether a codec of ffmpeg's keeps integers as they are.
+
+    Parameters
+    ----------
+    codec : str
+        Its name, as ffprobe gives it.
+
+    Returns
+    -------
+    bool
+    """
     return codec in _LOSSLESS or codec.startswith(("pcm_s", "pcm_u"))
 
 
@@ -72,7 +82,17 @@ class Decoded:
 
 
 def demuxer(path: Path) -> str:
-    """Name of ffmpeg's demuxer for a file by its content; empty for what is not ffmpeg's."""
+    """Name of ffmpeg's demuxer for a file by its content; empty for what is not ffmpeg's.
+
+    Parameters
+    ----------
+    path : Path
+        Its first 16 bytes are read.
+
+    Returns
+    -------
+    str
+    """
     with path.open("rb") as file:
         head = file.read(16)
     if head[:3] == b"ID3" and path.suffix.lower() == ".aac":
@@ -85,6 +105,17 @@ def demuxer(path: Path) -> str:
 
 def decode(path: Path, kind: str) -> Decoded:
     """Decode a file once for this process, its first sound track, at its own rate.
+
+    Parameters
+    ----------
+    path : Path
+        A file on this disk.
+    kind : str
+        ffmpeg's name of the demuxer; see `demuxer`.
+
+    Returns
+    -------
+    Decoded
 
     Raises
     ------
@@ -143,7 +174,20 @@ def _decode(path: Path, kind: str, *_: int) -> Decoded:
 
 
 def ffmpeg_input(path: Path, kind: str) -> list[bytes | str]:
-    """Arguments of ffmpeg or ffprobe that name a file, and keep them from opening any other."""
+    """Arguments of ffmpeg or ffprobe that name a file, and keep them from opening any other.
+
+    Parameters
+    ----------
+    path : Path
+        A file on this disk.
+    kind : str
+        ffmpeg's name of the demuxer; see `demuxer`.
+
+    Returns
+    -------
+    list of bytes or str
+        To put before the arguments of the output.
+    """
     # A name is given as bytes after "file:", so that nothing in it means anything to ffmpeg.
     name = b"file:" + os.fsencode(path.resolve())
     return ["-protocol_whitelist", "file,pipe,fd", "-f", kind, "-i", name]

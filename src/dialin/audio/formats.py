@@ -57,17 +57,54 @@ class OutputFormat:
 
 
 def file_suffix(path: Path) -> str:
-    """Suffix of a name, in small letters and without the dot."""
+    """Suffix of a name, in small letters and without the dot.
+
+    Parameters
+    ----------
+    path : Path
+        Only its name is looked at.
+
+    Returns
+    -------
+    str
+    """
     return path.suffix.lower().lstrip(".")
 
 
 def container_of(suffix: str) -> str:
-    """Libsndfile's name of the container a suffix stands for; empty for an unknown one."""
+    """Libsndfile's name of the container a suffix stands for; empty for an unknown one.
+
+    Parameters
+    ----------
+    suffix : str
+        With or without the dot, in any case.
+
+    Returns
+    -------
+    str
+        Such as ``WAV`` or ``FLAC``.
+    """
     return _CONTAINERS.get(suffix.lower().lstrip("."), "")
 
 
 def can_write(container: str, subtype: str, sample_rate: int, channels: int) -> bool:
-    """Whether libsndfile, as it is here, writes this, by writing a little of it."""
+    """Whether libsndfile, as it is here, writes this, by writing a little of it.
+
+    Parameters
+    ----------
+    container : str
+        libsndfile's name, such as ``FLAC``.
+    subtype : str
+        libsndfile's name, such as ``PCM_24``.
+    sample_rate : int
+        In hertz.
+    channels : int
+        Number of channels.
+
+    Returns
+    -------
+    bool
+    """
     import soundfile
 
     try:
@@ -92,6 +129,7 @@ def output_format(info: AudioInfo) -> OutputFormat:
     Parameters
     ----------
     info : AudioInfo
+        Of the input file.
 
     Returns
     -------
@@ -166,10 +204,15 @@ def format_for(target: Path, info: AudioInfo, *, tail: float = 0.0) -> OutputFor
     Parameters
     ----------
     target : Path
+        File to be written; its suffix tells the container.
     info : AudioInfo
         Of the input.
     tail : float
         Seconds the output is longer.
+
+    Returns
+    -------
+    OutputFormat
 
     Raises
     ------

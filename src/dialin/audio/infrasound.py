@@ -29,6 +29,7 @@ def infrasound_share(audio: Audio, sample_rate: int) -> float:
     Parameters
     ----------
     audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
     sample_rate : int
         In hertz.
 
@@ -51,6 +52,7 @@ def without_infrasound(audio: Audio, sample_rate: int) -> Audio:
     Parameters
     ----------
     audio : ndarray, shape (channels, samples)
+        Full scale is 1.
     sample_rate : int
         In hertz.
 

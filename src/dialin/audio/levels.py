@@ -18,6 +18,7 @@ def to_db(amplitude: ArrayLike) -> np.ndarray:
     Parameters
     ----------
     amplitude : array_like
+        Ratios of amplitudes; their sign does not count.
 
     Returns
     -------
@@ -35,6 +36,7 @@ def peak_dbfs(audio: Audio) -> float:
     Parameters
     ----------
     audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
 
     Returns
     -------
@@ -50,6 +52,7 @@ def rms_dbfs(audio: Audio) -> float:
     Parameters
     ----------
     audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
 
     Returns
     -------
@@ -68,6 +71,7 @@ def integrated_loudness(audio: Audio, sample_rate: int) -> float:
     Parameters
     ----------
     audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
     sample_rate : int
         In hertz.
 
@@ -96,6 +100,7 @@ def played_loudness(audio: Audio, sample_rate: int) -> float:
     Parameters
     ----------
     audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
     sample_rate : int
         In hertz.
 

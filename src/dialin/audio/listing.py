@@ -30,9 +30,14 @@ def audio_files(
     Parameters
     ----------
     folder : path-like
+        It and all folders in it are walked through.
     without : iterable of path-like
         Folders that are passed over, such as that of the results. Hidden files and folders are
         too: what lies beside music with a leading dot is some program's bookkeeping.
+
+    Returns
+    -------
+    list of Path
 
     Raises
     ------
@@ -50,6 +55,16 @@ def other_files(folder: str | os.PathLike[str]) -> list[Path]:
     """Files in a folder and below it that `audio_files` leaves out for their name.
 
     Pictures, texts and the like that usually lie beside music are not among them.
+
+    Parameters
+    ----------
+    folder : path-like
+        It and all folders in it are walked through.
+
+    Returns
+    -------
+    list of Path
+        By name.
     """
     return [
         path for path in _files(Path(folder), ()) if path.suffix.lower() not in SUFFIXES | BESIDE

@@ -21,7 +21,22 @@ def _hertz_to_mel(hertz: float) -> float:
 
 @lru_cache(maxsize=8)
 def mel_filters(sample_rate: int, mels: int = 60, fft: int = 2048) -> NDArray[np.float32]:
-    """Triangular filters, shape ``(mels, 1 + fft // 2)``, each of area 1 in hertz."""
+    """Triangular filters, shape ``(mels, 1 + fft // 2)``, each of area 1 in hertz.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+    mels : int, default 60
+        Number of filters.
+    fft : int, default 2048
+        Size of the FFT in samples.
+
+    Returns
+    -------
+    ndarray, float32, shape (mels, 1 + fft // 2)
+        To be applied to power or magnitude spectra.
+    """
     edges = _mel_to_hertz(np.linspace(0.0, _hertz_to_mel(sample_rate / 2), mels + 2))
     bins = np.linspace(0.0, sample_rate / 2, 1 + fft // 2)
     width = np.diff(edges)

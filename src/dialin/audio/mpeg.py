@@ -176,7 +176,17 @@ def _next_start(data: Data, place: int, stop: int) -> tuple[int, Header] | None:
 
 
 def is_mpeg(data: Data) -> bool:
-    """Whether a file looks like MPEG audio."""
+    """Whether a file looks like MPEG audio.
+
+    Parameters
+    ----------
+    data : mmap or bytes
+        The file's bytes, mapped or in memory.
+
+    Returns
+    -------
+    bool
+    """
     place = _after_tags(data, 0, len(data))
     return _starts_here(data, place, len(data)) is not None
 
@@ -307,6 +317,20 @@ def mpeg_layout(data: Data, start: int = 0, stop: int | None = None) -> Layout |
     """Sections of the MPEG audio in ``data[start:stop]``; None if there is none.
 
     Several recordings one after the other (files that were joined) are as many sections.
+
+    Parameters
+    ----------
+    data : mmap or bytes
+        The file's bytes, mapped or in memory.
+    start : int, default 0
+        First byte to look at.
+    stop : int, optional
+        Last + 1; the file's end by default.
+
+    Returns
+    -------
+    Layout or None
+        Each section with its pieces in bytes and its samples.
     """
     streams = _walk(data, start, len(data) if stop is None else stop)
     if not streams:

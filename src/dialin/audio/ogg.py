@@ -14,6 +14,16 @@ def ogg_layout(data: Data) -> Layout:
 
     libsndfile reads the first link only. All first pages of streams that are played together stand
     at the start of their link; so one that follows another kind of page begins the next link.
+
+    Parameters
+    ----------
+    data : Data
+        The file's bytes, mapped or in memory.
+
+    Returns
+    -------
+    Layout
+        Empty for a single link.
     """
     links: list[int] = []
     place, size, beginning = 0, len(data), False

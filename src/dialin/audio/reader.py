@@ -80,7 +80,20 @@ class AudioInfo:
 
 
 def explain(path: Path, error: Exception | None = None) -> AudioFileError:
-    """Why a file cannot be read, in a user's words."""
+    """Why a file cannot be read, in a user's words.
+
+    Parameters
+    ----------
+    path : Path
+        What was to be read.
+    error : Exception, optional
+        What libsndfile or the system said of it.
+
+    Returns
+    -------
+    AudioFileError
+        To be raised by the caller.
+    """
     if not path.exists():
         return AudioFileError(f"there is no file {str(path)!r}; check the path")
     if path.is_dir():
@@ -104,7 +117,22 @@ def explain(path: Path, error: Exception | None = None) -> AudioFileError:
 
 
 def truncated(path: Path, promised: float, there: float) -> AudioFileError:
-    """Refusal of a file that lacks a good part of what its header promises."""
+    """Refusal of a file that lacks a good part of what its header promises.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    promised : float
+        Seconds by its header.
+    there : float
+        Seconds that can be read.
+
+    Returns
+    -------
+    AudioFileError
+        To be raised by the caller.
+    """
     return AudioFileError(
         f"{str(path)!r} is truncated: its header promises {promised:.2f} s, {there:.2f} s can be "
         "read; copy or export it again"
@@ -287,7 +315,18 @@ class AudioReader:
             self._open_section = number
 
     def seek(self, place: int) -> None:
-        """Go to a sample; past the end nothing is left to read."""
+        """Go to a sample; past the end nothing is left to read.
+
+        Parameters
+        ----------
+        place : int
+            Index of the sample, from 0; held to what there is.
+
+        Raises
+        ------
+        AudioFileError
+            If the file cannot be read there.
+        """
         place = max(0, min(place, self.info.frames))
         number, within = self._find(place)
         self._place = place

@@ -17,6 +17,7 @@ def resample(audio: Audio, source_rate: int, target_rate: int) -> Audio:
     Parameters
     ----------
     audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
     source_rate : int
         In hertz.
     target_rate : int

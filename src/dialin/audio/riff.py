@@ -39,7 +39,17 @@ class Chunk:
 
 
 def byte_order(data: Data) -> str:
-    """``<`` or ``>`` for a RIFF, RF64, RIFX or AIFF file; empty for any other."""
+    """``<`` or ``>`` for a RIFF, RF64, RIFX or AIFF file; empty for any other.
+
+    Parameters
+    ----------
+    data : Data
+        The file's bytes, mapped or in memory.
+
+    Returns
+    -------
+    str
+    """
     head, kind = bytes(data[:4]), bytes(data[8:12])
     if head in (b"RIFF", b"RF64", b"BW64") and kind == b"WAVE":
         return "<"
@@ -49,7 +59,18 @@ def byte_order(data: Data) -> str:
 
 
 def chunks(data: Data) -> list[Chunk]:
-    """Chunks in order; the last may claim more than there is."""
+    """Chunks in order; the last may claim more than there is.
+
+    Parameters
+    ----------
+    data : Data
+        The file's bytes, mapped or in memory.
+
+    Returns
+    -------
+    list of Chunk
+        Each with its name, where its content starts, and its length in bytes.
+    """
     order = byte_order(data)
     found: list[Chunk] = []
     large: dict[bytes, int] = {}
@@ -78,7 +99,18 @@ def _reads_as_chunks(data: Data, place: int, order: str) -> bool:
 
 
 def riff_layout(data: Data) -> Layout | None:
-    """Sections of a WAV or AIFF file; None for what is neither."""
+    """Sections of a WAV or AIFF file; None for what is neither.
+
+    Parameters
+    ----------
+    data : Data
+        The file's bytes, mapped or in memory.
+
+    Returns
+    -------
+    Layout or None
+        Empty where the decoder can be trusted.
+    """
     order = byte_order(data)
     if not order:
         return None

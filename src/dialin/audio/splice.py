@@ -65,7 +65,20 @@ class Spliced:
         self._place = 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to a place and return it."""
+        """Move to a place and return it.
+
+        Parameters
+        ----------
+        offset : int
+            In bytes.
+        whence : int, optional
+            ``os.SEEK_SET``, ``os.SEEK_CUR`` or ``os.SEEK_END``.
+
+        Returns
+        -------
+        int
+            Bytes from the start.
+        """
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._starts[-1]}[whence]
         self._place = max(0, base + offset)
         return self._place
@@ -75,7 +88,18 @@ class Spliced:
         return self._place
 
     def read(self, count: int = -1) -> bytes:
-        """Read at most `count` bytes; all that are left if it is negative."""
+        """Read at most `count` bytes; all that are left if it is negative.
+
+        Parameters
+        ----------
+        count : int, default -1
+            In bytes.
+
+        Returns
+        -------
+        bytes
+            Empty at the end.
+        """
         left = self._starts[-1] - self._place
         count = left if count < 0 else min(count, left)
         parts: list[bytes] = []

@@ -105,7 +105,15 @@ class Tags:
         return bool(self.fields or self.pictures or self.frames)
 
     def add(self, name: str, value: object) -> None:
-        """Add a text, unless it is empty or made untrue by an effect."""
+        """Add a text, unless it is empty or made untrue by an effect.
+
+        Parameters
+        ----------
+        name : str
+            As in Vorbis comments; small and large letters are the same.
+        value : object
+            Made a text; the same text is not added twice.
+        """
         text = str(value).strip("\0 ")
         if text and not name.lower().startswith(_UNTRUE):
             values = self.fields.setdefault(name.lower(), [])
@@ -114,7 +122,17 @@ class Tags:
 
 
 def read_tags(path: Path) -> Tags:
-    """Tags of a file; empty where there are none or the format is not known."""
+    """Tags of a file; empty where there are none or the format is not known.
+
+    Parameters
+    ----------
+    path : Path
+        Of an audio file.
+
+    Returns
+    -------
+    Tags
+    """
     import mutagen
     from mutagen.flac import Picture
 
@@ -208,7 +226,17 @@ def _from_ffprobe(path: Path, tags: Tags) -> None:
 
 
 def info_tags(chunk: bytes) -> Tags:
-    """Tags of a ``LIST`` chunk of the kind ``INFO``."""
+    """Tags of a ``LIST`` chunk of the kind ``INFO``.
+
+    Parameters
+    ----------
+    chunk : bytes
+        The chunk's content, from its kind on.
+
+    Returns
+    -------
+    Tags
+    """
     tags, place = Tags(), 4
     while chunk[:4] == b"INFO" and place + 8 <= len(chunk):
         (size,) = struct.unpack_from("<I", chunk, place + 4)
@@ -220,7 +248,17 @@ def info_tags(chunk: bytes) -> Tags:
 
 
 def info_chunk(fields: dict[str, list[str]]) -> bytes:
-    """Content of a ``LIST`` chunk with the fields that WAV knows; empty for none."""
+    """Content of a ``LIST`` chunk with the fields that WAV knows; empty for none.
+
+    Parameters
+    ----------
+    fields : dict of str to list of str
+        Texts of each field, by its name in Vorbis comments.
+
+    Returns
+    -------
+    bytes
+    """
     content = b""
     written: set[str] = set()
     for code, name in _INFO.items():
@@ -237,9 +275,15 @@ def write_tags(tags: Tags, path: Path, container: str, subtype: str) -> bool:
     Parameters
     ----------
     tags : Tags
+        What it should hold.
     path : Path
+        Of the finished file, which is changed in place.
     container, subtype : str
         libsndfile's names.
+
+    Returns
+    -------
+    bool
     """
     if container == "FLAC":
         from mutagen.flac import FLAC

@@ -84,7 +84,9 @@ def write_bytes(
     Parameters
     ----------
     path : path-like
+        Of the file.
     data : bytes
+        The whole content.
     overwrite, parents : bool
         As `atomic_file` takes them.
     sync : bool
@@ -116,7 +118,9 @@ def write_text(
     Parameters
     ----------
     path : path-like
+        Of the file.
     text : str
+        The whole content.
     overwrite, parents : bool
         As `atomic_file` takes them.
 
@@ -147,6 +151,7 @@ def write_json(
     Parameters
     ----------
     path : path-like
+        Of the file.
     payload : object
         `plain` is made of it.
     indent, sort_keys : int or None, bool

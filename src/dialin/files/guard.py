@@ -67,6 +67,7 @@ def check_distinct(targets: Iterable[tuple[PathLike, PathLike]], folder: PathLik
     Parameters
     ----------
     targets : iterable of (source, target)
+        Pairs of a file that is read and the file made of it.
     folder : path-like
         An existing folder on the file system that is written to.
 
@@ -95,6 +96,7 @@ def folds_case(folder: PathLike) -> bool:
     Parameters
     ----------
     folder : path-like
+        It has to be there.
 
     Returns
     -------

@@ -48,6 +48,15 @@ class OwnFiles:
         """Read a folder's list; one that is missing or unreadable holds nothing.
 
         A list that cannot be trusted makes every file the user's, which is the safe side.
+
+        Parameters
+        ----------
+        folder : path-like
+            That results were written into.
+
+        Returns
+        -------
+        OwnFiles
         """
         place = Path(folder)
         try:
@@ -63,7 +72,17 @@ class OwnFiles:
         return cls(place, files, about)
 
     def owns(self, name: str) -> bool:
-        """Whether a file is on the list and still as dialin wrote it."""
+        """Whether a file is on the list and still as dialin wrote it.
+
+        Parameters
+        ----------
+        name : str
+            Relative to the folder, with ``/`` between its parts.
+
+        Returns
+        -------
+        bool
+        """
         known = self.files.get(name)
         place = self.folder / name
         if not known or place.is_symlink() or not place.is_file():
@@ -93,6 +112,7 @@ def digest(path: Path) -> Facts:
     Parameters
     ----------
     path : path-like
+        A file on this disk.
 
     Returns
     -------
@@ -113,6 +133,7 @@ def kept_name(path: Path) -> Path:
     Parameters
     ----------
     path : path-like
+        Of the file that must make room.
 
     Returns
     -------

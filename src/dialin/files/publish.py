@@ -49,6 +49,7 @@ def stands_in_the_way(folder: Path, names: Iterable[str]) -> list[Path]:
     Parameters
     ----------
     folder : path-like
+        Where results are to go.
     names : iterable of str
         Of results to come.
 
@@ -67,6 +68,7 @@ def free_folder(folder: Path) -> Path:
     Parameters
     ----------
     folder : path-like
+        Whose name is taken.
 
     Returns
     -------
@@ -97,12 +99,17 @@ def publish(
     staged : Path
         Where the results are, on the same disk.
     folder : Path
+        Where they go; made if it is not there.
     names : sequence of str
         Of the results, in the order they move in.
     reads : iterable of path-like
         What the run reads; none of it is replaced or deleted.
     about : mapping, optional
         Plain data to keep with the list.
+
+    Returns
+    -------
+    Published
 
     Raises
     ------

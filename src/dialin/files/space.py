@@ -43,6 +43,7 @@ def check_space(folder: str | os.PathLike[str], need: int) -> None:
     Parameters
     ----------
     folder : path-like
+        It has to be there.
     need : int
         Bytes.
     """

@@ -53,6 +53,11 @@ def json_text(payload: Any, *, indent: int | None = 2, sort_keys: bool = False) 
     indent : int, optional
         Spaces; None for one line.
     sort_keys : bool
+        Whether the names of each object are put in order.
+
+    Returns
+    -------
+    str
 
     Raises
     ------
@@ -66,7 +71,18 @@ def json_text(payload: Any, *, indent: int | None = 2, sort_keys: bool = False) 
 
 
 def shown(text: str) -> str:
-    """Text with a replacement mark for each byte of a name that is no text."""
+    """Text with a replacement mark for each byte of a name that is no text.
+
+    Parameters
+    ----------
+    text : str
+        As `os.fsdecode` gives it.
+
+    Returns
+    -------
+    str
+        Text that every encoding of Unicode can write.
+    """
     return _LONE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

@@ -41,6 +41,11 @@ def working_folder(folder: Path) -> Iterator[Path]:
     Parameters
     ----------
     folder : path-like
+        On the disk that results will be on.
+
+    Yields
+    ------
+    Path
 
     Raises
     ------
@@ -90,6 +95,7 @@ def sweep(folder: Path) -> None:
     Parameters
     ----------
     folder : path-like
+        Where results are made.
     """
     with suppress(OSError), os.scandir(folder) as entries:
         left = [Path(entry.path) for entry in entries if entry.name.startswith((PREFIX, PART))]
@@ -121,6 +127,7 @@ def claim_folder(folder: Path) -> Iterator[None]:
     Parameters
     ----------
     folder : path-like
+        It has to be there.
 
     Raises
     ------
@@ -215,7 +222,18 @@ def _move_beside(source: Path, target: Path) -> None:
 
 
 def lock(place: Path) -> int:
-    """Descriptor that holds a lock on a file or folder, or -1 where it is held or cannot be had."""
+    """Descriptor that holds a lock on a file or folder, or -1 where it is held or cannot be had.
+
+    Parameters
+    ----------
+    place : Path
+        A file or folder that exists.
+
+    Returns
+    -------
+    int
+        To be closed with `os.close`, which ends the lock.
+    """
     try:
         descriptor = os.open(place, os.O_RDONLY)
     except OSError:

@@ -82,12 +82,15 @@ def fit_map(
     Parameters
     ----------
     pool : RenderPool
+        Workers that render.
     uri : str
+        Of the effect or chain.
     recordings : sequence of ndarray, float32, shape (channels, samples)
         What the effect is heard on; a few seconds each.
     sample_rate : int
         In hertz.
     options : MapOptions, optional
+        How it is fitted; the defaults if left out.
     spec : EffectSpec, optional
         With dead knobs marked, which are left alone; as the effect describes itself by default.
     model : Path, optional

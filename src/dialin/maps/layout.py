@@ -15,6 +15,16 @@ def principal(features: Array) -> Array:
     """First two principal components, ``(items, 2)``; axes of equal spread are left as they are.
 
     Signs are decided by the data, so that the same sounds always lie in the same places.
+
+    Parameters
+    ----------
+    features : ndarray, float64, shape (items, dimensions)
+        One row for each sound.
+
+    Returns
+    -------
+    ndarray, float64, shape (items, 2)
+        Zeros where all sounds are the same.
     """
     centred = features - features.mean(axis=0)
     _, spread, rows = np.linalg.svd(centred, full_matrices=False)
@@ -31,6 +41,20 @@ def orient(positions: Array, brightness: Array, depth: Array) -> Array:
     The plane is turned by the angle of the direction along which brightness grows in a linear
     fit, and mirrored if depth then grows downwards. Where brightness does not change nothing is
     turned.
+
+    Parameters
+    ----------
+    positions : ndarray, float64, shape (items, 2)
+        In a plane, of any scale.
+    brightness : ndarray, float64, shape (items,)
+        Of each sound; only differences count.
+    depth : ndarray, float64, shape (items,)
+        Of each sound; only differences count.
+
+    Returns
+    -------
+    ndarray, float64, shape (items, 2)
+        Of mean 0 and deviation 1 along each axis before turning.
     """
     scale = positions.std(axis=0)
     scaled = (positions - positions.mean(axis=0)) / np.where(scale > 1e-12, scale, 1.0)
@@ -55,6 +79,18 @@ def to_square(positions: Array, centre: Array) -> Array:
     """Stretch each axis so that `centre` comes to 0 and nearly all positions lie in -1 to 1.
 
     Each side of the centre is stretched by itself: monotone and continuous.
+
+    Parameters
+    ----------
+    positions : ndarray, float64, shape (items, 2)
+        In a plane, of any scale.
+    centre : ndarray, float64, shape (2,)
+        The position of what is neutral.
+
+    Returns
+    -------
+    ndarray, float64, shape (items, 2)
+        -1 to 1; a few positions at either edge are clipped.
     """
     result = np.empty_like(positions)
     for axis in range(2):
@@ -72,6 +108,17 @@ def spread_evenly(positions: Array, strength: float) -> Array:
 
     With `strength` 1 every part of an axis holds as many sounds as any other; 0 changes nothing.
     Order along each axis is kept.
+
+    Parameters
+    ----------
+    positions : ndarray, float64, shape (items, 2)
+        In the square, -1 to 1.
+    strength : float
+        0 to 1.
+
+    Returns
+    -------
+    ndarray, float64, shape (items, 2)
     """
     result = positions.copy()
     for axis in range(2):
@@ -98,10 +145,15 @@ def fill(positions: Array, settings: Array, size: int, width: float) -> Array:
     positions : ndarray, shape (items, 2)
         In the square.
     settings : ndarray, shape (items, knobs)
+        Positions of the knobs, 0 to 1.
     size : int
         Points along each side.
     width : float
         Of the Gaussian; larger is smoother and reaches fewer extremes.
+
+    Returns
+    -------
+    ndarray, float64
     """
     axis = np.linspace(-1.0, 1.0, size)
     grid = np.empty((size, size, settings.shape[1]))

@@ -94,6 +94,18 @@ class EffectMap:
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the map as an ``.npz`` file, in one piece.
 
+        Parameters
+        ----------
+        path : path-like
+            File to be written.
+        overwrite : bool, default False
+            Whether a file that is there may be replaced.
+
+        Returns
+        -------
+        Path
+            Where it is.
+
         Raises
         ------
         OutputError
@@ -118,6 +130,7 @@ def load_map(path: str | os.PathLike[str]) -> EffectMap:
     Parameters
     ----------
     path : path-like
+        Of the file.
 
     Returns
     -------

@@ -68,7 +68,9 @@ def measure_map(
     Parameters
     ----------
     pool : RenderPool
+        Workers that render.
     map : EffectMap
+        The map in question.
     recordings : sequence of ndarray
         Better others than those the map was made with.
     sample_rate : int
@@ -80,6 +82,11 @@ def measure_map(
     points : int
         Of a line, which spans the square (random ones are as long as they happen to be).
     seed : int
+        Of all chance.
+
+    Returns
+    -------
+    MapFigures
     """
     rng = np.random.default_rng(seed)
     ends = rng.uniform(-1, 1, (lines, 2, 2))

@@ -48,6 +48,18 @@ def describe(audio: Audio, sample_rate: int) -> NDArray[np.float64]:
     """Mean and deviation over time of mel levels, and timbre; the level does not count.
 
     A module-level function, run by rendering workers.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float64, shape (2 * mels + 2,)
+        Mean and deviation of each band in dB, brightness and depth.
     """
     level = to_peak(audio, PEAK_DBFS)
     rows = mel_levels(level, sample_rate, mels=MELS).astype(np.float64)
@@ -57,7 +69,22 @@ def describe(audio: Audio, sample_rate: int) -> NDArray[np.float64]:
 
 
 def draw(spec: EffectSpec, count: int, seed: int) -> NDArray[np.float64]:
-    """Settings that fill the live knobs' travel evenly (Latin hypercube), the default first."""
+    """Settings that fill the live knobs' travel evenly (Latin hypercube), the default first.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the effect.
+    count : int
+        How many, two at least.
+    seed : int
+        Of all chance.
+
+    Returns
+    -------
+    ndarray, float64, shape (count, knobs)
+        Positions of the knobs, 0 to 1.
+    """
     rng = np.random.default_rng(seed)
     values = np.tile(spec.default, (count, 1))
     for place, parameter in enumerate(spec.parameters):
@@ -81,6 +108,27 @@ def hear(
 
     Settings at which a render fails or is silent are left out, or kept as NaN where `keep` is set.
     `progress` is called with the number of renders done and wanted.
+
+    Parameters
+    ----------
+    pool : RenderPool
+        Workers that render.
+    uri : str
+        Of the effect or chain.
+    recordings : sequence of ndarray
+        Audio of shape (channels, samples) each; one at least.
+    sample_rate : int
+        In hertz.
+    settings : ndarray, float64, shape (items, knobs)
+        Positions of the knobs, 0 to 1.
+    keep : bool, default False
+        Whether failed settings keep their place, with NaN.
+    progress : callable, optional
+        Called with the number of renders done and wanted.
+
+    Returns
+    -------
+    Sounds
 
     Raises
     ------
@@ -119,5 +167,16 @@ def hear(
 
 
 def neutral(sounds: Sounds) -> Settings:
-    """The settings of those heard that change least."""
+    """The settings of those heard that change least.
+
+    Parameters
+    ----------
+    sounds : Sounds
+        From `hear`.
+
+    Returns
+    -------
+    ndarray, float64, shape (knobs,)
+        Positions of the knobs, 0 to 1.
+    """
     return np.asarray(sounds.settings[int(np.argmin(sounds.change))])

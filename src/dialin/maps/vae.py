@@ -19,6 +19,7 @@ def embed(
     Parameters
     ----------
     features : ndarray, shape (items, dimensions)
+        One row for each sound; see `Sounds`.
     settings : ndarray, shape (items, knobs)
         Given back as well, so that near points have near settings.
     beta : float
@@ -26,6 +27,11 @@ def embed(
     steps : int
         Of training, on all items at once.
     seed : int
+        Of all chance.
+
+    Returns
+    -------
+    ndarray, float64
     """
     import torch
     from torch import nn

@@ -18,7 +18,31 @@ ANY_RATE = 44_100
 def compare(
     function: Function, prediction: Any, truth: Any, sample_rate: int, *, paired: bool
 ) -> Any:
-    """Run a metric of one pair on one pair or on a batch of them."""
+    """Run a metric of one pair on one pair or on a batch of them.
+
+    Parameters
+    ----------
+    function : callable
+        Metric of one pair: two arrays of shape (channels, samples) and a rate.
+    prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+        What is judged.
+    truth : array_like
+        Of as many dimensions.
+    sample_rate : int
+        In hertz; `ANY_RATE` for a metric that needs none.
+    paired : bool
+        Whether both sides must be equally long.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+        One value for each pair.
+
+    Raises
+    ------
+    AudioError
+        If the shapes do not fit together, or a side is not audio.
+    """
     first, second = np.asarray(prediction), np.asarray(truth)
     if first.ndim == 3 or second.ndim == 3:
         if first.ndim != second.ndim or len(first) != len(second):

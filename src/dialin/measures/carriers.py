@@ -42,6 +42,7 @@ def symmetry_lines(audio: Audio, sample_rate: int, count: int = 6) -> list[tuple
     sample_rate : int
         In hertz.
     count : int
+        How many lines at most.
 
     Returns
     -------
@@ -69,7 +70,21 @@ def symmetry_lines(audio: Audio, sample_rate: int, count: int = 6) -> list[tuple
 
 
 def symmetry_spectrum(audio: Audio, sample_rate: int) -> tuple[Floats, Floats]:
-    """How symmetrical a spectrum is about each frequency: hertz and sigma, ``(bins,)`` each."""
+    """How symmetrical a spectrum is about each frequency: hertz and sigma, ``(bins,)`` each.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        At least half a second; the middle of it and the first two channels are used.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    (ndarray, ndarray), shape (bins,) each
+        Frequencies in hertz, and symmetry about each in standard deviations over what its
+        neighbours have; both empty for shorter audio.
+    """
     samples = min(audio.shape[1], round(LONGEST_SECONDS * sample_rate))
     if samples < sample_rate // 2:
         return np.zeros(0), np.zeros(0)
@@ -100,5 +115,18 @@ def symmetry_spectrum(audio: Audio, sample_rate: int) -> tuple[Floats, Floats]:
 
 
 def strongest(lines: Sequence[tuple[float, float]], least: float) -> float | None:
-    """The first of some lines, if it is sure enough."""
+    """The first of some lines, if it is sure enough.
+
+    Parameters
+    ----------
+    lines : sequence of (float, float)
+        Frequency in hertz and sigma of each, the surest first.
+    least : float
+        Sigma that is sure enough.
+
+    Returns
+    -------
+    float or None
+        Frequency of the first line in hertz; None where it is not sure enough.
+    """
     return lines[0][0] if lines and lines[0][1] >= least else None

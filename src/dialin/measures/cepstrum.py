@@ -77,7 +77,17 @@ class Cepstrum:
     seconds: float
 
     def view(self, name: str) -> Values:
-        """One view's values; ``middle`` is ``mono`` or ``mid``, whichever there is."""
+        """One view's values; ``middle`` is ``mono`` or ``mid``, whichever there is.
+
+        Parameters
+        ----------
+        name : str
+            One of `views`, or ``middle``.
+
+        Returns
+        -------
+        ndarray, float64, shape (lags,)
+        """
         if name == "middle":
             name = "mono" if "mono" in self.views else "mid"
         return np.asarray(self.values[self.views.index(name)])
@@ -97,6 +107,18 @@ def overlap(count: int, seconds: float) -> Values:
     A recording is weighted by such a window, and an echo in it by a delayed one. The expected
     periodogram of noise through an effect is the Fourier transform of the effect's own
     autocorrelation times this.
+
+    Parameters
+    ----------
+    count : int
+        Number of lags, each ``1 / LAG_RATE`` seconds.
+    seconds : float
+        Length of the window.
+
+    Returns
+    -------
+    ndarray, float64, shape (count,)
+        1 at lag 0, and 0 from the window's length on.
     """
     x = np.minimum(np.arange(count) / LAG_RATE / seconds, 1.0)
     return np.asarray(
@@ -109,6 +131,18 @@ def band_end(audio: Audio, sample_rate: int) -> float:
 
     The highest frequency whose level, over 400 Hz, is within 80 dB of the loudest and does not lie
     beyond a cliff of 30 dB within 800 Hz.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    float
+        In hertz, 0.48 times the rate at most.
     """
     length = min(audio.shape[1], 30 * sample_rate)
     start = (audio.shape[1] - length) // 2
@@ -168,7 +202,19 @@ def recording_cepstrum(
 
 
 def mean_cepstrum(one: Cepstrum, two: Cepstrum) -> Cepstrum:
-    """Cepstrum of two equally long parts of a recording together, from those of each."""
+    """Cepstrum of two equally long parts of a recording together, from those of each.
+
+    Parameters
+    ----------
+    one : Cepstrum
+        Of the first part.
+    two : Cepstrum
+        Of the second; of the same views. The shorter of both decides the number of lags.
+
+    Returns
+    -------
+    Cepstrum
+    """
     count = min(one.values.shape[1], two.values.shape[1])
     values = (one.values[:, :count] + two.values[:, :count]) / 2
     sigma = float(np.hypot(one.sigma, two.sigma) / 2)
@@ -188,7 +234,9 @@ def impulse_cepstrum(
     Parameters
     ----------
     response : ndarray, shape (channels, samples)
+        The impulse response.
     sample_rate : int
+        In hertz.
     highest : float
         As of the recording that it is compared with.
     longest : float
@@ -196,6 +244,10 @@ def impulse_cepstrum(
     heard : float, optional
         Length in seconds of the (Hann) windows of a recording that it is compared with: the
         answer is that which such windows would show.
+
+    Returns
+    -------
+    Cepstrum
     """
     seconds = response.shape[1] / sample_rate
     rows = _mixed(response)[:3]
@@ -205,7 +257,17 @@ def impulse_cepstrum(
 
 
 def views_of(channels: int) -> tuple[str, ...]:
-    """Names of the views of a recording of so many channels."""
+    """Names of the views of a recording of so many channels.
+
+    Parameters
+    ----------
+    channels : int
+        One, or two and more.
+
+    Returns
+    -------
+    tuple of str
+    """
     return ("mono",) if channels == 1 else ("left", "right", "mid", "side")
 
 
@@ -218,10 +280,13 @@ def halves_agree(audio: Audio, sample_rate: int, lags: Values, view: str) -> Val
     Parameters
     ----------
     audio : ndarray, shape (channels, samples)
+        Full scale is 1.
     sample_rate : int
+        In hertz.
     lags : ndarray, shape (n,)
         In seconds.
     view : str
+        Name of the view; see `views_of`.
 
     Returns
     -------
@@ -246,6 +311,22 @@ def find_peaks(
 
     Peaks are ranked by height over the local noise, a running median of magnitudes, and lie at
     least 1 ms apart.
+
+    Parameters
+    ----------
+    values : ndarray, float64, shape (lags,)
+        One view of a cepstrum, or something like it.
+    sigma : float
+        Least standard deviation of a value, as of `Cepstrum.sigma`.
+    shortest : float, default 0.002
+        Least lag in seconds.
+    count : int, default 5
+        How many peaks at most.
+
+    Returns
+    -------
+    list of (float, float)
+        The highest first.
     """
     first = max(2, round(shortest * LAG_RATE))
     noise = local_noise(values, sigma)
@@ -270,7 +351,20 @@ def find_peaks(
 
 
 def local_noise(values: Values, sigma: float) -> Values:
-    """Standard deviation of a cepstrum's values around each lag, from their magnitudes."""
+    """Standard deviation of a cepstrum's values around each lag, from their magnitudes.
+
+    Parameters
+    ----------
+    values : ndarray, float64, shape (lags,)
+        One view of a cepstrum, or something like it.
+    sigma : float
+        Least standard deviation of a value, as of `Cepstrum.sigma`.
+
+    Returns
+    -------
+    ndarray, float64, shape (lags,)
+        Never below `sigma`.
+    """
     count = values.size
     edges = np.unique(
         np.concatenate([np.arange(0, 240, 24), np.geomspace(240, max(count, 264), 40).astype(int)])
@@ -291,6 +385,13 @@ def feedback_and_mix(first: float, second: float) -> list[tuple[float, float]]:
     ``H = 1 + m z^-D / (1 - f z^-D)`` has peaks at ``nD`` of height ``(f^n - (f - m)^n) / n``.
     With ``s = c_1`` and ``d = 2 c_2``: ``f = (s + d/s) / 2``, ``a = (s - d/s) / 2`` and
     ``m = a + f``, or ``m = f + 1/a`` where the wet sound is the louder.
+
+    Parameters
+    ----------
+    first : float
+        Height of the peak at the delay, c_1.
+    second : float
+        Height of the peak at twice the delay, c_2.
 
     Returns
     -------

@@ -19,22 +19,68 @@ SILENCE_LUFS = -70.0
 
 
 def rms_db(audio: Audio) -> float:
-    """RMS level in dBFS, -120 at least."""
+    """RMS level in dBFS, -120 at least.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+
+    Returns
+    -------
+    float
+        In dBFS.
+    """
     return max(rms_dbfs(audio), SILENCE_DB)
 
 
 def crest_db(audio: Audio) -> float:
-    """Peak over RMS, in decibels."""
+    """Peak over RMS, in decibels.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+
+    Returns
+    -------
+    float
+        In decibels; 0 for silence.
+    """
     return max(peak_dbfs(audio), SILENCE_DB) - rms_db(audio)
 
 
 def loudness(audio: Audio, sample_rate: int) -> float:
-    """Integrated loudness in LUFS (ITU-R BS.1770-4), -70 at least."""
+    """Integrated loudness in LUFS (ITU-R BS.1770-4), -70 at least.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    float
+        In LUFS.
+    """
     return max(integrated_loudness(audio, sample_rate), SILENCE_LUFS)
 
 
 def stereo_width(audio: Audio) -> float:
-    """Share of the side signal in the energy of the first two channels, 0 (mono) to 1."""
+    """Share of the side signal in the energy of the first two channels, 0 (mono) to 1.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+
+    Returns
+    -------
+    float
+        0 for one channel and for silence.
+    """
     if audio.shape[0] < 2:
         return 0.0
     left, right = audio[0].astype(np.float64), audio[1].astype(np.float64)
@@ -49,6 +95,7 @@ def rms_error(prediction: Any, truth: Any) -> Any:
     Parameters
     ----------
     prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+        What is judged.
     truth : array_like
         Of as many dimensions.
 
@@ -67,6 +114,7 @@ def crest_error(prediction: Any, truth: Any) -> Any:
     Parameters
     ----------
     prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+        What is judged.
     truth : array_like
         Of as many dimensions.
 
@@ -85,6 +133,7 @@ def loudness_error(prediction: Any, truth: Any, sample_rate: int) -> Any:
     Parameters
     ----------
     prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+        What is judged.
     truth : array_like
         Of as many dimensions.
     sample_rate : int
@@ -109,6 +158,7 @@ def width_error(prediction: Any, truth: Any) -> Any:
     Parameters
     ----------
     prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+        What is judged.
     truth : array_like
         Of as many dimensions.
 

@@ -33,6 +33,20 @@ def mel_levels(audio: Audio, sample_rate: int, *, mels: int = 60) -> NDArray[np.
     """Mel spectrogram of the mix of all channels in decibels, ``(1 + samples // 512, mels)``.
 
     The loudest 80 dB; what is quieter counts as that.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+    mels : int, default 60
+        Number of mel filters.
+
+    Returns
+    -------
+    ndarray, float32, shape (1 + samples // 512, mels)
+        In decibels re full scale's power.
     """
     signal = audio[0] if audio.shape[0] == 1 else audio.mean(axis=0, dtype=np.float32)
     padded = np.pad(signal, FFT // 2)
@@ -52,8 +66,13 @@ def mfcc(
     Parameters
     ----------
     audio : ndarray, shape (channels, samples)
+        Full scale is 1.
     sample_rate : int
         In hertz.
+    coefficients : int, default 30
+        How many are kept, from the zeroth on; `mels` at most.
+    mels : int, default 60
+        Number of mel filters.
 
     Returns
     -------
@@ -70,6 +89,18 @@ def mean_cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
     The first coefficient is left out: it is the level, many times larger than all others, and with
     it any two loud sounds are alike.
+
+    Parameters
+    ----------
+    a : ndarray, float32, shape (frames, coefficients)
+        From `mfcc`.
+    b : ndarray, float32, shape (frames, coefficients)
+        Of the same shape.
+
+    Returns
+    -------
+    float
+        -1 to 1.
     """
     a, b = a[:, 1:], b[:, 1:]
     dots = np.einsum("ij,ij->i", a, b)

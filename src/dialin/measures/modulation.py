@@ -93,17 +93,47 @@ def period_of(sample_rate: int) -> int:
 
     With round numbers a delay of 40 ms, say, would bring all lines back in phase, and its sweeps up
     and down would look alike.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    int
+        In samples.
     """
     return int(2 ** round(np.log2(sample_rate / LINE_HZ))) - 1
 
 
 def step_of(sample_rate: int) -> int:
-    """Samples between two looks at the lines."""
+    """Samples between two looks at the lines.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    int
+        In samples.
+    """
     return period_of(sample_rate) // STEPS
 
 
 def pulse_train(sample_rate: int, seconds: float, channels: int = 1) -> Audio:
     """Repeat one period of harmonics with a pink spectrum, at -20 dBFS RMS.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+    seconds : float
+        Duration wanted; rounded to whole periods, one at least.
+    channels : int, default 1
+        Number of channels.
 
     Returns
     -------
@@ -130,6 +160,7 @@ def line_levels(output: Audio, sample_rate: int) -> Floats:
     output : ndarray, shape (channels, samples)
         What came of `pulse_train`.
     sample_rate : int
+        In hertz.
 
     Returns
     -------
@@ -154,6 +185,7 @@ def sweep_of(levels: Floats) -> tuple[float, Floats]:
     Parameters
     ----------
     levels : ndarray, shape (steps, channels, lines)
+        In dB, from `line_levels`.
 
     Returns
     -------
@@ -183,8 +215,13 @@ def rate_of_lines(levels: Floats, step: float) -> float:
     Parameters
     ----------
     levels : ndarray, shape (steps, channels, lines)
+        In dB, from `line_levels`.
     step : float
         Seconds.
+
+    Returns
+    -------
+    float
     """
     whole, deviations = sweep_of(levels)
     for lines in LOW_LINES:
@@ -203,6 +240,7 @@ def rate_of(deviations: Floats, step: float) -> float:
     Parameters
     ----------
     deviations : ndarray, shape (steps, lines)
+        In dB, as `sweep_of` gives them.
     step : float
         Seconds.
 
@@ -256,13 +294,35 @@ def _vertex(values: Floats, place: int) -> tuple[float, float]:
 
 
 def swing(values: Floats) -> float:
-    """Depth from peak to peak: the 5th to the 95th percentile."""
+    """Depth from peak to peak: the 5th to the 95th percentile.
+
+    Parameters
+    ----------
+    values : ndarray, float64
+        In any unit.
+
+    Returns
+    -------
+    float
+        In the same unit.
+    """
     low, high = np.percentile(values, (5, 95))
     return float(high - low)
 
 
 def tremolo_and_pan(levels: Floats) -> tuple[float, float]:
-    """Depths in dB of the whole level and of left over right (NaN for one channel)."""
+    """Depths in dB of the whole level and of left over right (NaN for one channel).
+
+    Parameters
+    ----------
+    levels : ndarray, float64, shape (steps, channels, lines)
+        In dB, from `line_levels`.
+
+    Returns
+    -------
+    (float, float)
+        Tremolo and pan, from peak to peak.
+    """
     power = (10 ** (levels / 10)).sum(axis=2)
     tremolo = swing(10 * np.log10(np.maximum(power.sum(axis=1), 1e-20)))
     if power.shape[1] < 2:
@@ -274,7 +334,23 @@ def tremolo_and_pan(levels: Floats) -> tuple[float, float]:
 def steady_tone(
     sample_rate: int, seconds: float, channels: int = 1, hertz: float = 1000.0
 ) -> Audio:
-    """Sine at -12 dBFS, all channels alike."""
+    """Sine at -12 dBFS, all channels alike.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+    seconds : float
+        Duration wanted.
+    channels : int, default 1
+        Number of channels.
+    hertz : float, default 1000.0
+        Frequency of the tone.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+    """
     time = np.arange(round(seconds * sample_rate)) / sample_rate
     wave = 10 ** (-12 / 20) * np.sin(2 * np.pi * hertz * time)
     return np.tile(wave, (channels, 1)).astype(np.float32)
@@ -284,6 +360,20 @@ def vibrato_depth(output: Audio, sample_rate: int, hertz: float = 1000.0) -> flo
     """Depth of a tone's vibrato in cents, half of peak to peak, of the channel that moves most.
 
     From the analytic signal's frequency, over 10 ms, where the tone is not near a null.
+
+    Parameters
+    ----------
+    output : ndarray, float32, shape (channels, samples)
+        What came of `steady_tone`.
+    sample_rate : int
+        In hertz.
+    hertz : float, default 1000.0
+        Frequency of the tone.
+
+    Returns
+    -------
+    float
+        In cents; 0 where there is no tone.
     """
     depths = [0.0]
     block = max(1, round(0.01 * sample_rate))
@@ -306,7 +396,21 @@ def vibrato_depth(output: Audio, sample_rate: int, hertz: float = 1000.0) -> flo
 
 
 def sign_noise(sample_rate: int, seconds: float, channels: int = 1) -> Audio:
-    """White noise of +0.1 and -0.1: its square is constant, and so hides no periodic gain."""
+    """White noise of +0.1 and -0.1: its square is constant, and so hides no periodic gain.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+    seconds : float
+        Duration wanted.
+    channels : int, default 1
+        Number of channels.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+    """
     rng = np.random.default_rng(7)
     signs = 0.1 * rng.choice([-1.0, 1.0], size=round(seconds * sample_rate))
     return np.tile(signs, (channels, 1)).astype(np.float32)
@@ -323,6 +427,7 @@ def carrier_of(output: Audio, sound: Audio, sample_rate: int, rate: float = floa
     output, sound : ndarray, shape (channels, samples)
         What came of `sign_noise`, and the noise.
     sample_rate : int
+        In hertz.
     rate : float
         Of an oscillator that is known; its overtones are no carriers.
 

@@ -51,6 +51,13 @@ def _bands(size: int, rate: int) -> Floats:
 def coarse_levels(audio: Audio, sample_rate: int) -> Floats:
     """Power of 40 bands in frames of 150 ms, half overlapping, Hann.
 
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        At any level; full scale is 1.
+    sample_rate : int
+        In hertz.
+
     Returns
     -------
     ndarray, shape (channels, frames, bands)
@@ -73,8 +80,13 @@ def coarse_difference(prediction: Audio, truth: Audio, sample_rate: int) -> floa
     Parameters
     ----------
     prediction, truth : ndarray, shape (channels, samples)
+        What is judged.
     sample_rate : int
         In hertz.
+
+    Returns
+    -------
+    float
     """
     mine, theirs = coarse_levels(prediction, sample_rate), coarse_levels(truth, sample_rate)
     floor = max(float(theirs.max()) * 10 ** (-RANGE_DB / 10), 1e-20)
@@ -87,6 +99,13 @@ def modulation_energies(audio: Audio, sample_rate: int) -> Floats:
 
     Twelve gammatone bands from 26 to 6,950 Hz, their envelopes at 400 Hz, twelve filters of one
     octave's width from 0.5 to 100 Hz on each.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
 
     Returns
     -------
@@ -133,6 +152,20 @@ def modulation_difference(prediction: Audio, truth: Audio, sample_rate: int) -> 
     """Root mean square difference of modulation energies in dB, over bands and modulations.
 
     NaN where no band can be compared.
+
+    Parameters
+    ----------
+    prediction : ndarray, float32, shape (channels, samples)
+        What is judged; of any length.
+    truth : ndarray, float32, shape (channels, samples)
+        What it should sound like, of as many channels.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    float
+        In decibels.
     """
     mine = modulation_energies(prediction, sample_rate)
     theirs = modulation_energies(truth, sample_rate)
@@ -146,6 +179,7 @@ def coarse_distance(prediction: Any, truth: Any, sample_rate: int) -> Any:
     Parameters
     ----------
     prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+        What is judged.
     truth : array_like
         Of as many dimensions.
     sample_rate : int
@@ -164,6 +198,7 @@ def modulation_distance(prediction: Any, truth: Any, sample_rate: int) -> Any:
     Parameters
     ----------
     prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+        What is judged.
     truth : array_like
         Of as many dimensions.
     sample_rate : int

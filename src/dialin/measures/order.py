@@ -25,10 +25,15 @@ def echo_order(audio: Audio, sample_rate: int, lag: float) -> float:
     Parameters
     ----------
     audio : ndarray, shape (channels, samples)
+        Full scale is 1.
     sample_rate : int
         In hertz.
     lag : float
         Of the echo, in seconds.
+
+    Returns
+    -------
+    float
     """
     hop = max(1, round(HOP * sample_rate))
     # Attacks are bright: the difference of neighbours keeps their high frequencies.

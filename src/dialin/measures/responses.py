@@ -97,6 +97,7 @@ def respond(process: Process, sample_rate: int, channels: int = 1) -> Response:
     sample_rate : int
         In hertz.
     channels : int
+        Number of channels.
 
     Returns
     -------
@@ -118,7 +119,19 @@ def respond(process: Process, sample_rate: int, channels: int = 1) -> Response:
 
 
 def untouched_response(sample_rate: int, channels: int = 1) -> Response:
-    """The response of no effect at all."""
+    """The response of no effect at all.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+    channels : int, default 1
+        Number of channels.
+
+    Returns
+    -------
+    Response
+    """
     return respond(lambda sound: sound, sample_rate, channels)
 
 
@@ -133,8 +146,11 @@ def impulse_response(
     Parameters
     ----------
     process : callable
+        The effect at the setting.
     sample_rate : int
+        In hertz.
     channels : int
+        Number of channels.
     seconds : float
         From the impulse on.
     level : float

@@ -101,6 +101,7 @@ def measure_room(response: Audio, sample_rate: int, onset: int = 0) -> Room:
     Parameters
     ----------
     response : ndarray, shape (channels, samples)
+        The impulse response, full scale 1.
     sample_rate : int
         In hertz.
     onset : int
@@ -166,6 +167,7 @@ def decay_time(decay: Floats, sample_rate: float, top: float, bottom: float) -> 
     decay : ndarray, shape (samples,)
         From `energy_decay`.
     sample_rate : float
+        In hertz.
     top, bottom : float
         In dB.
 
@@ -190,14 +192,40 @@ def decay_time(decay: Floats, sample_rate: float, top: float, bottom: float) -> 
 
 
 def clarity(energy: Floats, sample_rate: int, seconds: float) -> float:
-    """Energy before a time over energy after it, in dB, within ±60."""
+    """Energy before a time over energy after it, in dB, within ±60.
+
+    Parameters
+    ----------
+    energy : ndarray, float64, shape (samples,)
+        Squared impulse response from the onset on.
+    sample_rate : int
+        In hertz.
+    seconds : float
+        Where early ends and late begins, such as 0.05 for C50.
+
+    Returns
+    -------
+    float
+        In decibels.
+    """
     place = round(seconds * sample_rate)
     early, late = float(energy[:place].sum()), float(energy[place:].sum())
     return float(np.clip(_db(early) - _db(late), FLOOR_DB, -FLOOR_DB))
 
 
 def side_share(audio: Floats) -> float:
-    """Share of the side signal in the energy of the first two channels; NaN for silence."""
+    """Share of the side signal in the energy of the first two channels; NaN for silence.
+
+    Parameters
+    ----------
+    audio : ndarray, float64, shape (channels, samples)
+        Two channels at least.
+
+    Returns
+    -------
+    float
+        0 (mono) to 1.
+    """
     side = float(np.square(audio[0] - audio[1]).sum())
     total = side + float(np.square(audio[0] + audio[1]).sum())
     return side / total if total > 0 else float("nan")
@@ -211,6 +239,7 @@ def find_echoes(response: Floats, sample_rate: int) -> tuple[tuple[float, float]
     response : ndarray, shape (channels, samples)
         From the onset on.
     sample_rate : int
+        In hertz.
 
     Returns
     -------
@@ -248,7 +277,18 @@ def find_echoes(response: Floats, sample_rate: int) -> tuple[tuple[float, float]
 
 
 def octaves(sample_rate: int) -> tuple[float, ...]:
-    """Centres of the octaves from 125 Hz to 8 kHz that a rate holds whole."""
+    """Centres of the octaves from 125 Hz to 8 kHz that a rate holds whole.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    tuple of float
+        In hertz.
+    """
     return tuple(c for c in OCTAVES if c * np.sqrt(2.0) < 0.49 * sample_rate)
 
 
@@ -260,6 +300,7 @@ def band_decays(response: Floats, sample_rate: int) -> Floats:
     response : ndarray, shape (channels, samples)
         From the onset on.
     sample_rate : int
+        In hertz.
 
     Returns
     -------

@@ -46,12 +46,17 @@ def magnitudes(signal: Floats, size: int, hop: int | None = None, length: int = 
     Parameters
     ----------
     signal : ndarray, shape (samples,)
+        Full scale is 1.
     size : int
         Of the FFT.
     hop : int, optional
         Half the size by default.
     length : int
         Of the window; the size by default.
+
+    Returns
+    -------
+    ndarray, float32
     """
     padded = np.pad(signal.astype(np.float32, copy=False), size // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[:: hop or size // 2]
@@ -98,6 +103,7 @@ def ld(prediction: Any, truth: Any) -> Any:
     Parameters
     ----------
     prediction, truth : array_like, shape (..., samples)
+        What is judged.
 
     References
     ----------
@@ -125,7 +131,18 @@ class LdTarget:
         ]
 
     def distance(self, prediction: Audio) -> float:
-        """L_d of a prediction of the same shape."""
+        """L_d of a prediction of the same shape.
+
+        Parameters
+        ----------
+        prediction : ndarray, float32, shape (channels, samples)
+            Of the truth's shape.
+
+        Returns
+        -------
+        float
+            0 or more.
+        """
         total = 0.0
         for (size, hop, length), spectra in zip(LD_RESOLUTIONS, self._spectra, strict=True):
             error = energy = logs = 0.0
@@ -147,6 +164,7 @@ def mel_distance(prediction: Any, truth: Any, sample_rate: int) -> Any:
     Parameters
     ----------
     prediction, truth : array_like, shape (..., samples)
+        What is judged.
     sample_rate : int
         In hertz.
     """
@@ -173,6 +191,18 @@ def spectral_centroid(audio: Audio, sample_rate: int) -> float:
     """Mean over audible frames of the magnitude-weighted mean frequency, in hertz.
 
     Frames 60 dB below the loudest are left out; NaN for silence.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    float
+        In hertz.
     """
     mono = audio.mean(axis=0)
     if mono.size < CENTROID_SIZE:
@@ -193,6 +223,7 @@ def centroid_error(prediction: Any, truth: Any, sample_rate: int) -> Any:
     Parameters
     ----------
     prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+        What is judged.
     truth : array_like
         Of as many dimensions.
     sample_rate : int
@@ -210,7 +241,20 @@ def centroid_error(prediction: Any, truth: Any, sample_rate: int) -> Any:
 
 
 def long_term_spectrum(audio: Audio, sample_rate: int) -> NDArray[np.float64]:
-    """Mean power in third octaves from 40 Hz to 16 kHz, in dB, ``(27,)``; NaN above Nyquist's."""
+    """Mean power in third octaves from 40 Hz to 16 kHz, in dB, ``(27,)``; NaN above Nyquist's.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float64, shape (27,)
+        In dB, re full scale's power in the FFT's units.
+    """
     mono = audio.mean(axis=0)
     if mono.size < LTAS_SIZE:
         mono = np.pad(mono, (0, LTAS_SIZE - mono.size))
@@ -240,6 +284,7 @@ def long_term_error(prediction: Any, truth: Any, sample_rate: int) -> Any:
     Parameters
     ----------
     prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+        What is judged.
     truth : array_like
         Of as many dimensions.
     sample_rate : int

@@ -144,6 +144,18 @@ def _test_sound() -> Audio:
 def read_lv2_preset(file: Path, plugin: str) -> dict[str, float]:
     """Values of an LV2 preset by parameter id, as lilv reads them out of its bundle.
 
+    Parameters
+    ----------
+    file : Path
+        A ``.ttl`` file in the preset's bundle.
+    plugin : str
+        URI of the plugin it belongs to, with or without ``lv2:``.
+
+    Returns
+    -------
+    dict of str to float
+        In the plugin's own units; parameters that the preset leaves out are missing.
+
     Raises
     ------
     dialin.errors.EffectLoadError

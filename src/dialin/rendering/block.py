@@ -86,7 +86,20 @@ class BlockMemory:
         self._maps: dict[str, tuple[Path, Audio]] = {}
 
     def take(self, name: str, shape: Shape) -> tuple[str, Audio]:
-        """Path and map of an array that workers see; what it holds is left from before."""
+        """Path and map of an array that workers see; what it holds is left from before.
+
+        Parameters
+        ----------
+        name : str
+            Of the array, such as ``out``.
+        shape : (int, int, int, int)
+            Recordings, settings, channels, samples.
+
+        Returns
+        -------
+        (str, ndarray)
+            The file's path, and its content as float32.
+        """
         path, array = self._maps.get(name, (None, None))
         if path is None or array is None or array.shape != shape or not path.exists():
             self._drop(name)
@@ -122,17 +135,24 @@ def render_block(
     Parameters
     ----------
     pool : RenderPool
+        Workers that render.
     uri : str
         Of an effect or a chain.
     audio : ndarray, float32, shape (batch, channels, samples)
+        Full scale is 1.
     sample_rate : int
         In hertz.
     settings : ndarray, shape (batch, knobs)
+        Positions of the knobs, 0 to 1.
     plus, minus : ndarray, shape (batch, directions, knobs), optional
         Differences are ``render(plus) - render(minus)``; of the render at `settings` where there
         is no `minus`.
     memory : BlockMemory, optional
         To be used again by the next call of the same shape.
+
+    Returns
+    -------
+    Block
 
     Raises
     ------

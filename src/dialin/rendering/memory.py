@@ -73,18 +73,44 @@ def _sweep(root: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Delete a folder and what is in it, as far as the system allows."""
+    """Delete a folder and what is in it, as far as the system allows.
+
+    Parameters
+    ----------
+    folder : Path
+        May be missing.
+    """
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_shared(path: Path, audio: Audio) -> None:
-    """Write samples as raw float32, ``(channels, samples)`` in C order."""
+    """Write samples as raw float32, ``(channels, samples)`` in C order.
+
+    Parameters
+    ----------
+    path : Path
+        File to be written, within the pool's folder.
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    """
     with path.open("wb") as file:
         file.write(np.ascontiguousarray(audio, dtype=np.float32).data)
 
 
 def map_shared(path: str | Path, shape: tuple[int, int]) -> Audio:
-    """Map what `write_shared` wrote, read-only."""
+    """Map what `write_shared` wrote, read-only.
+
+    Parameters
+    ----------
+    path : str or Path
+        What `write_shared` wrote.
+    shape : (int, int)
+        Channels and samples.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+    """
     with Path(path).open("rb") as file:
         buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return np.frombuffer(buffer, dtype=np.float32, count=shape[0] * shape[1]).reshape(shape)
@@ -115,14 +141,30 @@ class Arena:
         return self._map
 
     def write(self, audio: Audio) -> None:
-        """Put audio at the start of the arena."""
+        """Put audio at the start of the arena.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            The arena grows to hold it.
+        """
         buffer = self._ensure(max(audio.nbytes, 1))
         view = np.frombuffer(buffer, dtype=np.float32, count=audio.size)
         view[:] = audio.ravel()
         del view
 
     def read(self, shape: tuple[int, int]) -> Audio:
-        """Copy audio out of the start of the arena."""
+        """Copy audio out of the start of the arena.
+
+        Parameters
+        ----------
+        shape : (int, int)
+            Channels and samples of what was written.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         size = shape[0] * shape[1]
         buffer = self._ensure(max(size * 4, 1))
         return np.frombuffer(buffer, dtype=np.float32, count=size).reshape(shape).copy()

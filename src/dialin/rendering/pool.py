@@ -161,7 +161,27 @@ class RenderPool:
     # -- audio --------------------------------------------------------------------------------
 
     def share(self, audio: Audio, sample_rate: int) -> SharedAudio:
-        """Put audio where workers can read it; many jobs may use it. Ends with the pool."""
+        """Put audio where workers can read it; many jobs may use it. Ends with the pool.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            Full scale is 1.
+        sample_rate : int
+            In hertz.
+
+        Returns
+        -------
+        SharedAudio
+            To be given to `Job` in place of samples.
+
+        Raises
+        ------
+        AudioError
+            If the audio is empty, not finite or of an odd shape.
+        OutputError
+            If there is no room for it.
+        """
         checked = check_audio(audio, sample_rate)
         key = f"in{next(self._numbers)}"
         path = self._root() / key
@@ -177,13 +197,29 @@ class RenderPool:
         return SharedAudio(key, str(path), shape, int(sample_rate))
 
     def release(self, shared: SharedAudio) -> None:
-        """Free shared audio before the pool ends."""
+        """Free shared audio before the pool ends.
+
+        Parameters
+        ----------
+        shared : SharedAudio
+            From `share`; it can be used no more.
+        """
         Path(shared.path).unlink(missing_ok=True)
 
     # -- work ---------------------------------------------------------------------------------
 
     def render(self, jobs: Iterable[Job]) -> list[Result]:
         """Render jobs; results stand in the order of the jobs.
+
+        Parameters
+        ----------
+        jobs : iterable of Job
+            What to render; see `Job`.
+
+        Returns
+        -------
+        list of Result
+            The audio, what `measure` made of it, or the failure, of each job.
 
         Raises
         ------
@@ -202,7 +238,18 @@ class RenderPool:
         return [result for result in results if result is not None]
 
     def render_iter(self, jobs: Iterable[Job]) -> Iterator[tuple[int, Result]]:
-        """Render jobs, yielding ``(index, result)`` as they finish."""
+        """Render jobs, yielding ``(index, result)`` as they finish.
+
+        Parameters
+        ----------
+        jobs : iterable of Job
+            What to render; see `Job`.
+
+        Yields
+        ------
+        (int, Result)
+            Index of the job, from 0, and its result.
+        """
         tasks = []
         places: dict[int, int] = {}
         try:
@@ -228,6 +275,31 @@ class RenderPool:
 
         With `effect` the function gets that effect, opened in the worker, as its first argument.
         `label` is what messages of errors and the quarantine call it.
+
+        Parameters
+        ----------
+        function : callable
+            Importable by the worker: at the top of a module that is not ``__main__``.
+        *arguments : object
+            What it is called with; picklable.
+        deadline : float, optional
+            Seconds it may take; the pool's by default.
+        effect : str, optional
+            URI of an effect that the function is given first.
+        label : str, optional
+            Name for messages and the quarantine; the effect or the function by default.
+
+        Returns
+        -------
+        object
+            What the function returned; picklable.
+
+        Raises
+        ------
+        UsageError
+            If the function or its arguments cannot be sent to a worker.
+        RenderError
+            If the worker died or took longer than the deadline.
         """
         given = [arguments]
         (result,) = self.map(function, given, deadline=deadline, effect=effect, label=label)
@@ -244,10 +316,28 @@ class RenderPool:
     ) -> list[Result]:
         """`call` a function with many tuples of arguments, all submitted at once.
 
+        Parameters
+        ----------
+        function : callable
+            As for `call`.
+        arguments : iterable of tuple of object
+            Of each call.
+        deadline : float, optional
+            Seconds that each call may take; the pool's by default.
+        effect : str, optional
+            URI of an effect that the function is given first.
+        label : str, optional
+            Name for messages and the quarantine.
+
         Returns
         -------
         list of Result
             In the order of `arguments`; a crash or a failure costs its own call.
+
+        Raises
+        ------
+        UsageError
+            If the function or its arguments cannot be sent to a worker.
         """
         _check_function(function)
         name: str = label or effect or str(getattr(function, "__qualname__", function))
@@ -264,13 +354,41 @@ class RenderPool:
         return self._root() / f"scratch{next(self._numbers)}"
 
     def describe(self, uri: str) -> EffectSpec:
-        """Spec of an effect or a chain, read in a worker."""
+        """Spec of an effect or a chain, read in a worker.
+
+        Parameters
+        ----------
+        uri : str
+            Of the effect or chain.
+
+        Returns
+        -------
+        EffectSpec
+            Kept until the pool ends.
+
+        Raises
+        ------
+        EffectLoadError
+            If it cannot be opened.
+        """
         if uri not in self._specs:
             self._specs[uri] = self.call(_spec_of, effect=uri)
         return self._specs[uri]
 
     def probe(self, uri: str, **options: Any) -> Probe:
-        """Find out what an effect's knobs do; options as of `dialin.effects.probe_effect`."""
+        """Find out what an effect's knobs do; options as of `dialin.effects.probe_effect`.
+
+        Parameters
+        ----------
+        uri : str
+            Of the effect.
+        **options : object
+            Of `dialin.effects.probe_effect`.
+
+        Returns
+        -------
+        Probe
+        """
         probe: Probe = self.call(_probe, options, effect=uri, deadline=10 * self.deadline)
         return probe
 

@@ -72,7 +72,19 @@ class WorkerProcess:
 
     @classmethod
     def start(cls, folder: Path, load_deadline: float) -> WorkerProcess:
-        """Start a fresh interpreter, which never imports the program's ``__main__``."""
+        """Start a fresh interpreter, which never imports the program's ``__main__``.
+
+        Parameters
+        ----------
+        folder : Path
+            Its own; made for it and deleted when it stops.
+        load_deadline : float
+            Seconds that loading an effect may take.
+
+        Returns
+        -------
+        WorkerProcess
+        """
         started = start_interpreter("dialin.rendering.worker", folder, MALLOC)
         arenas = (Arena(folder / "out0"), Arena(folder / "out1"))
         return cls(started, folder, arenas, load_deadline)
@@ -88,7 +100,13 @@ class WorkerProcess:
         return self.interpreter.connection
 
     def give(self, task: Task) -> None:
-        """Queue a task behind those the worker has."""
+        """Queue a task behind those the worker has.
+
+        Parameters
+        ----------
+        task : Task
+            What to do.
+        """
         slot = self.next_slot
         self.next_slot = 1 - slot
         if not self.tasks:
@@ -120,7 +138,19 @@ class WorkerProcess:
         return self.busy_since + self.tasks[0][0].deadline
 
     def has_aged(self, renders: int, growth: float) -> bool:
-        """Whether it rendered or grew so much that a fresh one should take its place."""
+        """Whether it rendered or grew so much that a fresh one should take its place.
+
+        Parameters
+        ----------
+        renders : int
+            So many are enough.
+        growth : float
+            GiB of memory more than after its first task are enough.
+
+        Returns
+        -------
+        bool
+        """
         now = time.monotonic()
         if self.renders >= renders:
             return True
@@ -132,7 +162,18 @@ class WorkerProcess:
         return memory - self.first_memory > growth * 2**30
 
     def stop(self, patience: float = 0.0) -> int:
-        """End the process, by force after `patience` seconds, and delete what it had."""
+        """End the process, by force after `patience` seconds, and delete what it had.
+
+        Parameters
+        ----------
+        patience : float, default 0.0
+            Seconds it is given to end by itself.
+
+        Returns
+        -------
+        int
+            Its exit status; negative for a signal.
+        """
         if patience > 0:
             with contextlib.suppress(OSError):
                 self.connection.send(None)
@@ -145,5 +186,15 @@ class WorkerProcess:
         return code
 
     def log(self, characters: int = 2_000) -> str:
-        """The end of what the worker and its plugins printed."""
+        """The end of what the worker and its plugins printed.
+
+        Parameters
+        ----------
+        characters : int, default 2000
+            How many at most.
+
+        Returns
+        -------
+        str
+        """
         return end_of_log(self.folder, characters)

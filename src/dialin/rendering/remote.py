@@ -50,6 +50,22 @@ class RemoteEffect:
     ) -> Audio:
         """Render; see `dialin.effects.Effect.process`. Default settings if none are given.
 
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            Full scale is 1.
+        sample_rate : int
+            In hertz.
+        settings : array_like, shape (knobs,), optional
+            Positions of the knobs, 0 to 1; the defaults if left out.
+        tail : float, default 0.0
+            Seconds of silence after the audio, rendered too.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples + tail)
+            Of the input's channels, aligned with it.
+
         Raises
         ------
         dialin.errors.AudioError
@@ -101,6 +117,7 @@ def load_effect(uri: str, pool: RenderPool | None = None) -> RemoteEffect:
     Parameters
     ----------
     uri : str
+        Of the effect or chain.
     pool : RenderPool, optional
         Where it runs; one is made, and shared, by default.
 

@@ -111,6 +111,7 @@ class CallPool:
         Parameters
         ----------
         function : callable
+            Importable by the workers.
         arguments : iterable of tuple
             Taken as they are needed, a few for each worker ahead.
         failures : bool

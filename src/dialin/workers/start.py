@@ -133,14 +133,37 @@ def _leave_with_parent(lifeline: int, parent: int) -> None:
 
 
 def end_of_log(folder: Path, characters: int = 2_000) -> str:
-    """The end of what a worker printed."""
+    """The end of what a worker printed.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the worker.
+    characters : int, default 2000
+        How many at most.
+
+    Returns
+    -------
+    str
+        Empty where there is no log.
+    """
     with contextlib.suppress(OSError):
         return (folder / "log").read_text(errors="replace")[-characters:].strip()
     return ""
 
 
 def exit_name(code: int) -> str:
-    """How a process ended, in words: a signal's name or an exit status."""
+    """How a process ended, in words: a signal's name or an exit status.
+
+    Parameters
+    ----------
+    code : int
+        As `subprocess.Popen.returncode` has it: negative for a signal.
+
+    Returns
+    -------
+    str
+    """
     if code < 0:
         with contextlib.suppress(ValueError):
             return signal.Signals(-code).name
@@ -148,7 +171,18 @@ def exit_name(code: int) -> str:
 
 
 def resident_memory(pid: int) -> int:
-    """Resident bytes of a process; 0 where the system does not tell."""
+    """Resident bytes of a process; 0 where the system does not tell.
+
+    Parameters
+    ----------
+    pid : int
+        Id of the process.
+
+    Returns
+    -------
+    int
+        In bytes.
+    """
     with contextlib.suppress(OSError, ValueError, IndexError):
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
