@@ -31,7 +31,18 @@ from dialin.errors import UsageError
 
 
 def check_amount(amount: float) -> None:
-    """Raise `UsageError` unless an amount lies in 0 to 100 per cent."""
+    """Raise `UsageError` unless an amount lies in 0 to 100 per cent.
+
+    Parameters
+    ----------
+    amount : float
+        In per cent.
+
+    Raises
+    ------
+    UsageError
+        If it lies elsewhere.
+    """
     if not 0 <= amount <= 100:
         raise UsageError(f"the amount is {amount:g} %; it must lie between 0 and 100")
 
@@ -156,7 +167,23 @@ class MixedEffect:
     def process(
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Audio:
-        """Render; see `Effect.process`. At 0 % the input comes back bit for bit."""
+        """Render; see `Effect.process`. At 0 % the input comes back bit for bit.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            Full scale is 1.
+        sample_rate : int
+            In hertz.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         vector = self._spec.check(settings)
         share = float(vector[-1])
         if share == 0:
@@ -167,7 +194,23 @@ class MixedEffect:
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Stream:
-        """Start a block-wise render; see `Effect.stream`."""
+        """Start a block-wise render; see `Effect.stream`.
+
+        Parameters
+        ----------
+        sample_rate : int
+            In hertz.
+        channels : int
+            Number of channels.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        Stream
+        """
         vector = self._spec.check(settings)
         if vector[-1] == 0:
             return DryStream(channels, round(tail * sample_rate))
@@ -175,7 +218,17 @@ class MixedEffect:
         return MixedStream(inner, channels, float(vector[-1]))
 
     def state(self, settings: ArrayLike) -> bytes | None:
-        """Return the host's state, which knows nothing of the added knob."""
+        """Return the host's state, which knows nothing of the added knob.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        bytes or None
+        """
         return self._effect.state(self._spec.check(settings)[:-1])
 
     def close(self) -> None:
@@ -192,7 +245,18 @@ class DryStream:
         self._tail: Audio = np.zeros((channels, tail), dtype=np.float32)
 
     def process(self, block: Audio) -> Audio:
-        """Hand a block back."""
+        """Hand a block back.
+
+        Parameters
+        ----------
+        block : ndarray, float32, shape (channels, samples)
+            The next samples, of any number.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+            The same samples.
+        """
         return block.copy()
 
     def finish(self) -> Audio:
@@ -218,7 +282,17 @@ class MixedStream:
         self.exact = stream.exact
 
     def process(self, block: Audio) -> Audio:
-        """Feed a block; returns what is ready."""
+        """Feed a block; returns what is ready.
+
+        Parameters
+        ----------
+        block : ndarray, float32, shape (channels, samples)
+            The next samples, of any number.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         self._waiting = np.concatenate([self._waiting, block], axis=1)
         return self._take(self._stream.process(block))
 

@@ -30,7 +30,22 @@ LONGEST_FLUSH = 60.0
 
 
 def open_builtin(name: str) -> BuiltinEffect:
-    """Open a built-in effect by its name after ``builtin:``."""
+    """Open a built-in effect by its name after ``builtin:``.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``compressor``.
+
+    Returns
+    -------
+    BuiltinEffect
+
+    Raises
+    ------
+    EffectNotFoundError
+        If there is no such built-in.
+    """
     return BuiltinEffect(find_builtin(name))
 
 
@@ -69,7 +84,23 @@ class BuiltinEffect:
     def process(
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Audio:
-        """Render; see `Effect.process`."""
+        """Render; see `Effect.process`.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            Full scale is 1.
+        sample_rate : int
+            In hertz.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         if self._row.stereo and audio.shape[0] > 2:
             pairs = [audio[place] for place in pairs_of(audio.shape[0])]
             wet_pairs = [self.process(pair, sample_rate, settings, tail=tail) for pair in pairs]
@@ -92,7 +123,23 @@ class BuiltinEffect:
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Stream:
-        """Start a block-wise render; see `Effect.stream`."""
+        """Start a block-wise render; see `Effect.stream`.
+
+        Parameters
+        ----------
+        sample_rate : int
+            In hertz.
+        channels : int
+            Number of channels.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        Stream
+        """
         if self._row.stereo and channels > 2:
             pairs = pairs_of(channels)
             return SplitStream(
@@ -103,14 +150,45 @@ class BuiltinEffect:
         return self._start(plugin, mix, sample_rate, channels, round(tail * sample_rate))
 
     def state(self, settings: ArrayLike) -> bytes | None:
-        """Built-ins have no state of their own."""
+        """Built-ins have no state of their own.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        bytes or None
+        """
         return None
 
     def close(self) -> None:
         """Nothing to let go of."""
 
     def run(self, plugin: Any, audio: Audio, sample_rate: int, *, reset: bool) -> Audio:
-        """Call Pedalboard, its errors made ours."""
+        """Call Pedalboard, its errors made ours.
+
+        Parameters
+        ----------
+        plugin : object
+            An effect of Pedalboard's.
+        audio : ndarray, float32, shape (channels, samples)
+            Full scale is 1.
+        sample_rate : int
+            In hertz.
+        reset : bool
+            Whether it forgets what it heard before.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+
+        Raises
+        ------
+        RenderError
+            If Pedalboard raises anything.
+        """
         channels, samples = audio.shape
         if samples <= channels:
             # Pedalboard guesses which axis holds the channels, from which is the shorter.
@@ -167,7 +245,22 @@ class BuiltinEffect:
 
 
 def blend(dry: Audio, wet: Audio, mix: float) -> Audio:
-    """Part of the way from dry to wet; `wet` is overwritten."""
+    """Part of the way from dry to wet; `wet` is overwritten.
+
+    Parameters
+    ----------
+    dry : ndarray, float32, shape (channels, samples)
+        The input.
+    wet : ndarray, float32, shape (channels, samples)
+        The effect's output, of the same shape.
+    mix : float
+        0 (dry) to 1 (wet).
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        `wet` itself.
+    """
     wet -= dry
     wet *= np.float32(mix)
     wet += dry
@@ -178,6 +271,15 @@ def pairs_of(channels: int) -> list[slice]:
     """Channels two by two, the last of an odd number alone.
 
     Pedalboard's reverb lets more than two channels through untouched, without a word.
+
+    Parameters
+    ----------
+    channels : int
+        Number of channels.
+
+    Returns
+    -------
+    list of slice
     """
     return [slice(first, min(first + 2, channels)) for first in range(0, channels, 2)]
 
@@ -191,7 +293,17 @@ class SplitStream:
         self.exact = all(stream.exact for stream in streams)
 
     def process(self, block: Audio) -> Audio:
-        """Feed a block; returns what is ready."""
+        """Feed a block; returns what is ready.
+
+        Parameters
+        ----------
+        block : ndarray, float32, shape (channels, samples)
+            The next samples, of any number.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         both = zip(self._streams, self._places, strict=True)
         return np.concatenate([stream.process(block[place]) for stream, place in both], axis=0)
 
@@ -237,7 +349,17 @@ class BuiltinStream:
         self._empty = np.zeros((channels, 0), dtype=np.float32)
 
     def process(self, block: Audio) -> Audio:
-        """Feed a block; returns what is ready, in whole blocks of `BUILTIN_BLOCK`."""
+        """Feed a block; returns what is ready, in whole blocks of `BUILTIN_BLOCK`.
+
+        Parameters
+        ----------
+        block : ndarray, float32, shape (channels, samples)
+            The next samples, of any number.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         self._pending.append(block)
         self._waiting += block.shape[1]
         self._fed += block.shape[1]

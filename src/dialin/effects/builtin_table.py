@@ -401,7 +401,22 @@ BUILTINS: Mapping[str, Builtin] = {row.name: row for row in _ROWS}
 
 
 def find_builtin(name: str) -> Builtin:
-    """Row of a built-in effect; `EffectNotFoundError` lists what there is."""
+    """Row of a built-in effect; `EffectNotFoundError` lists what there is.
+
+    Parameters
+    ----------
+    name : str
+        In any case, such as ``compressor``.
+
+    Returns
+    -------
+    Builtin
+
+    Raises
+    ------
+    EffectNotFoundError
+        If there is no such built-in.
+    """
     row = BUILTINS.get(name.strip().lower())
     if row is not None:
         return row
@@ -424,7 +439,22 @@ def pedalboard_version() -> str:
 
 
 def builtin_spec(name: str) -> EffectSpec:
-    """Spec of a built-in effect, from the table alone."""
+    """Spec of a built-in effect, from the table alone.
+
+    Parameters
+    ----------
+    name : str
+        In any case, such as ``compressor``.
+
+    Returns
+    -------
+    EffectSpec
+
+    Raises
+    ------
+    EffectNotFoundError
+        If there is no such built-in.
+    """
     row = find_builtin(name)
     build = pedalboard_version()
     return EffectSpec(

@@ -12,7 +12,17 @@ from dialin.files.reading import read_json
 
 
 def read_cache(name: str) -> dict[str, Any]:
-    """Contents of a cache file; empty where it is missing or of no use."""
+    """Contents of a cache file; empty where it is missing or of no use.
+
+    Parameters
+    ----------
+    name : str
+        Of the file in the cache folder.
+
+    Returns
+    -------
+    dict
+    """
     try:
         known = read_json(cache_folder() / name)
     except (OSError, ValueError):
@@ -21,6 +31,14 @@ def read_cache(name: str) -> dict[str, Any]:
 
 
 def write_cache(name: str, found: dict[str, Any]) -> None:
-    """Write a cache file in one step; one that cannot be written is no reason to fail."""
+    """Write a cache file in one step; one that cannot be written is no reason to fail.
+
+    Parameters
+    ----------
+    name : str
+        Of the file in the cache folder.
+    found : dict
+        What JSON can hold.
+    """
     with contextlib.suppress(OutputError):
         write_text(cache_folder() / name, json.dumps(found), parents=True)

@@ -28,7 +28,17 @@ PREFIX = "chain:"
 
 
 def is_chain(uri: str) -> bool:
-    """Whether a URI names a chain."""
+    """Whether a URI names a chain.
+
+    Parameters
+    ----------
+    uri : str
+        Of an effect or a chain.
+
+    Returns
+    -------
+    bool
+    """
     return uri.strip().startswith(PREFIX)
 
 
@@ -76,6 +86,7 @@ def parse_chain(uri: str) -> list[str]:
     Parameters
     ----------
     uri : str
+        Of a chain or of one effect.
 
     Returns
     -------
@@ -159,7 +170,20 @@ def chain_slots(spec: EffectSpec) -> list[tuple[str, str, slice]]:
 
 
 def chain_spec(uri: str, specs: Sequence[EffectSpec]) -> EffectSpec:
-    """Spec of a chain from those of its slots, in order."""
+    """Spec of a chain from those of its slots, in order.
+
+    Parameters
+    ----------
+    uri : str
+        Of the chain.
+    specs : sequence of EffectSpec
+        One for each slot.
+
+    Returns
+    -------
+    EffectSpec
+        Ids of knobs are those of the slots, behind the slot's name and a dot.
+    """
     uris = parse_chain(uri)
     names = slot_names(uris)
 
@@ -225,6 +249,21 @@ class Chain:
     ) -> Audio:
         """Render through all slots; see `Effect.process`.
 
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            Full scale is 1.
+        sample_rate : int
+            In hertz.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+
         Raises
         ------
         NonFiniteOutputError
@@ -242,7 +281,23 @@ class Chain:
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Stream:
-        """Start a block-wise render through all slots; see `Effect.stream`."""
+        """Start a block-wise render through all slots; see `Effect.stream`.
+
+        Parameters
+        ----------
+        sample_rate : int
+            In hertz.
+        channels : int
+            Number of channels.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        Stream
+        """
         vector = self._spec.check(settings)
         streams: list[Stream] = []
         seen: set[str] = set()
@@ -260,7 +315,17 @@ class Chain:
         return ChainStream(streams, channels, self._refuse_non_finite)
 
     def state(self, settings: ArrayLike) -> bytes | None:
-        """Chains have no state of their own; ask each of `effects`."""
+        """Chains have no state of their own; ask each of `effects`.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        bytes or None
+        """
         return None
 
     def close(self) -> None:
@@ -295,7 +360,17 @@ class ChainStream:
         self.exact = all(stream.exact for stream in streams)
 
     def process(self, block: Audio) -> Audio:
-        """Feed a block; returns what is ready."""
+        """Feed a block; returns what is ready.
+
+        Parameters
+        ----------
+        block : ndarray, float32, shape (channels, samples)
+            The next samples, of any number.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         return self._feed(block, 0)
 
     def finish(self) -> Audio:

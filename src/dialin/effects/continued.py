@@ -53,6 +53,21 @@ def continues(
     """Whether turns give what one render does, tried with some noise.
 
     For plugins that ask for the position in the song, which begins at 0 again at every turn.
+
+    Parameters
+    ----------
+    whole : callable
+        Renders audio in one go.
+    make : callable
+        Gives a fresh engine with the plugin in it.
+    layout : Layout
+        Channels that the plugin takes and gives.
+    values : Values
+        Of the plugin's parameters, as the host takes them.
+
+    Returns
+    -------
+    bool
     """
     rng = np.random.default_rng(0)
     channels = len(layout.main)
@@ -109,7 +124,17 @@ class ContinuedStream:
         self._to_drop = 0
 
     def process(self, block: Audio) -> Audio:
-        """Feed a block; returns the turns that are complete."""
+        """Feed a block; returns the turns that are complete.
+
+        Parameters
+        ----------
+        block : ndarray, float32, shape (channels, samples)
+            The next samples, of any number.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         self._pending.append(np.array(block, dtype=np.float32))
         self._waiting += block.shape[1]
         ready = [np.zeros((self._channels, 0), dtype=np.float32)]

@@ -76,14 +76,35 @@ class Pass:
     targets: tuple[tuple[int, tuple[int, ...]], ...]
 
     def feed(self, audio: Audio, layout: Layout) -> Audio:
-        """Return the plugin's input ``(layout.inputs, samples)``."""
+        """Return the plugin's input ``(layout.inputs, samples)``.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            The recording, of any number of channels.
+        layout : Layout
+            Channels that the plugin takes and gives.
+
+        Returns
+        -------
+        ndarray, float32, shape (inputs, samples)
+            Inputs that carry no music are silent.
+        """
         fed = np.zeros((layout.inputs, audio.shape[1]), dtype=np.float32)
         for place, source in zip(layout.main, self.sources, strict=True):
             fed[place] = audio[source]
         return fed
 
     def collect(self, output: Audio, result: Audio) -> None:
-        """Write the plugin's output to the channels of the result."""
+        """Write the plugin's output to the channels of the result.
+
+        Parameters
+        ----------
+        output : ndarray, float32, shape (outputs, samples)
+            What the plugin gave.
+        result : ndarray, float32, shape (channels, samples)
+            Written to, in this run's channels only.
+        """
         for channel, places in self.targets:
             result[channel] = output[places[0]]
             if len(places) == 2:
@@ -97,6 +118,18 @@ def passes(channels: int, layout: Layout) -> list[Pass]:
     twice (its left output is kept). A plugin with one input and two outputs gives each channel its
     side of them, and mono audio their mean; one with two inputs and one output gives both channels
     the same.
+
+    Parameters
+    ----------
+    channels : int
+        Of the recording.
+    layout : Layout
+        Channels that the plugin takes and gives.
+
+    Returns
+    -------
+    list of Pass
+        Together they give every channel once.
     """
     if len(layout.main) == 1:
         if layout.outputs == 1:
@@ -115,7 +148,22 @@ def passes(channels: int, layout: Layout) -> list[Pass]:
 
 
 def spread(audio: Audio, layout: Layout, render: Callable[[Audio], Audio]) -> Audio:
-    """Run audio of any number of channels through a plugin; see `passes`."""
+    """Run audio of any number of channels through a plugin; see `passes`.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    layout : Layout
+        Channels that the plugin takes and gives.
+    render : callable
+        Maps (inputs, samples) to (outputs, samples).
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        Of the input's shape.
+    """
     result = np.empty(audio.shape, dtype=np.float32)
     for run in passes(audio.shape[0], layout):
         run.collect(render(run.feed(audio, layout)), result)
@@ -132,8 +180,13 @@ def check_layout(name: str, inputs: Sequence[str], outputs: int, side_chains: se
     inputs : sequence of str
         Names of the audio inputs.
     outputs : int
+        Number of audio outputs.
     side_chains : set of int
         Places of the inputs that are known to be side chains.
+
+    Returns
+    -------
+    Layout
     """
     if not inputs:
         raise EffectLoadError(
@@ -174,7 +227,25 @@ class Graph:
         self._latency = 0
 
     def render(self, audio: Audio, values: Values) -> Audio:
-        """Render ``(inputs, n)`` to ``(outputs, n)`` with fresh state, latency compensated."""
+        """Render ``(inputs, n)`` to ``(outputs, n)`` with fresh state, latency compensated.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (inputs, samples)
+            All inputs of the plugin.
+        values : mapping of int to float or mapping of str to float
+            Of the plugin's parameters, as the host takes them.
+
+        Returns
+        -------
+        ndarray, float32, shape (outputs, samples)
+            Aligned with the input.
+
+        Raises
+        ------
+        RenderError
+            If its latency is another one at each render.
+        """
         samples = audio.shape[1]
         for _ in range(MAX_LATENCY_TRIES):
             latency = self._latency
@@ -193,7 +264,13 @@ class Graph:
         )
 
     def begin(self, values: Values) -> None:
-        """Make a new instance of the plugin, to be continued with `advance`."""
+        """Make a new instance of the plugin, to be continued with `advance`.
+
+        Parameters
+        ----------
+        values : mapping of int to float or mapping of str to float
+            Of the plugin's parameters, as the host takes them.
+        """
         with _zeroed_memory():
             self._start(values)
 
@@ -208,6 +285,13 @@ class Graph:
         """Process audio from where the state is; ``engine.get_audio`` has the samples asked for.
 
         The host processes whole blocks, and after the last one another, whose output is lost.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (inputs, samples)
+            At least as long as what is asked for.
+        samples : int
+            How many are asked for.
         """
         self._playback.set_data(np.ascontiguousarray(audio))
         self.engine.render((samples + 0.5) / self.sample_rate)
@@ -249,7 +333,20 @@ class RandomState:
 
 
 def indices_by_name(names: Sequence[str], wanted: Sequence[str]) -> list[int | None]:
-    """For each wanted name the index of the first host parameter of that name not yet taken."""
+    """For each wanted name the index of the first host parameter of that name not yet taken.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the host's parameters, in order.
+    wanted : sequence of str
+        Of the plugin's ports, in order.
+
+    Returns
+    -------
+    list of int or None
+        None for a name that the host does not have.
+    """
     free: dict[str, list[int]] = {}
     for index, name in enumerate(names):
         free.setdefault(name, []).append(index)

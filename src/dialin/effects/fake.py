@@ -253,18 +253,60 @@ class FakeEffect:
     def process(
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Audio:
-        """Render; see `dialin.effects.effect.Effect.process`."""
+        """Render; see `dialin.effects.effect.Effect.process`.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            Full scale is 1.
+        sample_rate : int
+            In hertz.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         native = self.spec.native(settings)
         return self._function(_with_tail(audio, sample_rate, tail), sample_rate, native)
 
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> FakeStream:
-        """Start a block-wise render."""
+        """Start a block-wise render.
+
+        Parameters
+        ----------
+        sample_rate : int
+            In hertz.
+        channels : int
+            Number of channels.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        FakeStream
+        """
         return FakeStream(self, sample_rate, channels, settings, tail)
 
     def state(self, settings: ArrayLike) -> bytes | None:
-        """Fakes have no host state."""
+        """Fakes have no host state.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        bytes or None
+        """
         return None
 
     def close(self) -> None:
@@ -289,7 +331,17 @@ class FakeStream:
         self._blocks: list[Audio] = [np.zeros((channels, 0), np.float32)]
 
     def process(self, block: Audio) -> Audio:
-        """Keep a block; nothing is ready before the end."""
+        """Keep a block; nothing is ready before the end.
+
+        Parameters
+        ----------
+        block : ndarray, float32, shape (channels, samples)
+            The next samples, of any number.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         self._blocks.append(block)
         return block[:, :0]
 
@@ -322,7 +374,23 @@ class BadEffect:
     def process(
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Audio:
-        """Render as `fake:gain` does, with the fault if `badness` is 0.5 or more."""
+        """Render as `fake:gain` does, with the fault if `badness` is 0.5 or more.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            Full scale is 1.
+        sample_rate : int
+            In hertz.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         native = self.spec.native(settings)
         dry = _with_tail(audio, sample_rate, tail)
         wet = _gain(dry, sample_rate, native)
@@ -372,11 +440,37 @@ class BadEffect:
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> FakeStream:
-        """Start a block-wise render."""
+        """Start a block-wise render.
+
+        Parameters
+        ----------
+        sample_rate : int
+            In hertz.
+        channels : int
+            Number of channels.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        FakeStream
+        """
         return FakeStream(self, sample_rate, channels, settings, tail)
 
     def state(self, settings: ArrayLike) -> bytes | None:
-        """Fakes have no host state."""
+        """Fakes have no host state.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        bytes or None
+        """
         return None
 
     def close(self) -> None:
@@ -385,6 +479,15 @@ class BadEffect:
 
 def open_fake(name: str) -> FakeEffect | BadEffect:
     """Open a test double by its name; this module's docstring lists them.
+
+    Parameters
+    ----------
+    name : str
+        What follows ``fake:``.
+
+    Returns
+    -------
+    FakeEffect or BadEffect
 
     Raises
     ------

@@ -36,6 +36,15 @@ _COUNTED = 16
 def open_faust(path: str) -> FaustEffect:
     """Compile a Faust program.
 
+    Parameters
+    ----------
+    path : str
+        Of a ``.dsp`` file; ``~`` is the home folder.
+
+    Returns
+    -------
+    FaustEffect
+
     Raises
     ------
     EffectNotFoundError
@@ -80,7 +89,23 @@ class FaustEffect:
     def process(
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Audio:
-        """Render; see `Effect.process`."""
+        """Render; see `Effect.process`.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            Full scale is 1.
+        sample_rate : int
+            In hertz.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         vector = self._spec.check(settings)
         silence = round(tail * sample_rate)
         if silence > 0:
@@ -98,7 +123,23 @@ class FaustEffect:
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Stream:
-        """Start a block-wise render; see `PrerollStream`."""
+        """Start a block-wise render; see `PrerollStream`.
+
+        Parameters
+        ----------
+        sample_rate : int
+            In hertz.
+        channels : int
+            Number of channels.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        Stream
+        """
         vector = self._spec.check(settings)
         return PrerollStream(
             lambda audio: self.process(audio, sample_rate, vector),
@@ -108,7 +149,17 @@ class FaustEffect:
         )
 
     def state(self, settings: ArrayLike) -> bytes | None:
-        """Faust programs have no state beside their parameters."""
+        """Faust programs have no state beside their parameters.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        bytes or None
+        """
         return None
 
     def close(self) -> None:
@@ -197,7 +248,18 @@ class FaustEffect:
 
 
 def host_label(text: str) -> str:
-    """Label as the program has it: the host hands out UTF-8 read byte by byte as Latin-1."""
+    """Label as the program has it: the host hands out UTF-8 read byte by byte as Latin-1.
+
+    Parameters
+    ----------
+    text : str
+        As DawDreamer gives it.
+
+    Returns
+    -------
+    str
+        With single spaces.
+    """
     try:
         text = text.encode("latin-1").decode("utf-8")
     except (UnicodeEncodeError, UnicodeDecodeError):
@@ -206,7 +268,18 @@ def host_label(text: str) -> str:
 
 
 def widget_ids(widgets: list[Widget]) -> list[str]:
-    """Ids of knobs: their label, with the box around it where two have the same."""
+    """Ids of knobs: their label, with the box around it where two have the same.
+
+    Parameters
+    ----------
+    widgets : list of Widget
+        In order.
+
+    Returns
+    -------
+    list of str
+        One for each, all different.
+    """
 
     def safe(*words: str) -> str:
         return identifier(" ".join(words), "knob")
@@ -224,7 +297,17 @@ def widget_ids(widgets: list[Widget]) -> list[str]:
 
 
 def faust_message(text: str) -> str:
-    """Faust's complaint with the line as it is in the file (the host puts one line before it)."""
+    """Faust's complaint with the line as it is in the file (the host puts one line before it).
+
+    Parameters
+    ----------
+    text : str
+        Of the exception that DawDreamer raised.
+
+    Returns
+    -------
+    str
+    """
     text = text.partition(". Check the faustlibraries path")[0]
     found = re.search(r"(\S+):(-?\d+) : ERROR : (.*)", text, re.DOTALL)
     if found is None:

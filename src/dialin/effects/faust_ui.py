@@ -80,7 +80,17 @@ def translate(program: str, folder: Path) -> str:
 
 
 def parse_widgets(source: str) -> list[Widget]:
-    """Widgets in what `translate` returned, in the order in which the host numbers them."""
+    """Widgets in what `translate` returned, in the order in which the host numbers them.
+
+    Parameters
+    ----------
+    source : str
+        C++ as Faust writes it.
+
+    Returns
+    -------
+    list of Widget
+    """
     start = source.find("buildUserInterface(")
     body = source[start : source.find("compute(", start)] if start >= 0 else ""
     groups: list[str] = []

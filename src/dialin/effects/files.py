@@ -16,6 +16,16 @@ def effect_files(uris: Iterable[str]) -> list[Path]:
 
     Names that are looked up elsewhere (LV2 URIs, Audio Units, bare VST3 names that are not in the
     current folder) have no path to give. URIs that make no sense are for others to refuse.
+
+    Parameters
+    ----------
+    uris : iterable of str
+        Of effects and chains.
+
+    Returns
+    -------
+    list of Path
+        They may be missing.
     """
     found: list[Path] = []
     for uri in uris:

@@ -18,6 +18,15 @@ def host_path(path: Path) -> str:
     """Path that a host can open: the path itself, or one that leads to the same file.
 
     A VST3 bundle keeps its ending; its own name, where that is no UTF-8, becomes another one.
+
+    Parameters
+    ----------
+    path : Path
+        Of a plugin; it has to be there where its name is no text.
+
+    Returns
+    -------
+    str
     """
     if _is_text(str(path)):
         return str(path)

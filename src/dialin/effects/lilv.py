@@ -190,7 +190,17 @@ class Lilv:
         return sorted(result, key=lambda p: p.uri)
 
     def plugin(self, uri: str) -> Lv2Plugin | None:
-        """Everything a plugin says of itself, or None if it is not installed."""
+        """Everything a plugin says of itself, or None if it is not installed.
+
+        Parameters
+        ----------
+        uri : str
+            Of the plugin, without ``lv2:``.
+
+        Returns
+        -------
+        Lv2Plugin or None
+        """
         found = self._c.lilv_plugins_get_by_uri(self._plugins, self._node(uri))
         if not found:
             return None
@@ -206,7 +216,17 @@ class Lilv:
         return replace(identity, ports=ports, follows_transport=follows)
 
     def preset_values(self, file: Path) -> dict[str, float]:
-        """Port values of a preset by port symbol, from the Turtle file in its bundle."""
+        """Port values of a preset by port symbol, from the Turtle file in its bundle.
+
+        Parameters
+        ----------
+        file : Path
+            The ``.ttl`` file of the preset.
+
+        Returns
+        -------
+        dict of str to float
+        """
         c = self._c
         bundle = c_void_p(c.lilv_new_file_uri(self._world, None, os.fsencode(f"{file.parent}/")))
         c.lilv_world_load_bundle(self._world, bundle)
@@ -371,6 +391,15 @@ def path_of(uri: str) -> str:
 
     >>> path_of("file:///x/My%20%23%25%3F%C3%A9.lv2/")
     '/x/My #%?é.lv2'
+
+    Parameters
+    ----------
+    uri : str
+        Of a file, or any text.
+
+    Returns
+    -------
+    str
     """
     if not uri.startswith("file:"):
         return uri

@@ -59,6 +59,15 @@ _SIDE_CHAIN = re.compile(r"side.?chain|external|\bkey\b|\bsc\b", re.IGNORECASE)
 def open_lv2(uri: str) -> Lv2Effect:
     """Open an installed LV2 plugin by its URI.
 
+    Parameters
+    ----------
+    uri : str
+        Of the plugin, without ``lv2:``.
+
+    Returns
+    -------
+    Lv2Effect
+
     Raises
     ------
     EffectNotFoundError
@@ -71,7 +80,22 @@ def open_lv2(uri: str) -> Lv2Effect:
 
 
 def describe_lv2(uri: str) -> Lv2Plugin:
-    """What an installed plugin says of itself; see `open_lv2` for what it raises."""
+    """What an installed plugin says of itself; see `open_lv2` for what it raises.
+
+    Parameters
+    ----------
+    uri : str
+        Of the plugin, without ``lv2:``.
+
+    Returns
+    -------
+    Lv2Plugin
+
+    Raises
+    ------
+    EffectNotFoundError
+        If no plugin of that URI is installed.
+    """
     plugin = installed().plugin(uri)
     if plugin is None:
         near = difflib.get_close_matches(uri, installed().uris(), n=2, cutoff=0.7)
@@ -121,7 +145,23 @@ class Lv2Effect:
     def process(
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Audio:
-        """Render; see `Effect.process`."""
+        """Render; see `Effect.process`.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            Full scale is 1.
+        sample_rate : int
+            In hertz.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         vector = self._spec.check(settings)
         silence = round(tail * sample_rate)
         if silence > 0:
@@ -137,6 +177,21 @@ class Lv2Effect:
 
         Plugins that follow the position in the song, and sound different in turns for it, go
         through `PrerollStream`.
+
+        Parameters
+        ----------
+        sample_rate : int
+            In hertz.
+        channels : int
+            Number of channels.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        Stream
         """
         from dialin.effects.continued import ContinuedStream, continues
 
@@ -173,11 +228,32 @@ class Lv2Effect:
         return LeadStream(continued, channels, self._lead(sample_rate))
 
     def state(self, settings: ArrayLike) -> bytes | None:
-        """LV2 presets are made of named values; there is no opaque state to keep."""
+        """LV2 presets are made of named values; there is no opaque state to keep.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        bytes or None
+        """
         return None
 
     def positions(self, settings: ArrayLike) -> list[float]:
-        """See `dialin.effects.effect.Plugin`: linear over the port's range."""
+        """See `dialin.effects.effect.Plugin`: linear over the port's range.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        list of float
+            0 to 1 for each knob, as other hosts store it.
+        """
         result = []
         for id, native in self._spec.native(settings).items():
             low, high = port_range(self._ports[id])
@@ -276,7 +352,22 @@ class Lv2Effect:
 
 
 def control_symbols(uri: str) -> dict[str, str]:
-    """Parameter id -> port symbol of an installed plugin."""
+    """Parameter id -> port symbol of an installed plugin.
+
+    Parameters
+    ----------
+    uri : str
+        Of the plugin, without ``lv2:``.
+
+    Returns
+    -------
+    dict of str to str
+
+    Raises
+    ------
+    EffectNotFoundError
+        If no plugin of that URI is installed.
+    """
     ports = _controls(describe_lv2(uri))
     return {id: port.symbol for id, port in zip(port_ids(ports), ports, strict=True)}
 
@@ -298,7 +389,18 @@ def _is_side_chain(port: Lv2Port) -> bool:
 
 
 def port_ids(ports: list[Lv2Port]) -> list[str]:
-    """Ids of ports: their symbols (unique by the standard), made safe."""
+    """Ids of ports: their symbols (unique by the standard), made safe.
+
+    Parameters
+    ----------
+    ports : list of Lv2Port
+        Control inputs, in order.
+
+    Returns
+    -------
+    list of str
+        One for each, all different.
+    """
     raw = [re.sub(r"[^A-Za-z0-9]+", "_", p.symbol).strip("_").lower() or "p" for p in ports]
     count: Counter[str] = Counter()
     result = []
@@ -309,7 +411,18 @@ def port_ids(ports: list[Lv2Port]) -> list[str]:
 
 
 def port_range(port: Lv2Port) -> tuple[float, float]:
-    """Native range of a control port; 0 to 1 where it declares none."""
+    """Native range of a control port; 0 to 1 where it declares none.
+
+    Parameters
+    ----------
+    port : Lv2Port
+        A control input.
+
+    Returns
+    -------
+    (float, float)
+        Lowest and highest value; the first is always below the second.
+    """
     low = 0.0 if port.minimum is None else port.minimum
     high = 1.0 if port.maximum is None else port.maximum
     return (low, high) if high > low else (low, low + 1.0)
@@ -322,6 +435,15 @@ def lv2_spec(plugin: Lv2Plugin) -> EffectSpec:
     capped at `MAX_GAIN_DB`. Ports a person would not turn to shape the sound (bypass, meters,
     triggers, what is not meant for the GUI) are excluded. So are ports whose range is given in
     parts of the sample rate; a plugin that has one does not open.
+
+    Parameters
+    ----------
+    plugin : Lv2Plugin
+        From lilv.
+
+    Returns
+    -------
+    EffectSpec
     """
     ports = _controls(plugin)
     names = Counter(p.name for p in ports)

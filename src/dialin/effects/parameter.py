@@ -34,8 +34,13 @@ def identifier(label: str, otherwise: str) -> str:
     Parameters
     ----------
     label : str
+        As a person reads it.
     otherwise : str
         Where the label has no letter or digit at all.
+
+    Returns
+    -------
+    str
     """
     if not label.isascii():
         plain = unicodedata.normalize("NFKD", label.casefold())
@@ -128,7 +133,23 @@ class Parameter:
         return self.curve in ("stepped", "toggle")
 
     def snap(self, normalised: float) -> float:
-        """Clip to [0, 1] and move to the nearest allowed position."""
+        """Clip to [0, 1] and move to the nearest allowed position.
+
+        Parameters
+        ----------
+        normalised : float
+            Any finite number.
+
+        Returns
+        -------
+        float
+            0 to 1.
+
+        Raises
+        ------
+        ParameterError
+            If it is not finite.
+        """
         if not np.isfinite(normalised):
             raise ParameterError(f"{self.id}: {normalised!r} is no knob position; use 0 to 1")
         value = min(1.0, max(0.0, float(normalised)))
@@ -137,7 +158,23 @@ class Parameter:
         return value
 
     def to_native(self, normalised: float) -> float:
-        """Native value of a knob position in [0, 1] (snapped and clipped first)."""
+        """Native value of a knob position in [0, 1] (snapped and clipped first).
+
+        Parameters
+        ----------
+        normalised : float
+            Position of the knob, 0 to 1.
+
+        Returns
+        -------
+        float
+            In the knob's own unit.
+
+        Raises
+        ------
+        ParameterError
+            If the position is not finite.
+        """
         u = self.snap(normalised)
         if self.values:
             return self.values[round(u * (self.steps - 1))]
@@ -146,7 +183,20 @@ class Parameter:
         return self.minimum + u * (self.maximum - self.minimum)
 
     def at_rate(self, native: float, sample_rate: int) -> float:
-        """Native value as it may be set at a sample rate: frequencies stay below Nyquist's."""
+        """Native value as it may be set at a sample rate: frequencies stay below Nyquist's.
+
+        Parameters
+        ----------
+        native : float
+            In the knob's own unit.
+        sample_rate : int
+            In hertz.
+
+        Returns
+        -------
+        float
+            In the knob's own unit; unchanged for what is no frequency.
+        """
         scale = {"Hz": 1.0, "kHz": 1e3}.get(self.unit)
         if scale is None:
             return native
@@ -154,6 +204,16 @@ class Parameter:
 
     def to_normalised(self, native: float) -> float:
         """Knob position in [0, 1] of a native value.
+
+        Parameters
+        ----------
+        native : float
+            In the knob's own unit.
+
+        Returns
+        -------
+        float
+            0 to 1.
 
         Raises
         ------
@@ -175,7 +235,22 @@ class Parameter:
         return self.snap((value - self.minimum) / (self.maximum - self.minimum))
 
     def text(self, normalised: float) -> str:
-        """What a person reads beside the knob, such as ``-12.5 dB`` or ``Slow``."""
+        """What a person reads beside the knob, such as ``-12.5 dB`` or ``Slow``.
+
+        Parameters
+        ----------
+        normalised : float
+            Position of the knob, 0 to 1.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ParameterError
+            If the position is not finite.
+        """
         native = self.to_native(normalised)
         if self.labels:
             return self.labels[round(self.snap(normalised) * (self.steps - 1))]
@@ -188,7 +263,17 @@ class Parameter:
         return f"{native:.4g} {self.unit}".strip()
 
     def with_status(self, status: Status) -> Parameter:
-        """Return a copy with another status."""
+        """Return a copy with another status.
+
+        Parameters
+        ----------
+        status : {"live", "dead", "excluded"}
+            Whether the knob does anything.
+
+        Returns
+        -------
+        Parameter
+        """
         return replace(self, status=status)
 
     def to_dict(self) -> dict[str, Any]:
@@ -215,5 +300,15 @@ class Parameter:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Parameter:
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote.
+
+        Parameters
+        ----------
+        data : dict
+            Plain data.
+
+        Returns
+        -------
+        Parameter
+        """
         return cls(**{**data, "values": tuple(data["values"]), "labels": tuple(data["labels"])})

@@ -43,6 +43,15 @@ LONGEST_LATENCY = 60.0
 def open_vst3(name: str) -> HostedEffect:
     """Open a VST3 by its path or bare name; ``path#plugin`` picks one of several in a file.
 
+    Parameters
+    ----------
+    name : str
+        What follows ``vst3:``.
+
+    Returns
+    -------
+    HostedEffect
+
     Raises
     ------
     EffectNotFoundError, EffectLoadError
@@ -56,6 +65,15 @@ def open_vst3(name: str) -> HostedEffect:
 
 def open_au(name: str) -> HostedEffect:
     """Open an Audio Unit by the path of its component or its name (macOS only).
+
+    Parameters
+    ----------
+    name : str
+        What follows ``au:``.
+
+    Returns
+    -------
+    HostedEffect
 
     Raises
     ------
@@ -119,7 +137,23 @@ class HostedEffect:
     def process(
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Audio:
-        """Render; see `Effect.process`."""
+        """Render; see `Effect.process`.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            Full scale is 1.
+        sample_rate : int
+            In hertz.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         vector = self._spec.check(settings)
         silence = round(tail * sample_rate)
         if silence > 0:
@@ -147,7 +181,23 @@ class HostedEffect:
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
     ) -> Stream:
-        """Start a block-wise render in instances of its own; see `Effect.stream`."""
+        """Start a block-wise render in instances of its own; see `Effect.stream`.
+
+        Parameters
+        ----------
+        sample_rate : int
+            In hertz.
+        channels : int
+            Number of channels.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        Stream
+        """
         vector = self._spec.check(settings)
         runs = [
             PluginRun(self, self._load(), vector, sample_rate)
@@ -157,7 +207,17 @@ class HostedEffect:
         return LeadStream(stream, channels, self._lead(sample_rate))
 
     def state(self, settings: ArrayLike) -> bytes | None:
-        """Contents of a ``.vstpreset`` at these settings; None for an Audio Unit."""
+        """Contents of a ``.vstpreset`` at these settings; None for an Audio Unit.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        bytes or None
+        """
         if self._spec.format != "vst3":
             return None
         vector = self._spec.check(settings)
@@ -168,6 +228,24 @@ class HostedEffect:
         """Render as another host would that loads a ``.vstpreset``; None if there is no knob.
 
         The file is read by the host library's own reader of such files.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            Full scale is 1.
+        sample_rate : int
+            In hertz.
+        file : Path
+            A ``.vstpreset`` of this plugin.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples) or None
+
+        Raises
+        ------
+        RenderError
+            If the plugin does not take the file.
         """
         if not self._plugin._parameters:
             return None
@@ -190,7 +268,18 @@ class HostedEffect:
         return other.process(audio, sample_rate, other.spec.default)
 
     def positions(self, settings: ArrayLike) -> list[float]:
-        """See `dialin.effects.effect.Plugin`."""
+        """See `dialin.effects.effect.Plugin`.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        list of float
+            0 to 1 for each knob, as the plugin has it.
+        """
         native = self._spec.native(settings).values()
         return [
             travel.to_position(value)
@@ -202,7 +291,17 @@ class HostedEffect:
         self._plugin = None
 
     def apply(self, plugin: Any, vector: ArrayLike, sample_rate: int) -> None:
-        """Put a plugin, of this effect, at these settings; see also `Parameter.at_rate`."""
+        """Put a plugin, of this effect, at these settings; see also `Parameter.at_rate`.
+
+        Parameters
+        ----------
+        plugin : object
+            An instance, as Pedalboard opens it.
+        vector : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        sample_rate : int
+            In hertz.
+        """
         knobs = plugin._parameters
         for (index, travel), parameter, value in zip(
             self._knobs, self._spec.parameters, np.asarray(vector), strict=True
@@ -211,13 +310,35 @@ class HostedEffect:
             knobs[index].raw_value = travel.to_position(native)
 
     def groups(self, channels: int) -> list[slice]:
-        """Which channels go through the plugin together."""
+        """Which channels go through the plugin together.
+
+        Parameters
+        ----------
+        channels : int
+            Number of channels.
+
+        Returns
+        -------
+        list of slice
+            Slices of channels, in order.
+        """
         return [
             slice(c, min(c + self._channels, channels)) for c in range(0, channels, self._channels)
         ]
 
     def fill(self, group: Audio) -> Audio:
-        """Repeat the last channel until the plugin has as many as it takes."""
+        """Repeat the last channel until the plugin has as many as it takes.
+
+        Parameters
+        ----------
+        group : ndarray, float32, shape (channels, samples)
+            No more channels than the plugin takes.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+            Of as many channels as the plugin takes.
+        """
         missing = self._channels - group.shape[0]
         if missing:
             group = np.concatenate([group, np.repeat(group[-1:], missing, axis=0)])
@@ -324,7 +445,18 @@ class PluginRun:
         self._given = 0
 
     def feed(self, audio: Audio) -> Audio:
-        """Feed some; returns what is ready."""
+        """Feed some; returns what is ready.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            Of as many channels as the plugin takes, and any number of samples.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+            Whole blocks, fewer samples than were fed while latency is taken off.
+        """
         self._fed += audio.shape[1]
         if self._rest.shape[1]:
             audio = np.concatenate([self._rest, audio], axis=1)
@@ -383,7 +515,17 @@ class HostedStream:
         self._tail = tail
 
     def process(self, block: Audio) -> Audio:
-        """Feed a block; returns what is ready."""
+        """Feed a block; returns what is ready.
+
+        Parameters
+        ----------
+        block : ndarray, float32, shape (channels, samples)
+            The next samples, of any number.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         pieces = []
         for run, group in zip(self._runs, self._groups, strict=True):
             dry = block[group]

@@ -49,7 +49,17 @@ class PrerollStream:
         self.exact = True
 
     def process(self, block: Audio) -> Audio:
-        """Feed a block; returns the segments that are complete."""
+        """Feed a block; returns the segments that are complete.
+
+        Parameters
+        ----------
+        block : ndarray, float32, shape (channels, samples)
+            The next samples, of any number.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         self._pending.append(block)
         self._waiting += block.shape[1]
         pieces = [np.zeros((self._channels, 0), dtype=np.float32)]

@@ -115,6 +115,15 @@ class Probe:
     def from_dict(cls, data: Mapping[str, Any]) -> Probe:
         """Read what `to_dict` wrote.
 
+        Parameters
+        ----------
+        data : mapping
+            Plain data.
+
+        Returns
+        -------
+        Probe
+
         Raises
         ------
         KeyError, TypeError, ValueError
@@ -169,6 +178,7 @@ def apply_probe(spec: EffectSpec, probe: Probe) -> EffectSpec:
     Parameters
     ----------
     spec : EffectSpec
+        Of the effect.
     probe : Probe
         Of the same effect.
 
@@ -484,6 +494,14 @@ def _cache_file(spec: EffectSpec, seed: int, quick: bool) -> Path:
 
 
 def write_cache(place: Path, text: str) -> None:
-    """Write to the cache; a cache that cannot be written is no reason to fail."""
+    """Write to the cache; a cache that cannot be written is no reason to fail.
+
+    Parameters
+    ----------
+    place : Path
+        File to be written.
+    text : str
+        The whole content.
+    """
     with contextlib.suppress(OutputError):
         write_text(place, text, parents=True)

@@ -49,7 +49,17 @@ class SegmentedStream:
         self._fade: Audio | None = None
 
     def process(self, block: Audio) -> Audio:
-        """Feed a block; returns the segments that are complete."""
+        """Feed a block; returns the segments that are complete.
+
+        Parameters
+        ----------
+        block : ndarray, float32, shape (channels, samples)
+            The next samples, of any number.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         self._pending.append(block)
         self._waiting += block.shape[1]
         pieces = [np.zeros((self._channels, 0), dtype=np.float32)]
@@ -85,6 +95,17 @@ def crossfade(old: Audio, new: Audio) -> Audio:
 
     Both fade linearly; the sum is divided by its expected level, which depends on how much the
     two agree: with correlation r it is ``sqrt(a^2 + b^2 + 2 r a b)`` for fades a and b.
+
+    Parameters
+    ----------
+    old : ndarray, float32, shape (channels, samples)
+        Faded out.
+    new : ndarray, float32, shape (channels, samples)
+        Faded in; of the same shape.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
     """
     rise = (np.arange(old.shape[1], dtype=np.float64) + 0.5) / old.shape[1]
     power = float(

@@ -40,8 +40,13 @@ def settling_blocks(
     render : callable
         ``render(audio, settings) -> audio`` at 44.1 kHz, from a fresh instance.
     spec : EffectSpec
+        Of the effect.
     channels : int
         That the plugin takes.
+
+    Returns
+    -------
+    int
     """
     rng = np.random.default_rng(0)
     noise = (0.1 * rng.standard_normal((channels, LONGEST + LONGEST // 2))).astype(np.float32)
@@ -59,12 +64,39 @@ def settling_blocks(
 
 
 def lead_samples(blocks: int, sample_rate: int) -> int:
-    """Samples of silence, in whole blocks, that last as long as these do at 44.1 kHz."""
+    """Samples of silence, in whole blocks, that last as long as these do at 44.1 kHz.
+
+    Parameters
+    ----------
+    blocks : int
+        From `settling_blocks`.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    int
+    """
     return math.ceil(blocks * sample_rate / RATE) * BLOCK
 
 
 def after_silence(render: Callable[[Audio], Audio], audio: Audio, lead: int) -> Audio:
-    """Render audio behind so many samples of silence, which are cut off again."""
+    """Render audio behind so many samples of silence, which are cut off again.
+
+    Parameters
+    ----------
+    render : callable
+        Gives as many samples as it gets.
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    lead : int
+        Samples of silence.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        Of the input's shape.
+    """
     if not lead:
         return render(audio)
     return np.ascontiguousarray(render(np.pad(audio, ((0, 0), (lead, 0))))[:, lead:])
@@ -94,7 +126,17 @@ class LeadStream:
         self.exact = stream.exact
 
     def process(self, block: Audio) -> Audio:
-        """Feed a block; returns what is ready."""
+        """Feed a block; returns what is ready.
+
+        Parameters
+        ----------
+        block : ndarray, float32, shape (channels, samples)
+            The next samples, of any number.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         if self._silence is not None:
             block = np.concatenate([self._silence, block], axis=1)
             self._silence = None

@@ -94,7 +94,23 @@ class EffectSpec:
         return np.array([p.to_normalised(p.default) for p in self.parameters], dtype=np.float64)
 
     def index(self, id: str) -> int:
-        """Place of a parameter in the settings vector; `ParameterError` lists what there is."""
+        """Place of a parameter in the settings vector; `ParameterError` lists what there is.
+
+        Parameters
+        ----------
+        id : str
+            Of the parameter.
+
+        Returns
+        -------
+        int
+            From 0.
+
+        Raises
+        ------
+        ParameterError
+            If there is none of that id.
+        """
         for place, parameter in enumerate(self.parameters):
             if parameter.id == id:
                 return place
@@ -106,7 +122,23 @@ class EffectSpec:
         raise ParameterError(f"{self.name} has no parameter {id!r}; {hint}")
 
     def check(self, settings: ArrayLike) -> Settings:
-        """Return settings as a snapped, clipped vector, or raise `ParameterError`."""
+        """Return settings as a snapped, clipped vector, or raise `ParameterError`.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        ndarray, float64
+            A new array, each value in [0, 1] and at an allowed position.
+
+        Raises
+        ------
+        ParameterError
+            If there are more or fewer settings than parameters, or one is not finite.
+        """
         vector = np.asarray(settings, dtype=np.float64)
         if vector.shape != (self.size,):
             raise ParameterError(
@@ -117,7 +149,23 @@ class EffectSpec:
         )
 
     def vector(self, native: Mapping[str, float]) -> Settings:
-        """Settings from native values by id; parameters not named keep their default."""
+        """Settings from native values by id; parameters not named keep their default.
+
+        Parameters
+        ----------
+        native : mapping of str to float
+            In each parameter's own unit.
+
+        Returns
+        -------
+        ndarray, float64
+            Positions of the knobs, 0 to 1.
+
+        Raises
+        ------
+        ParameterError
+            If an id is unknown, or a value lies outside its range.
+        """
         result = self.default
         for id, value in native.items():
             place = self.index(id)
@@ -125,17 +173,59 @@ class EffectSpec:
         return result
 
     def native(self, settings: ArrayLike) -> dict[str, float]:
-        """Native values by id."""
+        """Native values by id.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        dict of str to float
+            In each parameter's own unit.
+
+        Raises
+        ------
+        ParameterError
+            If there are more or fewer settings than parameters, or one is not finite.
+        """
         vector = self.check(settings)
         return {p.id: p.to_native(v) for p, v in zip(self.parameters, vector, strict=True)}
 
     def texts(self, settings: ArrayLike) -> dict[str, str]:
-        """Values as a person reads them, by id."""
+        """Values as a person reads them, by id.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        dict of str to str
+
+        Raises
+        ------
+        ParameterError
+            If there are more or fewer settings than parameters, or one is not finite.
+        """
         vector = self.check(settings)
         return {p.id: p.text(v) for p, v in zip(self.parameters, vector, strict=True)}
 
     def random(self, rng: np.random.Generator) -> Settings:
-        """Settings drawn uniformly in the normalised space, stepped knobs snapped."""
+        """Settings drawn uniformly in the normalised space, stepped knobs snapped.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of chance; drawn from in a fixed order.
+
+        Returns
+        -------
+        ndarray, float64
+            Positions of the knobs, 0 to 1.
+        """
         return self.check(rng.random(self.size))
 
     def to_dict(self) -> dict[str, Any]:
@@ -156,7 +246,17 @@ class EffectSpec:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> EffectSpec:
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote.
+
+        Parameters
+        ----------
+        data : mapping
+            Plain data.
+
+        Returns
+        -------
+        EffectSpec
+        """
         fields = dict(data)
         for key in ("parameters", "excluded"):
             fields[key] = tuple(Parameter.from_dict(p) for p in fields[key])

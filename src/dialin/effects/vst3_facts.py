@@ -47,12 +47,33 @@ def vst3_category(words: Iterable[str]) -> str:
 
     >>> vst3_category(["Fx", "Stereo", "Reverb"])
     'Reverb'
+
+    Parameters
+    ----------
+    words : iterable of str
+        Types as the plugin's class gives them.
+
+    Returns
+    -------
+    str
+        Empty where none says more.
     """
     return next((word for word in words if word and word not in _NO_KIND), "")
 
 
 def vst3_classes(bundles: Iterable[Path]) -> dict[Path, list[Vst3Class]]:
-    """Effects in each of some bundles, from their files or the cache."""
+    """Effects in each of some bundles, from their files or the cache.
+
+    Parameters
+    ----------
+    bundles : iterable of Path
+        Paths of ``.vst3`` folders or files.
+
+    Returns
+    -------
+    dict of Path to list of Vst3Class
+        Empty lists for bundles that do not say.
+    """
     known = read_cache(_CACHE)
     kept: dict[str, Any] = {}
     result: dict[Path, list[Vst3Class]] = {}

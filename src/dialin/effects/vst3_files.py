@@ -63,6 +63,16 @@ def split_vst3(text: str) -> tuple[str, str]:
     ('/x/Take #1/Pack.vst3', 'Tube')
     >>> split_vst3("/x/Take #1/Tube.vst3")
     ('/x/Take #1/Tube.vst3', '')
+
+    Parameters
+    ----------
+    text : str
+        What follows ``vst3:``.
+
+    Returns
+    -------
+    (str, str)
+        The second is empty where the text names none.
     """
     if "#" not in text or Path(text).expanduser().exists():
         return text, ""
@@ -79,6 +89,15 @@ def split_vst3(text: str) -> tuple[str, str]:
 
 def find_vst3(name: str) -> Path:
     """Bundle or file of a VST3, from a path to it, to the binary inside it, or a bare name.
+
+    Parameters
+    ----------
+    name : str
+        A path, or what the bundle is called, with or without ``.vst3``.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
@@ -123,6 +142,15 @@ def find_vst3(name: str) -> Path:
 def vst3_binary(bundle: Path) -> Path:
     """Binary in a bundle that this machine can run.
 
+    Parameters
+    ----------
+    bundle : Path
+        A ``.vst3`` folder, or the binary itself.
+
+    Returns
+    -------
+    Path
+
     Raises
     ------
     EffectLoadError
@@ -157,6 +185,16 @@ def describe_binary(path: Path) -> str:
     """What a file is: the system and processor it was built for, from its first bytes.
 
     Sources: the ELF, PE/COFF and Mach-O file format descriptions.
+
+    Parameters
+    ----------
+    path : Path
+        Of any file.
+
+    Returns
+    -------
+    str
+        A noun with its article, to end a sentence with.
     """
     try:
         with path.open("rb") as file:
@@ -190,7 +228,18 @@ def describe_binary(path: Path) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a file.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -71,7 +71,18 @@ class Travel:
     log: bool = False
 
     def to_position(self, native: float) -> float:
-        """Position in [0, 1] for a native value."""
+        """Position in [0, 1] for a native value.
+
+        Parameters
+        ----------
+        native : float
+            In the knob's own unit; held to the range.
+
+        Returns
+        -------
+        float
+            0 to 1.
+        """
         if self.log:
             return float(np.interp(np.log(native), np.log(self.native), self.position))
         return float(np.interp(native, self.native, self.position))
@@ -81,6 +92,19 @@ class Travel:
 
         They get native values a little beyond the last that is one, so that they stay within
         reach of the knob.
+
+        Parameters
+        ----------
+        low : bool
+            Whether the lower end is such a one.
+        high : bool
+            Whether the upper end is.
+        log : bool
+            Whether the travel is logarithmic.
+
+        Returns
+        -------
+        Travel
         """
         native, position = self.native.tolist(), self.position.tolist()
         forward = position[-1] > position[0]
@@ -94,7 +118,18 @@ class Travel:
         return Travel(np.array(native), np.array(position), self.log)
 
     def to_native(self, position: float) -> float:
-        """Native value of a position in [0, 1]."""
+        """Native value of a position in [0, 1].
+
+        Parameters
+        ----------
+        position : float
+            0 to 1, as the plugin has it.
+
+        Returns
+        -------
+        float
+            In the knob's own unit.
+        """
         order = np.argsort(self.position)
         values = np.log(self.native) if self.log else self.native
         value = float(np.interp(position, self.position[order], values[order]))
@@ -102,12 +137,35 @@ class Travel:
 
 
 def is_excluded(name: str, automatable: bool) -> bool:
-    """Whether a knob is none of a sound's: meters, programs, bypass, host internals."""
+    """Whether a knob is none of a sound's: meters, programs, bypass, host internals.
+
+    Parameters
+    ----------
+    name : str
+        As the plugin shows it.
+    automatable : bool
+        Whether hosts may move it.
+
+    Returns
+    -------
+    bool
+    """
     return not automatable or _EXCLUDED.match(name.strip()) is not None
 
 
 def identifiers(names: list[str]) -> list[tuple[str, str]]:
-    """Stable ids and names of knobs; those named alike are numbered."""
+    """Stable ids and names of knobs; those named alike are numbered.
+
+    Parameters
+    ----------
+    names : list of str
+        As the plugin shows them, in order.
+
+    Returns
+    -------
+    list of (str, str)
+        Id and name of each.
+    """
     result: list[tuple[str, str]] = []
     taken: set[str] = set()
     for name in names:
@@ -135,6 +193,7 @@ def read_parameter(
     Parameters
     ----------
     id, name : str
+        Of the knob.
     label : str
         The plugin's unit.
     steps : int
@@ -143,6 +202,10 @@ def read_parameter(
         Position in [0, 1].
     text : callable
         Text at a position in [0, 1].
+
+    Returns
+    -------
+    (Parameter, Travel)
     """
     unit = clean_unit(label)
     if 2 <= steps <= MOST_STEPS:

@@ -100,7 +100,17 @@ class Texts:
 
 
 def clean_unit(unit: str) -> str:
-    """Unit as dialin writes it."""
+    """Unit as dialin writes it.
+
+    Parameters
+    ----------
+    unit : str
+        As a plugin writes it.
+
+    Returns
+    -------
+    str
+    """
     text = " ".join(unit.split())
     # Case tells thousandths from millions.
     return text if text in ("mHz", "MHz") else _UNITS.get(text.lower(), text)
@@ -111,6 +121,15 @@ def parse_text(text: str) -> tuple[float, str] | None:
 
     >>> parse_text("1.2 kHz"), parse_text("5,000 Hz"), parse_text("2,5 ms")
     ((1200.0, 'Hz'), (5000.0, 'Hz'), (2.5, 'ms'))
+
+    Parameters
+    ----------
+    text : str
+        As a plugin shows it.
+
+    Returns
+    -------
+    (float, str) or None
     """
     found = read_texts([text])
     if found is None or found.values[0] is None:

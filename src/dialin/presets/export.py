@@ -99,7 +99,9 @@ def export_preset(
     Parameters
     ----------
     preset : Preset
+        What is exported.
     to : {"vstpreset", "lv2", "reaper"}
+        Which host or form it is for.
     folder : path-like
         Made if it is not there.
     name : str
@@ -160,7 +162,18 @@ def _default_name(preset: Preset) -> str:
 
 
 def unmixed(preset: Preset) -> list[SlotAlone]:
-    """Slots with every ``mix:`` taken off, which is dialin's own and adds the last knob."""
+    """Slots with every ``mix:`` taken off, which is dialin's own and adds the last knob.
+
+    Parameters
+    ----------
+    preset : Preset
+        Settings of a chain.
+
+    Returns
+    -------
+    list of SlotAlone
+        Each with the share of its output, 0 to 1.
+    """
     result = []
     names = slot_names([slot.uri for slot in preset.slots])
     for number, (name, slot) in enumerate(zip(names, preset.slots, strict=True)):

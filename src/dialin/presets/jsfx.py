@@ -238,17 +238,57 @@ _CODE: Mapping[str, tuple[str, str, str]] = {
 
 
 def can_become_jsfx(name: str) -> bool:
-    """Whether there is a JSFX of this built-in."""
+    """Whether there is a JSFX of this built-in.
+
+    Parameters
+    ----------
+    name : str
+        Of a built-in, such as ``compressor``.
+
+    Returns
+    -------
+    bool
+    """
     return name in _CODE
 
 
 def sliders(name: str) -> Sequence[str]:
-    """Ids of the knobs of a built-in in the order of its sliders."""
+    """Ids of the knobs of a built-in in the order of its sliders.
+
+    Parameters
+    ----------
+    name : str
+        Of a built-in, such as ``compressor``.
+
+    Returns
+    -------
+    sequence of str
+
+    Raises
+    ------
+    KeyError
+        If there is no such built-in.
+    """
     return [knob.parameter.id for knob in BUILTINS[name].knobs]
 
 
 def jsfx(name: str) -> str:
-    """Text of the JSFX of a built-in; `KeyError` if there is none."""
+    """Text of the JSFX of a built-in; `KeyError` if there is none.
+
+    Parameters
+    ----------
+    name : str
+        Of a built-in, such as ``compressor``.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    KeyError
+        If there is no JSFX of it.
+    """
     row = BUILTINS[name]
     init, slider, sample = _CODE[name]
     lines = [f"desc:dialin {row.title}", ""]

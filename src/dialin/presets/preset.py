@@ -170,6 +170,7 @@ class Preset:
         Parameters
         ----------
         specs : sequence of EffectSpec
+            One for each slot, in order.
         settings : array_like, shape (sum of spec sizes,)
             In [0, 1].
         states : sequence of bytes or None
@@ -178,6 +179,10 @@ class Preset:
             The plugins' own positions of the knobs, one sequence an effect.
         provenance : mapping, optional
             Plain data that JSON can hold.
+
+        Returns
+        -------
+        Preset
 
         Raises
         ------
@@ -307,6 +312,18 @@ class Preset:
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the preset, whole or not at all.
 
+        Parameters
+        ----------
+        path : path-like
+            File to be written.
+        overwrite : bool, default False
+            Whether a file that is there may be replaced.
+
+        Returns
+        -------
+        Path
+            The same file.
+
         Raises
         ------
         OutputError
@@ -332,9 +349,14 @@ class Preset:
         Parameters
         ----------
         path : path-like
+            Of a ``.json`` file.
         trust : bool
             Whether it may have plugins loaded from outside the usual folders, and Faust programs
             compiled: they are code, and presets are passed around.
+
+        Returns
+        -------
+        Preset
 
         Raises
         ------

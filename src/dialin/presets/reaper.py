@@ -64,8 +64,13 @@ def read_vstpreset(data: bytes, name: str) -> VstPreset:
     Parameters
     ----------
     data : bytes
+        The file's content.
     name : str
         Of the plugin, for the message.
+
+    Returns
+    -------
+    VstPreset
 
     Raises
     ------
@@ -98,6 +103,16 @@ def vst3_number(class_id: str) -> int:
 
     >>> vst3_number("5653545344656C237473746572656F20")
     1997878177
+
+    Parameters
+    ----------
+    class_id : str
+        32 hexadecimal digits.
+
+    Returns
+    -------
+    int
+        31 bits.
     """
     raw = bytes.fromhex(class_id)
     # The first three fields of Microsoft's GUIDs are numbers, kept little-endian.
@@ -114,8 +129,13 @@ def vst3_blocks(preset: VstPreset, inputs: Sequence[int], outputs: Sequence[int]
     Parameters
     ----------
     preset : VstPreset
+        From `read_vstpreset`.
     inputs, outputs : sequence of int
         For each pin the mask of the track's channels it is connected to.
+
+    Returns
+    -------
+    list of bytes
     """
     component, controller = preset.component, preset.controller
     state = struct.pack("<II", len(component), 1) + component

@@ -155,7 +155,17 @@ class ReaperSlot:
 
 
 def why_not_in_reaper(slot: PresetSlot) -> str:
-    """Why REAPER cannot have an effect, and what comes near it; empty where it can."""
+    """Why REAPER cannot have an effect, and what comes near it; empty where it can.
+
+    Parameters
+    ----------
+    slot : PresetSlot
+        Of a preset.
+
+    Returns
+    -------
+    str
+    """
     format, rest = parse_uri(slot.uri)
     if format in ("vst3", "lv2", "au"):
         return ""
@@ -177,10 +187,15 @@ def script(chain: Sequence[ReaperSlot], name: str, missing: Sequence[str] = ()) 
     Parameters
     ----------
     chain : sequence of ReaperSlot
+        Effects in order.
     name : str
         Of the chain.
     missing : sequence of str
         What the script says when it is run: effects that are not in it.
+
+    Returns
+    -------
+    str
     """
     lines = [
         f"-- {one_line(name)}: a chain found by dialin. Load it in REAPER's action list",
@@ -265,7 +280,18 @@ def _title(knob: Knob) -> str:
 
 
 def literal(text: str) -> str:
-    """Text as a literal that Lua and Turtle read alike."""
+    """Text as a literal that Lua and Turtle read alike.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        With its quotes.
+    """
     escaped = one_line(text).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
@@ -275,5 +301,15 @@ def one_line(text: str) -> str:
 
     Presets are passed around: a line break in a knob's text would end a comment of the script,
     and what follows would run in REAPER.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        As long; each such character becomes a space.
     """
     return "".join(c if c.isprintable() else " " for c in text)
