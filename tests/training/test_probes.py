@@ -86,4 +86,7 @@ def test_a_part_has_whole_contents_of_all_classes(items):
 
 def test_principal_plane_keeps_its_orientation():
     vectors, _ = made(0)
-    assert np.allclose(principal_plane(vectors), principal_plane(vectors[::-1])[::-1], atol=1e-3)
+    plane, shares = principal_plane(vectors)
+    assert np.allclose(plane, principal_plane(vectors[::-1])[0][::-1], atol=1e-3)
+    variances = plane.var(axis=0) / vectors.astype(np.float64).var(axis=0).sum()
+    assert shares == pytest.approx(tuple(variances), rel=1e-4)

@@ -180,6 +180,21 @@ def test_accelerators_that_are_not_there_are_refused(tiny_recipe, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def board(folder):
+    """Settings, names of their metrics, and last scalars of TensorBoard's logs."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    found = EventAccumulator(str(folder)).Reload()
+    settings, metrics = {}, set()
+    for content in found.PluginTagToContent("hparams").values():
+        data = HParamsPluginData.FromString(content)
+        for name, value in data.session_start_info.hparams.items():
+            settings[name] = getattr(value, value.WhichOneof("kind"))
+        metrics |= {info.name.tag for info in data.experiment.metric_infos}
+    return settings, metrics, {n: found.Scalars(n)[-1].value for n in found.Tags()["scalars"]}
+
+
 @pytest.mark.parametrize("stage", ["vae", "encoder"])
 def test_debug_recipe_ends_with_a_model(stage, tiny_songs, tmp_path, monkeypatch):
     """The command on the debug recipe: rendered, trained, looked at, exported."""
@@ -191,6 +206,9 @@ def test_debug_recipe_ends_with_a_model(stage, tiny_songs, tmp_path, monkeypatch
     shown = CliRunner().invoke(app, [*arguments, "--workers", "1", "--json"])
     assert shown.exit_code == 0, shown.output
     figures = json.loads(shown.stdout)["figures"]
+    # Nobody takes what a debug recipe says for a result.
+    assert json.loads(shown.stdout)["debug"] is True and "debug recipe" in shown.stderr
+    assert "debug recipe" in (run / "model" / "README.md").read_text()
     assert {"loss", "active", "probe_effect", "probe_settings", "probe_loudness"} <= set(figures)
     audio = 0.1 * np.random.default_rng(0).standard_normal((1, 16_384)).astype(np.float32)
     with torch.no_grad():
@@ -202,7 +220,11 @@ def test_debug_recipe_ends_with_a_model(stage, tiny_songs, tmp_path, monkeypatch
     pictures = {p.name for p in (run / "pictures").iterdir()}
     assert {"pca-effect-0001.png", "pca-knobs-0001.png"} <= pictures
     assert ("interpolation-0001.png" in pictures) == (stage == "vae")
-    assert list((run / "logs").glob("events.*"))
+    settings, metrics, scalars = board(run / "logs")
+    assert settings["data.pairs"] == 8 and settings["optimiser.rate"] == 1e-3
+    assert str(tiny_songs) not in json.dumps(settings)
+    assert {"valid/loss", "final/loss", "final/probe_effect"} <= metrics
+    assert scalars["final/loss"] == pytest.approx(figures["loss"], rel=1e-4)
     again = CliRunner().invoke(app, arguments)
     assert again.exit_code == 7 and "--resume" in again.stderr
 

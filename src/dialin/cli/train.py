@@ -130,7 +130,8 @@ def _train(
             show=show,
             say=output.say,
         )
-    tell(output, folder, found.finished, found.model, dict(sorted(found.figures.items())), 32)
+    figures = dict(sorted(found.figures.items()))
+    tell(output, folder, found.finished, found.model, figures, 32, debug=plan.debug)
 
 
 @contextmanager
@@ -159,12 +160,18 @@ def tell(
     model: Path | None,
     figures: Mapping[str, float],
     width: int,
+    *,
+    debug: bool = False,
 ) -> None:
     """Say where the model is and how good; for a run that was stopped, how it goes on."""
     if not finished:
         output.warn(f"stopped; the same command with --resume goes on in {folder}")
         raise KeyboardInterrupt
-    output.data({"model": str(model), "figures": dict(figures)})
+    output.data({"model": str(model), "figures": dict(figures), "debug": debug})
     output.say(f"model in {model}")
+    if debug:
+        from dialin.training.config import DEBUG
+
+        output.warn(DEBUG)
     for name, value in figures.items():
-        output.say(f"  {name:{width}s} {value:.4g}")
+        output.say(f"  {name:{width}s} {value:.4g}{' (debug)' if debug else ''}")

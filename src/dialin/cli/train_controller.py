@@ -157,4 +157,4 @@ def _run(
             show=show,
             say=output.say,
         )
-    tell(output, folder, found.finished, found.model, found.figures, 12)
+    tell(output, folder, found.finished, found.model, found.figures, 12, debug=plan.debug)

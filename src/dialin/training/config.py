@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -33,6 +34,12 @@ from dialin.networks.configuration import WEIGHTS
 from dialin.networks.frontend_numpy import FrontEndConfig
 
 T = TypeVar("T")
+
+DEBUG = (
+    "Made by a debug recipe: figures and pictures show that everything is in place, and say "
+    "nothing of how well it works."
+)
+"""What is said beside the figures of a debug recipe."""
 
 
 @dataclass(frozen=True)
@@ -229,10 +236,15 @@ class StyleOptions:
 
 @dataclass(frozen=True)
 class StageRecipe:
-    """What decides the training of any encoder, besides its network."""
+    """What decides the training of any encoder, besides its network.
+
+    With `debug` a recipe says of itself that it only shows whether everything is in place; its
+    pictures, figures and model card are marked as such.
+    """
 
     data: DataOptions
     seed: int = 0
+    debug: bool = False
     front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
     optimiser: OptimiserOptions = field(default_factory=OptimiserOptions)
     loop: LoopOptions = field(default_factory=LoopOptions)
@@ -293,6 +305,24 @@ def load_recipe(path: str | os.PathLike[str], kind: type[T], overrides: Sequence
 def to_plain(recipe: Any) -> dict[str, Any]:
     """Plain data of a recipe, for JSON and TOML."""
     return dataclasses.asdict(recipe)
+
+
+def settings_of(recipe: Any) -> dict[str, bool | int | float | str]:
+    """All settings of a recipe, flat, as ``optimiser.rate``; places of songs are left out."""
+    body = to_plain(recipe)
+    portable(body["data"])
+    found: dict[str, bool | int | float | str] = {}
+
+    def walk(table: Mapping[str, Any], prefix: str) -> None:
+        for name, value in table.items():
+            if isinstance(value, Mapping):
+                walk(value, f"{prefix}{name}.")
+            else:
+                plain = isinstance(value, bool | int | float | str)
+                found[prefix + name] = value if plain else json.dumps(value)
+
+    walk(body, "")
+    return found
 
 
 def identity(recipe: Any) -> str:

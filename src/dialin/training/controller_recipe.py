@@ -81,10 +81,11 @@ class EndToEndOptions:
 
 @dataclass(frozen=True)
 class ControllerRecipe:
-    """All that decides the training of a controller."""
+    """All that decides the training of a controller; `debug` as of `StageRecipe`."""
 
     data: DataOptions
     seed: int = 0
+    debug: bool = False
     encoder: EncoderOptions = field(default_factory=EncoderOptions)
     front_end: FrontEndConfig = field(default_factory=lambda: FrontEndConfig(bands=64))
     model: ControllerOptions = field(default_factory=ControllerOptions)

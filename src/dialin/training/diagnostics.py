@@ -29,12 +29,20 @@ class Diagnostics(Callback):
         Items that probes are fitted on, and judged on.
     folder : Path
         Where pictures go.
+    debug : bool
+        Mark pictures as those of a debug recipe.
     """
 
     def __init__(
-        self, options: DiagnosticsOptions, train: FeatureSet, valid: FeatureSet, folder: Path
+        self,
+        options: DiagnosticsOptions,
+        train: FeatureSet,
+        valid: FeatureSet,
+        folder: Path,
+        *,
+        debug: bool = False,
     ) -> None:
-        self.options, self.folder = options, folder
+        self.options, self.folder, self.debug = options, folder, debug
         self.train, self.valid = part(train, options.items), part(valid, options.items)
         self.alarm = ""
 
@@ -71,14 +79,17 @@ class Diagnostics(Callback):
         }
 
     def _draw(self, network: Any, vectors: Any, epoch: int, trainer: Trainer | None) -> None:
-        planes = {"pca": pictures.principal_plane(vectors)}
+        plane, shares = pictures.principal_plane(vectors)
+        axes = [f"component {n + 1}, {share:.0%} of variance" for n, share in enumerate(shares)]
+        planes = {"pca": (plane, axes)}
         if self.options.umap:
-            planes["umap"] = pictures.umap_plane(vectors)
+            planes["umap"] = (pictures.umap_plane(vectors), [])
         made = {}
-        for name, plane in planes.items():
-            made[f"{name}-effect"] = pictures.by_effect(plane, self.valid, name.upper())
+        for name, (plane, named) in planes.items():
+            made[f"{name}-effect"] = pictures.by_effect(plane, self.valid, name.upper(), named)
             if any(self.valid.knobs):
                 title = f"{name.upper()} by knob, 0 dark to 1 bright"
+                title += f" ({'; '.join(named)})" if named else ""
                 made[f"{name}-knobs"] = pictures.by_knob(plane, self.valid, title)
         if isinstance(network, Vae):
             made["reconstructions"] = pictures.reconstructions(network, self.valid)
@@ -87,6 +98,8 @@ class Diagnostics(Callback):
         if board is not None and trainer is not None:
             board.add_histogram("embedding", vectors, global_step=trainer.global_step)
         for name, picture in made.items():
+            if self.debug:
+                pictures.mark_debug(picture)
             pictures.save(picture, self.folder / f"{name}-{epoch:04d}.png")
             if board is not None:
                 board.add_figure(name, picture, global_step=trainer.global_step if trainer else 0)

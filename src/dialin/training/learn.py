@@ -17,22 +17,35 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning.pytorch import Callback
 from torch import Tensor, nn
 
 from dialin.networks.controller import Controller
 from dialin.networks.encoder import EncoderModule
 from dialin.networks.statistics import StatisticsEncoder
 from dialin.rendering import RenderPool
+from dialin.training.config import DEBUG, settings_of
 from dialin.training.controller import ControllerModule, PairData, counted_knobs
 from dialin.training.controller_recipe import ControllerRecipe
 from dialin.training.end_to_end import EndToEndModule, SoundData
 from dialin.training.inputs import check_inputs
-from dialin.training.loop import Reporter, check_loop, fit, load_best, make_trainer
+from dialin.training.loop import (
+    Reporter,
+    Settings,
+    check_loop,
+    fit,
+    load_best,
+    log_final,
+    make_trainer,
+)
 from dialin.training.losses import mrstft, peak_normalised
 from dialin.training.pairs import PairSet, open_pairs
 from dialin.training.rendered import parts, render_parts
 from dialin.training.runs import PARAMETERS, claim
 from dialin.training.spsa import EffectLayer
+
+FINAL = ("untouched", "default", "middle", "parameters", "error")
+"""Figures by which runs are compared."""
 
 Show = Callable[[str, int, int], None]
 
@@ -106,7 +119,7 @@ def train_controller(
     export : bool
         Write a model folder; without, only figures are wanted.
     """
-    told = (Reporter(show, say),)
+    told = (Settings(settings_of(recipe), FINAL), Reporter(show, say))
     root = rendered or folder / "rendered"
     uri = recipe.data.effects[0]
     check_inputs(recipe, root, folder / PARAMETERS, "controller", resume=resume)
@@ -137,6 +150,7 @@ def train_controller(
         load_best(folder / PARAMETERS, module)
         network = module.network.eval()
         figures = _judge(recipe, network, valid, pool, uri)
+        log_final(trainer, figures)
         if recipe.end_to_end.epochs:
             tuned = _by_ear(recipe, folder, network, encoder, (train, valid), pool, resume, told)
             if tuned is None:
@@ -160,7 +174,7 @@ def _by_ear(
     sets: tuple[PairSet, PairSet],
     pool: RenderPool,
     resume: bool,
-    told: tuple[Reporter, ...],
+    told: tuple[Callback, ...],
 ) -> Controller | None:
     """The end-to-end stage; None where it was stopped."""
     import copy
@@ -291,6 +305,7 @@ def save_controller(
         "encoder": {"folder": Path(recipe.encoder.folder).name, "key": key},
         "data": {"pairs": len(train.index), "manifest": train.hash, "seed": recipe.data.seed},
         "seed": recipe.seed,
+        "debug": recipe.debug,
         "figures": figures,
     }
     return save_model(
@@ -302,10 +317,11 @@ def _card(recipe: ControllerRecipe, train: PairSet, figures: dict[str, float]) -
     rows = "\n".join(f"| {name} | {value:.3f} |" for name, value in figures.items())
     source = recipe.encoder.folder or "statistics of the spectrum (not trained)"
     count = min(recipe.end_to_end.valid_items, 2 * recipe.data.valid_pairs)
+    warning = f"**{DEBUG}**\n\n" if recipe.debug else ""
     return f"""# Controller of {train.spec.name}
 
-Sets the knobs of `{train.spec.uri}` (spec {train.spec.hash}) so that a recording sounds like a
-reference.
+{warning}Sets the knobs of `{train.spec.uri}` (spec {train.spec.hash}) so that a recording sounds
+like a reference.
 
 - Data: {len(train.index)} rendered pairs, manifest {train.hash[:16]}; input and reference are
   different halves of an excerpt, {train.samples} samples at {recipe.data.sample_rate} Hz, mono.

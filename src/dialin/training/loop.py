@@ -16,7 +16,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,50 @@ class Reporter(Callback):
             seconds = time.monotonic() - self._begun
             name = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
             self._say(f"{name}: {', '.join(figures)} ({seconds:.0f} s)")
+
+
+class Settings(Callback):
+    """Give the log a run's settings, so that runs can be compared by them.
+
+    In TensorBoard they stand under HPARAMS, beside validation and the figures of the finished
+    model (``final/...``).
+
+    Parameters
+    ----------
+    settings : mapping
+        See `dialin.training.config.settings_of`.
+    finals : sequence of str
+        Names of the figures that `log_final` will give.
+    """
+
+    def __init__(
+        self, settings: Mapping[str, bool | int | float | str], finals: Sequence[str]
+    ) -> None:
+        self.settings, self.finals = dict(settings), tuple(finals)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write them, also for runs that never finish."""
+        if not trainer.is_global_zero or trainer.logger is None:
+            return
+        board: Any = getattr(trainer.logger, "experiment", None)
+        if not hasattr(board, "_get_file_writer"):
+            trainer.logger.log_hyperparams(self.settings)
+            return
+        from torch.utils.tensorboard.summary import hparams
+
+        # Lightning's own way would put a value of each figure at step 0 into its curve.
+        metrics = dict.fromkeys([MONITOR, *(f"final/{name}" for name in self.finals)], 0.0)
+        for summary in hparams(self.settings, metrics):  # type: ignore[no-untyped-call]
+            board._get_file_writer().add_summary(summary)
+        board.flush()
+
+
+def log_final(trainer: Trainer, figures: Mapping[str, float]) -> None:
+    """Log the figures of a finished model as ``final/...``."""
+    if trainer.is_global_zero and trainer.logger is not None:
+        values = {f"final/{name}": float(value) for name, value in figures.items()}
+        trainer.logger.log_metrics(values, trainer.global_step)
+        trainer.logger.finalize("success")
 
 
 def check_loop(loop: LoopOptions) -> None:

@@ -31,20 +31,45 @@ def figure(rows: int, columns: int, width: float = 2.2, height: float = 1.8) -> 
     return made, made.subplots(rows, columns, squeeze=False)
 
 
+def mark_debug(made: Any) -> None:
+    """Write across a figure that a debug recipe made it."""
+    made.text(
+        0.5,
+        0.5,
+        "debug recipe",
+        fontsize=28,
+        color="red",
+        alpha=0.35,
+        ha="center",
+        va="center",
+        rotation=20,
+        zorder=100,
+    )
+
+
 def save(made: Any, file: Path) -> None:
     """Write a figure as PNG."""
     with atomic_file(file, parents=True) as part:
         made.savefig(part, format="png")
 
 
-def principal_plane(vectors: NDArray[np.float32]) -> Plane:
-    """The two directions of largest variance, with fixed signs, so that pictures stay put."""
+def principal_plane(vectors: NDArray[np.float32]) -> tuple[Plane, tuple[float, float]]:
+    """The two directions of largest variance, with fixed signs, so that pictures stay put.
+
+    Returns
+    -------
+    plane : ndarray, shape (items, 2)
+    shares : tuple of float
+        Of the variance, along each of the two.
+    """
     centred = vectors - vectors.mean(axis=0)
-    _, _, directions = np.linalg.svd(centred.astype(np.float64), full_matrices=False)
+    _, sizes, directions = np.linalg.svd(centred.astype(np.float64), full_matrices=False)
+    variance = np.square(sizes)
+    shares = variance[:2] / max(float(variance.sum()), np.finfo(np.float64).tiny)
     two = directions[:2]
     two = two * np.sign(two[np.arange(len(two)), np.abs(two).argmax(axis=1)])[:, None]
     result: Plane = centred @ two.T
-    return result
+    return result, (float(shares[0]), float(shares[1]))
 
 
 def umap_plane(vectors: NDArray[np.float32], seed: int = 0) -> Plane:
@@ -63,14 +88,17 @@ def short(effect: str) -> str:
     return effect.rstrip("/").replace(":", "/").split("/")[-1][:20]
 
 
-def by_effect(plane: Plane, data: FeatureSet, title: str) -> Any:
-    """Points of a plane coloured by effect."""
+def by_effect(plane: Plane, data: FeatureSet, title: str, axes_named: Sequence[str] = ()) -> Any:
+    """Points of a plane coloured by effect; `axes_named` are what its two axes are."""
     made, axes = figure(1, 1, 6.0, 4.5)
     for kind, name in enumerate(data.classes):
         mine = plane[data.label == kind]
         axes[0, 0].scatter(mine[:, 0], mine[:, 1], s=5, label=short(name), color=f"C{kind}")
     axes[0, 0].legend(fontsize=7, markerscale=2, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes[0, 0].set_title(title, fontsize=9)
+    if axes_named:
+        axes[0, 0].set_xlabel(axes_named[0], fontsize=8)
+        axes[0, 0].set_ylabel(axes_named[1], fontsize=8)
     return made
 
 

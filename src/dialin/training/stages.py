@@ -13,16 +13,27 @@ from lightning.pytorch import Callback
 
 from dialin.data.recipe import portable
 from dialin.networks.folder import encoder_config, encoder_part, save_model
-from dialin.training.config import EncoderRecipe, VaeRecipe, to_plain
+from dialin.training.config import DEBUG, EncoderRecipe, VaeRecipe, settings_of, to_plain
 from dialin.training.data import describe
 from dialin.training.datamodule import FeatureData, Order
 from dialin.training.diagnostics import Diagnostics
 from dialin.training.inputs import check_inputs
-from dialin.training.loop import Reporter, check_loop, fit, load_best, make_trainer
+from dialin.training.loop import (
+    Reporter,
+    Settings,
+    check_loop,
+    fit,
+    load_best,
+    log_final,
+    make_trainer,
+)
 from dialin.training.rendered import render_parts
 from dialin.training.runs import claim
 from dialin.training.style import StyleModule
 from dialin.training.vae import VaeModule
+
+FINAL = ("loss", "active", "probe_effect", "probe_settings", "probe_loudness")
+"""Figures by which runs are compared."""
 
 MODEL = "model"
 """Name of the model folder in a run's folder."""
@@ -104,18 +115,23 @@ def train_encoder(
         progress=measuring,
     )
     module = _module(recipe, data)
-    looks = Diagnostics(recipe.diagnostics, data.train, data.valid, folder / "pictures")
-    callbacks: list[Callback] = [looks, Reporter(show, say)]
+    looks = Diagnostics(
+        recipe.diagnostics, data.train, data.valid, folder / "pictures", debug=recipe.debug
+    )
+    settings = Settings(settings_of(recipe), FINAL)
+    callbacks: list[Callback] = [looks, settings, Reporter(show, say)]
     trainer = make_trainer(recipe.loop, folder, clip=recipe.optimiser.clip, callbacks=callbacks)
     if not fit(trainer, module, data, checkpoint):
         return Trained(False, None, {})
     best = load_best(folder, module)
     network = module.network.eval()
     figures = {**_validate(module, data), **looks.look(network)}
+    log_final(trainer, {name: figures[name] for name in FINAL if name in figures})
     config = encoder_config(
         network,
         stage=stage,
         seed=recipe.seed,
+        debug=recipe.debug,
         recipe=_portable(recipe),
         data={"train": describe(data.train), "valid": describe(data.valid)},
         epoch=int(best["epoch"]),
@@ -162,8 +178,9 @@ def model_card(config: Mapping[str, Any]) -> str:
     data, figures = config["data"], config["figures"]
     effects = "\n".join(f"- `{name}`" for name in data["train"]["classes"])
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in sorted(figures.items()))
+    warning = f"\n**{DEBUG}**\n" if config.get("debug") else ""
     return f"""# {config["dimensions"]}-dimensional {config["kind"]} encoder
-
+{warning}
 {what} Embeds excerpts of {config["samples"] / config["sample_rate"]:.2f} s; longer audio is
 averaged over excerpts. Level does not matter.
 
