@@ -3,6 +3,9 @@
 Writes ``src/dialin/matching/content_noise.json``. Uses the training split alone.
 
     python benchmarks/content_noise.py SONGS [--items 800] [--seed 1]
+
+With ``--lengths`` it prints how much more short pieces differ from 5 s of the same song (the table
+`GROWTH` of ``dialin.matching.style``), on songs of the valid split.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dialin.matching.features import feature_aspects, style_features
+from dialin.matching.style import LIMIT, content_noise
 from dialin.rendering import Job, RenderPool
 from songs import excerpts, find_songs
 
@@ -26,12 +30,42 @@ EFFECTS = (
 )  # fmt: skip
 
 
+LENGTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0)
+
+
+def lengths(folder: Path, places: int, seed: int) -> None:
+    """Print root mean square differences of pieces by their length, over those of 5 s."""
+    rng = np.random.default_rng(seed)
+    names = np.array(feature_aspects())
+    rows: dict[float, list[np.ndarray]] = {length: [] for length in LENGTHS}
+    rate = 44_100
+    songs = find_songs(folder, 21.0, "valid")
+    stream = excerpts(songs, rng, rate=rate, samples=20 * rate, mono=False)
+    for _ in range(places):
+        _, audio = next(stream)
+        whole = style_features(np.ascontiguousarray(audio[:, 10 * rate : 15 * rate]), rate)
+        for length in LENGTHS:
+            count = int(length * rate)
+            start = int(rng.integers(0, 10 * rate - count + 1))
+            piece = np.ascontiguousarray(audio[:, start : start + count])
+            if np.abs(piece).max() > 1e-3:
+                difference = np.abs(style_features(piece, rate) - whole) / content_noise()
+                rows[length].append(np.minimum(difference, LIMIT))
+    for aspect in dict.fromkeys(names):
+        own = [np.sqrt(np.nanmean(np.array(rows[n])[:, names == aspect] ** 2)) for n in LENGTHS]
+        print(f"{aspect:11s}" + "".join(f"{value / own[-1]:7.2f}" for value in own))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("songs", type=Path)
     parser.add_argument("--items", type=int, default=800)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--lengths", action="store_true")
     arguments = parser.parse_args()
+    if arguments.lengths:
+        lengths(arguments.songs, 60, arguments.seed)
+        return
     rng = np.random.default_rng(arguments.seed)
     songs = find_songs(arguments.songs, 15.0, "train")
     differences = []

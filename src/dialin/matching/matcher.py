@@ -61,6 +61,9 @@ EXCERPT_SECONDS = 10.0
 LEAST_SECONDS = 0.1
 """Sound that a recording must hold at least: two of the frames that spectra are made of."""
 
+ENOUGH_SECONDS = 3.0
+"""Sound below which a note says how little it is."""
+
 INFRASOUND_SHARE = 0.01
 """Share of a recording's power below 20 Hz that is worth telling of."""
 
@@ -179,9 +182,12 @@ def match(
         own = replace(_load(recording, f"reference for {aspect}"), aspects=(aspect,))
         loaded.append((own, 1.0))
         shares.append({name: float(name == aspect) for name in ASPECTS})
-    target = make_target([_features(s) for s, _ in loaded], shares, weights, only)
+    lengths = (sound.heard, min(s.heard for s, _ in loaded))
+    target = make_target([_features(s) for s, _ in loaded], shares, weights, only, lengths)
     apart = [_parts(s) for s, _ in loaded]
-    parts = [make_target(list(rows), shares, weights, only) for rows in zip(*apart, strict=True)]
+    parts = [
+        make_target(list(rows), shares, weights, only, lengths) for rows in zip(*apart, strict=True)
+    ]
     uri = chain_uri(default_chain() if effects is None else resolve_effects(effects).uris)
     with nullcontext(pool) if pool is not None else RenderPool() as used:
         return _match(
@@ -316,7 +322,7 @@ def _match(
             *probed.notes,
             *learned.notes,
             *(note for one in (sound, *(s for s, _ in references)) for note in one.notes),
-            *_notes(found, budget, seconds, sound),
+            *_notes(found, budget, seconds),
         ]
         taken = found if found.sure or keep else alone
         said += _level_notes(target, taken, spec, probed.slots)
@@ -449,6 +455,11 @@ def _sound_notes(sound: _Sound, what: str) -> Iterator[str]:
             f"{what} {sound.name!r} has {100 * share:.0f} % of its power below 20 Hz (direct "
             "current or infrasound), which is no sound: it was left out of what was compared"
         )
+    if sound.heard < ENOUGH_SECONDS:
+        yield (
+            f"{what} {sound.name!r} holds {sound.heard:.2f} s of sound, too little to tell much: "
+            f"more had to speak for a match than usual; from {ENOUGH_SECONDS:g} s on it is surer"
+        )
 
 
 def _features(sound: _Sound) -> np.ndarray:
@@ -559,7 +570,7 @@ def _sound_report(sound: _Sound, audio: Audio, weight: float = 1.0) -> SoundRepo
     )
 
 
-def _notes(found: Found, budget: int, seconds: float | None, sound: _Sound) -> tuple[str, ...]:
+def _notes(found: Found, budget: int, seconds: float | None) -> tuple[str, ...]:
     notes = []
     if found.interrupted:
         why = "its time limit" if seconds is not None else "Ctrl-C"
@@ -569,6 +580,4 @@ def _notes(found: Found, budget: int, seconds: float | None, sound: _Sound) -> t
         )
     if found.failures:
         notes.append(f"{found.failures} of {found.renders} renders failed and were passed over")
-    if sound.seconds < 1.0:
-        notes.append(f"the input lasts {sound.seconds:.2f} s; a second or more gives a surer match")
     return tuple(notes)

@@ -48,6 +48,8 @@ class KnobSearch:
         More positions to try first.
     model : LinearModel, optional
         Proposes a position beside every batch of CMA-ES, if `tell` is given features.
+    near : bool
+        Whether `start` is good already: nothing is filled, and the first steps are small.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class KnobSearch:
         budget: int,
         guesses: Sequence[Positions] = (),
         model: LinearModel | None = None,
+        near: bool = False,
     ) -> None:
         self._model = model
+        self._sigma = RESTART_SIGMA if near else SIGMA
         self._features: list[NDArray[np.float64]] = []
         self._proposed: list[Positions] = []
         self._parameters = tuple(parameters)
@@ -72,7 +76,7 @@ class KnobSearch:
         self._cma: Any = None
         self._pending: list[Positions] = []
         self._spread = np.inf
-        fill = min(budget // 4, 20 + 4 * self._size)
+        fill = 0 if near else min(budget // 4, 20 + 4 * self._size)
         self._queue = [self._snap(start), *map(self._snap, guesses)]
         middle = np.full(self._size, 0.5)
         if fill > 2:
@@ -173,7 +177,7 @@ class KnobSearch:
         order = np.argsort(values)
         if self._cma is None:
             best = positions[order[: max(1, min(3, len(order) // 8))]]
-            mean, sigma = best.mean(axis=0), SIGMA
+            mean, sigma = best.mean(axis=0), self._sigma
         else:
             # Next basin: the best point that lies well away from where the last run ended.
             centre = np.clip(self._cma.mean, 0, 1)

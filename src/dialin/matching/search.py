@@ -17,7 +17,8 @@
 3. *Level.* A gain at the end of the chain is not searched but computed: no feature but ``level``
    hears it. Where nothing else is sure and the level surely differs, the gain alone is the answer;
    for a single effect, its output knob (`dialin.matching.output_level`).
-4. *Prune.* Effects of a chain are taken out one by one, as long as that does not cost more than
+4. *Fewest effects.* A chain of several grows effect by effect (`dialin.matching.forward`).
+5. *Prune.* Effects of a chain are taken out one by one, as long as that does not cost more than
    `PRUNE_TOLERANCE` of the distance gained.
 
 What was heard of echoes (`dialin.matching.time_guesses`) comes first: an effect that is heard
@@ -42,6 +43,7 @@ from dialin.errors import DialinError, RenderError
 from dialin.matching.alike import choices, choose
 from dialin.matching.detail import Detail, detail, detail_distances
 from dialin.matching.features import Vector, style_features
+from dialin.matching.forward import LEAST_BUDGET, LEAST_EFFECTS, SLOT_COST, select_forward
 from dialin.matching.optimiser import KnobSearch
 from dialin.matching.output_level import OUTPUT_RENDERS, turn_output
 from dialin.matching.style import Target, level_of, with_gain
@@ -92,7 +94,7 @@ MIN_GAIN = 0.15
 """Distance that a match must take away, or the input is left alone: a quarter of what two pieces
 of one recording differ by."""
 
-MAX_RISK = 0.8
+MAX_RISK = 0.9
 """Expected audible difference of a match, as a share of that of the untouched input, above which
 the input is left alone."""
 
@@ -139,11 +141,15 @@ class Candidate:
     distance: float
     cost: float = 0.0
     """What counts against it beside its distance."""
+    slots: tuple[int, ...] = ()
+    """Places of its effects in the whole chain, without a gain that is computed."""
+    size_cost: float = 0.0
+    """What the number of its effects counts."""
 
     @property
     def value(self) -> float:
         """What is minimised."""
-        return self.distance + self.cost
+        return self.distance + self.cost + self.size_cost
 
 
 @dataclass(eq=False)
@@ -293,6 +299,10 @@ class Search:
         ]
         features, sample = untouched
         self._untouched = Candidate(None, features, sample, float(target.distance(features)))
+        last = len(chain_slots(spec)) - 1
+        self._effects = tuple(n for n in self._rendered if self._gain is None or n != last)
+        enough = LEAST_BUDGET * len(self._effects) <= budget
+        self._grows = len(self._effects) >= LEAST_EFFECTS and enough
         self._candidates: list[Candidate] = []
         self._best = self._untouched.distance
         self._began = time.monotonic()
@@ -318,14 +328,21 @@ class Search:
         if not self._candidates and self.last_failure is not None:
             raise self.last_failure
         choice = self._pick()
-        slots = self._rendered if choice.candidate.settings is not None else ()
-        left_out: dict[int, str] = {}
+        slots = choice.candidate.slots
+        left_out = {
+            s: "the match is not closer with it by what one more effect must bring"
+            for s in self._effects
+            if slots and s not in slots
+        }
+        if slots and self._gain is not None:
+            slots += (len(chain_slots(self._spec)) - 1,)
         level = None if choice.sure else self._level_alone()
         if level is not None:
             return self._found(*level, interrupted=interrupted)
         if pruning and len(slots) > 1:
             try:
-                slots, choice.candidate, left_out = self._prune(choice.candidate, slots)
+                slots, choice.candidate, pruned = self._prune(choice.candidate, slots)
+                left_out |= pruned
             except (KeyboardInterrupt, _TimeUp):
                 interrupted = True
         return self._found(choice, slots, left_out, interrupted=interrupted)
@@ -399,7 +416,7 @@ class Search:
                 vector = self._start.copy()
                 vector[place] = settings
                 vectors.append(vector)
-            rendered = self._render_active(vectors)
+            rendered = self._render(self._rendered, vectors)
             distances = [np.inf if c is None else c.value for c in rendered]
             own = self._spec.default[place]
             chosen = choose(
@@ -411,15 +428,6 @@ class Search:
                 for c in self._candidates
                 if c.settings is not None and np.array_equal(c.settings[place], self._start[place])
             ]
-
-    def _render_active(self, settings: Sequence[Settings]) -> list[Candidate | None]:
-        """Render settings of the whole chain, absent effects left out."""
-        places = chain_slots(self._spec)
-        if len(self._rendered) == len(places):
-            return self._render(self._spec.uri, settings)
-        uri = chain_uri([places[n][1] for n in self._rendered])
-        parts = [np.concatenate([v[places[n][2]] for n in self._rendered]) for v in settings]
-        return self._render(uri, parts, settings, keep=True)
 
     def _last_gain(self, locked: dict[int, float]) -> int | None:
         """Place of the gain knob that ends the chain, if there is one to set."""
@@ -451,27 +459,50 @@ class Search:
         return EXTREME * max(above, below, 0.0)
 
     def _search(self, budget: int) -> None:
-        """Spend the budget."""
-        parameters = [self._spec.parameters[place] for place in self._free]
+        """Spend the budget: on chains that grow, or on the whole chain at once."""
+        if not self._grows:
+            self._explore(self._rendered, self._rendered, None, budget - self.renders)
+            return
+        kept = sorted(self._wanted | {echo.slot for echo in self._heard})
+        select_forward(self._effects, kept, self._explore, lambda c: c.value, budget - self.renders)
+
+    def _explore(
+        self,
+        slots: tuple[int, ...],
+        turned: tuple[int, ...],
+        start: Candidate | None,
+        budget: int,
+    ) -> Candidate | None:
+        """Search the chain of some slots, with the knobs of some of them; the best of it."""
+        places = chain_slots(self._spec)
+        free = [p for p in self._free if any(p in range(*_span(places[s][2])) for s in turned)]
+        origin = self._start
+        if start is not None and start.settings is not None:
+            origin = start.settings.copy()
+            if self._gain is not None:
+                origin[self._gain] = self._start[self._gain]
         goal, weights = self._target.goal()
         search = KnobSearch(
-            parameters,
-            self._start[self._free],
+            [self._spec.parameters[place] for place in free],
+            origin[free],
             seed=self._seed,
-            budget=budget,
-            guesses=[vector[self._free] for vector in self._guesses],
+            budget=budget if free else 1,
+            guesses=[vector[free] for vector in self._guesses],
             model=LinearModel(goal, weights),
+            near=start is not None and slots == turned,
         )
-        while self.renders < budget:
-            asked = search.ask(budget - self.renders)
+        end = self.renders + (budget if free else min(budget, 1))
+        best: Candidate | None = None
+        while self.renders < end:
+            asked = search.ask(end - self.renders)
             if not asked:
-                return
+                break
             settings = []
             for position in asked:
-                vector = self._start.copy()
-                vector[self._free] = position
+                vector = origin.copy()
+                vector[free] = position
                 settings.append(vector)
-            found = self._render_active(settings)
+            found = self._render(slots, settings)
             values = [
                 np.inf if candidate is None else candidate.value + self._stray(vector)
                 for candidate, vector in zip(found, settings, strict=True)
@@ -482,20 +513,26 @@ class Search:
             nothing = np.full(goal.size, np.nan)
             rows = [nothing if c is None else c.features / self._target.noise for c in found]
             search.tell(asked, values, rows)
+            best = min((c for c in (best, *found) if c is not None), key=_value, default=None)
+        return best
 
     def _stray(self, vector: Settings) -> float:
         moved = np.abs(vector - self._spec.default)[self._free]
         return PRIOR * float(moved.mean()) if moved.size else 0.0
 
     def _render(
-        self,
-        uri: str,
-        settings: Sequence[Settings],
-        wholes: Sequence[Settings] | None = None,
-        *,
-        keep: bool = False,
+        self, slots: tuple[int, ...], settings: Sequence[Settings], *, kept: bool = True
     ) -> list[Candidate | None]:
-        jobs = [Job(uri, self._audio, vector, measure=measure) for vector in settings]
+        """Render some slots of the chain at settings of the whole; `kept` ones may be picked."""
+        places = chain_slots(self._spec)
+        uri = self._spec.uri
+        parts = list(settings)
+        if len(slots) < len(places):
+            uri = chain_uri([places[s][1] for s in slots])
+            parts = [np.concatenate([vector[places[s][2]] for s in slots]) for vector in settings]
+        effects = tuple(s for s in slots if s in self._effects)
+        size = SLOT_COST * len(effects) if self._grows else 0.0
+        jobs = [Job(uri, self._audio, part, measure=measure) for part in parts]
         found: list[Candidate | None] = [None] * len(jobs)
         for place, result in self._pool.render_iter(jobs):
             self.renders += 1
@@ -505,14 +542,13 @@ class Search:
             else:
                 features, sample = result.value
                 distance = float(self._target.distance(features))
-                settings_used = (settings if wholes is None else wholes)[place]
                 cost = self._unlikely(features)
                 candidate = self._levelled(
-                    Candidate(settings_used, features, sample, distance, cost)
+                    Candidate(settings[place], features, sample, distance, cost, effects, size)
                 )
                 found[place] = candidate
-                if wholes is None or keep:
-                    # Kept at once, so that Ctrl-C loses none.
+                if kept:
+                    # At once, so that Ctrl-C loses none.
                     self._candidates.append(candidate)
                     self._best = min(self._best, candidate.distance)
             now = time.monotonic() - self._began
@@ -531,7 +567,7 @@ class Search:
         values = np.array([c.value for c in field])
         least = values.min()
         noise = np.clip(least / SAME_RECORDING, 1.0, LARGEST_NOISE)
-        temperature = TEMPERATURE * noise**2
+        temperature = TEMPERATURE * noise**2 * self._target.doubt**2
         weights = np.exp(-(values - least) / temperature)
         apart = detail_distances(np.stack([c.detail[::EVERY] for c in field]))
         weights /= np.exp(-((apart / CROWD) ** 2)).sum(axis=1)
@@ -548,10 +584,10 @@ class Search:
             return Choice(self._untouched, sure=False)
         place = int(np.argmin(risk))
         best = place or 1 + int(np.argmin(risk[1:]))
-        gain = float(values[0] - values[best])
+        gain = float(values[0] - values[best]) + field[best].size_cost
         share = float(risk[best] / max(risk[0], 1e-12))
         sure = bool(self._wanted or self._heard) or (
-            bool(self._active) and place > 0 and gain >= MIN_GAIN and share <= MAX_RISK
+            bool(self._active) and place > 0 and gain >= self._asked and share <= MAX_RISK
         )
         parts = tuple(
             float(part.distance(base.features) - part.distance(field[best].features))
@@ -560,6 +596,11 @@ class Search:
         return Choice(
             field[best], sure, gain, share, self._evidence(field[best], base, gain, share), parts
         )
+
+    @property
+    def _asked(self) -> float:
+        """Distance that a sure match takes away."""
+        return MIN_GAIN * self._target.doubt**2
 
     def _evidence(
         self, pick: Candidate, base: Candidate, gain: float, share: float
@@ -570,7 +611,7 @@ class Search:
         said = [f"heard in the reference: {echo.text}" for echo in self._heard]
         said += [
             f"it takes {gain:.2f} off the distance of {base.distance:.2f} that the input has"
-            f"{level}; to be sure it should take {MIN_GAIN:g} ({parts})"
+            f"{level}; to be sure it should take {self._asked:.2g} ({parts})"
             if gain > 0
             else f"its distance to the reference is no smaller than the input's ({parts})",
             f"what it may still be wrong by is {100 * share:.0f} % of what leaving the input alone "
@@ -638,7 +679,7 @@ class Search:
         def render(settings: Settings) -> tuple[Vector, Detail] | None:
             if self.renders >= self._budget:
                 return None
-            (candidate,) = self._render(self._spec.uri, [settings])
+            (candidate,) = self._render(self._effects, [settings])
             return None if candidate is None else (candidate.features, candidate.detail)
 
         untouched = (self._untouched.features, self._untouched.detail)
@@ -665,6 +706,7 @@ class Search:
             whole = whole.copy()
             whole[self._gain] = self._start[self._gain]
         last = None if self._gain is None else slots[-1]
+        complete = len(slots)
         kept = self._wanted | {echo.slot for echo in self._heard}
         removable = tuple(s for s in slots if s != last and s not in kept)
         if not removable or self.renders + len(removable) > self._budget:
@@ -676,7 +718,7 @@ class Search:
             if not np.isfinite(cost) or cost + reached > allowed:
                 break
             trial = tuple(s for s in slots if s != gone)
-            again = len(trial) < len(self._rendered) - 1
+            again = len(trial) < complete - 1
             if all(s == last for s in trial) or (again and self.renders >= self._budget):
                 break
             (candidate,) = self._without(whole, [trial]) if again else [alone[int(place)]]
@@ -701,13 +743,18 @@ class Search:
         self, whole: Settings, trials: Sequence[tuple[int, ...]]
     ) -> list[Candidate | None]:
         """Render with some slots only; the settings stay those of the whole chain."""
-        places = chain_slots(self._spec)
         found: list[Candidate | None] = []
         for trial in trials:
-            uri = chain_uri([places[s][1] for s in trial])
-            part = np.concatenate([whole[places[s][2]] for s in trial])
-            found += self._render(uri, [part], [whole])
+            found += self._render(trial, [whole], kept=False)
         return found
+
+
+def _span(place: slice) -> tuple[int, int]:
+    return int(place.start), int(place.stop)
+
+
+def _value(candidate: Candidate) -> float:
+    return candidate.value
 
 
 def settings_of(found: Found, spec: EffectSpec) -> tuple[tuple[str, ...], NDArray[np.float64]]:

@@ -36,6 +36,39 @@ LIMIT = 6.0
 """Differences count up to this many times the content noise, so that no single feature rules."""
 
 
+GROWTH_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0)
+GROWTH: Mapping[str, tuple[float, ...]] = {
+    "tone": (1.35, 1.34, 1.24, 1.22, 1.10, 1.07, 1.0),
+    "level": (1.18, 1.18, 1.10, 1.10, 1.0, 1.0, 1.0),
+    "dynamics": (1.62, 1.42, 1.17, 1.08, 1.0, 1.0, 1.0),
+    "space": (1.92, 1.68, 1.34, 1.27, 1.11, 1.03, 1.0),
+    "modulation": (4.32, 4.26, 3.51, 2.85, 2.16, 1.66, 1.0),
+    "distortion": (2.47, 1.71, 1.42, 1.27, 1.06, 1.06, 1.0),
+}
+"""How many times more a piece so short differs from 5 s of the same song than 5 s do, by aspect:
+root mean square of 60 places in 12 songs (``benchmarks/content_noise.py SONGS --lengths``)."""
+
+
+def noise_growth(*seconds: float) -> NDArray[np.float64]:
+    """How much larger content noise is between recordings of these lengths, by aspect.
+
+    Each adds its own variance: that of a piece of 5 s is half of what `content_noise` measures,
+    and `GROWTH` holds pairs of which one has 5 s.
+
+    Examples
+    --------
+    >>> noise_growth(10.0, 5.0).max()
+    1.0
+    """
+    total = np.ones(len(ASPECTS))
+    for length in seconds:
+        place = np.log(np.clip(length, GROWTH_SECONDS[0], GROWTH_SECONDS[-1]))
+        for number, aspect in enumerate(ASPECTS):
+            grown = float(np.interp(place, np.log(GROWTH_SECONDS), GROWTH[aspect]))
+            total[number] += grown**2 - 1.0
+    return np.sqrt(total)
+
+
 @functools.cache
 def content_noise() -> NDArray[np.float64]:
     """Standard deviation of each feature's difference between halves of one song."""
@@ -61,6 +94,8 @@ class Target:
         How much each aspect counts; sums to 1.
     noise : ndarray, shape (features,)
         Content noise of each feature, for recordings as long as these.
+    doubt : float
+        How many times larger than for recordings of 5 s and more that is, over all aspects.
     """
 
     features: NDArray[np.float64]
@@ -68,6 +103,7 @@ class Target:
     weights: NDArray[np.float64]
     names: tuple[str, ...] = field(default=ASPECTS)
     noise: NDArray[np.float64] = field(default_factory=content_noise)
+    doubt: float = 1.0
 
     @property
     def level_weight(self) -> float:
@@ -169,7 +205,7 @@ def make_target(
     shares: Sequence[Mapping[str, float]] | None = None,
     weights: Mapping[str, float] | None = None,
     only: Sequence[str] | None = None,
-    noise: NDArray[np.float64] | None = None,
+    seconds: Sequence[float] = (),
 ) -> Target:
     """Put references and weights together.
 
@@ -183,8 +219,8 @@ def make_target(
         Aspect to weight, in place of the default one.
     only : sequence of str, optional
         Aspects to match; the others count nothing.
-    noise : ndarray, optional
-        Content noise of each feature (`content_noise`), by default for recordings of 5 s or more.
+    seconds : sequence of float
+        Lengths of the two recordings compared, where they are less than 5 s.
 
     Raises
     ------
@@ -208,12 +244,13 @@ def make_target(
     sums = rows.sum(axis=0)
     vector = np.where(sums > 0, vector, 0.0)
     rows = rows / np.where(sums > 0, sums, 1.0)
-    return Target(
-        np.array(features),
-        rows,
-        vector / vector.sum(),
-        noise=content_noise() if noise is None else noise,
-    )
+    vector /= vector.sum()
+    noise, growth = content_noise(), noise_growth(*seconds)
+    if seconds:
+        noise = noise.copy()
+        for columns, grown in zip(_columns(), growth, strict=True):
+            noise[columns] *= grown
+    return Target(np.array(features), rows, vector, noise=noise, doubt=float(vector @ growth))
 
 
 def check_aspect(name: str) -> str:
