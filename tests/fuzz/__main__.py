@@ -21,10 +21,11 @@ def main() -> int:
     parser.add_argument(
         "--no-ffmpeg", action="store_true", help="hide ffmpeg: many times quicker for audio"
     )
+    parser.add_argument("--scenes", nargs="+", default=list(kills.KINDS), choices=kills.KINDS)
     given = parser.parse_args()
     began = time.monotonic()
     if given.kind == "kills":
-        failures = kills.run(given.count, given.seed)
+        failures = kills.run(given.count, given.seed, tuple(given.scenes))
         print(f"{time.monotonic() - began:.0f} s, {len(failures)} failures")
         return bool(failures)
 

@@ -30,6 +30,7 @@ Case = Callable[[np.random.Generator], None]
 def audio_case(folder: Path) -> Case:
     """A damaged sound file, read in every way that dialin reads one."""
     from dialin.audio import audio_info, read_audio, read_blocks
+    from dialin.audio.reader import TOLERANCE
 
     sounds = [(file.suffix, file.read_bytes()) for file in sorted(folder.glob("[0-9]*.*"))]
 
@@ -44,15 +45,15 @@ def audio_case(folder: Path) -> Case:
         audio, rate = read_audio(file)
         assert audio.dtype == np.float32 and audio.ndim == 2 and rate == info.sample_rate
         assert np.isfinite(audio).all()
-        # What the header is taken to say is what there is.
-        assert audio.shape == (info.channels, info.frames), (audio.shape, info)
-        total = 0
-        for block in read_blocks(file, 4096):
-            total += block.shape[1]
-        assert total == info.frames, (total, info.frames)
-        if info.frames > 10:
-            part, _ = read_audio(file, start=info.frames // 2, frames=info.frames // 4)
-            assert part.shape[1] == info.frames // 4
+        # What the header is taken to say is what there is, but for what may be lost in the middle.
+        there = audio.shape[1]
+        assert 0 <= info.frames - there <= TOLERANCE * rate, (there, info)
+        assert audio.shape[0] == info.channels
+        total = sum(block.shape[1] for block in read_blocks(file, 4096))
+        assert total == there, (total, there, info)
+        if there > 10:
+            part, _ = read_audio(file, start=there // 2, frames=there // 4)
+            assert part.shape[1] <= there // 4
 
     return case
 

@@ -14,7 +14,8 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,10 @@ songs = [{{ root = "{songs}" }}]
 
 class Failure(AssertionError):
     """A promise that was broken."""
+
+
+class Untried(Exception):
+    """What this machine or user cannot play."""
 
 
 def check(fine: object, text: str) -> None:
@@ -162,18 +167,22 @@ def terminated(scene: Scene) -> None:
     parent(scene, (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)[int(scene.rng.integers(3))])
 
 
-def apply(scene: Scene) -> None:
-    """``apply`` is killed: an earlier result is whole, or the new one is; nothing in between."""
+def _reverb(scene: Scene) -> Path:
     from dialin.effects import open_effect
     from dialin.presets.preset import Preset
 
     spec = open_effect("builtin:reverb").spec
-    Preset.from_settings([spec], spec.default).save(scene.folder / "p.json", overwrite=True)
+    return Preset.from_settings([spec], spec.default).save(scene.folder / "p.json", overwrite=True)
+
+
+def apply(scene: Scene) -> None:
+    """``apply`` is killed: an earlier result is whole, or the new one is; nothing in between."""
+    preset = _reverb(scene)
     song = scene.song("song.wav", 60)
     original = song.read_bytes()
     wet = scene.folder / "wet"
     old = scene.song("wet/song.wav", 1).read_bytes()
-    command = ("apply", "p.json", song, "-o", wet, "--overwrite")
+    command = ("apply", preset, song, "-o", wet, "--overwrite")
     process = scene.start(*command)
     scene.nap(0.3, 3.0)
     process.kill()
@@ -244,6 +253,88 @@ def together(scene: Scene) -> None:
     scene.nothing_runs()
 
 
+@contextmanager
+def small_disk(scene: Scene, megabytes: float) -> Iterator[Path]:
+    """A disk of its own for the time being; `Untried` where this process may not mount one."""
+    place = scene.folder / "disk"
+    place.mkdir()
+    made = ["mount", "-t", "tmpfs", "-o", f"size={int(megabytes * 1024)}k", "tmpfs", str(place)]
+    try:
+        done = subprocess.run(made, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise Untried(str(error)) from error
+    if done.returncode:
+        raise Untried(done.stderr.strip())
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Write until nothing more fits; return the file that takes the room."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 12, 1):
+            try:
+                while file.write(bytes(size)) == size:
+                    pass
+            except OSError:
+                continue
+    return ballast
+
+
+def full(scene: Scene) -> None:
+    """The disk fills up while a match searches: the preset is kept, and what is missing is said."""
+    with small_disk(scene, 12) as disk:
+        out = disk / "out"
+        command = (*_match(scene)[:-2], "-o", out)
+        process = scene.start(*command)
+        scene.nap(0.5, 4.0)
+        ballast = fill(disk)
+        _, err = process.communicate(timeout=120)
+        check(process.returncode in (0, 7), f"the match ended with {process.returncode}: {err}")
+        check("Traceback" not in err and "bug" not in err, err)
+        if process.returncode == 7 and out.exists():
+            whole = (out / "preset.json").exists()
+            check(whole, f"what was found is lost: {err} {sorted(p.name for p in out.iterdir())}")
+            json.loads((out / "preset.json").read_text())
+            check("missing" in err, f"it does not say what is missing: {err}")
+        scene.nothing_runs()
+        if out.exists():
+            scene.no_traces(out)
+        ballast.unlink()
+        scene.finish(*command, "--overwrite")
+        json.loads((out / "report.json").read_text())
+        scene.no_traces(out)
+
+
+def full_apply(scene: Scene) -> None:
+    """The disk fills up during ``apply``: results that are there are whole, others are named."""
+    preset = _reverb(scene)
+    names = [f"{number}.wav" for number in range(6)]
+    for name in names:
+        scene.song(f"songs/{name}", 20)
+    with small_disk(scene, 12) as disk:
+        wet = disk / "wet"
+        process = scene.start("apply", preset, scene.folder / "songs", "-o", wet)
+        scene.nap(0.5, 5.0)
+        fill(disk)
+        _, err = process.communicate(timeout=120)
+        check(process.returncode in (0, 7), f"apply ended with {process.returncode}: {err}")
+        check("Traceback" not in err and "bug" not in err, err)
+        there = {file.name for file in wet.glob("*.wav")} if wet.exists() else set()
+        for name in there:
+            check(audio_info(wet / name).frames == 20 * RATE, f"half a result: {name}")
+        unsaid = [name for name in names if name not in there and name not in err]
+        begun = "the results need" not in err and "cannot write into" not in err
+        check(not unsaid or not begun, f"nothing is said of {unsaid}: {err}")
+        check(process.returncode == 7 or len(there) == len(names), "it says that all went well")
+        if wet.exists():
+            scene.no_traces(wet)
+        scene.nothing_runs()
+
+
 KINDS: dict[str, Callable[[Scene], None]] = {
     "worker": worker,
     "parent": parent,
@@ -252,6 +343,8 @@ KINDS: dict[str, Callable[[Scene], None]] = {
     "data": data,
     "trainer": trainer,
     "together": together,
+    "full": full,
+    "full-apply": full_apply,
 }
 
 
@@ -261,6 +354,8 @@ def once(kind: str, seed: int, index: int) -> str | None:
         scene = Scene(Path(name), np.random.default_rng([seed, index]))
         try:
             KINDS[kind](scene)
+        except Untried as error:
+            return f"not tried: {error}"
         except (Failure, subprocess.TimeoutExpired, OSError, ValueError) as error:
             return f"{type(error).__name__}: {error}"
         finally:
@@ -287,8 +382,10 @@ def run(count: int, seed: int, kinds: tuple[str, ...] = tuple(KINDS)) -> list[st
     """Play every scene `count` times; print a line for each kind; return the failures."""
     failures = []
     for kind in kinds:
+        began = time.monotonic()
         broken = [f"{kind} {n}: {text}" for n in range(count) if (text := once(kind, seed, n))]
-        print(f"{kind:12} {count} times, {len(broken)} broken", flush=True)
+        took = time.monotonic() - began
+        print(f"{kind:12} {count} times, {len(broken)} broken, {took:.0f} s", flush=True)
         for text in broken:
             print(f"  {text}")
         failures += broken

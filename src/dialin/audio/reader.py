@@ -24,11 +24,12 @@ from numpy.typing import NDArray
 from dialin.audio.decoder import Decoder
 from dialin.audio.flac import flac_layout
 from dialin.audio.foreign import decode, demuxer, is_lossless
+from dialin.audio.gate import MAX_CHANNELS, check_sample_rate
 from dialin.audio.mpeg import is_mpeg, mpeg_layout
 from dialin.audio.ogg import ogg_layout
 from dialin.audio.riff import riff_layout
 from dialin.audio.splice import Layout, Section, Spliced
-from dialin.errors import AudioFileError
+from dialin.errors import AudioError, AudioFileError
 
 UNKNOWN_SIZE = 0x7FFF0000
 """A WAV header from a pipe promises at least this much; its real length is what is there."""
@@ -249,6 +250,7 @@ class AudioReader:
             # libsndfile takes any bytes named .au or .snd for samples, and some for MPEG.
             raise explain(self._path)
         rate, channels = self._file.sample_rate, self._file.channels
+        self._check_header(rate, channels)
         info = AudioInfo(
             self._path,
             rate,
@@ -268,6 +270,18 @@ class AudioReader:
         if missing:
             notes.append(f"its last {1000 * missing / rate:.0f} ms are missing: it was cut off")
         self.info = replace(info, frames=frames, notes=tuple(notes))
+
+    def _check_header(self, rate: int, channels: int) -> None:
+        """Refuse at once what the gate would refuse of all samples once they are read."""
+        try:
+            check_sample_rate(rate)
+        except AudioError as error:
+            raise AudioFileError(f"{str(self._path)!r}: {error}") from error
+        if channels > MAX_CHANNELS:
+            raise AudioFileError(
+                f"{str(self._path)!r} has {channels} channels; dialin takes up to {MAX_CHANNELS}, "
+                "so export those you need"
+            )
 
     def _missing(self, frames: int) -> int:
         promised, there = _chunk_sizes(self._file.log)
@@ -379,11 +393,19 @@ class AudioReader:
                 # A part that ends early is followed by the next one.
                 self._place += count
                 wanted -= count
+            if len(pieces) > 1:
+                pieces = [np.concatenate(pieces)]
+        except MemoryError as error:
+            hours, size = wanted / self.info.sample_rate / 3600, wanted * self.info.channels * 4
+            raise AudioFileError(
+                f"{str(self._path)!r} holds {hours:.1f} h more by its header, which is "
+                f"{size / 2**30:.1f} GiB and does not fit into memory; export it again, in parts"
+            ) from error
         except (RuntimeError, OSError) as error:
             raise self._explain(error) from error
         if not pieces:
             return np.zeros((0, self.info.channels), dtype=dtype)
-        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        return pieces[0]
 
     def close(self) -> None:
         """Close the file."""
