@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
 from dialin.effects.chain import chain_slots, chain_uri
+from dialin.effects.dry import DryStream
 from dialin.effects.effect import Effect, Stream
 from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec, Settings
@@ -234,34 +235,6 @@ class MixedEffect:
     def close(self) -> None:
         """Let go of the plugin."""
         self._effect.close()
-
-
-class DryStream:
-    """The stream of no effect at all, so that one which fails cannot do so at 0 %."""
-
-    exact = True
-
-    def __init__(self, channels: int, tail: int) -> None:
-        self._tail: Audio = np.zeros((channels, tail), dtype=np.float32)
-
-    def process(self, block: Audio) -> Audio:
-        """Hand a block back.
-
-        Parameters
-        ----------
-        block : ndarray, float32, shape (channels, samples)
-            The next samples, of any number.
-
-        Returns
-        -------
-        ndarray, float32, shape (channels, samples)
-            The same samples.
-        """
-        return block.copy()
-
-    def finish(self) -> Audio:
-        """Return the tail, which is silent."""
-        return self._tail
 
 
 class MixedStream:

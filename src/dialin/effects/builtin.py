@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
 from dialin.effects.builtin_table import NYQUIST_SHARE, Builtin, builtin_spec, find_builtin
+from dialin.effects.dry import DryStream
 from dialin.effects.effect import Stream
 from dialin.effects.segments import SegmentedStream
 from dialin.effects.spec import EffectSpec
@@ -205,7 +206,9 @@ class BuiltinEffect:
     def _start(
         self, plugin: Any | None, mix: float, sample_rate: int, channels: int, tail: int
     ) -> Stream:
-        if self._row.segmented and plugin is not None:
+        if plugin is None:
+            return DryStream(channels, tail)
+        if self._row.segmented:
 
             def render(audio: Audio) -> Audio:
                 return self.run(plugin, audio, sample_rate, reset=True)
@@ -318,8 +321,8 @@ class BuiltinStream:
     Parameters
     ----------
     effect : BuiltinEffect
-    plugin : Pedalboard plugin, optional
-        New, its state empty; None lets the sound through.
+    plugin : Pedalboard plugin
+        New, its state empty.
     mix : float
         Share of the effect in the result.
     sample_rate, channels, tail : int
@@ -331,7 +334,7 @@ class BuiltinStream:
     def __init__(
         self,
         effect: BuiltinEffect,
-        plugin: Any | None,
+        plugin: Any,
         mix: float,
         sample_rate: int,
         channels: int,
@@ -394,11 +397,8 @@ class BuiltinStream:
         return np.concatenate(pieces, axis=1)
 
     def _render(self, audio: Audio) -> Audio:
-        if self._plugin is None:
-            wet = audio
-        else:
-            wet = self._effect.run(self._plugin, audio, self._rate, reset=False)
-            if self._mix < 1.0:
-                wet = blend(audio, wet, self._mix)
+        wet = self._effect.run(self._plugin, audio, self._rate, reset=False)
+        if self._mix < 1.0:
+            wet = blend(audio, wet, self._mix)
         self._given += wet.shape[1]
         return wet

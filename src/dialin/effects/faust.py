@@ -12,7 +12,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
@@ -20,8 +19,7 @@ from dialin.effects.effect import Stream
 from dialin.effects.faust_ui import Widget, parse_widgets, translate
 from dialin.effects.host_path import host_path
 from dialin.effects.parameter import MAX_GAIN_DB, Parameter, identifier
-from dialin.effects.preroll import PrerollStream
-from dialin.effects.settle import RATE, after_silence, lead_samples, settling_blocks
+from dialin.effects.settle import RATE, Settled
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import EffectLoadError, EffectNotFoundError
 
@@ -68,7 +66,6 @@ class FaustEffect:
         self._path, self._program = path, program
         self._graphs: dict[int, Graph] = {}
         self._inputs = self._outputs = 0
-        self._settling: int | None = None
         try:
             self._folder = host_path(path.parent)
             source = translate(program, Path(self._folder))
@@ -80,6 +77,7 @@ class FaustEffect:
         self._build = hashlib.sha256(source.replace(self._folder, "").encode()).hexdigest()
         graph = self._graph(RATE)
         self._keys, self._spec = self._describe(graph.processor, parse_widgets(source))
+        self._settled = Settled(self._spec, min(2, self._inputs))
 
     @property
     def spec(self) -> EffectSpec:
@@ -106,19 +104,7 @@ class FaustEffect:
         -------
         ndarray, float32, shape (channels, samples)
         """
-        vector = self._spec.check(settings)
-        silence = round(tail * sample_rate)
-        if silence > 0:
-            audio = np.pad(audio, ((0, 0), (0, silence)))
-        if self._settling is None:
-            self._settling = settling_blocks(
-                lambda sound, at: self._render(sound, RATE, at), self._spec, min(2, self._inputs)
-            )
-        return after_silence(
-            lambda sound: self._render(sound, sample_rate, vector),
-            audio,
-            lead_samples(self._settling, sample_rate),
-        )
+        return self._settled.process(self._render, audio, sample_rate, settings, tail=tail)
 
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
@@ -140,13 +126,7 @@ class FaustEffect:
         -------
         Stream
         """
-        vector = self._spec.check(settings)
-        return PrerollStream(
-            lambda audio: self.process(audio, sample_rate, vector),
-            channels,
-            sample_rate,
-            round(tail * sample_rate),
-        )
+        return self._settled.preroll(self._render, sample_rate, channels, settings, tail=tail)
 
     def state(self, settings: ArrayLike) -> bytes | None:
         """Faust programs have no state beside their parameters.

@@ -11,15 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
 from dialin.effects.effect import Stream
 from dialin.effects.lilv import Lv2Plugin, Lv2Port, installed
 from dialin.effects.parameter import MAX_GAIN_DB, Parameter
-from dialin.effects.preroll import PrerollStream
-from dialin.effects.settle import RATE, LeadStream, after_silence, lead_samples, settling_blocks
+from dialin.effects.settle import RATE, LeadStream, Settled
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import EffectLoadError, EffectNotFoundError, RenderError
 
@@ -134,8 +132,8 @@ class Lv2Effect:
         self._host_index: dict[str, int] = {}
         self._fixed: dict[int, float] = {}
         self._continues: dict[tuple[int, bytes], bool] = {}
-        self._settling: int | None = None
         self._learn(self._graph(RATE))
+        self._settled = Settled(self._spec, len(self._layout.main))
 
     @property
     def spec(self) -> EffectSpec:
@@ -162,13 +160,7 @@ class Lv2Effect:
         -------
         ndarray, float32, shape (channels, samples)
         """
-        vector = self._spec.check(settings)
-        silence = round(tail * sample_rate)
-        if silence > 0:
-            audio = np.pad(audio, ((0, 0), (0, silence)))
-        return after_silence(
-            lambda sound: self._render(sound, sample_rate, vector), audio, self._lead(sample_rate)
-        )
+        return self._settled.process(self._render, audio, sample_rate, settings, tail=tail)
 
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
@@ -210,12 +202,7 @@ class Lv2Effect:
             if key not in self._continues:
                 self._continues[key] = continues(whole, make, self._layout, values)
             if not self._continues[key]:
-                return PrerollStream(
-                    lambda audio: self.process(audio, sample_rate, vector),
-                    channels,
-                    sample_rate,
-                    round(tail * sample_rate),
-                )
+                return self._settled.preroll(self._render, sample_rate, channels, vector, tail=tail)
         continued = ContinuedStream(
             whole,
             make,
@@ -225,7 +212,7 @@ class Lv2Effect:
             round(tail * sample_rate),
             exact=not follows,
         )
-        return LeadStream(continued, channels, self._lead(sample_rate))
+        return LeadStream(continued, channels, self._settled.lead(self._render, sample_rate))
 
     def state(self, settings: ArrayLike) -> bytes | None:
         """LV2 presets are made of named values; there is no opaque state to keep.
@@ -273,15 +260,6 @@ class Lv2Effect:
             return spread(audio, self._layout, lambda fed: graph.render(fed, values))
         except RenderError as error:
             raise RenderError(f"{self._spec.uri}: {error}") from error
-
-    def _lead(self, sample_rate: int) -> int:
-        if self._settling is None:
-            self._settling = settling_blocks(
-                lambda audio, vector: self._render(audio, RATE, vector),
-                self._spec,
-                len(self._layout.main),
-            )
-        return lead_samples(self._settling, sample_rate)
 
     def _graph(self, sample_rate: int) -> Graph:
         if sample_rate not in self._graphs:

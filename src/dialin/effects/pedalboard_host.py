@@ -24,7 +24,7 @@ from dialin.audio import Audio
 from dialin.effects.effect import BLOCK, Stream
 from dialin.effects.floating_point import kept_floating_point
 from dialin.effects.host_path import host_path
-from dialin.effects.settle import RATE, LeadStream, after_silence, lead_samples, settling_blocks
+from dialin.effects.settle import LeadStream, Settled
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.effects.vst3_facts import vst3_category
 from dialin.effects.vst3_files import find_vst3, hash_file, split_vst3, vst3_binary
@@ -119,10 +119,10 @@ class HostedEffect:
     def __init__(self, uri: str, format: str, file: str, file_hash: str, inner: str) -> None:
         self._file = file
         self._inner = inner
-        self._settling: int | None = None
         self._plugin = self._load()
         self._channels = self._find_channels()
         self._read_spec(uri, format, file_hash)
+        self._settled = Settled(self._spec, self._channels)
 
     @property
     def spec(self) -> EffectSpec:
@@ -154,13 +154,7 @@ class HostedEffect:
         -------
         ndarray, float32, shape (channels, samples)
         """
-        vector = self._spec.check(settings)
-        silence = round(tail * sample_rate)
-        if silence > 0:
-            audio = np.pad(audio, ((0, 0), (0, silence)))
-        return after_silence(
-            lambda sound: self._render(sound, sample_rate, vector), audio, self._lead(sample_rate)
-        )
+        return self._settled.process(self._render, audio, sample_rate, settings, tail=tail)
 
     def _render(self, audio: Audio, sample_rate: int, vector: Settings) -> Audio:
         result = np.empty_like(audio)
@@ -170,13 +164,6 @@ class HostedEffect:
             wet = np.concatenate([run.feed(self.fill(group)), run.finish()], axis=1)
             result[first : first + self._channels] = wet[: group.shape[0]]
         return result
-
-    def _lead(self, sample_rate: int) -> int:
-        if self._settling is None:
-            self._settling = settling_blocks(
-                lambda audio, vector: self._render(audio, RATE, vector), self._spec, self._channels
-            )
-        return lead_samples(self._settling, sample_rate)
 
     def stream(
         self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
@@ -204,7 +191,7 @@ class HostedEffect:
             for _ in range(0, channels, self._channels)
         ]
         stream = HostedStream(self, runs, channels, round(tail * sample_rate))
-        return LeadStream(stream, channels, self._lead(sample_rate))
+        return LeadStream(stream, channels, self._settled.lead(self._render, sample_rate))
 
     def state(self, settings: ArrayLike) -> bytes | None:
         """Contents of a ``.vstpreset`` at these settings; None for an Audio Unit.
@@ -263,8 +250,8 @@ class HostedEffect:
         other = FromFile(
             self._spec.uri, self._spec.format, self._file, self._spec.file_hash, self._inner
         )
-        self._lead(sample_rate)
-        other._settling = self._settling
+        self._settled.lead(self._render, sample_rate)
+        other._settled.blocks = self._settled.blocks
         return other.process(audio, sample_rate, other.spec.default)
 
     def positions(self, settings: ArrayLike) -> list[float]:

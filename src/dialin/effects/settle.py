@@ -15,10 +15,15 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
 from dialin.effects.effect import BLOCK, Stream
+from dialin.effects.preroll import PrerollStream
 from dialin.effects.spec import EffectSpec, Settings
+
+FreshRender = Callable[[Audio, int, Settings], Audio]
+"""``render(audio, sample_rate, settings) -> audio`` of the same shape, from a fresh instance."""
 
 RATE = 44_100
 LONGEST = 44 * BLOCK
@@ -100,6 +105,122 @@ def after_silence(render: Callable[[Audio], Audio], audio: Audio, lead: int) -> 
     if not lead:
         return render(audio)
     return np.ascontiguousarray(render(np.pad(audio, ((0, 0), (lead, 0))))[:, lead:])
+
+
+class Settled:
+    """Renders of one plugin, each by a fresh instance and behind the silence in which it settles.
+
+    How much silence that takes is found out when it is first asked. What renders is given each
+    time, not kept: an effect that held itself in a circle would be let go of by whichever thread
+    collects garbage, and a plugin only ever by the one that opened it.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+    channels : int
+        That the plugin takes.
+
+    Attributes
+    ----------
+    blocks : int or None
+        What `settling_blocks` found; None before it was asked.
+    """
+
+    def __init__(self, spec: EffectSpec, channels: int) -> None:
+        self._spec = spec
+        self._channels = channels
+        self.blocks: int | None = None
+
+    def lead(self, render: FreshRender, sample_rate: int) -> int:
+        """Samples of silence to feed first.
+
+        Parameters
+        ----------
+        render : callable
+            `FreshRender`.
+        sample_rate : int
+            In hertz.
+
+        Returns
+        -------
+        int
+        """
+        if self.blocks is None:
+            self.blocks = settling_blocks(
+                lambda audio, settings: render(audio, RATE, settings), self._spec, self._channels
+            )
+        return lead_samples(self.blocks, sample_rate)
+
+    def process(
+        self,
+        render: FreshRender,
+        audio: Audio,
+        sample_rate: int,
+        settings: ArrayLike,
+        *,
+        tail: float = 0.0,
+    ) -> Audio:
+        """Render; see `Effect.process`.
+
+        Parameters
+        ----------
+        render : callable
+            `FreshRender`.
+        audio : ndarray, float32, shape (channels, samples)
+            Full scale is 1.
+        sample_rate : int
+            In hertz.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
+        vector = self._spec.check(settings)
+        silence = round(tail * sample_rate)
+        if silence > 0:
+            audio = np.pad(audio, ((0, 0), (0, silence)))
+        lead = self.lead(render, sample_rate)
+        return after_silence(lambda sound: render(sound, sample_rate, vector), audio, lead)
+
+    def preroll(
+        self,
+        render: FreshRender,
+        sample_rate: int,
+        channels: int,
+        settings: ArrayLike,
+        *,
+        tail: float = 0.0,
+    ) -> Stream:
+        """Start a block-wise render of a host that starts afresh; see `PrerollStream`.
+
+        Parameters
+        ----------
+        render : callable
+            `FreshRender`.
+        sample_rate : int
+            In hertz.
+        channels : int
+            Number of channels.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        Stream
+        """
+        vector = self._spec.check(settings)
+        return PrerollStream(
+            lambda audio: self.process(render, audio, sample_rate, vector),
+            channels,
+            sample_rate,
+            round(tail * sample_rate),
+        )
 
 
 def _block_levels(audio: Audio) -> np.ndarray:
