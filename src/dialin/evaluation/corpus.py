@@ -23,6 +23,19 @@ PLACES = 500
 def open_corpus(folders: Sequence[Path | str], split: str, *, kind: str = "folder") -> Corpus:
     """Songs of one split in some folders, as `dialin.data` finds and divides them.
 
+    Parameters
+    ----------
+    folders : sequence of Path or str
+        Of songs.
+    split : str
+        ``train``, ``valid`` or ``test``.
+    kind : str, default 'folder'
+        Layout of the folders, as `dialin.data.SongSource` names them.
+
+    Returns
+    -------
+    Corpus
+
     Raises
     ------
     UsageError
@@ -38,7 +51,22 @@ def open_corpus(folders: Sequence[Path | str], split: str, *, kind: str = "folde
 
 
 def generator(seed: int, name: str, *numbers: int) -> np.random.Generator:
-    """Generator of its own for everything that has a name and numbers."""
+    """Generator of its own for everything that has a name and numbers.
+
+    Parameters
+    ----------
+    seed : int
+        Of the whole evaluation.
+    name : str
+        Of what is drawn, such as a protocol's.
+    *numbers : int
+        Such as an item's.
+
+    Returns
+    -------
+    numpy.random.Generator
+        The same for the same arguments.
+    """
     return np.random.default_rng([seed, zlib.crc32(name.encode()), *numbers])
 
 
@@ -52,6 +80,21 @@ def cut(
     besides: str | None = None,
 ) -> tuple[Audio, dict[str, Any]]:
     """Cut a random excerpt of which both halves are audible.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Songs of one split.
+    rng : numpy.random.Generator
+        Source of chance; drawn from in a fixed order.
+    samples : int
+        Length of the excerpt.
+    sample_rate : int
+        In hertz.
+    channels : int, default 1
+        Number of channels.
+    besides : str, optional
+        A song that it must not be cut from.
 
     Returns
     -------

@@ -33,13 +33,39 @@ MELS = 64
 
 
 def encode_mfcc(audio: Audio, sample_rate: int) -> Vector:
-    """Mean and standard deviation of MFCCs 1 to 25, ``(50,)``."""
+    """Mean and standard deviation of MFCCs 1 to 25, ``(50,)``.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float64, shape (50,)
+        In decibels.
+    """
     rows = mfcc(audio, sample_rate, coefficients=26)[:, 1:].astype(np.float64)
     return np.concatenate([rows.mean(axis=0), rows.std(axis=0)])
 
 
 def encode_mel(audio: Audio, sample_rate: int) -> Vector:
-    """Mean, deviation and skewness of mel levels, ``(192,)``; the mean level is taken off."""
+    """Mean, deviation and skewness of mel levels, ``(192,)``; the mean level is taken off.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float64, shape (192,)
+        In decibels, the skewness without a unit.
+    """
     rows = mel_levels(audio, sample_rate, mels=MELS).astype(np.float64)
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     skew = np.mean((rows - mean) ** 3, axis=0) / np.maximum(deviation, 1e-3) ** 2
@@ -52,6 +78,16 @@ _BUILTIN: dict[str, Encoder] = {"mfcc": encode_mfcc, "mel": encode_mel}
 @functools.lru_cache(maxsize=8)
 def get_encoder(name: str) -> Encoder:
     """Encoder by name; one that is named as ``module:factory`` is made once a process.
+
+    Parameters
+    ----------
+    name : str
+        ``mfcc``, ``mel``, ``model:FOLDER`` or ``package.module:factory``.
+
+    Returns
+    -------
+    callable
+        Maps audio, shape (channels, samples), and its rate to a vector.
 
     Raises
     ------
@@ -79,5 +115,19 @@ def get_encoder(name: str) -> Encoder:
 
 
 def embed(audio: Audio, sample_rate: int, encoder: str) -> Vector:
-    """Embed a render; a module-level function, so that workers can run it."""
+    """Embed a render; a module-level function, so that workers can run it.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+    encoder : str
+        Its name; see `get_encoder`.
+
+    Returns
+    -------
+    ndarray, float64, shape (dimensions,)
+    """
     return np.asarray(get_encoder(encoder)(audio, sample_rate), dtype=np.float64)

@@ -20,6 +20,17 @@ MOST_KNOBS = 24
 def new_figure(width: float, height: float) -> Any:
     """A figure of so many inches.
 
+    Parameters
+    ----------
+    width : float
+        In inches.
+    height : float
+        In inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     MissingPackageError
@@ -35,7 +46,20 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def save_figure(figure: Any, path: Path) -> Path:
-    """Write a figure as PNG by way of a temporary name."""
+    """Write a figure as PNG by way of a temporary name.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What is written.
+    path : Path
+        PNG file to be written.
+
+    Returns
+    -------
+    Path
+        The same file.
+    """
     with atomic_file(path) as part:
         figure.savefig(part, dpi=120, format="png")
     return path
@@ -49,7 +73,9 @@ def draw_all(rows: Sequence[Row], metric: str, folder: Path) -> list[Path]:
     rows : sequence of dict
         Of one protocol.
     metric : str
+        Name of the leading metric.
     folder : Path
+        That PNG files are written into.
 
     Returns
     -------
@@ -75,7 +101,22 @@ def draw_all(rows: Sequence[Row], metric: str, folder: Path) -> list[Path]:
 
 
 def draw_boxes(rows: Iterable[Row], metric: str, path: Path) -> Path:
-    """Box plots: one panel a group, one box a method; whiskers at 1.5 interquartile ranges."""
+    """Box plots: one panel a group, one box a method; whiskers at 1.5 interquartile ranges.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        Of one protocol.
+    metric : str
+        Name of what is drawn.
+    path : Path
+        PNG file to be written.
+
+    Returns
+    -------
+    Path
+        The same file.
+    """
     table: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         value = value_of(row, metric)
@@ -101,7 +142,22 @@ def _searches(rows: Iterable[Row]) -> set[int]:
 
 
 def draw_curves(rows: Sequence[Row], metric: str, path: Path) -> Path:
-    """Mean of the first metric against renders spent: picked (solid) and best there was (dots)."""
+    """Mean of the first metric against renders spent: picked (solid) and best there was (dots).
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Of one protocol.
+    metric : str
+        Name of what is drawn.
+    path : Path
+        PNG file to be written.
+
+    Returns
+    -------
+    Path
+        The same file.
+    """
     lines: dict[tuple[str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         family, _, budget = row["method"].rpartition(":")
@@ -144,6 +200,20 @@ def draw_settings(rows: Sequence[Row], title: str, path: Path) -> Path:
     """True against found position of each knob, with the rank correlation.
 
     Chains differ from item to item: each knob has the items that it occurs in.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Of one method, those with true and found settings.
+    title : str
+        Put above the figure.
+    path : Path
+        PNG file to be written.
+
+    Returns
+    -------
+    Path
+        The same file.
     """
     from scipy.stats import spearmanr
 

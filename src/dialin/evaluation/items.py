@@ -75,22 +75,68 @@ class Task:
         return self.complete(self.spec.default)
 
     def complete(self, settings: Settings) -> Settings:
-        """Settings with the fixed knobs put where they belong, snapped and clipped."""
+        """Settings with the fixed knobs put where they belong, snapped and clipped.
+
+        Parameters
+        ----------
+        settings : ndarray, float64, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        ndarray, float64, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        """
         vector = np.array(settings, dtype=np.float64)
         for place, value in self.fixed.items():
             vector[place] = value
         return self.spec.check(vector)
 
     def draw(self, rng: np.random.Generator) -> Settings:
-        """Random settings as the protocol draws them."""
+        """Random settings as the protocol draws them.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of chance; drawn from in a fixed order.
+
+        Returns
+        -------
+        ndarray, float64, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        """
         return draw_settings(rng, self.spec, self.options)
 
     def span(self, place: int) -> tuple[float, float]:
-        """Range of a knob, in [0, 1]."""
+        """Range of a knob, in [0, 1].
+
+        Parameters
+        ----------
+        place : int
+            Index of the knob.
+
+        Returns
+        -------
+        (float, float)
+            Lowest and highest position.
+        """
         return self.ranges.get(place, (LOW, HIGH))
 
     def part(self, settings: Settings, slots: list[int]) -> tuple[str, Settings]:
-        """URI and settings of some slots of the chain alone, for hidden chains."""
+        """URI and settings of some slots of the chain alone, for hidden chains.
+
+        Parameters
+        ----------
+        settings : ndarray, float64, shape (knobs,)
+            Of the whole chain.
+        slots : list of int
+            Indices of slots, rising.
+
+        Returns
+        -------
+        (str, ndarray)
+            The settings are those of these slots alone.
+        """
         places = chain_slots(self.spec)
         uri = chain_uri([places[s][1] for s in slots])
         return uri, np.concatenate([settings[places[s][2]] for s in slots])
@@ -101,7 +147,21 @@ def draw_options(
     ranges: Mapping[int, tuple[float, float]],
     fixed: Mapping[int, float],
 ) -> SettingsOptions:
-    """Ranges and fixed knobs as options of `dialin.data.priors.draw_settings`."""
+    """Ranges and fixed knobs as options of `dialin.data.priors.draw_settings`.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the effect.
+    ranges : mapping of int to (float, float)
+        Lowest and highest position of knobs, by index.
+    fixed : mapping of int to float
+        Position of knobs that stay, by index.
+
+    Returns
+    -------
+    SettingsOptions
+    """
     priors = {
         spec.parameters[place].id: Prior(low=low, high=high)
         for place, (low, high) in ranges.items()
@@ -161,7 +221,18 @@ class Item:
         return self.task.spec.uri, self.settings
 
     def finish(self, audio: Audio) -> Audio:
-        """Bring an answer to the level at which it is judged."""
+        """Bring an answer to the level at which it is judged.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            The rendered answer.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+            Of the same shape.
+        """
         return audio if self.peak_dbfs is None else to_peak(audio, self.peak_dbfs)
 
 

@@ -49,7 +49,26 @@ def judge(
     peak_dbfs: float | None,
     names: Sequence[str],
 ) -> dict[str, float]:
-    """Measure an answer against the truth, which lies in shared memory; runs in a worker."""
+    """Measure an answer against the truth, which lies in shared memory; runs in a worker.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        The rendered answer.
+    sample_rate : int
+        In hertz.
+    truth : (str, (int, int))
+        Path and shape of the truth in shared memory.
+    peak_dbfs : float or None
+        Peak level at which it is judged; None for its own.
+    names : sequence of str
+        Of metrics.
+
+    Returns
+    -------
+    dict of str to float
+        By metric.
+    """
     finished = audio if peak_dbfs is None else to_peak(audio, peak_dbfs)
     if tuple(names) == ("ld",) and finished.shape == truth[1]:
         # What a budget curve asks for hundreds of times.
@@ -71,7 +90,28 @@ def audible_knobs(
     places: Sequence[int],
     peak_dbfs: float | None,
 ) -> NDArray[np.bool_]:
-    """Which knobs, turned by half their travel, can be heard; runs where the effect is."""
+    """Which knobs, turned by half their travel, can be heard; runs where the effect is.
+
+    Parameters
+    ----------
+    effect : Effect
+        The effect, opened here.
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+    settings : ndarray, float64, shape (knobs,)
+        Positions of the knobs, 0 to 1.
+    places : sequence of int
+        Indices of the knobs to try.
+    peak_dbfs : float or None
+        Peak level at which it is judged; None for its own.
+
+    Returns
+    -------
+    ndarray, bool, shape (knobs,)
+        False for knobs that were not tried.
+    """
 
     def finished(vector: Settings) -> Audio:
         wet = effect.process(audio, sample_rate, vector)
@@ -102,12 +142,20 @@ def evaluate_item(
     Parameters
     ----------
     item : Item
+        A task with its truth.
     methods : iterable of str
+        Names of methods.
     tools : Tools
+        What methods may use.
     metrics : sequence of str
+        Names of metrics.
     curve : sequence of int
         Budgets at which methods with a trace are looked at: what they would have picked, and the
         best there was, by the first of `metrics`.
+
+    Returns
+    -------
+    list of dict
     """
     pool, task = tools.pool, item.task
     heard, done = of_sounds(metrics), of_settings(metrics)

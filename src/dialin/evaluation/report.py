@@ -38,7 +38,9 @@ def write_report(
     metrics : mapping
         Protocol -> metrics, the leading one first.
     folder : Path
+        Made if it is not there.
     figures : bool
+        Whether to draw; needs matplotlib.
     command : str
         What made it, quoted in the page.
 

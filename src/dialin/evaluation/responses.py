@@ -17,7 +17,23 @@ Key = tuple[str, bytes, int, int]
 
 
 def respond_effect(effect: Effect, sample_rate: int, channels: int, settings: Settings) -> Response:
-    """Measure a setting; runs where the effect is."""
+    """Measure a setting; runs where the effect is.
+
+    Parameters
+    ----------
+    effect : Effect
+        The effect, opened here.
+    sample_rate : int
+        In hertz.
+    channels : int
+        Number of channels.
+    settings : ndarray, float64, shape (knobs,)
+        Positions of the knobs, 0 to 1.
+
+    Returns
+    -------
+    Response
+    """
     return respond(
         lambda sound: effect.process(sound, sample_rate, settings), sample_rate, channels
     )
@@ -44,9 +60,15 @@ class Responses:
         uri : str
             Effect or chain.
         settings : ndarray, optional
+            Positions of the knobs, 0 to 1.
         sample_rate : int
             In hertz.
         channels : int
+            Number of channels.
+
+        Returns
+        -------
+        Response
 
         Raises
         ------

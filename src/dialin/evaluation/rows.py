@@ -23,12 +23,32 @@ FILE = "rows.jsonl"
 
 
 def key_of(row: Mapping[str, Any]) -> Key:
-    """What a row is known by: protocol, group, item, method."""
+    """What a row is known by: protocol, group, item, method.
+
+    Parameters
+    ----------
+    row : mapping
+        Of a table of results.
+
+    Returns
+    -------
+    (str, str, int, str)
+    """
     return row["protocol"], row["group"], int(row["item"]), row["method"]
 
 
 def read_rows(path: Path) -> dict[Key, Row]:
     """Read rows; of several with one key the last counts, half a line at the end is left out.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.jsonl`` file; it may be missing.
+
+    Returns
+    -------
+    dict of (str, str, int, str) to dict
+        By `key_of`, in the order of the file.
 
     Raises
     ------
@@ -84,6 +104,7 @@ class RowFile:
         Parameters
         ----------
         protocol : str
+            Its name.
         runs : mapping
             Group -> what decides its rows.
         """
@@ -100,7 +121,18 @@ class RowFile:
                 )
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Write rows of one item, all of them or none."""
+        """Write rows of one item, all of them or none.
+
+        Parameters
+        ----------
+        rows : iterable of dict
+            All of one item.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
         rows = [plain(row) for row in rows]
         lines = (json.dumps(row, sort_keys=True, allow_nan=False) for row in rows)
         text = "".join(line + "\n" for line in lines)

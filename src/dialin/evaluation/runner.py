@@ -121,7 +121,18 @@ class Bench:
         self.tools = Tools(self.pool, plan.protocol, training)
 
     def run_of(self, group: str) -> dict[str, Any]:
-        """What decides the rows of a group."""
+        """What decides the rows of a group.
+
+        Parameters
+        ----------
+        group : str
+            Name of the group.
+
+        Returns
+        -------
+        dict
+            Kept in each row; rows of another run are not mixed with these.
+        """
         plan = self.plan
         return {
             "seed": plan.seed,
@@ -132,7 +143,22 @@ class Bench:
         }
 
     def rows(self, group: str, index: int, methods: Sequence[str]) -> list[Row]:
-        """Make an item and let methods answer it."""
+        """Make an item and let methods answer it.
+
+        Parameters
+        ----------
+        group : str
+            Name of the group.
+        index : int
+            Of the item, from 0.
+        methods : sequence of str
+            Names of methods.
+
+        Returns
+        -------
+        list of Row
+            One for each method.
+        """
         plan = self.plan
         item = plan.protocol.make(self.source, group, index)
         run = self.run_of(group)
@@ -144,7 +170,20 @@ Work = tuple[str, int, tuple[str, ...]]
 
 
 def missing(plan: Plan, rows: Mapping[Any, Row]) -> list[Work]:
-    """Group, item and methods of which there is no row yet that has all metrics."""
+    """Group, item and methods of which there is no row yet that has all metrics.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to run.
+    rows : mapping of object to Row
+        What is there already, by `key_of`.
+
+    Returns
+    -------
+    list of (str, int, tuple of str)
+        Item by item.
+    """
     work: list[Work] = []
     # Item by item, so that a run that is stopped has as many of each group.
     for index in range(plan.count):
@@ -178,13 +217,19 @@ def run_plan(
     Parameters
     ----------
     plan : Plan
+        What to run.
     output : Path
         Folder for ``rows.jsonl``.
     workers : int, optional
         Worker processes, one a core by default.
     engine : {"local", "ray"}
+        On this machine, or on a Ray cluster.
     progress : callable, optional
         Called after each item.
+
+    Returns
+    -------
+    list of Row
 
     Raises
     ------
@@ -243,6 +288,23 @@ def _on_threads(bench: Bench, work: Sequence[Work]) -> Iterator[list[Row]]:
 
 
 def ray_task(plan: Plan, group: str, index: int, methods: tuple[str, ...]) -> list[Row]:
-    """One item, wherever Ray puts it, with a worker process of its own."""
+    """One item, wherever Ray puts it, with a worker process of its own.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to run.
+    group : str
+        Name of the group.
+    index : int
+        Of the item, from 0.
+    methods : tuple of str
+        Names of methods.
+
+    Returns
+    -------
+    list of Row
+        One for each method.
+    """
     with RenderPool(1) as pool:
         return Bench(plan, pool).rows(group, index, methods)

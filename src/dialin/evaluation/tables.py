@@ -76,18 +76,52 @@ class Cell:
 
 
 def value_of(row: Mapping[str, Any], metric: str) -> float:
-    """A row's figure, NaN where it has none."""
+    """A row's figure, NaN where it has none.
+
+    Parameters
+    ----------
+    row : mapping
+        Of a table of results.
+    metric : str
+        Its name.
+
+    Returns
+    -------
+    float
+        In the metric's unit.
+    """
     found = row[metric] if metric in EXTRA and metric in row else row["metrics"].get(metric)
     return float("nan") if found is None else float(found)
 
 
 def higher_is_better(metric: str) -> bool:
-    """Whether more is better."""
+    """Whether more is better.
+
+    Parameters
+    ----------
+    metric : str
+        Its name.
+
+    Returns
+    -------
+    bool
+    """
     return EXTRA[metric][1] if metric in EXTRA else METRICS[metric].higher_is_better
 
 
 def title_of(metric: str) -> str:
-    """What a person reads."""
+    """What a person reads.
+
+    Parameters
+    ----------
+    metric : str
+        Its name.
+
+    Returns
+    -------
+    str
+        With the unit, if there is one.
+    """
     if metric in EXTRA:
         return EXTRA[metric][0]
     unit = METRICS[metric].unit
@@ -102,9 +136,11 @@ def bootstrap_p(
     Parameters
     ----------
     differences : ndarray, shape (items,)
+        Of each item, in any unit.
     songs : sequence of str
         What each item was cut from; each item a song of its own by default.
     seed : int
+        Of all chance.
 
     Returns
     -------
@@ -211,6 +247,19 @@ def markdown_overview(cells: Sequence[Cell], protocol: str, metric: str) -> str:
     """Table of groups by methods: mean ± standard error, the best mean of a row in bold.
 
     Groups in which nobody has a value are left out; empty where none has.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        From `summarise`.
+    protocol : str
+        Its name.
+    metric : str
+        Its name.
+
+    Returns
+    -------
+    str
     """
     chosen = [c for c in cells if c.protocol == protocol and c.metric == metric]
     having = {c.group for c in chosen if c.n}
@@ -244,7 +293,21 @@ def markdown_overview(cells: Sequence[Cell], protocol: str, metric: str) -> str:
 
 
 def markdown_details(cells: Sequence[Cell], protocol: str, metric: str) -> str:
-    """Table with one line for each group and method."""
+    """Table with one line for each group and method.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        From `summarise`.
+    protocol : str
+        Its name.
+    metric : str
+        Its name.
+
+    Returns
+    -------
+    str
+    """
     lines = [
         "| group | method | n | missing | mean | se | median | ratio to untouched | better than "
         "untouched | p | s an answer |",
@@ -262,7 +325,17 @@ def markdown_details(cells: Sequence[Cell], protocol: str, metric: str) -> str:
 
 
 def markdown_curve(rows: Sequence[Row]) -> str:
-    """Means at each budget looked at: what was picked (the best there was); empty without any."""
+    """Means at each budget looked at: what was picked (the best there was); empty without any.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Of one protocol.
+
+    Returns
+    -------
+    str
+    """
     table: dict[str, dict[int, dict[str, list[float]]]] = {}
     for row in rows:
         for budget, point in row.get("curve", {}).items():
@@ -292,7 +365,17 @@ def _text(value: float, digits: int = 3) -> str:
 
 
 def csv_text(cells: Sequence[Cell]) -> str:
-    """All cells as CSV; empty where a figure has no meaning."""
+    """All cells as CSV; empty where a figure has no meaning.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        From `summarise`.
+
+    Returns
+    -------
+    str
+    """
     buffer = io.StringIO()
     if cells:
         writer = csv.DictWriter(buffer, list(asdict(cells[0])), lineterminator="\n")
@@ -304,5 +387,15 @@ def csv_text(cells: Sequence[Cell]) -> str:
 
 
 def json_text(cells: Sequence[Cell]) -> str:
-    """All cells as JSON; null where a figure has no meaning."""
+    """All cells as JSON; null where a figure has no meaning.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        From `summarise`.
+
+    Returns
+    -------
+    str
+    """
     return json.dumps(plain({"cells": [asdict(c) for c in cells]}), indent=1) + "\n"

@@ -76,7 +76,19 @@ class Excerpt:
 
 
 def mean_mfcc(audio: NDArray[np.float32], rate: int) -> tuple[float, ...]:
-    """Mean of 30 cepstral coefficients over 60 mel bands: (30,)."""
+    """Mean of 30 cepstral coefficients over 60 mel bands: (30,).
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Its first channel is measured; 2048 samples at least.
+    rate : int
+        In hertz.
+
+    Returns
+    -------
+    tuple of float
+    """
     from scipy import fft
 
     rows = np.lib.stride_tricks.sliding_window_view(audio[0], 2048)[::1024]
@@ -101,7 +113,19 @@ def _normalised(audio: NDArray[np.float32]) -> NDArray[np.float32] | None:
 
 
 def prepare(path: str, place: float) -> Excerpt | str:
-    """Cut and measure an excerpt; a word for why not instead, where it cannot be used."""
+    """Cut and measure an excerpt; a word for why not instead, where it cannot be used.
+
+    Parameters
+    ----------
+    path : str
+        Of an audio file.
+    place : float
+        Where the excerpt lies in the song, 0 to 1.
+
+    Returns
+    -------
+    Excerpt or str
+    """
     try:
         info = audio_info(path)
         frames = round(SECONDS * info.sample_rate)
@@ -121,7 +145,22 @@ def prepare(path: str, place: float) -> Excerpt | str:
 def measure_render(
     audio: NDArray[np.float32], rate: int, dry_mfcc: Sequence[float]
 ) -> tuple[float, ...] | str:
-    """Timbre of a render, or a word for why it is rejected; runs where the effect runs."""
+    """Timbre of a render, or a word for why it is rejected; runs where the effect runs.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        The render.
+    rate : int
+        In hertz.
+    dry_mfcc : sequence of float
+        `mean_mfcc` of what was rendered.
+
+    Returns
+    -------
+    tuple of float or str
+        Values of `ATTRIBUTES`, in order.
+    """
     try:
         mono = _normalised(audio)
         if mono is None:
@@ -137,6 +176,15 @@ def measure_render(
 
 def songs(folder: Path) -> list[Path]:
     """Audio files under `folder` that are long enough for a song, sorted.
+
+    Parameters
+    ----------
+    folder : Path
+        Walked through to its end.
+
+    Returns
+    -------
+    list of Path
 
     Raises
     ------
@@ -193,6 +241,23 @@ def collect(
     progress: Callable[[int], None] | None = None,
 ) -> None:
     """Render and measure `count` excerpts of the songs under `folder`; rows go to `table`.
+
+    Parameters
+    ----------
+    folder : Path
+        Of songs.
+    table : Path
+        CSV file with a row for each clip.
+    count : int
+        How many rows the table is to have.
+    seed : int
+        Of all chance.
+    effects : sequence of str
+        URIs.
+    pool : RenderPool
+        Workers that render.
+    progress : callable, optional
+        Called with the number of rows.
 
     Raises
     ------
@@ -263,7 +328,18 @@ def _render(
 
 
 def read_table(table: Path) -> tuple[list[str], Floats, Floats, Counter[str], Counter[str]]:
-    """Effects, dry and wet values, rejected renders and passed-over excerpts of a table."""
+    """Effects, dry and wet values, rejected renders and passed-over excerpts of a table.
+
+    Parameters
+    ----------
+    table : Path
+        CSV file with a row for each clip.
+
+    Returns
+    -------
+    (list, ndarray, ndarray, Counter, Counter)
+        Values have shape (clips, attributes); the counters are by reason.
+    """
     effects: list[str] = []
     rows: list[list[float]] = []
     rejected: Counter[str] = Counter()
@@ -342,7 +418,20 @@ def analyse(
 
 
 def report(table: Path, output: Path) -> list[Path]:
-    """Write heat map and report of a table of clips."""
+    """Write heat map and report of a table of clips.
+
+    Parameters
+    ----------
+    table : Path
+        CSV file with a row for each clip.
+    output : Path
+        Folder that is written into.
+
+    Returns
+    -------
+    list of Path
+        Files written.
+    """
     effects, dry, wet, rejected, passed = read_table(table)
     good = np.asarray(np.isfinite(wet).any(axis=1))
     effects = [e for e, ok in zip(effects, good, strict=True) if ok]

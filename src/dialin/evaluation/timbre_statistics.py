@@ -62,6 +62,7 @@ def correlation(values: Floats) -> Floats:
     Parameters
     ----------
     values : shape (clips, attributes)
+        Of each clip.
 
     Returns
     -------
@@ -92,7 +93,9 @@ def choose(
     Parameters
     ----------
     names : sequence of str
+        Of the attributes.
     values : shape (clips, attributes)
+        Of each clip, in each attribute's own unit.
     least_deviation : float
         Standard deviation in points under which an attribute is dropped.
     most_correlation : float
@@ -100,6 +103,10 @@ def choose(
         the two the one that correlates more with all the rest.
     scales : mapping of str to float, optional
         Points in one unit of an attribute that is not in points (100 for a probability).
+
+    Returns
+    -------
+    Choice
     """
     reasons: dict[str, str] = {}
     deviation = np.nanstd(values, axis=0) * [(scales or {}).get(name, 1.0) for name in names]
@@ -133,6 +140,7 @@ def movement(before: Floats, after: Floats, effects: Sequence[str]) -> dict[str,
     Parameters
     ----------
     before, after : shape (clips, attributes)
+        Of each clip, without and with its effect.
     effects : sequence of str
         The effect of each clip.
 
@@ -154,7 +162,19 @@ def movement(before: Floats, after: Floats, effects: Sequence[str]) -> dict[str,
 
 
 def seed_agreement(names: Sequence[str], table: Floats) -> tuple[float, float]:
-    """Correlation with the seed project's figures over its pairs, and mean absolute difference."""
+    """Correlation with the seed project's figures over its pairs, and mean absolute difference.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the attributes.
+    table : ndarray, float64, shape (attributes, attributes)
+        Correlations.
+
+    Returns
+    -------
+    (float, float)
+    """
     ours, theirs = [], []
     for (a, b), value in SEED_CORRELATIONS.items():
         if a in names and b in names:
@@ -166,6 +186,22 @@ def seed_agreement(names: Sequence[str], table: Floats) -> tuple[float, float]:
 
 def plot_correlation(names: Sequence[str], table: Floats, title: str, stem: Path) -> list[Path]:
     """Draw the lower triangle as a heat map, to ``stem.png`` and ``stem.svg``.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the attributes.
+    table : ndarray, float64, shape (attributes, attributes)
+        Correlations.
+    title : str
+        Put above the figure.
+    stem : Path
+        Path of the files without their suffix.
+
+    Returns
+    -------
+    list of Path
+        Both files.
 
     Raises
     ------

@@ -24,6 +24,17 @@ DEEPEST = 100
 def read_text(path: str | os.PathLike[str], largest: int = LARGEST) -> str:
     """Text of a file in UTF-8, with or without the mark that Windows puts before it.
 
+    Parameters
+    ----------
+    path : path-like
+        Of the file.
+    largest : int, default LARGEST
+        Bytes that it may have.
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     OSError
@@ -42,7 +53,24 @@ def read_text(path: str | os.PathLike[str], largest: int = LARGEST) -> str:
 
 
 def parse_json(text: str | bytes, deepest: int = DEEPEST) -> Any:
-    """Plain data of JSON; `ValueError` if it is none, or nested deeper than `deepest`."""
+    """Plain data of JSON; `ValueError` if it is none, or nested deeper than `deepest`.
+
+    Parameters
+    ----------
+    text : str or bytes
+        JSON.
+    deepest : int, default DEEPEST
+        Levels of lists and tables within each other that are allowed.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or nested too deep.
+    """
     try:
         data = json.loads(text)
     except RecursionError as error:
@@ -51,7 +79,24 @@ def parse_json(text: str | bytes, deepest: int = DEEPEST) -> Any:
 
 
 def parse_toml(text: str, deepest: int = DEEPEST) -> dict[str, Any]:
-    """Plain data of TOML; `ValueError` if it is none, or nested deeper than `deepest`."""
+    """Plain data of TOML; `ValueError` if it is none, or nested deeper than `deepest`.
+
+    Parameters
+    ----------
+    text : str
+        TOML.
+    deepest : int, default DEEPEST
+        Levels of lists and tables within each other that are allowed.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        If it is no TOML, or nested too deep.
+    """
     try:
         data = tomllib.loads(text)
     except RecursionError as error:
@@ -61,17 +106,73 @@ def parse_toml(text: str, deepest: int = DEEPEST) -> dict[str, Any]:
 
 
 def read_json(path: str | os.PathLike[str], largest: int = LARGEST) -> Any:
-    """Plain data of a JSON file; `OSError` or `ValueError` if there is none in it."""
+    """Plain data of a JSON file; `OSError` or `ValueError` if there is none in it.
+
+    Parameters
+    ----------
+    path : path-like
+        Of the file.
+    largest : int, default LARGEST
+        Bytes that it may have.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is too large, no text, no JSON, or nested too deep.
+    """
     return parse_json(read_text(path, largest))
 
 
 def read_toml(path: str | os.PathLike[str], largest: int = LARGEST) -> dict[str, Any]:
-    """Plain data of a TOML file; `OSError` or `ValueError` if there is none in it."""
+    """Plain data of a TOML file; `OSError` or `ValueError` if there is none in it.
+
+    Parameters
+    ----------
+    path : path-like
+        Of the file.
+    largest : int, default LARGEST
+        Bytes that it may have.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is too large, no text, no TOML, or nested too deep.
+    """
     return parse_toml(read_text(path, largest))
 
 
 def check_depth(data: Any, deepest: int = DEEPEST) -> Any:
-    """Return plain data, or raise `ValueError` if it is nested deeper than `deepest`."""
+    """Return plain data, or raise `ValueError` if it is nested deeper than `deepest`.
+
+    Parameters
+    ----------
+    data : object
+        Lists, dictionaries and what they hold.
+    deepest : int, default DEEPEST
+        Levels of lists and tables within each other that are allowed.
+
+    Returns
+    -------
+    object
+        `data` itself.
+
+    Raises
+    ------
+    ValueError
+        If it is nested deeper.
+    """
     level = [data]
     for _ in range(deepest + 1):
         level = [

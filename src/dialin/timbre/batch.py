@@ -90,6 +90,7 @@ def timbre_files(
     Parameters
     ----------
     paths : iterable of path-like
+        Of audio files.
     attributes : iterable of str, optional
         Which attributes, all by default.
     excerpt : float, optional

@@ -35,6 +35,23 @@ def check(audio: Any, sample_rate: float) -> tuple[Floats, int]:
     """Return audio as float64 (channels, samples) and its rate, or raise `AudioError`.
 
     Integers are scaled by their type's full scale. One dimension means mono.
+
+    Parameters
+    ----------
+    audio : array_like, shape (channels, samples) or (samples,)
+        Any float or integer type, 64 channels at most.
+    sample_rate : float
+        In hertz; a whole number from 8,000 to 768,000.
+
+    Returns
+    -------
+    (ndarray, int)
+        The samples, shape (channels, samples), and the rate in hertz.
+
+    Raises
+    ------
+    AudioError
+        If the rate or the shape will not do, or a sample is no finite real number.
     """
     rate = float(sample_rate)
     if not (np.isfinite(rate) and rate == int(rate) and MIN_RATE <= rate <= MAX_RATE):
@@ -72,7 +89,18 @@ def check(audio: Any, sample_rate: float) -> tuple[Floats, int]:
 
 
 def peak_of(x: Floats) -> float:
-    """Largest magnitude."""
+    """Largest magnitude.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        One sample at least.
+
+    Returns
+    -------
+    float
+        0 or more.
+    """
     return max(float(x.max()), -float(x.min()))
 
 
@@ -210,7 +238,19 @@ class Clip:
 
 
 def value_of(attribute: Callable[[Clip], float], clip: Clip) -> tuple[float, str | None]:
-    """Value of one attribute, or NaN and the reason why it has none."""
+    """Value of one attribute, or NaN and the reason why it has none.
+
+    Parameters
+    ----------
+    attribute : callable
+        One of the functions named ``*_of`` in `dialin.timbre.attributes`.
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    (float, str or None)
+    """
     try:
         value = float(attribute(clip))
     except Meaningless as reason:

@@ -50,7 +50,23 @@ class Timbre(Mapping[str, float]):
 
 
 def check_attributes(attributes: Iterable[str] | str | None) -> tuple[str, ...]:
-    """Names of the wanted attributes; all for None. Raises `UsageError` for an unknown one."""
+    """Names of the wanted attributes; all for None. Raises `UsageError` for an unknown one.
+
+    Parameters
+    ----------
+    attributes : iterable of str or str or None
+        One name, or several.
+
+    Returns
+    -------
+    tuple of str
+        In the order given.
+
+    Raises
+    ------
+    UsageError
+        If there is no attribute of a name.
+    """
     if attributes is None:
         return ATTRIBUTES
     names = (attributes,) if isinstance(attributes, str) else tuple(attributes)

@@ -22,7 +22,19 @@ _CHUNK = 64
 
 
 def biquads(x: Samples, sections: Samples) -> Samples:
-    """Filter `x` (samples,) from rest by a cascade of rows ``b0 b1 b2 a1 a2``."""
+    """Filter `x` (samples,) from rest by a cascade of rows ``b0 b1 b2 a1 a2``.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    sections : ndarray, float64, shape (sections, 5)
+        Rows of ``b0 b1 b2 a1 a2``.
+
+    Returns
+    -------
+    ndarray, float64, shape (samples,)
+    """
     from scipy.signal import lfilter
 
     for row in sections:
@@ -31,7 +43,22 @@ def biquads(x: Samples, sections: Samples) -> Samples:
 
 
 def weighted_energy(x: Samples, sections: Samples, edges: Indices) -> Samples:
-    """Energy of `x` (samples,) through `sections` from each edge to the next: (edges - 1,)."""
+    """Energy of `x` (samples,) through `sections` from each edge to the next: (edges - 1,).
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    sections : ndarray, float64, shape (sections, 5)
+        Rows of ``b0 b1 b2 a1 a2``.
+    edges : ndarray, int64, shape (edges,)
+        Samples, rising.
+
+    Returns
+    -------
+    ndarray, float64, shape (edges - 1,)
+        Sums of squares.
+    """
     y = biquads(x, sections)
     sums = np.concatenate([[0.0], np.cumsum(y * y)])
     return np.asarray(np.diff(sums[edges]))
@@ -43,6 +70,21 @@ def filter_tree(
     """Filter `x` three times by `trunk`, the result three times by each of four `branches`.
 
     Returns the trunk's output (samples,) and the branches' (4, samples).
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    trunk : ndarray, float64, shape (5,)
+        A section, ``b0 b1 b2 a1 a2``.
+    branches : list of ndarray
+        Four sections.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        The trunk's output as float64, shape (samples,), and the branches' as float32, shape (4,
+        samples).
     """
     stem = biquads(x, np.tile(trunk, (3, 1)))
     twigs = [biquads(stem, np.tile(branch, (3, 1))) for branch in branches]
@@ -140,7 +182,21 @@ def loudness_slopes(core: Samples) -> tuple[Samples, Samples]:
 
 
 def hold_envelope(x: Samples, hold: int, fall: float) -> Samples:
-    """Envelope: rises with the magnitude, holds `hold` samples, falls by `fall` a sample."""
+    """Envelope: rises with the magnitude, holds `hold` samples, falls by `fall` a sample.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hold : int
+        In samples.
+    fall : float
+        Of amplitude, a sample.
+
+    Returns
+    -------
+    ndarray, float64, shape (samples,)
+    """
     level, wait, out = 0.0, 0, []
     for v in np.abs(x).tolist():
         if v >= level:
@@ -187,19 +243,37 @@ def walk_back(
 
     Parameters
     ----------
+    envelope : ndarray, float64, shape (samples,)
+        Followed backwards.
     starts : list of int
+        Samples at which to begin.
     significant : float
         A rise of this much ends the walk.
     margin : int
         Places nearer than this to the start become 0.
     look, far : int
         How far back to look for a lower place, and for one behind a small rise.
+
+    Returns
+    -------
+    list of int
+        Where each walk ends, in samples.
     """
     return [_walked(p, envelope, significant, margin, look, far) for p in starts]
 
 
 def running_median(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Median of 31 down each column of `x` (rows, columns), mirrored with the edge repeated."""
+    """Median of 31 down each column of `x` (rows, columns), mirrored with the edge repeated.
+
+    Parameters
+    ----------
+    x : ndarray, float32, shape (rows, columns)
+        Any values.
+
+    Returns
+    -------
+    ndarray, float32, shape (rows, columns)
+    """
     from scipy.ndimage import median_filter
 
     # Mirrored here, as SciPy's own mirroring goes wrong where there are two or three rows.
@@ -212,6 +286,17 @@ def contrast_peaks(x: Samples, contrast: float) -> Indices:
 
     The peak picking of MIRtoolbox (Lartillot). The notch before a candidate is sought from the
     candidate before it to two samples before itself.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    contrast : float
+        In the units of `x`.
+
+    Returns
+    -------
+    ndarray, int64, shape (peaks,)
     """
     rises = np.diff(x, prepend=-2.0)
     falls = np.diff(x, append=-2.0)
@@ -287,6 +372,7 @@ def decay_runs(x: Samples, starts: Indices, edges: Indices) -> Indices:
     Parameters
     ----------
     x : shape (samples,)
+        The signal.
     starts : shape (frames,)
         First sample of each frame.
     edges : shape (sub-frames, 2)
@@ -311,7 +397,23 @@ def decay_runs(x: Samples, starts: Indices, edges: Indices) -> Indices:
 
 
 def windowed_frames(x: NDArray[Any], hop: int, window: NDArray[Any], centre: bool) -> Singles:
-    """Frames of `x` (samples,), less their mean if `centre`, times `window`: (frames, length)."""
+    """Frames of `x` (samples,), less their mean if `centre`, times `window`: (frames, length).
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray
+        Of a frame; its size is the frame's.
+    centre : bool
+        Whether a frame's mean is taken off.
+
+    Returns
+    -------
+    ndarray, float32, shape (frames, length)
+    """
     rows = np.lib.stride_tricks.sliding_window_view(x, window.size)[::hop].astype(np.float32)
     if centre:
         rows -= rows.mean(axis=1, keepdims=True)
@@ -320,18 +422,56 @@ def windowed_frames(x: NDArray[Any], hop: int, window: NDArray[Any], centre: boo
 
 
 def tapered_frames(x: Samples, hop: int, window: Samples) -> Samples:
-    """Frames of `x` (samples,) in double precision, less their mean, times `window`."""
+    """Frames of `x` (samples,) in double precision, less their mean, times `window`.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray, float64
+        Of a frame; its size is the frame's.
+
+    Returns
+    -------
+    ndarray, float64, shape (frames, length)
+    """
     rows = np.lib.stride_tricks.sliding_window_view(x, window.size)[::hop]
     return np.asarray((rows - rows.mean(axis=1, keepdims=True)) * window)
 
 
 def summed_power(spectra: NDArray[np.complex128]) -> Samples:
-    """Squared magnitudes of `spectra` (frames, bins), summed over frames: (bins,)."""
+    """Squared magnitudes of `spectra` (frames, bins), summed over frames: (bins,).
+
+    Parameters
+    ----------
+    spectra : ndarray, complex128, shape (frames, bins)
+        As `rfft` gives them.
+
+    Returns
+    -------
+    ndarray, float64, shape (bins,)
+    """
     return np.asarray(np.sum(spectra.real**2 + spectra.imag**2, axis=0))
 
 
 def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Samples:
-    """Sum of squares of each of `windowed_frames`, taken off their mean: (frames,)."""
+    """Sum of squares of each of `windowed_frames`, taken off their mean: (frames,).
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray
+        Of a frame; its size is the frame's.
+
+    Returns
+    -------
+    ndarray, float64, shape (frames,)
+    """
     rows = windowed_frames(x, hop, window, True)
     return np.asarray(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
 
@@ -339,7 +479,25 @@ def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Samples:
 def power_spectra(
     x: NDArray[Any], hop: int, window: NDArray[Any], size: int, centre: bool
 ) -> Singles:
-    """Power spectra of `windowed_frames`, filled up to `size`: (frames, size / 2 + 1)."""
+    """Power spectra of `windowed_frames`, filled up to `size`: (frames, size / 2 + 1).
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray
+        Of a frame; its size is the frame's.
+    size : int
+        Of the FFT; the window's or more.
+    centre : bool
+        Whether a frame's mean is taken off.
+
+    Returns
+    -------
+    ndarray, float32, shape (frames, size / 2 + 1)
+    """
     spectra = fft.rfft(windowed_frames(x, hop, window, centre), size, axis=1)
     return np.asarray(spectra.real**2 + spectra.imag**2)
 
@@ -350,6 +508,17 @@ def spectral_moments(
     """Sums over the one-sided power spectra of `windowed_frames` less their mean.
 
     Bins between the first and the last count twice, as they stand for two.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray
+        Of a frame; its size is the frame's.
+    size : int
+        Of the FFT; the window's or more.
 
     Returns
     -------
@@ -368,7 +537,23 @@ def spectral_moments(
 
 
 def band_power(x: NDArray[Any], hop: int, window: NDArray[Any], bands: Bands) -> Singles:
-    """Power of `windowed_frames` in overlapping bands: (frames, bands)."""
+    """Power of `windowed_frames` in overlapping bands: (frames, bands).
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray
+        Of a frame; its size is the frame's.
+    bands : Bands
+        Which bins each band has, and their weights.
+
+    Returns
+    -------
+    ndarray, float32, shape (frames, bands)
+    """
     power = power_spectra(x, hop, window, window.size, False)
     edges = np.cumsum(bands.many[:-1])
     return np.stack(
@@ -384,6 +569,17 @@ def band_power(x: NDArray[Any], hop: int, window: NDArray[Any], bands: Bands) ->
 
 def bandwidths(x: NDArray[Any], hop: int, length: int, threshold: float) -> tuple[Samples, Indices]:
     """Level and bandwidth of frames without a window, their first bin taken as zero.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    length : int
+        Of a frame.
+    threshold : float
+        Least magnitude that counts, of a bin.
 
     Returns
     -------

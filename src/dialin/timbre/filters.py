@@ -22,7 +22,21 @@ def _frozen(values: object) -> Coefficients:
 
 @lru_cache(maxsize=32)
 def butterworth_section(cutoff: float, kind: str, rate: float) -> Coefficients:
-    """Second-order Butterworth ``b0 b1 b2 a1 a2``; `kind` is "low" or "high", `cutoff` in Hz."""
+    """Second-order Butterworth ``b0 b1 b2 a1 a2``; `kind` is "low" or "high", `cutoff` in Hz.
+
+    Parameters
+    ----------
+    cutoff : float
+        In hertz, below half of `rate`.
+    kind : str
+        ``low`` or ``high``.
+    rate : float
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float64, shape (5,)
+    """
     w = tan(pi * cutoff / rate)
     a0 = 1.0 + sqrt(2.0) * w + w * w
     gain = (w * w if kind == "low" else 1.0) / a0
@@ -45,7 +59,20 @@ def _bilinear(
 
 @lru_cache(maxsize=64)
 def butterworth_band(low: float, high: float) -> tuple[Coefficients, Coefficients]:
-    """Band-pass with eight poles between two edges, as fractions of the Nyquist frequency."""
+    """Band-pass with eight poles between two edges, as fractions of the Nyquist frequency.
+
+    Parameters
+    ----------
+    low : float
+        Lower edge, above 0.
+    high : float
+        Upper edge, below 1.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        Coefficients of numerator and denominator, nine each.
+    """
     warped = [4.0 * tan(pi * edge / 2.0) for edge in (low, high)]
     width, centre = warped[1] - warped[0], sqrt(warped[0] * warped[1])
     prototype = -np.exp(1j * pi * np.arange(-3, 4, 2) / 8.0)
@@ -85,6 +112,15 @@ def k_weighting(rate: int) -> Coefficients:
 
     Designed from the analogue description (a shelf of 4 dB at 1500 Hz, a high-pass at 38 Hz) as
     pyloudnorm does, so that any rate gets the same curve.
+
+    Parameters
+    ----------
+    rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float64, shape (2, 5)
     """
     rows = []
     for gain_db, quality, frequency in ((4.0, sqrt(0.5), 1500.0), (0.0, 0.5, 38.0)):
@@ -113,7 +149,20 @@ def k_weighting(rate: int) -> Coefficients:
 
 @lru_cache(maxsize=8)
 def window(name: str, length: int) -> NDArray[np.float64]:
-    """Periodic "hann" or "hamming", symmetric "hamming_ends" less its ends, or Tukey 0.25."""
+    """Periodic "hann" or "hamming", symmetric "hamming_ends" less its ends, or Tukey 0.25.
+
+    Parameters
+    ----------
+    name : str
+        ``hann``, ``hamming``, ``hamming_ends`` or anything else for Tukey's.
+    length : int
+        In samples.
+
+    Returns
+    -------
+    ndarray, float64, shape (length,)
+        Read-only.
+    """
     n = np.arange(length)
     if name == "hann":
         values = 0.5 - 0.5 * np.cos(2.0 * pi * n / length)

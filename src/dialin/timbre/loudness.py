@@ -22,6 +22,18 @@ def integrated_loudness(x: Floats, rate: int) -> float:
     """Loudness of a mono clip in LUFS by ITU-R BS.1770-4; -inf where all is under -70 LUFS.
 
     Blocks of 0.4 s, a quarter apart; clips shorter than a block are padded with silence.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        Full scale is 1.
+    rate : int
+        In hertz.
+
+    Returns
+    -------
+    float
+        In LUFS.
     """
     if x.size < 0.4 * rate:
         x = np.append(x, np.zeros(int(np.ceil(0.4 * rate)) - x.size))
@@ -48,6 +60,15 @@ def loudness_frames(x: Floats) -> Floats:
     """`x` (samples,) cut into (frames, 4096), the tail filled with silence.
 
     As the reference has it, a length that is an exact multiple gets a frame of silence more.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        At 44.1 kHz.
+
+    Returns
+    -------
+    ndarray, float64, shape (frames, 4096)
     """
     padded = np.zeros((x.size // FRAME + 1) * FRAME)
     padded[: x.size] = x
@@ -59,6 +80,16 @@ def core_loudness(levels: Floats) -> Floats:
 
     The threshold in quiet is compared with the level before the ear's transmission is taken off,
     as in the reference.
+
+    Parameters
+    ----------
+    levels : ndarray, float64, shape (frames, 28)
+        From `third_octave_levels`.
+
+    Returns
+    -------
+    ndarray, float64, shape (frames, 21)
+        The last is 0.
     """
     low = levels[:, :11]
     steps = low[:, None, :] <= tables.RAP[:, None] - tables.DLL
@@ -81,7 +112,18 @@ def core_loudness(levels: Floats) -> Floats:
 
 
 def specific_loudness(frames: Floats) -> tuple[Floats, Floats]:
-    """Specific loudness (frames, 240) at 0.1 ... 24 Bark and total loudness (frames,) in sone."""
+    """Specific loudness (frames, 240) at 0.1 ... 24 Bark and total loudness (frames,) in sone.
+
+    Parameters
+    ----------
+    frames : ndarray, float64, shape (frames, 4096)
+        From `loudness_frames`.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        In sone/Bark, and in sone.
+    """
     specific, total = kernels.loudness_slopes(core_loudness(kernels.third_octave_levels(frames)))
     return specific, total
 
@@ -92,6 +134,18 @@ def band_weights(low: int, high: int) -> Floats:
 
     The reference means a Gaussian; a slip of precedence makes it (nearly) this parabola, and the
     regressions were fitted with it.
+
+    Parameters
+    ----------
+    low : int
+        0 to 239.
+    high : int
+        Above `low`, 240 at most.
+
+    Returns
+    -------
+    ndarray, float64, shape (240,)
+        0 to 1; read-only.
     """
     steps = np.arange(low, high)
     bell = np.exp(-((steps - (low + high) / 2.0) ** 2) / 2.0 * 0.01**2)

@@ -63,7 +63,22 @@ def _samples(x: NDArray[Any]) -> Samples:
 
 
 def weighted_energy(x: Samples, sections: Samples, edges: Indices) -> Samples:
-    """See `fallback.weighted_energy`."""
+    """See `fallback.weighted_energy`.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    sections : ndarray, float64, shape (sections, 5)
+        Rows of ``b0 b1 b2 a1 a2``.
+    edges : ndarray, int64, shape (edges,)
+        Samples, rising.
+
+    Returns
+    -------
+    ndarray, float64, shape (edges - 1,)
+        Sums of squares.
+    """
     x, bounds = _samples(x), np.ascontiguousarray(edges, dtype=_LONG)
     energy = np.empty(bounds.size - 1)
     _weighted(
@@ -79,7 +94,23 @@ def weighted_energy(x: Samples, sections: Samples, edges: Indices) -> Samples:
 def filter_tree(
     x: Samples, trunk: Samples, branches: list[Samples]
 ) -> tuple[Samples, NDArray[np.float32]]:
-    """See `fallback.filter_tree`."""
+    """See `fallback.filter_tree`.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    trunk : ndarray, float64, shape (5,)
+        A section, ``b0 b1 b2 a1 a2``.
+    branches : list of ndarray
+        Four sections.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        The trunk's output as float64, shape (samples,), and the branches' as float32, shape (4,
+        samples).
+    """
     x, lanes = _samples(x), np.ascontiguousarray(np.transpose(branches))
     stem = np.empty_like(x)
     twigs = np.empty((4, x.size), dtype=np.float32)
@@ -95,7 +126,18 @@ def filter_tree(
 
 
 def third_octave_levels(frames: Samples) -> Samples:
-    """See `fallback.third_octave_levels`."""
+    """See `fallback.third_octave_levels`.
+
+    Parameters
+    ----------
+    frames : ndarray, float64, shape (frames, 4096)
+        At 44.1 kHz.
+
+    Returns
+    -------
+    ndarray, float64, shape (frames, 28)
+        In dB.
+    """
     count, length = frames.shape
     groups = -(-count // _LANES)
     lanes = np.zeros((groups, length, _LANES))
@@ -118,7 +160,18 @@ def third_octave_levels(frames: Samples) -> Samples:
 
 
 def loudness_slopes(core: Samples) -> tuple[Samples, Samples]:
-    """See `fallback.loudness_slopes`."""
+    """See `fallback.loudness_slopes`.
+
+    Parameters
+    ----------
+    core : ndarray, float64, shape (frames, 21)
+        Core loudness in sone/Bark.
+
+    Returns
+    -------
+    (ndarray, ndarray), shapes (frames, 240) and (frames,)
+        Specific loudness in sone/Bark, and total loudness in sone.
+    """
     core = _samples(core)
     specific, total = np.empty((len(core), 240)), np.empty(len(core))
     _slopes(
@@ -134,7 +187,21 @@ def loudness_slopes(core: Samples) -> tuple[Samples, Samples]:
 
 
 def hold_envelope(x: Samples, hold: int, fall: float) -> Samples:
-    """See `fallback.hold_envelope`."""
+    """See `fallback.hold_envelope`.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hold : int
+        In samples.
+    fall : float
+        Of amplitude, a sample.
+
+    Returns
+    -------
+    ndarray, float64, shape (samples,)
+    """
     x = _samples(x)
     y = np.empty_like(x)
     _envelope(x.ctypes.data, x.size, hold, fall, y.ctypes.data)
@@ -144,7 +211,28 @@ def hold_envelope(x: Samples, hold: int, fall: float) -> Samples:
 def walk_back(
     envelope: Samples, starts: list[int], significant: float, margin: int, look: int, far: int
 ) -> list[int]:
-    """See `fallback.walk_back`."""
+    """See `fallback.walk_back`.
+
+    Parameters
+    ----------
+    envelope : ndarray, float64, shape (samples,)
+        Followed backwards.
+    starts : list of int
+        Samples at which to begin.
+    significant : float
+        A rise of this much ends the walk.
+    margin : int
+        Places nearer than this to the start become 0.
+    look : int
+        How far back to look for a lower place.
+    far : int
+        How far back to look for one behind a small rise.
+
+    Returns
+    -------
+    list of int
+        Where each walk ends, in samples.
+    """
     envelope, places = _samples(envelope), np.array(starts, dtype=_LONG)
     _walk(
         envelope.ctypes.data,
@@ -155,7 +243,17 @@ def walk_back(
 
 
 def running_median(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """See `fallback.running_median`."""
+    """See `fallback.running_median`.
+
+    Parameters
+    ----------
+    x : ndarray, float32, shape (rows, columns)
+        Any values.
+
+    Returns
+    -------
+    ndarray, float32, shape (rows, columns)
+    """
     x = np.ascontiguousarray(x, dtype=np.float32)
     y, work = np.empty_like(x), np.empty(2 * _VECTOR * len(x), dtype=np.float32)
     _median(x.ctypes.data, *x.shape, work.ctypes.data, y.ctypes.data)
@@ -163,7 +261,19 @@ def running_median(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def contrast_peaks(x: Samples, contrast: float) -> Indices:
-    """See `fallback.contrast_peaks`."""
+    """See `fallback.contrast_peaks`.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    contrast : float
+        In the units of `x`.
+
+    Returns
+    -------
+    ndarray, int64, shape (peaks,)
+    """
     x = _samples(x)
     found = np.empty(x.size, dtype=_LONG)
     count = _peaks(x.ctypes.data, x.size, contrast, found.ctypes.data)
@@ -171,7 +281,23 @@ def contrast_peaks(x: Samples, contrast: float) -> Indices:
 
 
 def frame_roughness(spectra: Singles, low: float, high: float, hertz: float) -> Samples:
-    """See `fallback.frame_roughness`."""
+    """See `fallback.frame_roughness`.
+
+    Parameters
+    ----------
+    spectra : ndarray, float32, shape (frames, bins)
+        Magnitudes.
+    low : float
+        Least magnitude of the whole clip.
+    high : float
+        Largest magnitude of the whole clip.
+    hertz : float
+        Width of a bin.
+
+    Returns
+    -------
+    ndarray, float64, shape (frames,)
+    """
     spectra = _singles(spectra)
     count, bins = spectra.shape
     scratch, found = np.empty(5 * bins), np.empty(bins, dtype=_LONG)
@@ -189,7 +315,22 @@ def frame_roughness(spectra: Singles, low: float, high: float, hertz: float) -> 
 
 
 def decay_runs(x: Samples, starts: Indices, edges: Indices) -> Indices:
-    """See `fallback.decay_runs`."""
+    """See `fallback.decay_runs`.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    starts : ndarray, int64, shape (frames,)
+        First sample of each frame.
+    edges : ndarray, int64, shape (sub-frames, 2)
+        First and last + 1 sample of each sub-frame, from the frame's start.
+
+    Returns
+    -------
+    ndarray, int64, shape (frames,)
+        Sub-frames before the first that breaks the decay; -1 if none does.
+    """
     x = _samples(x)
     first, bounds = (np.ascontiguousarray(v, dtype=_LONG) for v in (starts, edges))
     passed = np.empty(first.size, dtype=_LONG)
@@ -209,7 +350,21 @@ def _singles(x: NDArray[Any]) -> Singles:
 
 
 def tapered_frames(x: Samples, hop: int, window: Samples) -> Samples:
-    """See `fallback.tapered_frames`."""
+    """See `fallback.tapered_frames`.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray, float64
+        Of a frame; its size is the frame's.
+
+    Returns
+    -------
+    ndarray, float64, shape (frames, length)
+    """
     x, window = _samples(x), _samples(window)
     rows = np.empty(((x.size - window.size) // hop + 1, window.size))
     _tapered(x.ctypes.data, hop, *rows.shape, window.ctypes.data, rows.ctypes.data)
@@ -217,7 +372,17 @@ def tapered_frames(x: Samples, hop: int, window: Samples) -> Samples:
 
 
 def summed_power(spectra: NDArray[np.complex128]) -> Samples:
-    """See `fallback.summed_power`."""
+    """See `fallback.summed_power`.
+
+    Parameters
+    ----------
+    spectra : ndarray, complex128, shape (frames, bins)
+        As `rfft` gives them.
+
+    Returns
+    -------
+    ndarray, float64, shape (bins,)
+    """
     spectra = np.ascontiguousarray(spectra, dtype=np.complex128)
     power = np.empty(spectra.shape[1])
     _summed(spectra.ctypes.data, *spectra.shape, power.ctypes.data)
@@ -225,7 +390,21 @@ def summed_power(spectra: NDArray[np.complex128]) -> Samples:
 
 
 def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Samples:
-    """See `fallback.frame_energies`."""
+    """See `fallback.frame_energies`.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray
+        Of a frame; its size is the frame's.
+
+    Returns
+    -------
+    ndarray, float64, shape (frames,)
+    """
     x, window = _singles(x), _singles(window)
     energy = np.empty((x.size - window.size) // hop + 1)
     _energies(x.ctypes.data, hop, energy.size, window.size, window.ctypes.data, energy.ctypes.data)
@@ -273,7 +452,25 @@ def _frames(
 def power_spectra(
     x: NDArray[Any], hop: int, window: NDArray[Any], size: int, centre: bool
 ) -> Singles:
-    """See `fallback.power_spectra`."""
+    """See `fallback.power_spectra`.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray
+        Of a frame; its size is the frame's.
+    size : int
+        Of the FFT; the window's or more.
+    centre : bool
+        Whether a frame's mean is taken off.
+
+    Returns
+    -------
+    ndarray, float32, shape (frames, size / 2 + 1)
+    """
     frames = _frames(x, hop, window, size, centre)
     power = np.empty((frames.count, size // 2 + 1), dtype=np.float32)
     _power_spectra(ctypes.byref(frames), power.ctypes.data)
@@ -283,7 +480,24 @@ def power_spectra(
 def spectral_moments(
     x: NDArray[Any], hop: int, window: NDArray[Any], size: int
 ) -> tuple[Samples, Samples, Samples]:
-    """See `fallback.spectral_moments`."""
+    """See `fallback.spectral_moments`.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray
+        Of a frame; its size is the frame's.
+    size : int
+        Of the FFT; the window's or more.
+
+    Returns
+    -------
+    (ndarray, ndarray, ndarray), shapes (frames,), (frames,) and (size / 2 + 1,)
+        Power of each frame, sum of bin number times power of each, and sum over frames of each bin.
+    """
     frames = _frames(x, hop, window, size, True)
     total, moment, spectrum = (np.empty(n) for n in (frames.count, frames.count, size // 2 + 1))
     columns = np.empty((size // 2 + 1) * _VECTOR, dtype=np.float32)
@@ -295,7 +509,23 @@ def spectral_moments(
 
 
 def band_power(x: NDArray[Any], hop: int, window: NDArray[Any], bands: Bands) -> Singles:
-    """See `fallback.band_power`."""
+    """See `fallback.band_power`.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray
+        Of a frame; its size is the frame's.
+    bands : Bands
+        Which bins each band has, and their weights.
+
+    Returns
+    -------
+    ndarray, float32, shape (frames, bands)
+    """
     frames = _frames(x, hop, window, window.size, False)
     power = np.empty((frames.count, bands.start.size), dtype=np.float32)
     start, many = (np.ascontiguousarray(v, dtype=_LONG) for v in (bands.start, bands.many))
@@ -308,7 +538,24 @@ def band_power(x: NDArray[Any], hop: int, window: NDArray[Any], bands: Bands) ->
 
 
 def bandwidths(x: NDArray[Any], hop: int, length: int, threshold: float) -> tuple[Samples, Indices]:
-    """See `fallback.bandwidths`."""
+    """See `fallback.bandwidths`.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    length : int
+        Of a frame.
+    threshold : float
+        Least magnitude that counts, of a bin.
+
+    Returns
+    -------
+    (ndarray, ndarray), shape (frames,) each
+        Sum of magnitudes, and width in bins.
+    """
     frames = _frames(x, hop, length, length, False)
     level, width = np.empty(frames.count), np.empty(frames.count, dtype=_LONG)
     _bandwidths(ctypes.byref(frames), threshold, level.ctypes.data, width.ctypes.data)
@@ -316,7 +563,20 @@ def bandwidths(x: NDArray[Any], hop: int, length: int, threshold: float) -> tupl
 
 
 def percussive_energies(x: NDArray[Any], window: NDArray[Any]) -> Samples:
-    """See `fallback.percussive_energies`."""
+    """See `fallback.percussive_energies`.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    window : ndarray
+        Of a frame; its size is the frame's.
+
+    Returns
+    -------
+    ndarray, float64, shape (2, frames - 1)
+        Of the percussive and of the other part.
+    """
     size = window.size
     frames = _frames(x, size // 4, window, size, False)
     stride = frames.count + 80

@@ -13,6 +13,17 @@ def sharpened(x: Floats, found: NDArray[np.int64]) -> tuple[Floats, Floats]:
 
     Peaks at either end, and flat ones, stay where they are (the reference gives a flat top no
     position but a height).
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (bins,)
+        A spectrum.
+    found : ndarray, int64, shape (peaks,)
+        Bins of its peaks.
+
+    Returns
+    -------
+    (ndarray, ndarray), shape (peaks,) each
     """
     inner = np.clip(found, 1, max(x.size - 2, 1))
     if x.size < 3:

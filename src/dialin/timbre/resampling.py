@@ -46,6 +46,20 @@ def resample(x: NDArray[np.float64], source: int, target: int) -> NDArray[np.flo
     """Resample `x` (samples,) from `source` to `target` Hz; ``ceil(samples * target / source)``.
 
     A ratio that is no simple fraction is met to within a millionth.
+
+    Parameters
+    ----------
+    x : ndarray, float64, shape (samples,)
+        The signal.
+    source : int
+        Its rate in hertz.
+    target : int
+        The wanted rate in hertz.
+
+    Returns
+    -------
+    ndarray, float64, shape (ceil(samples * target / source),)
+        `x` itself where the rates are equal.
     """
     if source == target:
         return x

@@ -15,7 +15,17 @@ HOP = 512
 
 
 def centred(x: NDArray[np.floating]) -> NDArray[np.float32]:
-    """`x` (samples,) between 1024 samples of silence: the first frame of 2048 is centred on it."""
+    """`x` (samples,) between 1024 samples of silence: the first frame of 2048 is centred on it.
+
+    Parameters
+    ----------
+    x : ndarray, float, shape (samples,)
+        The signal.
+
+    Returns
+    -------
+    ndarray, float32, shape (samples + 2048,)
+    """
     padded = np.zeros(x.size + 2048, dtype=np.float32)
     padded[1024:-1024] = x
     return padded
@@ -23,6 +33,11 @@ def centred(x: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def onset_strength(x: NDArray[np.floating]) -> Floats:
     """Spectral flux of `x` (samples,) in dB over 128 mel bands, one value a hop of 512 samples.
+
+    Parameters
+    ----------
+    x : ndarray, float, shape (samples,)
+        At 44.1 kHz.
 
     Returns
     -------
@@ -41,5 +56,16 @@ def onset_strength(x: NDArray[np.floating]) -> Floats:
 
 
 def power_of(spectra: NDArray[np.complexfloating]) -> NDArray[np.floating]:
-    """Squared magnitudes."""
+    """Squared magnitudes.
+
+    Parameters
+    ----------
+    spectra : ndarray, complex
+        Of any shape.
+
+    Returns
+    -------
+    ndarray, float
+        Of the same shape.
+    """
     return np.asarray(spectra.real**2 + spectra.imag**2)

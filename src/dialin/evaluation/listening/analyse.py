@@ -129,6 +129,7 @@ def read_ratings(path: Path) -> list[Rating]:
     Parameters
     ----------
     path : path-like
+        Of the file.
 
     Returns
     -------
@@ -186,7 +187,18 @@ def read_ratings(path: Path) -> list[Rating]:
 
 
 def screen(ratings: Iterable[Rating]) -> dict[str, str]:
-    """Raters to exclude, and why; see the module for the rules."""
+    """Raters to exclude, and why; see the module for the rules.
+
+    Parameters
+    ----------
+    ratings : iterable of Rating
+        Of all raters.
+
+    Returns
+    -------
+    dict of str to str
+        Reason by rater; empty where all are kept.
+    """
     by: dict[str, list[Rating]] = defaultdict(list)
     for rating in ratings:
         by[rating.rater].append(rating)
@@ -214,6 +226,7 @@ def analyse(ratings: Sequence[Rating]) -> Analysis:
     Parameters
     ----------
     ratings : sequence of Rating
+        Of all raters.
 
     Returns
     -------
@@ -277,6 +290,16 @@ def holm(values: Sequence[float]) -> list[float]:
 
     >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]
+
+    Parameters
+    ----------
+    values : sequence of float
+        Uncorrected, 0 to 1.
+
+    Returns
+    -------
+    list of float
+        In the order given, 0 to 1.
     """
     order = np.argsort(values)
     result = [0.0] * len(values)

@@ -37,7 +37,20 @@ ANCHORS = ("anchor35", "random")
 
 
 def low_anchor(audio: Audio, sample_rate: int) -> Audio:
-    """The low anchor of BS.1534: the sound below 3.5 kHz."""
+    """The low anchor of BS.1534: the sound below 3.5 kHz.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        Of the same shape; the same array where the rate holds nothing higher.
+    """
     if sample_rate <= 2 * ANCHOR_HZ:
         return audio
     filter = butter(ANCHOR_ORDER // 2, ANCHOR_HZ, fs=sample_rate, output="sos")
@@ -46,7 +59,20 @@ def low_anchor(audio: Audio, sample_rate: int) -> Audio:
 
 
 def level_matched(sounds: dict[str, Audio], sample_rate: int) -> dict[str, Audio]:
-    """All sounds of a trial at -23 LUFS, or lower together where one of them would be clipped."""
+    """All sounds of a trial at -23 LUFS, or lower together where one of them would be clipped.
+
+    Parameters
+    ----------
+    sounds : dict of str to ndarray
+        By condition, shape (channels, samples) each.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    dict of str to ndarray
+        By condition.
+    """
     scaled = {}
     for name, audio in sounds.items():
         loudness = integrated_loudness(audio, sample_rate)
@@ -78,6 +104,7 @@ def build_test(
     name : str
         Of the test: letters, digits, dashes, underscores.
     workers : int, optional
+        Worker processes, one a core by default.
     overwrite : bool
         Replace an earlier test of the same name.
     progress : callable, optional

@@ -22,7 +22,26 @@ QUESTION = "How close does each one sound to the reference?"
 def trial_page(
     id: str, name: str, content: str, reference: str, stimuli: Mapping[str, str]
 ) -> dict[str, Any]:
-    """A MUSHRA page; the hidden reference is added by webMUSHRA, which shuffles the stimuli."""
+    """A MUSHRA page; the hidden reference is added by webMUSHRA, which shuffles the stimuli.
+
+    Parameters
+    ----------
+    id : str
+        Of the trial, for the results.
+    name : str
+        Title of the page.
+    content : str
+        Text above the sliders, HTML.
+    reference : str
+        Path of the reference, as webMUSHRA finds it.
+    stimuli : mapping of str to str
+        Path of each condition, by its name.
+
+    Returns
+    -------
+    dict
+        To be written with `yaml_text`.
+    """
     return {
         "type": "mushra",
         "id": id,
@@ -40,7 +59,24 @@ def trial_page(
 def test_config(
     name: str, training: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], volume: str
 ) -> dict[str, Any]:
-    """The whole test: welcome, volume, training, trials in random order, thanks."""
+    """The whole test: welcome, volume, training, trials in random order, thanks.
+
+    Parameters
+    ----------
+    name : str
+        Of the test.
+    training : mapping
+        The training page.
+    trials : sequence of mapping
+        Pages from `trial_page`.
+    volume : str
+        Path of a sound to set the volume with.
+
+    Returns
+    -------
+    dict
+        To be written with `yaml_text`.
+    """
     return {
         "testname": name,
         "testId": name,
@@ -75,7 +111,19 @@ def test_config(
 
 
 def yaml_text(value: Any, indent: int = 0) -> str:
-    """Plain data as block YAML."""
+    """Plain data as block YAML.
+
+    Parameters
+    ----------
+    value : object
+        Mappings, lists, texts, numbers, booleans and None.
+    indent : int, default 0
+        Levels it stands in; each is two spaces.
+
+    Returns
+    -------
+    str
+    """
     pad = "  " * indent
     lines: list[str] = []
     if isinstance(value, Mapping):

@@ -15,7 +15,22 @@ from dialin.files import write_text
 
 
 def write_analysis(found: Analysis, folder: Path, *, figures: bool = True) -> list[Path]:
-    """Write ``listening.md``, ``conditions.csv``, ``comparisons.csv`` and ``ratings.png``."""
+    """Write ``listening.md``, ``conditions.csv``, ``comparisons.csv`` and ``ratings.png``.
+
+    Parameters
+    ----------
+    found : Analysis
+        From `analyse`.
+    folder : Path
+        Made if it is not there.
+    figures : bool, default True
+        Whether to draw; needs matplotlib.
+
+    Returns
+    -------
+    list of Path
+        Files written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written = [
         write_text(folder / "listening.md", analysis_text(found), parents=True),
@@ -32,7 +47,17 @@ def write_analysis(found: Analysis, folder: Path, *, figures: bool = True) -> li
 
 
 def analysis_text(found: Analysis) -> str:
-    """The analysis as Markdown."""
+    """The analysis as Markdown.
+
+    Parameters
+    ----------
+    found : Analysis
+        From `analyse`.
+
+    Returns
+    -------
+    str
+    """
     kept = found.raters - len(found.excluded)
     lines = [
         "# Listening test",
@@ -74,7 +99,25 @@ def _csv(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def draw_ratings(found: Analysis, path: Path) -> Path:
-    """Box plot of ratings, a panel a group, with means and their confidence intervals."""
+    """Box plot of ratings, a panel a group, with means and their confidence intervals.
+
+    Parameters
+    ----------
+    found : Analysis
+        From `analyse`.
+    path : Path
+        PNG file to be written.
+
+    Returns
+    -------
+    Path
+        The same file.
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    """
     groups = list(dict.fromkeys(c.group for c in found.conditions))
     figure = new_figure(4 * len(groups), 3.6)
     axes = figure.subplots(1, len(groups), squeeze=False, sharey=True)[0]

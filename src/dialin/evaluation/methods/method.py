@@ -101,6 +101,17 @@ class Tools:
         """Stored settings of a task's effect, made when first asked for.
 
         A pure function of the training songs, the seed and the effect.
+
+        Parameters
+        ----------
+        task : Task
+            Its effect and ranges decide what is stored.
+        encoder : str
+            Name of the encoder of the embeddings.
+
+        Returns
+        -------
+        Store
         """
         key = (task.spec.uri, encoder)
         with self._alone(key[0]):
@@ -158,6 +169,18 @@ def random_answer(task: Task, rng: np.random.Generator) -> tuple[Settings, str, 
     """Settings as the protocol draws them; for hidden chains of one to four effects.
 
     Returns settings of the whole chain, and URI and settings of what is in use.
+
+    Parameters
+    ----------
+    task : Task
+        Whose protocol decides the ranges.
+    rng : numpy.random.Generator
+        Source of chance; drawn from in a fixed order.
+
+    Returns
+    -------
+    (ndarray, str, ndarray)
+        Settings of the whole chain, then what is in use.
     """
     settings = task.draw(rng)
     if not task.hidden:
@@ -170,7 +193,23 @@ def random_answer(task: Task, rng: np.random.Generator) -> tuple[Settings, str, 
 def check_and_embed(
     audio: Audio, sample_rate: int, dry: NDArray[np.float32], encoder: str
 ) -> NDArray[np.float64] | None:
-    """Embedding of a render, or None where it makes no sense; runs where the effect is."""
+    """Embedding of a render, or None where it makes no sense; runs where the effect is.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+    dry : ndarray, float32, shape (channels, samples)
+        What was rendered.
+    encoder : str
+        Name of the encoder.
+
+    Returns
+    -------
+    ndarray, float64, shape (dimensions,), or None
+    """
     cause, _ = check_render(audio, sample_rate, dry, CheckOptions())
     return None if cause else embed(audio, sample_rate, encoder)
 

@@ -51,6 +51,15 @@ KNOWN = (
 def get_method(name: str) -> Method:
     """Method by name.
 
+    Parameters
+    ----------
+    name : str
+        Such as ``search:400``; `KNOWN` lists the forms.
+
+    Returns
+    -------
+    Method
+
     Raises
     ------
     UsageError
@@ -84,6 +93,11 @@ def check_method(name: str) -> None:
     """Refuse a method whose model is not there, before a table is begun.
 
     A folder with ``{effect}`` in its name may be there for some effects only, and is left alone.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``search:400``; `KNOWN` lists the forms.
 
     Raises
     ------

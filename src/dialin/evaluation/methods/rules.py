@@ -43,7 +43,17 @@ class Rules:
 
 
 def mean_spectrum(audio: Audio) -> NDArray[np.float64]:
-    """Mean power of all frames and channels, ``(1 + LTAS_SIZE // 2,)``."""
+    """Mean power of all frames and channels, ``(1 + LTAS_SIZE // 2,)``.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+
+    Returns
+    -------
+    ndarray, float64, shape (1 + LTAS_SIZE // 2,)
+    """
     window = np.hanning(LTAS_SIZE).astype(np.float32)
     total = np.zeros(1 + LTAS_SIZE // 2)
     count = 0
@@ -58,7 +68,17 @@ def mean_spectrum(audio: Audio) -> NDArray[np.float64]:
 
 
 def smoothed(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Running mean over a third of an octave."""
+    """Running mean over a third of an octave.
+
+    Parameters
+    ----------
+    power : ndarray, float64, shape (bins,)
+        Of the bins of a spectrum.
+
+    Returns
+    -------
+    ndarray, float64, shape (bins,)
+    """
     sums = np.concatenate([[0.0], np.cumsum(power)])
     bins = np.arange(power.size)
     low = np.floor(bins * 2 ** (-WIDTH / 2)).astype(int)
@@ -67,7 +87,22 @@ def smoothed(power: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def match_spectrum(audio: Audio, reference: Audio, sample_rate: int) -> Audio:
-    """Filter `audio` so that its long-term spectrum has the reference's shape."""
+    """Filter `audio` so that its long-term spectrum has the reference's shape.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    reference : ndarray, float32, shape (channels, samples)
+        At the same rate.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        Of the shape of `audio`.
+    """
     have, want = smoothed(mean_spectrum(audio)), smoothed(mean_spectrum(reference))
     floor = 1e-8 * max(float(have.max()), 1e-12), 1e-8 * max(float(want.max()), 1e-12)
     gain = 10 * np.log10((want + floor[1]) / (have + floor[0]))
@@ -84,6 +119,20 @@ def match_crest(audio: Audio, wanted: float, sample_rate: int) -> Audio:
 
     The threshold goes down from the peak in steps, then half a step back, and so on: a compressor
     that also works on the body of the sound raises its crest again, so this is no plain bisection.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    wanted : float
+        In decibels.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        Of the same shape.
     """
     if crest_db(audio) <= wanted:
         return audio

@@ -32,11 +32,31 @@ class RecordingPool:
         return getattr(self._pool, name)
 
     def render(self, jobs: Iterable[Job]) -> list[Result]:
-        """As `RenderPool.render`."""
+        """As `RenderPool.render`.
+
+        Parameters
+        ----------
+        jobs : iterable of Job
+            What to render.
+
+        Returns
+        -------
+        list of Result
+        """
         return self._pool.render(self._noted(jobs))
 
     def render_iter(self, jobs: Iterable[Job]) -> Iterator[tuple[int, Result]]:
-        """As `RenderPool.render_iter`."""
+        """As `RenderPool.render_iter`.
+
+        Parameters
+        ----------
+        jobs : iterable of Job
+            What to render.
+
+        Returns
+        -------
+        iterator of (int, Result)
+        """
         return self._pool.render_iter(self._noted(jobs))
 
     def _noted(self, jobs: Iterable[Job]) -> list[Job]:
@@ -84,7 +104,24 @@ class Search:
 
 
 def embedding_gap(audio: Any, sample_rate: int, wanted: Any, encoder: str) -> float:
-    """Cosine distance of a render's embedding to the wanted one; runs where the effect is."""
+    """Cosine distance of a render's embedding to the wanted one; runs where the effect is.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        The render.
+    sample_rate : int
+        In hertz.
+    wanted : ndarray, shape (dimensions,)
+        The embedding to come near to.
+    encoder : str
+        Name of the encoder.
+
+    Returns
+    -------
+    float
+        0 to 2.
+    """
     return cosine_distance(embed(audio, sample_rate, encoder), wanted)
 
 

@@ -45,9 +45,15 @@ class TrainedSystem(Protocol):
         Parameters
         ----------
         input, reference : ndarray, float32, shape (channels, samples)
+            What is to be changed.
         sample_rate : int
             In hertz.
         spec : EffectSpec
+            Of the effect.
+
+        Returns
+        -------
+        ndarray, float64, shape (knobs,)
         """
         ...
 
@@ -63,6 +69,16 @@ _TURN = threading.Lock()
 @functools.lru_cache(maxsize=8)
 def load_system(folder: str) -> tuple[TrainedSystem, str, str]:
     """Load a model folder: the system, its effect's URI and its spec's hash.
+
+    Parameters
+    ----------
+    folder : str
+        Of a model that dialin made.
+
+    Returns
+    -------
+    (TrainedSystem, str, str)
+        System, URI and hash.
 
     Raises
     ------
@@ -89,6 +105,11 @@ def load_foreign(code: str, folder: str) -> tuple[TrainedSystem, str, str]:
     code : str
         ``package.module/factory``.
     folder : str
+        That the code loads the system from.
+
+    Returns
+    -------
+    (TrainedSystem, str, str)
 
     Raises
     ------
@@ -131,6 +152,17 @@ def folder_of(name: str, spec: EffectSpec) -> str:
     >>> spec = EffectSpec("lv2:http://drobilla.net/plugins/mda/Delay", "mda Delay", "lv2", ())
     >>> folder_of("runs/{effect}/model", spec)
     'runs/Delay/model'
+
+    Parameters
+    ----------
+    name : str
+        With or without ``{effect}``.
+    spec : EffectSpec
+        Of the effect.
+
+    Returns
+    -------
+    str
     """
     return name.replace("{effect}", re.split(r"[/:]", spec.uri)[-1])
 

@@ -16,7 +16,19 @@ from dialin.effects.spec import EffectSpec
 
 
 def live_knobs(spec: EffectSpec, fixed: Iterable[int] = ()) -> NDArray[np.bool_]:
-    """Which places of the settings vector count: live and not fixed."""
+    """Which places of the settings vector count: live and not fixed.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the effect or chain.
+    fixed : iterable of int, optional
+        Indices of knobs that the protocol holds.
+
+    Returns
+    -------
+    ndarray, bool, shape (knobs,)
+    """
     kept = np.array([p.status == "live" for p in spec.parameters], dtype=bool)
     kept[list(fixed)] = False
     return kept

@@ -24,6 +24,7 @@ def pesq_score(prediction: Any, truth: Any, sample_rate: int) -> Any:
     Parameters
     ----------
     prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+        What is judged.
     truth : array_like
         Of as many dimensions.
     sample_rate : int
@@ -64,6 +65,7 @@ def timbre_distance(prediction: Any, truth: Any, sample_rate: int) -> Any:
     Parameters
     ----------
     prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+        What is judged.
     truth : array_like
         Of as many dimensions.
     sample_rate : int
@@ -95,6 +97,7 @@ def style_error(prediction: Any, truth: Any, sample_rate: int) -> Any:
     Parameters
     ----------
     prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+        What is judged.
     truth : array_like
         Of as many dimensions.
     sample_rate : int
@@ -117,6 +120,7 @@ def embedding_distance(prediction: Any, truth: Any, sample_rate: int, encoder: s
     Parameters
     ----------
     prediction : array_like, shape (samples,), (channels, samples) or (items, channels, samples)
+        What is judged.
     truth : array_like
         Of as many dimensions.
     sample_rate : int
@@ -137,6 +141,19 @@ def embedding_distance(prediction: Any, truth: Any, sample_rate: int, encoder: s
 
 
 def cosine_distance(a: Any, b: Any) -> float:
-    """One minus the cosine between two vectors; 1 where either is zero."""
+    """One minus the cosine between two vectors; 1 where either is zero.
+
+    Parameters
+    ----------
+    a : array_like, shape (dimensions,)
+        A vector.
+    b : array_like, shape (dimensions,)
+        Another of the same length.
+
+    Returns
+    -------
+    float
+        0 to 2.
+    """
     norm = float(np.linalg.norm(a) * np.linalg.norm(b))
     return 1.0 - float(np.dot(a, b)) / norm if norm > 0 else 1.0

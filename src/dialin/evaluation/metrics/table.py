@@ -73,6 +73,7 @@ def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
     Parameters
     ----------
     names : iterable of str
+        Of metrics.
 
     Returns
     -------
@@ -91,6 +92,7 @@ def of_sounds(names: Iterable[str]) -> tuple[str, ...]:
     Parameters
     ----------
     names : iterable of str
+        Of metrics.
 
     Returns
     -------
@@ -105,6 +107,7 @@ def of_settings(names: Iterable[str]) -> tuple[str, ...]:
     Parameters
     ----------
     names : iterable of str
+        Of metrics.
 
     Returns
     -------
@@ -121,7 +124,9 @@ def measure(
     Parameters
     ----------
     prediction : ndarray, float32, shape (channels, samples)
+        What is judged.
     truth : ndarray, float32, shape (channels, samples)
+        What it should sound like.
     sample_rate : int
         In hertz.
     names : iterable of str

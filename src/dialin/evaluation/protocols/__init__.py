@@ -50,7 +50,22 @@ __all__ = [
 
 
 def get_protocol(name: str) -> ItemProtocol:
-    """Protocol by name, with its usual options."""
+    """Protocol by name, with its usual options.
+
+    Parameters
+    ----------
+    name : str
+        Of `PROTOCOLS`.
+
+    Returns
+    -------
+    ItemProtocol
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name.
+    """
     if name not in PROTOCOLS:
         raise UsageError(f"there is no protocol {name!r}; choose from {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]()

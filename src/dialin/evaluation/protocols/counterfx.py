@@ -73,7 +73,19 @@ METRICS = (
 def slot_ranges(
     spec: EffectSpec,
 ) -> tuple[dict[int, tuple[float, float]], dict[int, float]]:
-    """Ranges and fixed knobs of a chain of the eight, by place."""
+    """Ranges and fixed knobs of a chain of the eight, by place.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the chain.
+
+    Returns
+    -------
+    (dict of int to (float, float), dict of int to float)
+        Lowest and highest position of knobs that are drawn, and position of those that stay, by
+        index.
+    """
     ranges: dict[int, tuple[float, float]] = {}
     fixed: dict[int, float] = {}
     for _, uri, place in chain_slots(spec):
@@ -90,7 +102,22 @@ def slot_ranges(
 
 
 def to_loudness(audio: Audio, sample_rate: int, lufs: float = LUFS) -> Audio | None:
-    """Audio at a loudness; None where it has none, or would be clipped there."""
+    """Audio at a loudness; None where it has none, or would be clipped there.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+    lufs : float, default LUFS
+        Wanted loudness.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples) or None
+        Of the same shape.
+    """
     loudness = integrated_loudness(audio, sample_rate)
     if not np.isfinite(loudness):
         return None
@@ -104,6 +131,24 @@ def draw_chain_target(
     """Draw settings that can be heard in both windows; runs where the effects are.
 
     Returns settings, truth, reference and the number of draws refused, or None.
+
+    Parameters
+    ----------
+    effect : Effect
+        The chain.
+    a : ndarray, float32, shape (channels, samples)
+        The input's window.
+    b : ndarray, float32, shape (channels, samples)
+        The reference's window, untouched.
+    options : SettingsOptions
+        How settings are drawn.
+    seed : list of int
+        Of the draws.
+
+    Returns
+    -------
+    (ndarray, ndarray, ndarray, int) or None
+        None where no draw could be heard.
     """
     rng = np.random.default_rng(seed)
     for refused in range(DRAWS):
@@ -133,7 +178,18 @@ class CounterFx:
     metrics: tuple[str, ...] = METRICS
 
     def effects(self, group: str) -> str:
-        """URI of the chain of all eight."""
+        """URI of the chain of all eight.
+
+        Parameters
+        ----------
+        group : str
+            Name of the group.
+
+        Returns
+        -------
+        str
+            What is to be opened before the items are made.
+        """
         return chain_uri([f"builtin:{name}" for name in RANGES])
 
     def identity(self) -> Mapping[str, Any]:
@@ -143,7 +199,25 @@ class CounterFx:
     def windows(
         self, source: Source, rng: np.random.Generator
     ) -> tuple[Audio, Audio, dict[str, Any]]:
-        """Two adjacent windows at -20 LUFS, and where they were cut."""
+        """Two adjacent windows at -20 LUFS, and where they were cut.
+
+        Parameters
+        ----------
+        source : Source
+            Songs, workers and seed.
+        rng : numpy.random.Generator
+            Source of chance; drawn from in a fixed order.
+
+        Returns
+        -------
+        (ndarray, ndarray, dict)
+            Two arrays of shape (channels, samples); track, song and start in seconds.
+
+        Raises
+        ------
+        UsageError
+            If no two windows fit under full scale at that loudness.
+        """
         for _ in range(WINDOWS):
             audio, where = cut(source.corpus, rng, 2 * SAMPLES, RATE, channels=2)
             pair = [
@@ -158,11 +232,43 @@ class CounterFx:
         )
 
     def clean(self, source: Source, rng: np.random.Generator) -> Audio:
-        """One window."""
+        """One window.
+
+        Parameters
+        ----------
+        source : Source
+            Songs, workers and seed.
+        rng : numpy.random.Generator
+            Source of chance; drawn from in a fixed order.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+            Untouched music, as items are made from.
+        """
         return self.windows(source, rng)[0]
 
     def make(self, source: Source, group: str, index: int) -> Item:
-        """See `ItemProtocol.make`; both groups have the same sounds."""
+        """See `ItemProtocol.make`; both groups have the same sounds.
+
+        Parameters
+        ----------
+        source : Source
+            Songs, workers and seed.
+        group : str
+            Name of the group.
+        index : int
+            Of the item, from 0.
+
+        Returns
+        -------
+        Item
+
+        Raises
+        ------
+        UsageError
+            If there is no such group or item, or the songs give none.
+        """
         if group not in self.groups:
             raise UsageError(f"counterfx has no group {group!r}; use {' or '.join(self.groups)}")
         tried: list[list[str]] = []
@@ -205,7 +311,33 @@ def chain_item(
     seed: int,
     record: Mapping[str, Any],
 ) -> Item:
-    """Item of a chain: input, reference and truth, with the chain known or hidden."""
+    """Item of a chain: input, reference and truth, with the chain known or hidden.
+
+    Parameters
+    ----------
+    protocol : str
+        Its name.
+    group : str
+        Name of the group.
+    index : int
+        Of the item, from 0.
+    source : Source
+        Songs, workers and seed.
+    sounds : (ndarray, ndarray, ndarray)
+        Input, reference and truth, shape (channels, samples) each.
+    uris : sequence of str
+        Of the chain's slots, in order.
+    settings : ndarray, float64, shape (knobs,)
+        Of the chain with these slots.
+    seed : int
+        For the methods' own draws.
+    record : mapping
+        Where everything comes from, for the row.
+
+    Returns
+    -------
+    Item
+    """
     hidden = group == "hidden"
     shown = [f"builtin:{name}" for name in RANGES] if hidden else list(uris)
     spec = source.pool.describe(chain_uri(shown))

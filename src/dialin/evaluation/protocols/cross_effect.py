@@ -50,7 +50,18 @@ class CrossEffect:
     metrics: tuple[str, ...] = METRICS
 
     def effects(self, group: str) -> str:
-        """URI of both effects of the pair."""
+        """URI of both effects of the pair.
+
+        Parameters
+        ----------
+        group : str
+            Name of the group.
+
+        Returns
+        -------
+        str
+            What is to be opened before the items are made.
+        """
         if group not in PAIRS:
             raise UsageError(f"cross has no group {group!r}; use {', '.join(PAIRS)}")
         maker, taker = PAIRS[group]
@@ -61,12 +72,44 @@ class CrossEffect:
         return {"name": self.name, "rate": RATE, "samples": SAMPLES}
 
     def clean(self, source: Source, rng: np.random.Generator) -> Audio:
-        """Half an excerpt, as inputs are."""
+        """Half an excerpt, as inputs are.
+
+        Parameters
+        ----------
+        source : Source
+            Songs, workers and seed.
+        rng : numpy.random.Generator
+            Source of chance; drawn from in a fixed order.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+            Untouched music, as items are made from.
+        """
         audio, _ = excerpt(source, rng)
         return np.ascontiguousarray(audio[:, : SAMPLES // 2])
 
     def make(self, source: Source, group: str, index: int) -> Item:
-        """See `ItemProtocol.make`."""
+        """See `ItemProtocol.make`.
+
+        Parameters
+        ----------
+        source : Source
+            Songs, workers and seed.
+        group : str
+            Name of the group.
+        index : int
+            Of the item, from 0.
+
+        Returns
+        -------
+        Item
+
+        Raises
+        ------
+        UsageError
+            If there is no such group or item, or the songs give none.
+        """
         self.effects(group)
         maker, taker = PAIRS[group]
         behind = source.pool.describe(chain_uri([f"builtin:{maker}"]))

@@ -46,7 +46,18 @@ class Dry:
     metrics: tuple[str, ...] = METRICS
 
     def effects(self, group: str) -> str:
-        """URI of the effect on offer."""
+        """URI of the effect on offer.
+
+        Parameters
+        ----------
+        group : str
+            Name of the group.
+
+        Returns
+        -------
+        str
+            What is to be opened before the items are made.
+        """
         return effect_of(group)
 
     def identity(self) -> Mapping[str, Any]:
@@ -54,11 +65,39 @@ class Dry:
         return {"name": self.name, "rate": RATE, "samples": SAMPLES}
 
     def clean(self, source: Source, rng: np.random.Generator) -> Audio:
-        """Half an excerpt, as inputs are."""
+        """Half an excerpt, as inputs are.
+
+        Parameters
+        ----------
+        source : Source
+            Songs, workers and seed.
+        rng : numpy.random.Generator
+            Source of chance; drawn from in a fixed order.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+            Untouched music, as items are made from.
+        """
         return np.ascontiguousarray(excerpt(source, rng)[0][:, : SAMPLES // 2])
 
     def make(self, source: Source, group: str, index: int) -> Item:
-        """See `ItemProtocol.make`; all groups have the same sounds."""
+        """See `ItemProtocol.make`; all groups have the same sounds.
+
+        Parameters
+        ----------
+        source : Source
+            Songs, workers and seed.
+        group : str
+            Name of the group.
+        index : int
+            Of the item, from 0.
+
+        Returns
+        -------
+        Item
+            The same for the same songs, seed, group and index.
+        """
         spec = source.pool.describe(effect_of(group))
         rng = generator(source.seed, self.name, index)
         audio, where = excerpt(source, rng)

@@ -105,7 +105,18 @@ class ManifestCounterFx:
             ) from error
 
     def effects(self, group: str) -> str:
-        """URI of the chain of all eight."""
+        """URI of the chain of all eight.
+
+        Parameters
+        ----------
+        group : str
+            Name of the group.
+
+        Returns
+        -------
+        str
+            What is to be opened before the items are made.
+        """
         return chain_uri([f"builtin:{name}" for name in RANGES])
 
     def identity(self) -> Mapping[str, Any]:
@@ -116,7 +127,20 @@ class ManifestCounterFx:
         return {"name": self.name, "manifests": digest.hexdigest()[:16]}
 
     def clean(self, source: Source, rng: np.random.Generator) -> Audio:
-        """A window of a song that is none of the published items."""
+        """A window of a song that is none of the published items.
+
+        Parameters
+        ----------
+        source : Source
+            Songs, workers and seed.
+        rng : numpy.random.Generator
+            Source of chance; drawn from in a fixed order.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+            Untouched music, as items are made from.
+        """
         items = {Path(row["audio_relpath"]).stem for row, _ in self.rows}
         while True:
             window, _, where = CounterFx().windows(source, rng)
@@ -124,7 +148,26 @@ class ManifestCounterFx:
                 return window
 
     def make(self, source: Source, group: str, index: int) -> Item:
-        """See `ItemProtocol.make`."""
+        """See `ItemProtocol.make`.
+
+        Parameters
+        ----------
+        source : Source
+            Songs, workers and seed.
+        group : str
+            Name of the group.
+        index : int
+            Of the item, from 0.
+
+        Returns
+        -------
+        Item
+
+        Raises
+        ------
+        UsageError
+            If there is no such group or item, or the songs give none.
+        """
         if index >= len(self.rows):
             raise UsageError(f"the manifests have {len(self.rows)} items; use -n {len(self.rows)}")
         row, target = self.rows[index]

@@ -42,7 +42,18 @@ class Mastering:
     metrics: tuple[str, ...] = METRICS
 
     def effects(self, group: str) -> str:
-        """URI of the default chain."""
+        """URI of the default chain.
+
+        Parameters
+        ----------
+        group : str
+            Name of the group.
+
+        Returns
+        -------
+        str
+            What is to be opened before the items are made.
+        """
         return chain_uri(default_chain())
 
     def identity(self) -> Mapping[str, Any]:
@@ -50,12 +61,44 @@ class Mastering:
         return {"name": self.name, "seconds": self.seconds, "rate": RATE}
 
     def clean(self, source: Source, rng: np.random.Generator) -> Audio:
-        """Ten seconds out of a song: whole ones would be too much to store."""
+        """Ten seconds out of a song: whole ones would be too much to store.
+
+        Parameters
+        ----------
+        source : Source
+            Songs, workers and seed.
+        rng : numpy.random.Generator
+            Source of chance; drawn from in a fixed order.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+            Untouched music, as items are made from.
+        """
         audio, _ = self._song(source.corpus, rng, seconds=10.0)
         return audio
 
     def make(self, source: Source, group: str, index: int) -> Item:
-        """See `ItemProtocol.make`."""
+        """See `ItemProtocol.make`.
+
+        Parameters
+        ----------
+        source : Source
+            Songs, workers and seed.
+        group : str
+            Name of the group.
+        index : int
+            Of the item, from 0.
+
+        Returns
+        -------
+        Item
+
+        Raises
+        ------
+        UsageError
+            If there is no such group or item, or the songs give none.
+        """
         if group not in self.groups:
             raise UsageError(f"mastering has no group {group!r}; use {self.groups[0]}")
         rng = generator(source.seed, self.name, index)

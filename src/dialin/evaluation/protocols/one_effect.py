@@ -64,7 +64,18 @@ METRICS = (
 
 
 def effect_of(group: str) -> str:
-    """URI of a group: one of the nine by name, or any effect by its URI."""
+    """URI of a group: one of the nine by name, or any effect by its URI.
+
+    Parameters
+    ----------
+    group : str
+        Name of the group.
+
+    Returns
+    -------
+    str
+        Whatever is none of the nine comes back as it is.
+    """
     return MDA + group if group in NINE else group
 
 
@@ -83,12 +94,15 @@ def draw_target(
     Parameters
     ----------
     effect : Effect
+        The effect, opened here.
     excerpts : list of ndarray
         The input's, and the reference's where that is another.
     near, far : slice
         Half of the input and truth, half of the reference.
     options : SettingsOptions
+        How settings are drawn.
     seed : list of int
+        Of all chance.
     exact : bool
         Cut the truth from the render of the whole.
     audible_db : float
@@ -158,7 +172,18 @@ class OneEffect:
     audible_db: float = 0.0
 
     def effects(self, group: str) -> str:
-        """URI of the group's effect."""
+        """URI of the group's effect.
+
+        Parameters
+        ----------
+        group : str
+            Name of the group.
+
+        Returns
+        -------
+        str
+            What is to be opened before the items are made.
+        """
         return effect_of(group)
 
     def identity(self) -> Mapping[str, Any]:
@@ -167,12 +192,39 @@ class OneEffect:
         return options | ({"audible_db": self.audible_db} if self.audible_db else {})
 
     def clean(self, source: Source, rng: np.random.Generator) -> Audio:
-        """Half an excerpt, as inputs are."""
+        """Half an excerpt, as inputs are.
+
+        Parameters
+        ----------
+        source : Source
+            Songs, workers and seed.
+        rng : numpy.random.Generator
+            Source of chance; drawn from in a fixed order.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+            Untouched music, as items are made from.
+        """
         audio, _ = excerpt(source, rng)
         return np.ascontiguousarray(audio[:, : SAMPLES // 2])
 
     def make(self, source: Source, group: str, index: int) -> Item:
         """See `ItemProtocol.make`.
+
+        Parameters
+        ----------
+        source : Source
+            Songs, workers and seed.
+        group : str
+            Name of the group.
+        index : int
+            Of the item, from 0.
+
+        Returns
+        -------
+        Item
+            The same for the same songs, seed, group and index.
 
         Raises
         ------
@@ -227,7 +279,20 @@ class OneEffect:
 
 
 def fixed_knobs(spec: EffectSpec, ids: tuple[str, ...]) -> dict[int, float]:
-    """Places of knobs that stay at their defaults."""
+    """Places of knobs that stay at their defaults.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the effect.
+    ids : tuple of str
+        Of the knobs.
+
+    Returns
+    -------
+    dict of int to float
+        Default position of each, by index.
+    """
     default = spec.default
     return {spec.index(id): float(default[spec.index(id)]) for id in ids}
 
@@ -235,7 +300,22 @@ def fixed_knobs(spec: EffectSpec, ids: tuple[str, ...]) -> dict[int, float]:
 def excerpt(
     source: Source, rng: np.random.Generator, besides: str | None = None
 ) -> tuple[Audio, dict[str, Any]]:
-    """Cut a whole excerpt, faded, at its peak level."""
+    """Cut a whole excerpt, faded, at its peak level.
+
+    Parameters
+    ----------
+    source : Source
+        Songs, workers and seed.
+    rng : numpy.random.Generator
+        Source of chance; drawn from in a fixed order.
+    besides : str, optional
+        A song that it must not be cut from.
+
+    Returns
+    -------
+    (ndarray, dict)
+        Shape (channels, samples); track, song and start in seconds.
+    """
     audio, where = cut(source.corpus, rng, SAMPLES, RATE, besides=besides)
     faded = fade(to_peak(audio, PEAK_DBFS), FADE)
     return to_peak(faded, PEAK_DBFS), where

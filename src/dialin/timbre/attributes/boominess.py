@@ -25,7 +25,23 @@ def _weights() -> tuple[NDArray[np.float64], int]:
 
 
 def boominess_terms(clip: Clip) -> tuple[float, float]:
-    """Logarithms of the mean booming index and of the loudness from 0 to 7 Bark."""
+    """Logarithms of the mean booming index and of the loudness from 0 to 7 Bark.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    (float, float)
+        The two inputs of the regression.
+
+    Raises
+    ------
+    Meaningless
+        If nothing is heard under 280 Hz.
+    """
     weights, low = _weights()
     loudness = clip.specific.sum(axis=1)
     heard = (clip.sone > 0.0) & (loudness > 0.0)
@@ -42,7 +58,23 @@ def boominess_terms(clip: Clip) -> tuple[float, float]:
 
 
 def boominess_of(clip: Clip) -> float:
-    """Boominess of a prepared clip; see `boominess`."""
+    """Boominess of a prepared clip; see `boominess`.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    float
+        Points, about 0 to 100.
+
+    Raises
+    ------
+    Meaningless
+        If nothing is heard under 280 Hz.
+    """
     return float(BOOMINESS @ (*boominess_terms(clip), 1.0))
 
 

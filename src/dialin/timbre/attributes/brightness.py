@@ -16,7 +16,23 @@ FRAME, HOP = 2048, 512
 
 
 def brightness_terms(clip: Clip) -> tuple[float, float]:
-    """Logarithms of the share of energy above 2 kHz and of the centroid in Hz above 100 Hz."""
+    """Logarithms of the share of energy above 2 kHz and of the centroid in Hz above 100 Hz.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    (float, float)
+        The two inputs of the regression.
+
+    Raises
+    ------
+    Meaningless
+        If there is no sound above 100 Hz.
+    """
     length = min(FRAME, clip.highpassed.size)
     taper = window("hamming", length)
     # By Parseval the power of a frame needs no spectrum.
@@ -34,7 +50,23 @@ def brightness_terms(clip: Clip) -> tuple[float, float]:
 
 
 def brightness_of(clip: Clip) -> float:
-    """Brightness of a prepared clip; see `brightness`."""
+    """Brightness of a prepared clip; see `brightness`.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    float
+        Points, about 0 to 100.
+
+    Raises
+    ------
+    Meaningless
+        If there is no sound above 100 Hz.
+    """
     return float(BRIGHTNESS @ (*brightness_terms(clip), 1.0))
 
 

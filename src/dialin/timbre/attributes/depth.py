@@ -48,7 +48,22 @@ def _mean_duration(clip: Clip) -> float:
 
 
 def depth_terms(clip: Clip) -> tuple[float, ...]:
-    """The six inputs of the regression."""
+    """The six inputs of the regression.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    tuple of float
+
+    Raises
+    ------
+    Meaningless
+        If there is no sound under 2 kHz, no peak, or nothing long enough.
+    """
     length = min(FRAME, clip.highpassed.size)
     overlap = min(FRAME - HOP, length - 1) if length < FRAME else FRAME - HOP
     hop = length - overlap
@@ -90,7 +105,23 @@ def depth_terms(clip: Clip) -> tuple[float, ...]:
 
 
 def depth_of(clip: Clip) -> float:
-    """Depth of a prepared clip; see `depth`."""
+    """Depth of a prepared clip; see `depth`.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    float
+        Points, about 0 to 100.
+
+    Raises
+    ------
+    Meaningless
+        If there is no sound under 2 kHz, no peak, or nothing long enough.
+    """
     return float(DEPTH @ (*depth_terms(clip), 1.0))
 
 

@@ -33,6 +33,21 @@ def percussive_share(clip: Clip) -> float:
 
     Median filtering of the spectrogram over 31 frames and 31 bins with soft masks: Fitzgerald,
     "Harmonic/percussive separation using median filtering", DAFx 2010.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    float
+        0 to 1.
+
+    Raises
+    ------
+    Meaningless
+        If the clip is silent.
     """
     energy = kernels.percussive_energies(centred(clip.samples), window("hann", 2048))
     levels = np.sqrt((energy[:, :-1] + energy[:, 1:]) / (2 * HOP))
@@ -49,6 +64,15 @@ def bandwidth_curve(x: Singles) -> Floats:
     From where the magnitudes sum to 5 % up to the highest bin over -75 dB; quiet is the lowest
     tenth of the range of summed magnitude. The frames have no window, so that taking their mean
     off empties the first bin and nothing else.
+
+    Parameters
+    ----------
+    x : ndarray, float32, shape (samples,)
+        At 44.1 kHz, 4096 samples at least.
+
+    Returns
+    -------
+    ndarray, float64, shape (frames,)
     """
     threshold = THRESHOLD * np.sqrt(RATE * FRAME)
     level, width = kernels.bandwidths(x, STEP, FRAME, threshold)
@@ -57,7 +81,22 @@ def bandwidth_curve(x: Singles) -> Floats:
 
 
 def hardness_terms(clip: Clip) -> tuple[float, ...]:
-    """The six inputs of the regression."""
+    """The six inputs of the regression.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    tuple of float
+
+    Raises
+    ------
+    Meaningless
+        If no sound begins in the clip, or it is silent.
+    """
     power = clip.frame_rms
     midband = float((clip.specific @ band_weights(70, 140)) @ power / power.sum())
     share = percussive_share(clip)
@@ -119,7 +158,23 @@ def _centroid(x: Singles) -> float | None:
 
 
 def hardness_of(clip: Clip) -> float:
-    """Hardness of a prepared clip; see `hardness`."""
+    """Hardness of a prepared clip; see `hardness`.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    float
+        Points, about 0 to 100.
+
+    Raises
+    ------
+    Meaningless
+        If no sound begins in the clip, or it is silent.
+    """
     return float(HARDNESS @ (*hardness_terms(clip), 1.0))
 
 

@@ -80,6 +80,7 @@ def reverb_time(clip: Clip) -> float:
     Parameters
     ----------
     clip : Clip
+        The prepared clip.
 
     Returns
     -------
@@ -100,12 +101,39 @@ def reverb_time(clip: Clip) -> float:
 
 
 def reverb_probability(seconds: float) -> float:
-    """Probability that listeners call a sound with this RT60 reverberant (AudioCommons D5.8)."""
+    """Probability that listeners call a sound with this RT60 reverberant (AudioCommons D5.8).
+
+    Parameters
+    ----------
+    seconds : float
+        RT60, from `reverb_time`.
+
+    Returns
+    -------
+    float
+        0 to 1.
+    """
     return 1.0 / (1.0 + exp(-float(REVERB @ (seconds, 1.0))))
 
 
 def reverb_of(clip: Clip) -> float:
-    """Reverb of a prepared clip; see `reverb`."""
+    """Reverb of a prepared clip; see `reverb`.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    float
+        0 to 1.
+
+    Raises
+    ------
+    Meaningless
+        If no reverberation time can be told.
+    """
     return reverb_probability(reverb_time(clip))
 
 

@@ -21,6 +21,20 @@ def mean_roughness(clip: Clip) -> float:
 
     Half-overlapping frames with 512 samples of silence before the clip; the one or two
     frames that its end does not fill count as silent, as in the reference.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    Meaningless
+        If the clip is shorter than a frame.
     """
     x = clip.samples
     hop = 0.025 * RATE
@@ -49,7 +63,23 @@ def mean_roughness(clip: Clip) -> float:
 
 
 def roughness_of(clip: Clip) -> float:
-    """Roughness of a prepared clip; see `roughness`."""
+    """Roughness of a prepared clip; see `roughness`.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    float
+        Points, about 0 to 100.
+
+    Raises
+    ------
+    Meaningless
+        If the clip is shorter than a frame of 50 ms.
+    """
     mean = mean_roughness(clip)
     return 0.0 if mean < 0.01 else float(ROUGHNESS @ (log10(mean), 1.0))
 

@@ -23,7 +23,18 @@ def _weights() -> NDArray[np.float64]:
 
 
 def mean_acum(clip: Clip) -> float:
-    """Sharpness in acum after Zwicker and Fastl, mean over frames weighted by their power."""
+    """Sharpness in acum after Zwicker and Fastl, mean over frames weighted by their power.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    float
+        In acum; 0 where nothing is heard.
+    """
     loudness = clip.specific.sum(axis=1)
     heard = (clip.sone > 0.0) & (loudness > 0.0)
     acum = np.zeros(loudness.size)
@@ -33,7 +44,23 @@ def mean_acum(clip: Clip) -> float:
 
 
 def sharpness_of(clip: Clip) -> float:
-    """Sharpness of a prepared clip; see `sharpness`."""
+    """Sharpness of a prepared clip; see `sharpness`.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    float
+        Points, about 0 to 100.
+
+    Raises
+    ------
+    Meaningless
+        If nothing is loud enough to be heard.
+    """
     mean = mean_acum(clip)
     if not mean > 0.0:
         raise Meaningless("nothing is loud enough to be heard")

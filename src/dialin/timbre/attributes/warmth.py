@@ -57,7 +57,22 @@ def _decay_fit(spectrum: Floats, limit: float) -> float:
 
 
 def warmth_terms(clip: Clip) -> tuple[float, ...]:
-    """The five inputs of the regression."""
+    """The five inputs of the regression.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    tuple of float
+
+    Raises
+    ------
+    Meaningless
+        If no segment between onsets has a spectrum.
+    """
     power = clip.frame_rms
     high = float((clip.specific @ band_weights(80, 240)) @ power / power.sum())
     region = float(np.mean(clip.specific @ band_weights(10, 40)))
@@ -95,7 +110,23 @@ def warmth_terms(clip: Clip) -> tuple[float, ...]:
 
 
 def warmth_of(clip: Clip) -> float:
-    """Warmth of a prepared clip; see `warmth`."""
+    """Warmth of a prepared clip; see `warmth`.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+
+    Returns
+    -------
+    float
+        Points, about 0 to 100.
+
+    Raises
+    ------
+    Meaningless
+        If no segment between onsets has a spectrum.
+    """
     return float(WARMTH @ (*warmth_terms(clip), 1.0))
 
 
