@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dialin.cli._console import json_text, number, pairs, words
+from dialin.cli._console import number, pairs, words
 from dialin.cli.match import parse_reference
 from dialin.errors import UsageError
+from dialin.files import json_text
 from tests.cli.runner import dialin, dialin_process
 
 COMMANDS = [
