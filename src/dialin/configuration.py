@@ -58,7 +58,18 @@ class Configuration:
     file: Path | None = None
 
     def favourite(self, name: str) -> tuple[str, ...] | None:
-        """Effects of a favourite; upper and lower case are the same. None if there is none."""
+        """Effects of a favourite; upper and lower case are the same. None if there is none.
+
+        Parameters
+        ----------
+        name : str
+            As a person writes it.
+
+        Returns
+        -------
+        tuple of str or None
+            URIs, in order.
+        """
         wanted = name.strip().casefold()
         for known, effects in self.favourites.items():
             if known.casefold() == wanted:
@@ -109,7 +120,23 @@ def load_configuration(file: str | os.PathLike[str] | None = None) -> Configurat
 
 
 def check_favourite_name(name: str) -> str:
-    """Return a name for a favourite, or raise `UsageError` saying why it cannot be one."""
+    """Return a name for a favourite, or raise `UsageError` saying why it cannot be one.
+
+    Parameters
+    ----------
+    name : str
+        As a person writes it.
+
+    Returns
+    -------
+    str
+        Without blanks around it.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be one.
+    """
     text = name.strip()
     reason = ""
     if not text:
@@ -141,6 +168,7 @@ def save_favourite(
     Parameters
     ----------
     name : str
+        As a person writes it.
     effects : sequence of str, optional
         In order; None takes the favourite out.
     overwrite : bool

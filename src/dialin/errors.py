@@ -188,7 +188,18 @@ class UnexpectedError(DialinError):
 
     @classmethod
     def of(cls, error: Exception) -> DialinError:
-        """Any error as one of dialin's; those that are so already come back as they are."""
+        """Any error as one of dialin's; those that are so already come back as they are.
+
+        Parameters
+        ----------
+        error : Exception
+            Whatever was raised.
+
+        Returns
+        -------
+        DialinError
+            Not raised; the caller decides.
+        """
         if isinstance(error, DialinError):
             return error
         if isinstance(error, OSError) and error.errno in _FULL:

@@ -17,6 +17,13 @@ TILT_CENTRE = 800.0
 def draw_augmentation(rng: np.random.Generator, options: AugmentOptions) -> dict[str, float]:
     """Draw what will be done; the same number of random draws whatever the outcome.
 
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of chance; drawn from in a fixed order.
+    options : AugmentOptions
+        What may be drawn, and how often.
+
     Returns
     -------
     dict
@@ -52,7 +59,22 @@ def draw_augmentation(rng: np.random.Generator, options: AugmentOptions) -> dict
 
 
 def source_samples(plan: dict[str, float], samples: int, sample_rate: int) -> int:
-    """How much must be decoded for `samples` to come out."""
+    """How much must be decoded for `samples` to come out.
+
+    Parameters
+    ----------
+    plan : dict of str to float
+        From `draw_augmentation`.
+    samples : int
+        How many are wanted.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    int
+        Samples at the same rate.
+    """
     if "pitch" not in plan and "tempo" not in plan:
         return samples
     # Rubber Band fades in and out of its start and end; a tenth of a second covers it.
@@ -60,7 +82,23 @@ def source_samples(plan: dict[str, float], samples: int, sample_rate: int) -> in
 
 
 def stretch(audio: Audio, sample_rate: int, samples: int, plan: dict[str, float]) -> Audio:
-    """Change pitch and tempo with Rubber Band; returns `samples` samples."""
+    """Change pitch and tempo with Rubber Band; returns `samples` samples.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        As many samples as `source_samples` says.
+    sample_rate : int
+        In hertz.
+    samples : int
+        How many are wanted.
+    plan : dict of str to float
+        From `draw_augmentation`.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+    """
     if "pitch" not in plan and "tempo" not in plan:
         return audio[:, :samples]
     from pedalboard import time_stretch
@@ -82,6 +120,20 @@ def tilt(audio: Audio, sample_rate: int, decibels: float) -> Audio:
 
     A first-order section, ``(g s + w) / (s + g w)``, by the bilinear transform: its gain is
     ``1 / g`` at 0 Hz, ``g`` at the top and 1 at 800 Hz.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+    decibels : float
+        From the lows to the highs; negative for darker.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        Of the same shape.
     """
     g = 10.0 ** (decibels / 40.0)
     w = np.tan(np.pi * TILT_CENTRE / sample_rate)
@@ -94,7 +146,24 @@ def tilt(audio: Audio, sample_rate: int, decibels: float) -> Audio:
 def finish(
     audio: Audio, excerpt: ExcerptOptions, plan: dict[str, float], rng: np.random.Generator
 ) -> Audio:
-    """Tilt, add noise, fade the ends, set the peak level, then gain and polarity."""
+    """Tilt, add noise, fade the ends, set the peak level, then gain and polarity.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    excerpt : ExcerptOptions
+        Rate, peak level and length of the fades.
+    plan : dict of str to float
+        From `draw_augmentation`.
+    rng : numpy.random.Generator
+        Source of chance; drawn from in a fixed order.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        Of the same shape.
+    """
     rate = excerpt.sample_rate
     if "tilt_db" in plan:
         audio = tilt(audio, rate, plan["tilt_db"])
@@ -108,7 +177,20 @@ def finish(
 
 
 def fade(audio: Audio, samples: int) -> Audio:
-    """Fade in and out linearly over `samples`."""
+    """Fade in and out linearly over `samples`.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    samples : int
+        Half of the audio at most.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        Of the same shape.
+    """
     samples = min(samples, audio.shape[1] // 2)
     if samples == 0:
         return audio
@@ -120,7 +202,20 @@ def fade(audio: Audio, samples: int) -> Audio:
 
 
 def to_peak(audio: Audio, dbfs: float) -> Audio:
-    """Scale to a peak level; silence stays silence."""
+    """Scale to a peak level; silence stays silence.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    dbfs : float
+        Wanted peak level.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        Of the same shape.
+    """
     peak = max(float(audio.max()), -float(audio.min()))
     if peak <= 0.0:
         return audio

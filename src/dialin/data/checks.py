@@ -38,6 +38,7 @@ def check_render(
     clean : ndarray, shape (frames, coefficients)
         `mfcc` of the same excerpt before the effect, at the level it had.
     options : CheckOptions
+        Limits of what makes sense.
 
     Returns
     -------

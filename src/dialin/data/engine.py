@@ -37,14 +37,26 @@ class Progress:
     started: float = field(default_factory=time.monotonic)
 
     def add(self, record: dict[str, Any]) -> None:
-        """Count a record."""
+        """Count a record.
+
+        Parameters
+        ----------
+        record : dict
+            Of a pair.
+        """
         self.done += 1
         self.lost += bool(record.get("lost"))
         self.rejected.update(cause for cause, _ in record.get("rejected", ()))
         self.dropped.update(record.get("dropped", {}))
 
     def spend(self, seconds: dict[str, float]) -> None:
-        """Add the time that steps took."""
+        """Add the time that steps took.
+
+        Parameters
+        ----------
+        seconds : dict of str to float
+            By step.
+        """
         for step, value in seconds.items():
             self.seconds[step] = self.seconds.get(step, 0.0) + value
 
@@ -60,12 +72,38 @@ class Progress:
 
 
 def data_pool(workers: int | None, deadline: float = 120.0) -> RenderPool:
-    """A pool as data wants it: it never gives up on an effect because of a few settings."""
+    """A pool as data wants it: it never gives up on an effect because of a few settings.
+
+    Parameters
+    ----------
+    workers : int or None
+        Number of processes; one a core by default.
+    deadline : float, default 120.0
+        Seconds that a pair may take.
+
+    Returns
+    -------
+    RenderPool
+        To be closed by whoever asked for it.
+    """
     return RenderPool(workers, deadline=deadline, quarantine=0)
 
 
 def shard_range(recipe: Recipe, shard: int) -> range:
-    """Indices of a shard's pairs."""
+    """Indices of a shard's pairs.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Of the pairs.
+    shard : int
+        Its number, from 0.
+
+    Returns
+    -------
+    range
+        The last shard may be shorter.
+    """
     return range(shard * recipe.shard, min((shard + 1) * recipe.shard, recipe.pairs))
 
 
@@ -77,7 +115,28 @@ def render_shards(
     state: Progress,
     progress: Callable[[Progress], None] | None = None,
 ) -> Iterator[list[dict[str, Any]]]:
-    """Make shards on a pool, yielding each one's records once it is written."""
+    """Make shards on a pool, yielding each one's records once it is written.
+
+    Parameters
+    ----------
+    pool : RenderPool
+        Workers that render.
+    plan : Plan
+        What to make; see `make_plan`.
+    store : Store
+        Where they are written.
+    shards : iterable of int
+        Numbers of the wanted shards.
+    state : Progress
+        Where progress is counted.
+    progress : callable, optional
+        Called with `state` after each pair.
+
+    Yields
+    ------
+    list of dict
+        Records of a shard, in the order of `shards`.
+    """
     recipe = plan.recipe
     wanted = list(shards)
     indices = (index for shard in wanted for index in shard_range(recipe, shard))
@@ -95,7 +154,22 @@ def render_shards(
 
 
 def packed_pairs(pool: RenderPool, plan: Plan, indices: Iterable[int]) -> Iterator[Packed]:
-    """Make pairs on a pool, in order, some ahead of what is asked for."""
+    """Make pairs on a pool, in order, some ahead of what is asked for.
+
+    Parameters
+    ----------
+    pool : RenderPool
+        Workers that render.
+    plan : Plan
+        What to make; see `make_plan`.
+    indices : iterable of int
+        Of pairs, from 0.
+
+    Yields
+    ------
+    (dict, dict of str to bytes, dict of str to float)
+        Record, files by suffix, and seconds by step.
+    """
     with tempfile.TemporaryDirectory(prefix="dialin-plan-") as folder:
         path = Path(folder) / "plan"
         write_plan(plan, path)
@@ -127,7 +201,22 @@ class PairCall:
 
 
 def in_order(call: Callable[[int], Any], indices: Iterable[int], workers: int) -> Iterator[Any]:
-    """Results of calls in order, with enough of them on the way to keep workers busy."""
+    """Results of calls in order, with enough of them on the way to keep workers busy.
+
+    Parameters
+    ----------
+    call : callable
+        Run on threads; its arguments are the indices.
+    indices : iterable of int
+        Taken as they are needed.
+    workers : int
+        How many calls can really run at once.
+
+    Yields
+    ------
+    object
+        What the call returned, in the order of `indices`.
+    """
     ahead = 2 * workers + 2
     waiting: deque[Future[Any]] = deque()
     with ThreadPoolExecutor(min(ahead, 2 * workers)) as threads:

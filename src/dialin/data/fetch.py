@@ -47,6 +47,15 @@ def fetch_corpus(
 
     Each package gets a folder of its own name. One that is there already is not fetched again.
 
+    Parameters
+    ----------
+    folder : path-like
+        Made if it is not there.
+    packages : sequence of str, optional
+        Names, all of `PACKAGES` by default.
+    progress : callable, optional
+        Called with a line of text for each package.
+
     Returns
     -------
     dict

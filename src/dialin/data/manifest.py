@@ -30,6 +30,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], list[
     Parameters
     ----------
     folder : path-like or fsspec URL
+        Of finished pairs.
 
     Returns
     -------

@@ -311,7 +311,17 @@ def _cache(folder: str) -> ReadingCache:
 
 @lru_cache(maxsize=4)
 def read_plan(path: str) -> Plan:
-    """Read what `write_plan` wrote; kept, since a worker needs it for each pair."""
+    """Read what `write_plan` wrote; kept, since a worker needs it for each pair.
+
+    Parameters
+    ----------
+    path : str
+        Of the plan.
+
+    Returns
+    -------
+    Plan
+    """
     with Path(path).open("rb") as file:
         plan = pickle.load(file)
     assert isinstance(plan, Plan)
@@ -319,11 +329,33 @@ def read_plan(path: str) -> Plan:
 
 
 def write_plan(plan: Plan, path: Path) -> None:
-    """Put a plan where workers on this machine read it."""
+    """Put a plan where workers on this machine read it.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to make.
+    path : Path
+        File to be written.
+    """
     with path.open("wb") as file:
         pickle.dump(plan, file)
 
 
 def pair_in_worker(effect: Effect, path: str, index: int) -> Pair:
-    """`make_pair`, for `RenderPool.call`."""
+    """`make_pair`, for `RenderPool.call`.
+
+    Parameters
+    ----------
+    effect : Effect
+        The recipe's, opened here.
+    path : str
+        Of the plan.
+    index : int
+        Of the pair, from 0.
+
+    Returns
+    -------
+    Pair
+    """
     return make_pair(effect, read_plan(path), index)

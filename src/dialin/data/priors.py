@@ -12,7 +12,20 @@ OCTAVES_FROM = 0.01
 
 
 def check_priors(spec: EffectSpec, options: SettingsOptions) -> None:
-    """Raise `ParameterError` where a prior names no knob or leaves [0, 1]."""
+    """Raise `ParameterError` where a prior names no knob or leaves [0, 1].
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the recipe's effect.
+    options : SettingsOptions
+        How settings are drawn.
+
+    Raises
+    ------
+    ParameterError
+        If it does.
+    """
     for id, prior in options.priors.items():
         spec.index(id)
         if not 0.0 <= prior.low <= prior.high <= 1.0 or not 0.0 <= prior.value <= 1.0:
@@ -28,7 +41,25 @@ def check_priors(spec: EffectSpec, options: SettingsOptions) -> None:
 
 
 def load_presets(paths: tuple[str, ...], spec: EffectSpec) -> list[Settings]:
-    """Read settings vectors from preset files; `PresetError` if one belongs to another effect."""
+    """Read settings vectors from preset files; `PresetError` if one belongs to another effect.
+
+    Parameters
+    ----------
+    paths : tuple of str
+        Of preset files.
+    spec : EffectSpec
+        Of the recipe's effect.
+
+    Returns
+    -------
+    list of ndarray
+        Positions of the knobs, 0 to 1, one vector a file.
+
+    Raises
+    ------
+    PresetError
+        If one cannot be read, or belongs to another effect.
+    """
     if not paths:
         return []
     from dialin.effects.chain import chain_uri
@@ -54,6 +85,22 @@ def draw_settings(
     """Draw one settings vector: stepped knobs snapped, dead ones at their default.
 
     Excluded parameters take no place in the vector, so they are never touched.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of chance; drawn from in a fixed order.
+    spec : EffectSpec
+        Of the recipe's effect.
+    options : SettingsOptions
+        How settings are drawn.
+    presets : list of ndarray, optional
+        Settings to draw near to, with the probability in `options`.
+
+    Returns
+    -------
+    ndarray, float64, shape (knobs,)
+        Positions of the knobs, 0 to 1.
     """
     if presets and rng.random() < options.preset_probability:
         base = presets[int(rng.integers(len(presets)))]
@@ -76,7 +123,20 @@ def draw_settings(
 
 
 def varied_knobs(spec: EffectSpec, options: SettingsOptions) -> list[int]:
-    """Places of the knobs that `draw_settings` varies, whatever it happens to draw."""
+    """Places of the knobs that `draw_settings` varies, whatever it happens to draw.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the recipe's effect.
+    options : SettingsOptions
+        How settings are drawn.
+
+    Returns
+    -------
+    list of int
+        Indices, rising.
+    """
     plain = Prior(low=options.low, high=options.high)
     found = []
     for place, parameter in enumerate(spec.parameters):

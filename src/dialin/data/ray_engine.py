@@ -12,7 +12,22 @@ from dialin.rendering.cluster import on_ray
 
 
 def shard_task(plan: Plan, place: str, shard: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """Make and write one shard, with a worker process of its own for the effect."""
+    """Make and write one shard, with a worker process of its own for the effect.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to make; see `make_plan`.
+    place : str
+        Folder or URL to be written into.
+    shard : int
+        Its number, from 0.
+
+    Returns
+    -------
+    (list of dict, dict of str to float)
+        Records, and seconds by step.
+    """
     state = Progress(plan.recipe.pairs)
     # Ray runs tasks on threads it chooses; plugins want a process's main thread.
     with data_pool(1) as pool:
@@ -27,7 +42,26 @@ def render_on_ray(
     state: Progress,
     progress: Callable[[Progress], None] | None,
 ) -> Iterator[list[dict[str, Any]]]:
-    """Make shards on a cluster, yielding each one's records as it is done, in any order."""
+    """Make shards on a cluster, yielding each one's records as it is done, in any order.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to make; see `make_plan`.
+    place : str
+        Folder or URL to be written into.
+    shards : iterable of int
+        Numbers of the wanted shards.
+    state : Progress
+        Where progress is counted.
+    progress : callable or None
+        Called with `state` after each shard.
+
+    Yields
+    ------
+    list of dict
+        Records of a shard.
+    """
     work = ((place, shard) for shard in shards)
     for records, seconds in on_ray(shard_task, plan, work):
         state.spend(seconds)

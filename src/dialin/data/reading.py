@@ -99,6 +99,7 @@ def read_track(
     Parameters
     ----------
     track : Track
+        What is decoded.
     start : float
         In seconds.
     samples, sample_rate : int
@@ -174,7 +175,28 @@ class ReadingCache:
         channels: int = 1,
         speed: float = 1.0,
     ) -> Audio:
-        """As `read_track`, from the folder where it is there."""
+        """As `read_track`, from the folder where it is there.
+
+        Parameters
+        ----------
+        track : Track
+            What is decoded.
+        start : float
+            In seconds.
+        samples : int
+            How many are wanted.
+        sample_rate : int
+            Wanted rate in hertz.
+        channels : int, default 1
+            1 mixes down; 2 doubles mono.
+        speed : float, default 1.0
+            How many times as fast it is played, pitch included.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+            Zeros past the end of the track.
+        """
         # Played at another speed a song has another grid, which is not worth keeping.
         read = self._read_part if speed == 1.0 else _read_part
         return _assemble(track, start, samples, sample_rate, channels, speed, read)

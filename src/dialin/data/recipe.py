@@ -230,7 +230,22 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
-        """Read a recipe; unknown keys and wrong types are refused by name."""
+        """Read a recipe; unknown keys and wrong types are refused by name.
+
+        Parameters
+        ----------
+        data : mapping
+            Plain data, as TOML gives it.
+
+        Returns
+        -------
+        Recipe
+
+        Raises
+        ------
+        RecipeError
+            If a key is unknown, or a value is of a wrong type or makes no sense.
+        """
         recipe = build(cls, data)
         assert isinstance(recipe, cls)
         return recipe
@@ -247,6 +262,15 @@ def portable(table: dict[str, Any]) -> dict[str, Any]:
     """Take out of plain data where songs and presets lie on this machine; returns the same dict.
 
     Presets keep their names; what is in them is part of a plan's identity.
+
+    Parameters
+    ----------
+    table : dict
+        Plain data of a recipe, which is changed.
+
+    Returns
+    -------
+    dict
     """
     for source in table.get("songs") or ():
         source.pop("root", None)
@@ -257,13 +281,38 @@ def portable(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def digest(body: Any) -> str:
-    """Hash of plain data, whatever the order of its keys (16 hex digits)."""
+    """Hash of plain data, whatever the order of its keys (16 hex digits).
+
+    Parameters
+    ----------
+    body : object
+        What JSON can hold.
+
+    Returns
+    -------
+    str
+    """
     text = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """Plain data of a recipe's file; `RecipeError` if it is missing or no TOML."""
+    """Plain data of a recipe's file; `RecipeError` if it is missing or no TOML.
+
+    Parameters
+    ----------
+    file : Path
+        Of the recipe.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    RecipeError
+        If it is missing or no TOML.
+    """
     try:
         return read_toml_file(file, LARGEST)
     except OSError as error:
@@ -278,6 +327,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
     Parameters
     ----------
     path : path-like
+        Of a TOML file.
 
     Returns
     -------
@@ -327,10 +377,15 @@ def expand(path: str, beside: Path, what: str = "songs", *, lenient: bool = Fals
         One that begins with a variable was written by whoever set that, so a relative one starts
         at the current folder, as any path in a command does; all others start at `beside`.
     beside : Path
+        Folder that paths of the recipe start at.
     what : str
         What lies there, for the message.
     lenient : bool
         Return a path as it is where a variable is not set.
+
+    Returns
+    -------
+    str
 
     Raises
     ------

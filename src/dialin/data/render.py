@@ -43,7 +43,9 @@ def make_plan(recipe: Recipe, pool: RenderPool, *, cache: str | os.PathLike[str]
     Parameters
     ----------
     recipe : Recipe
+        All that decides the pairs.
     pool : RenderPool
+        Workers that render.
     cache : path-like
         Folder of decoded songs; none for ``""``.
 
@@ -72,7 +74,9 @@ def render_recipe(
     Parameters
     ----------
     recipe : Recipe
+        All that decides the pairs.
     folder : path-like or fsspec URL
+        Made if it is not there.
     engine : {"local", "ray"}
         Worker processes here, or a Ray cluster (its address from ``RAY_ADDRESS``).
     workers : int, optional
@@ -124,6 +128,13 @@ def _worth_decoding(plan: Plan) -> bool:
 
 def check_folder(recipe: Recipe, folder: str | os.PathLike[str]) -> None:
     """Refuse a folder that holds pairs of another recipe; changes nothing.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        All that decides the pairs.
+    folder : path-like
+        Path or URL; it may be missing.
 
     Raises
     ------
@@ -255,5 +266,17 @@ def _finish(
 
 
 def with_overrides(recipe: Recipe, **changes: Any) -> Recipe:
-    """A recipe with some fields replaced; None changes nothing."""
+    """A recipe with some fields replaced; None changes nothing.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        All that decides the pairs.
+    **changes : object
+        Fields by name.
+
+    Returns
+    -------
+    Recipe
+    """
     return dataclasses.replace(recipe, **{k: v for k, v in changes.items() if v is not None})

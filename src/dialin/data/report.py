@@ -67,6 +67,7 @@ def rejection_report(spec: EffectSpec, records: Iterable[Mapping[str, Any]]) -> 
     Parameters
     ----------
     spec : EffectSpec
+        Of the effect.
     records : iterable of mapping
         From `read_manifest`.
 

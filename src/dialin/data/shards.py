@@ -33,7 +33,22 @@ from dialin.files.reading import parse_json
 
 
 def encode_flac(integers: np.ndarray, sample_rate: int, bits: int) -> bytes:
-    """Encode ``(channels, samples)`` integers of `bits` bits as FLAC."""
+    """Encode ``(channels, samples)`` integers of `bits` bits as FLAC.
+
+    Parameters
+    ----------
+    integers : ndarray, int32, shape (channels, samples)
+        Quantised samples.
+    sample_rate : int
+        In hertz.
+    bits : int
+        16 or 24.
+
+    Returns
+    -------
+    bytes
+        Content of a FLAC file.
+    """
     import soundfile
 
     buffer = io.BytesIO()
@@ -43,7 +58,22 @@ def encode_flac(integers: np.ndarray, sample_rate: int, bits: int) -> bytes:
 
 
 def pack_pair(pair: Pair, sample_rate: int, bits: int) -> dict[str, bytes]:
-    """Files of a pair by suffix; adds the hashes of its audio to its record."""
+    """Files of a pair by suffix; adds the hashes of its audio to its record.
+
+    Parameters
+    ----------
+    pair : Pair
+        What was made.
+    sample_rate : int
+        In hertz.
+    bits : int
+        16 or 24.
+
+    Returns
+    -------
+    dict of str to bytes
+        Content by suffix; empty for a pair that was lost.
+    """
     if not pair.audio:
         return {}
     top = 2 ** (bits - 1) - 1
@@ -64,7 +94,22 @@ def pack_pair(pair: Pair, sample_rate: int, bits: int) -> dict[str, bytes]:
 def packed_pair_in_worker(
     effect: Effect, path: str, index: int
 ) -> tuple[dict[str, Any], dict[str, bytes], dict[str, float]]:
-    """Make a pair and encode it."""
+    """Make a pair and encode it.
+
+    Parameters
+    ----------
+    effect : Effect
+        The recipe's, opened here.
+    path : str
+        Of the plan.
+    index : int
+        Of the pair, from 0.
+
+    Returns
+    -------
+    (dict, dict of str to bytes, dict of str to float)
+        Record, files by suffix, and seconds by step.
+    """
     plan = read_plan(path)
     pair = make_pair(effect, plan, index)
     started = time.perf_counter()
@@ -74,19 +119,50 @@ def packed_pair_in_worker(
 
 
 def audio_hash(integers: NDArray[np.int32]) -> str:
-    """Hash of quantised samples, whatever file format they travel in (16 hex digits)."""
+    """Hash of quantised samples, whatever file format they travel in (16 hex digits).
+
+    Parameters
+    ----------
+    integers : ndarray, int32, shape (channels, samples)
+        Quantised samples.
+
+    Returns
+    -------
+    str
+    """
     shape = np.array(integers.shape, np.int64).tobytes()
     data = np.ascontiguousarray(integers, dtype="<i4").tobytes()
     return hashlib.sha256(shape + data).hexdigest()[:16]
 
 
 def line(record: Mapping[str, Any]) -> str:
-    """One record as canonical JSON, without the line's end."""
+    """One record as canonical JSON, without the line's end.
+
+    Parameters
+    ----------
+    record : mapping
+        Plain data, all numbers finite.
+
+    Returns
+    -------
+    str
+    """
     return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def tar(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """Tar file of named bytes; the same bytes for the same files."""
+    """Tar file of named bytes; the same bytes for the same files.
+
+    Parameters
+    ----------
+    files : iterable of (str, bytes)
+        Name and content of each, in order.
+
+    Returns
+    -------
+    bytes
+        Content of the tar file.
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in files:
@@ -145,7 +221,17 @@ class Store:
                 return set()
 
     def read(self, name: str) -> bytes:
-        """Content of a file."""
+        """Content of a file.
+
+        Parameters
+        ----------
+        name : str
+            Of the file in the folder.
+
+        Returns
+        -------
+        bytes
+        """
         with self._translated():
             if self._fs is None:
                 return (Path(self._root) / name).read_bytes()
@@ -153,7 +239,15 @@ class Store:
             return data
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file in one piece, replacing what is there."""
+        """Write a file in one piece, replacing what is there.
+
+        Parameters
+        ----------
+        name : str
+            Of the file in the folder.
+        data : bytes
+            Content of a file.
+        """
         with self._translated():
             self._make()
             if self._fs is not None:
@@ -188,14 +282,39 @@ class _Translated:
 
 
 def shard_name(shard: int) -> str:
-    """Name of a shard without its suffix."""
+    """Name of a shard without its suffix.
+
+    Parameters
+    ----------
+    shard : int
+        Its number, from 0.
+
+    Returns
+    -------
+    str
+    """
     return f"shard-{shard:05d}"
 
 
 def write_shard(
     store: Store, shard: int, pairs: Iterable[tuple[dict[str, Any], dict[str, bytes]]]
 ) -> list[dict[str, Any]]:
-    """Write a shard's tar file, then its records; returns the records."""
+    """Write a shard's tar file, then its records; returns the records.
+
+    Parameters
+    ----------
+    store : Store
+        The folder.
+    shard : int
+        Its number, from 0.
+    pairs : iterable of (dict, dict of str to bytes)
+        Record, and files by suffix, of each pair.
+
+    Returns
+    -------
+    list of dict
+        By index.
+    """
     ordered = sorted(pairs, key=lambda pair: pair[0]["index"])
     files = [
         (f"{record['index']:09d}.{suffix}", data)
@@ -209,12 +328,35 @@ def write_shard(
 
 
 def read_shard(store: Store, shard: int) -> list[dict[str, Any]]:
-    """Records of a finished shard."""
+    """Records of a finished shard.
+
+    Parameters
+    ----------
+    store : Store
+        The folder.
+    shard : int
+        Its number, from 0.
+
+    Returns
+    -------
+    list of dict
+        By index.
+    """
     return read_lines(store.read(f"{shard_name(shard)}.jsonl"))
 
 
 def read_lines(data: bytes) -> list[dict[str, Any]]:
-    """Read records from JSON lines; `ValueError` if a line is none."""
+    """Read records from JSON lines; `ValueError` if a line is none.
+
+    Parameters
+    ----------
+    data : bytes
+        Content of a file.
+
+    Returns
+    -------
+    list of dict
+    """
     records = []
     for number, text in enumerate(data.decode().splitlines(), 1):
         record = parse_json(text)
@@ -225,7 +367,18 @@ def read_lines(data: bytes) -> list[dict[str, Any]]:
 
 
 def manifest_hash(records: Iterable[Mapping[str, Any]]) -> str:
-    """SHA-256 of the sorted records, which hold the hashes of all audio."""
+    """SHA-256 of the sorted records, which hold the hashes of all audio.
+
+    Parameters
+    ----------
+    records : iterable of mapping
+        Of all pairs, in any order.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
     whole = hashlib.sha256()
     for record in sorted(records, key=lambda r: int(r["index"])):
         whole.update(line(record).encode() + b"\n")

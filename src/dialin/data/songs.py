@@ -90,7 +90,24 @@ class Corpus:
         return sum(t.seconds for t in self.tracks) / 3600
 
     def draw(self, rng: np.random.Generator, besides: str | None = None) -> Track:
-        """Draw a track; `besides` is a song it must not belong to."""
+        """Draw a track; `besides` is a song it must not belong to.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of chance; drawn from in a fixed order.
+        besides : str, optional
+            Name of a song.
+
+        Returns
+        -------
+        Track
+
+        Raises
+        ------
+        UsageError
+            If there is no other song.
+        """
         odds = np.array(self.odds)
         if besides is not None:
             odds[[t.song == besides for t in self.tracks]] = 0.0
@@ -110,6 +127,7 @@ def split_of(key: str, splits: Sequence[float] = DEFAULT_SPLITS) -> Split:
     Parameters
     ----------
     key : str
+        From `split_key`.
     splits : sequence of float
         Shares of train, valid and test; sum 1.
 
@@ -159,6 +177,15 @@ def speaker_of(path: str) -> str:
     ('p225', 'f1')
     >>> speaker_of("train-clean-100/84/121123/84_121123_000007_000001.wav")
     '84'
+
+    Parameters
+    ----------
+    path : str
+        Relative to the folder of songs.
+
+    Returns
+    -------
+    str
     """
     name = Path(path).name
     for pattern in (r"([ps]\d+)_\d+", r"([fm]\d+)_script\d+", r"(\d+)_\d+_\d+_\d+"):
@@ -175,6 +202,7 @@ def find_songs(recipe: Recipe) -> Corpus:
     Parameters
     ----------
     recipe : Recipe
+        Songs, and how they are divided.
 
     Returns
     -------
@@ -208,6 +236,11 @@ def look_for_songs(recipe: Recipe) -> None:
     """Refuse a recipe whose songs are not there, by their names alone; no file is opened.
 
     What `find_songs` will make of them is not foretold: files may turn out to be unreadable.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Songs, and how they are divided.
 
     Raises
     ------

@@ -26,13 +26,40 @@ def _stempeg() -> Any:
 
 
 def stem_info(path: Path) -> tuple[int, int]:
-    """Length in samples and rate of a stem file."""
+    """Length in samples and rate of a stem file.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.stem.mp4`` file.
+
+    Returns
+    -------
+    (int, int)
+    """
     info = _stempeg().Info(str(path))
     return int(info.duration(0) * info.sample_rate(0)), int(info.sample_rate(0))
 
 
 def read_stem(path: str, stem: int, start: float, seconds: float) -> NDArray[np.float32]:
-    """Decode a piece of one stem, ``(samples, channels)``."""
+    """Decode a piece of one stem, ``(samples, channels)``.
+
+    Parameters
+    ----------
+    path : str
+        A ``.stem.mp4`` file.
+    stem : int
+        Its number; 0 is the mix.
+    start : float
+        In seconds.
+    seconds : float
+        How much is wanted.
+
+    Returns
+    -------
+    ndarray, float32, shape (samples, channels)
+        At the file's own rate.
+    """
     data, _ = _stempeg().read_stems(
         path, stem_id=stem, start=start, duration=seconds, dtype=np.float32
     )

@@ -30,6 +30,16 @@ RATES, SAMPLES, DIMENSIONS = (1000, 768_000), (64, 2**25), (1, 65_536)
 def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the configuration of a model folder.
 
+    Parameters
+    ----------
+    folder : path-like
+        Of the model.
+
+    Returns
+    -------
+    dict
+        Content of ``config.json``.
+
     Raises
     ------
     ModelError
@@ -52,7 +62,24 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def front_end_of(config: Mapping[str, Any], folder: str | os.PathLike[str]) -> FrontEndConfig:
-    """Front end that a configuration names; `ModelError` if it names none that is known."""
+    """Front end that a configuration names; `ModelError` if it names none that is known.
+
+    Parameters
+    ----------
+    config : mapping
+        Content of ``config.json``.
+    folder : path-like
+        Of the model; for messages.
+
+    Returns
+    -------
+    FrontEndConfig
+
+    Raises
+    ------
+    ModelError
+        If it names none that is known.
+    """
     try:
         values = dict(config["front_end"])
         for field in dataclasses.fields(FrontEndConfig):
@@ -77,6 +104,21 @@ def whole_number(
     folder: str | os.PathLike[str],
 ) -> int:
     """A whole number of a configuration, within limits.
+
+    Parameters
+    ----------
+    config : mapping
+        Content of ``config.json``.
+    name : str
+        Of the entry.
+    limits : (int, int)
+        Lowest and highest value allowed.
+    folder : path-like
+        Of the model; for messages.
+
+    Returns
+    -------
+    int
 
     Raises
     ------

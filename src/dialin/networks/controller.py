@@ -98,7 +98,13 @@ class Controller(nn.Module):
         _centre(last, config)
 
     def standardise(self, inputs: Tensor) -> None:
-        """Take shift and scale of inputs ``(items, size)`` from a training set."""
+        """Take shift and scale of inputs ``(items, size)`` from a training set.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (items, size)
+            All of the set, from `join`.
+        """
         self.shift = inputs.mean(dim=0).to(self.shift)
         self.scale = inputs.std(dim=0).clamp_min(1e-4).reciprocal().to(self.scale)
 
@@ -124,13 +130,40 @@ class Controller(nn.Module):
         return Prediction(self.settings_of(raw), raw, mean, log_variance)
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Settings ``(batch, knobs)`` at points ``(batch, latent)`` of the latent."""
+        """Settings ``(batch, knobs)`` at points ``(batch, latent)`` of the latent.
+
+        Parameters
+        ----------
+        latent : Tensor, shape (batch, latent)
+            Points of the latent.
+
+        Returns
+        -------
+        Tensor, shape (batch, knobs)
+            0 to 1.
+
+        Raises
+        ------
+        UsageError
+            If the controller has no latent.
+        """
         if self.config.head != "bottleneck":
             raise UsageError(f"a controller with a {self.config.head} head has no latent")
         return self.settings_of(self.decoder(latent))
 
     def settings_of(self, raw: Tensor) -> Tensor:
-        """Settings, or their mean, from what the decoder gave."""
+        """Settings, or their mean, from what the decoder gave.
+
+        Parameters
+        ----------
+        raw : Tensor, shape (batch, outputs)
+            What the decoder gave.
+
+        Returns
+        -------
+        Tensor, shape (batch, knobs)
+            0 to 1.
+        """
         config = self.config
         if config.output == "point":
             low, high = config.clamp
@@ -151,9 +184,15 @@ class Controller(nn.Module):
         Parameters
         ----------
         prediction : Prediction
+            Of the batch, from `forward`.
         truth : Tensor, shape (batch, knobs)
+            Positions of the knobs, 0 to 1.
         counted : Tensor, shape (knobs,)
             Weights of knobs; 0 for dead ones.
+
+        Returns
+        -------
+        Tensor
         """
         config, raw = self.config, prediction.raw
         share = counted / counted.sum().clamp_min(1e-6)
@@ -185,6 +224,24 @@ def join(
     """Inputs of a controller from embeddings (and timbre) of input and reference.
 
     Timbre that could not be measured is NaN and becomes 0 here.
+
+    Parameters
+    ----------
+    embeddings : sequence of Tensor
+        Of input and reference, shape (batch, dimensions) each.
+    timbre : sequence of Tensor, optional
+        Of input and reference, shape (batch, attributes) each; none for a controller without.
+    config : ControllerConfig, optional
+        What the inputs must fit; unchecked without.
+
+    Returns
+    -------
+    Tensor, shape (batch, size)
+
+    Raises
+    ------
+    UsageError
+        If they do not fit `config`.
     """
     parts = [*embeddings, *(t.nan_to_num(0.0) for t in timbre)]
     inputs = torch.cat(parts, dim=1)
@@ -200,18 +257,56 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL divergence of the latent from its prior, a dimension: ``(batch, latent)``.
 
     D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", arXiv:1312.6114, appendix B.
+
+    Parameters
+    ----------
+    mean : Tensor, shape (batch, latent)
+        Of the posterior.
+    log_variance : Tensor, shape (batch, latent)
+        Of the posterior.
+
+    Returns
+    -------
+    Tensor, shape (batch, latent)
+        In nats.
     """
     return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)
 
 
 def saturation(settings: Tensor) -> Tensor:
-    """Share of each knob's settings that lie at an end, ``(knobs,)``."""
+    """Share of each knob's settings that lie at an end, ``(knobs,)``.
+
+    Parameters
+    ----------
+    settings : Tensor, shape (batch, knobs)
+        Positions of the knobs, 0 to 1.
+
+    Returns
+    -------
+    Tensor, shape (knobs,)
+        0 to 1.
+    """
     at_end = (settings < SATURATED) | (settings > 1.0 - SATURATED)
     return at_end.to(settings.dtype).mean(dim=0)
 
 
 def split_mixture(raw: Tensor, knobs: int, candidates: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits ``(batch, candidates)``, and means and spreads ``(batch, candidates, knobs)``."""
+    """Logits ``(batch, candidates)``, and means and spreads ``(batch, candidates, knobs)``.
+
+    Parameters
+    ----------
+    raw : Tensor, shape (batch, outputs)
+        What the decoder gave.
+    knobs : int
+        Number of knobs.
+    candidates : int
+        Number of the mixture's parts.
+
+    Returns
+    -------
+    (Tensor, Tensor, Tensor)
+        Means and spreads are positions of knobs, 0 to 1.
+    """
     weights = raw[:, :candidates]
     rest = raw[:, candidates:].reshape(-1, candidates, 2 * knobs)
     means, spreads = rest.chunk(2, dim=2)

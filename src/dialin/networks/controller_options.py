@@ -91,7 +91,17 @@ class ControllerConfig(NetworkOptions):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ControllerConfig:
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote.
+
+        Parameters
+        ----------
+        data : mapping
+            Plain data.
+
+        Returns
+        -------
+        ControllerConfig
+        """
         fields = dict(data)
         for key in ("hidden", "clamp"):
             fields[key] = tuple(fields[key])

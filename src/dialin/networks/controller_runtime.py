@@ -85,6 +85,22 @@ class RuntimeController:
     ) -> Settings:
         """See `dialin.evaluation.methods.systems.TrainedSystem`.
 
+        Parameters
+        ----------
+        input : ndarray, float32, shape (channels, samples)
+            What is to be changed.
+        reference : ndarray, float32, shape (channels, samples)
+            What it should sound like, at the same rate.
+        sample_rate : int
+            In hertz.
+        spec : EffectSpec
+            Of the effect it was trained for.
+
+        Returns
+        -------
+        ndarray, float64, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
         Raises
         ------
         ModelError
@@ -105,6 +121,26 @@ class RuntimeController:
     ) -> list[Settings]:
         """Settings drawn from what the controller holds possible, the most likely first.
 
+        Parameters
+        ----------
+        input : ndarray, float32, shape (channels, samples)
+            What is to be changed.
+        reference : ndarray, float32, shape (channels, samples)
+            What it should sound like, at the same rate.
+        sample_rate : int
+            In hertz.
+        spec : EffectSpec
+            Of the effect it was trained for.
+        count : int
+            How many are wanted.
+        rng : numpy.random.Generator
+            Source of chance; drawn from in a fixed order.
+
+        Returns
+        -------
+        list of ndarray
+            Positions of the knobs, 0 to 1; `count` of them.
+
         Raises
         ------
         ModelError
@@ -117,14 +153,49 @@ class RuntimeController:
         return [spec.check(self._complete(v)) for v in drawn[:count]]
 
     def place(self, input: Audio, reference: Audio, sample_rate: int) -> NDArray[np.float64]:
-        """Point of the latent that the prediction is decoded from, ``(latent,)``."""
+        """Point of the latent that the prediction is decoded from, ``(latent,)``.
+
+        Parameters
+        ----------
+        input : ndarray, float32, shape (channels, samples)
+            What is to be changed.
+        reference : ndarray, float32, shape (channels, samples)
+            What it should sound like, at the same rate.
+        sample_rate : int
+            In hertz.
+
+        Returns
+        -------
+        ndarray, float64, shape (latent,)
+
+        Raises
+        ------
+        ModelError
+            If the controller has no latent.
+        """
         found = self._ask(input, reference, sample_rate)
         if "latent" not in found:
             raise ModelError("this controller has no bottleneck, so it has no latent")
         return np.asarray(found["latent"][0], np.float64)
 
     def decode(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Settings ``(points, knobs)`` at points ``(points, latent)`` of the latent."""
+        """Settings ``(points, knobs)`` at points ``(points, latent)`` of the latent.
+
+        Parameters
+        ----------
+        points : ndarray, float64, shape (points, latent)
+            Points of the latent.
+
+        Returns
+        -------
+        ndarray, float64, shape (points, knobs)
+            0 to 1.
+
+        Raises
+        ------
+        ModelError
+            If the controller has no latent.
+        """
         if self._decoder is None:
             raise ModelError("this controller has no bottleneck, so there is no latent to walk in")
         found = self._decoder.run({"latent": np.asarray(points, np.float32)})["settings"]
@@ -182,7 +253,22 @@ class RuntimeController:
 
 
 def load(folder: str | os.PathLike[str]) -> RuntimeController:
-    """Load a controller's folder, for `dialin evaluate ... --methods model:FOLDER`."""
+    """Load a controller's folder, for `dialin evaluate ... --methods model:FOLDER`.
+
+    Parameters
+    ----------
+    folder : path-like
+        Of the model.
+
+    Returns
+    -------
+    RuntimeController
+
+    Raises
+    ------
+    ModelError
+        If it holds no controller of this version.
+    """
     return RuntimeController(folder)
 
 

@@ -11,13 +11,33 @@ from dialin.errors import RecipeError
 
 
 def norm(channels: int) -> nn.Module:
-    """Normalisation over groups of channels: the same for every batch size, and while training."""
+    """Normalisation over groups of channels: the same for every batch size, and while training.
+
+    Parameters
+    ----------
+    channels : int
+        Number of channels.
+
+    Returns
+    -------
+    Module
+    """
     groups = max(g for g in (8, 6, 4, 3, 2, 1) if channels % g == 0)
     return nn.GroupNorm(groups, channels)
 
 
 def down(channels: Sequence[int]) -> nn.Sequential:
-    """Convolutions that each halve both axes; input ``(batch, 1, bands, frames)``."""
+    """Convolutions that each halve both axes; input ``(batch, 1, bands, frames)``.
+
+    Parameters
+    ----------
+    channels : sequence of int
+        After each convolution.
+
+    Returns
+    -------
+    Sequential
+    """
     layers: list[nn.Module] = []
     before = 1
     for place, after in enumerate(channels):
@@ -41,13 +61,38 @@ class Up(nn.Module):
         self.last = nn.ConvTranspose2d(channels[0], 1, 4, stride=2, padding=1)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Spectrograms ``(batch, 1, bands, frames)``."""
+        """Spectrograms ``(batch, 1, bands, frames)``.
+
+        Parameters
+        ----------
+        hidden : Tensor, shape (batch, channels, bands, frames)
+            From the layers before.
+
+        Returns
+        -------
+        Tensor, shape (batch, 1, bands, frames)
+            Twice as large for each layer.
+        """
         out: Tensor = self.last(self.hidden(hidden))
         return out
 
 
 def halved(bands: int, frames: int, times: int) -> tuple[int, int]:
     """Size after `times` halvings, which must come out even.
+
+    Parameters
+    ----------
+    bands : int
+        Height of the spectrogram.
+    frames : int
+        Its width.
+    times : int
+        How often both are halved.
+
+    Returns
+    -------
+    (int, int)
+        Height and width.
 
     Raises
     ------
@@ -67,7 +112,17 @@ class StatisticsPooling(nn.Module):
     """Mean and deviation over time, ``(batch, channels, bands, frames)`` to twice the rest."""
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Statistics, ``(batch, 2 * channels * bands)``."""
+        """Statistics, ``(batch, 2 * channels * bands)``.
+
+        Parameters
+        ----------
+        hidden : Tensor, shape (batch, channels, bands, frames)
+            From the layers before.
+
+        Returns
+        -------
+        Tensor, shape (batch, 2 * channels * bands)
+        """
         flat = hidden.flatten(1, 2)
         mean = flat.mean(dim=2)
         variance = (flat - mean[:, :, None]).square().mean(dim=2)

@@ -65,11 +65,34 @@ class EncoderModule(nn.Module):
 
     @classmethod
     def make(cls, front_end: FrontEndConfig, options: Mapping[str, Any]) -> Self:
-        """Make the network that `options` describes."""
+        """Make the network that `options` describes.
+
+        Parameters
+        ----------
+        front_end : FrontEndConfig
+            What decides features.
+        options : mapping
+            As the class's ``options`` gives them.
+
+        Returns
+        -------
+        Self
+        """
         return cls(front_end, **options)
 
     def forward(self, audio: Tensor) -> Tensor:
-        """Embeddings ``(batch, dimensions)`` of waveforms ``(batch, samples)``, any length."""
+        """Embeddings ``(batch, dimensions)`` of waveforms ``(batch, samples)``, any length.
+
+        Parameters
+        ----------
+        audio : Tensor, shape (batch, samples)
+            Waveforms at the front end's rate.
+
+        Returns
+        -------
+        Tensor, shape (batch, dimensions)
+            Mean over excerpts where the audio is longer than one.
+        """
         if audio.shape[1] == self.samples:
             return self.embed(self.front_end(audio))
         excerpts = as_excerpts(audio, self.samples)
@@ -78,7 +101,17 @@ class EncoderModule(nn.Module):
         return found.reshape(batch, count, -1).mean(dim=1)
 
     def embed(self, features: Tensor) -> Tensor:
-        """Embeddings of features ``(batch, bands, frames)`` of excerpts."""
+        """Embeddings of features ``(batch, bands, frames)`` of excerpts.
+
+        Parameters
+        ----------
+        features : Tensor, shape (batch, bands, frames)
+            From the front end.
+
+        Returns
+        -------
+        Tensor, shape (batch, dimensions)
+        """
         raise NotImplementedError
 
 
@@ -110,7 +143,20 @@ class ConvolutionalEncoder(EncoderModule):
 
 
 def as_excerpts(audio: Tensor, samples: int) -> Tensor:
-    """Waveforms ``(batch, any)`` as excerpts ``(batch, count, samples)``."""
+    """Waveforms ``(batch, any)`` as excerpts ``(batch, count, samples)``.
+
+    Parameters
+    ----------
+    audio : Tensor, shape (batch, samples)
+        Waveforms at the front end's rate.
+    samples : int
+        Of an excerpt.
+
+    Returns
+    -------
+    Tensor, shape (batch, count, samples)
+        Shorter audio is repeated.
+    """
     if audio.shape[1] < samples:
         return audio.repeat(1, -(-samples // audio.shape[1]))[:, None, :samples]
     first = starts(audio.shape[1], samples)

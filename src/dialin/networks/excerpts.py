@@ -8,6 +8,17 @@ def starts(length: int, samples: int) -> list[int]:
 
     >>> starts(10, 10), starts(25, 10), starts(30, 10)
     ([0], [0, 8, 15], [0, 10, 20])
+
+    Parameters
+    ----------
+    length : int
+        Of the audio, in samples.
+    samples : int
+        Of an excerpt.
+
+    Returns
+    -------
+    list of int
     """
     count = -(-length // samples)
     if count <= 1:

@@ -78,7 +78,9 @@ def encoder_config(encoder: Vae | StyleEncoder, **extra: Any) -> dict[str, Any]:
     Parameters
     ----------
     encoder : Vae or StyleEncoder
+        What is described.
     extra : plain data
+        Entries of their own.
 
     Returns
     -------
@@ -102,6 +104,7 @@ def encoder_part(encoder: EncoderModule) -> OnnxPart:
     Parameters
     ----------
     encoder : EncoderModule
+        What is exported.
 
     Returns
     -------
@@ -126,6 +129,7 @@ def save_model(
     Parameters
     ----------
     folder : path-like
+        Of the model.
     config : mapping
         Plain data; at least ``kind``. Shapes of weights and versions are added.
     module : nn.Module
@@ -136,6 +140,10 @@ def save_model(
         ``NAME.onnx`` for each name. Each export is run once and compared with torch.
     overwrite : bool
         Replace a folder that is there.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
@@ -190,6 +198,13 @@ def _replace(made: Path, place: Path) -> None:
 
 def export_onnx(part: OnnxPart, file: Path) -> None:
     """Export a network, and check that it gives what torch gives.
+
+    Parameters
+    ----------
+    part : OnnxPart
+        What is exported, with example inputs.
+    file : Path
+        To be written.
 
     Raises
     ------
@@ -246,9 +261,15 @@ def load_weights(
     Parameters
     ----------
     folder : path-like
+        Of the model.
     module : nn.Module
+        Whose weights are replaced.
     prefix : str
         Load only weights whose names begin so, without it.
+
+    Returns
+    -------
+    Module
 
     Raises
     ------
@@ -288,7 +309,22 @@ def load_weights(
 def check_front_end(
     theirs: FrontEndConfig, ours: FrontEndConfig, folder: str | os.PathLike[str]
 ) -> None:
-    """Refuse a front end other than a model was trained with, by what differs."""
+    """Refuse a front end other than a model was trained with, by what differs.
+
+    Parameters
+    ----------
+    theirs : FrontEndConfig
+        The front end of the model.
+    ours : FrontEndConfig
+        The front end that it would be used with.
+    folder : path-like
+        Of the model.
+
+    Raises
+    ------
+    ModelError
+        If they differ.
+    """
     different = [
         f"{f.name} = {getattr(theirs, f.name)!r} there, {getattr(ours, f.name)!r} here"
         for f in dataclasses.fields(FrontEndConfig)
@@ -307,6 +343,7 @@ def load_encoder(folder: str | os.PathLike[str]) -> EncoderModule:
     Parameters
     ----------
     folder : path-like
+        Of the model.
 
     Returns
     -------

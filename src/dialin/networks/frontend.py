@@ -43,7 +43,18 @@ class FrontEnd(nn.Module):
         self.register_buffer("bands", torch.from_numpy(band_weights(config).copy()), False)
 
     def forward(self, audio: Tensor) -> Tensor:
-        """Features ``(batch, bands, frames)`` of waveforms ``(batch, samples)``."""
+        """Features ``(batch, bands, frames)`` of waveforms ``(batch, samples)``.
+
+        Parameters
+        ----------
+        audio : Tensor, shape (batch, samples)
+            At the front end's rate, at least one hop long.
+
+        Returns
+        -------
+        Tensor, shape (batch, bands, frames)
+            About zero mean and unit variance for music.
+        """
         if self.config.level == "rms":
             audio = audio / (audio.square().mean(dim=1, keepdim=True).sqrt() + SILENCE)
         margin = (self.config.fft - self.config.hop) // 2
@@ -88,6 +99,15 @@ def factors(length: int) -> tuple[int, int]:
 
     >>> factors(2048), factors(1200)
     ((32, 64), (30, 40))
+
+    Parameters
+    ----------
+    length : int
+        1 or more.
+
+    Returns
+    -------
+    (int, int)
     """
     first = max(f for f in range(1, math.isqrt(length) + 1) if length % f == 0)
     return first, length // first
@@ -95,6 +115,13 @@ def factors(length: int) -> tuple[int, int]:
 
 def dft_matrices(rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:
     """Cosines and negative sines of both transforms and of the twist between them.
+
+    Parameters
+    ----------
+    rows : int
+        First factor of the transform's length.
+    columns : int
+        Second factor.
 
     Returns
     -------

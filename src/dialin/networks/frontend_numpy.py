@@ -83,7 +83,17 @@ class FrontEndConfig:
             raise RecipeError(f"front_end.scale_db = {self.scale_db:g}: use a positive number")
 
     def frames(self, samples: int) -> int:
-        """Frames of so many samples."""
+        """Frames of so many samples.
+
+        Parameters
+        ----------
+        samples : int
+            One hop at least.
+
+        Returns
+        -------
+        int
+        """
         return (samples - self.hop) // self.hop + 1
 
     @property
@@ -94,7 +104,17 @@ class FrontEndConfig:
 
 @lru_cache(maxsize=8)
 def window(fft: int) -> NDArray[np.float32]:
-    """Hann window of energy one, so that noise of unit variance has unit power in every bin."""
+    """Hann window of energy one, so that noise of unit variance has unit power in every bin.
+
+    Parameters
+    ----------
+    fft : int
+        Its length in samples.
+
+    Returns
+    -------
+    ndarray, float32, shape (fft,)
+    """
     shape = hann(fft, sym=False)
     result: NDArray[np.float32] = (shape / np.sqrt(np.square(shape).sum())).astype(np.float32)
     return result
@@ -102,7 +122,22 @@ def window(fft: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=8)
 def band_weights(config: FrontEndConfig) -> NDArray[np.float32]:
-    """Weights of spectral bins in each band, shape ``(bands, 1 + fft // 2)``, rows of sum one."""
+    """Weights of spectral bins in each band, shape ``(bands, 1 + fft // 2)``, rows of sum one.
+
+    Parameters
+    ----------
+    config : FrontEndConfig
+        What decides features.
+
+    Returns
+    -------
+    ndarray, float32, shape (bands, 1 + fft // 2)
+
+    Raises
+    ------
+    RecipeError
+        If a band would be left without a bin.
+    """
     bins = 1 + config.fft // 2
     if config.kind == "mel":
         weights = mel_filters(config.sample_rate, config.bands, config.fft).astype(np.float64)
@@ -130,6 +165,8 @@ def features(audio: NDArray[np.float32], config: FrontEndConfig) -> NDArray[np.f
     ----------
     audio : ndarray, shape (batch, samples)
         At ``config.sample_rate``, at least one hop long.
+    config : FrontEndConfig
+        What decides features.
 
     Returns
     -------

@@ -44,6 +44,15 @@ _INSIDE: Mapping[str, Mapping[int, str]] = {
 def read_onnx(file: Path) -> bytes:
     """Bytes of an exported network that stands on its own.
 
+    Parameters
+    ----------
+    file : Path
+        A ``.onnx`` file.
+
+    Returns
+    -------
+    bytes
+
     Raises
     ------
     ModelError

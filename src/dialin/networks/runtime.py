@@ -74,7 +74,23 @@ class OnnxModel:
             )
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-        """Outputs by name for inputs by name, batch first."""
+        """Outputs by name for inputs by name, batch first.
+
+        Parameters
+        ----------
+        inputs : mapping of str to ndarray
+            Arrays by name, of all inputs that the network has; made float32.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Arrays by name.
+
+        Raises
+        ------
+        ModelError
+            If the inputs are others, or the network does not run.
+        """
         if set(inputs) != set(self.inputs):
             raise ModelError(f"inputs {sorted(inputs)} given; the model takes {list(self.inputs)}")
         arrays = {name: np.ascontiguousarray(v, np.float32) for name, v in inputs.items()}
@@ -140,6 +156,7 @@ def load_runtime(folder: str | os.PathLike[str], *, threads: int = 1) -> Runtime
     Parameters
     ----------
     folder : path-like
+        Of the model.
     threads : int
         Of onnxruntime; 0 for its own choice.
 

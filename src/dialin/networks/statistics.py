@@ -41,7 +41,17 @@ class StatisticsEncoder(EncoderModule):
         super().__init__(front_end, samples, size)
 
     def forward(self, audio: Tensor) -> Tensor:
-        """Embeddings ``(batch, dimensions)`` of waveforms ``(batch, samples)``, any length."""
+        """Embeddings ``(batch, dimensions)`` of waveforms ``(batch, samples)``, any length.
+
+        Parameters
+        ----------
+        audio : Tensor, shape (batch, samples)
+            Waveforms at the front end's rate.
+
+        Returns
+        -------
+        Tensor, shape (batch, dimensions)
+        """
         if audio.shape[1] == self.samples:
             return torch.cat([self.embed(self.front_end(audio)), self._spread(audio)], dim=1)
         excerpts = as_excerpts(audio, self.samples)
@@ -51,7 +61,17 @@ class StatisticsEncoder(EncoderModule):
         return found.reshape(batch, count, -1).mean(dim=1)
 
     def embed(self, features: Tensor) -> Tensor:
-        """Statistics of features ``(batch, bands, frames)``."""
+        """Statistics of features ``(batch, bands, frames)``.
+
+        Parameters
+        ----------
+        features : Tensor, shape (batch, bands, frames)
+            From the front end.
+
+        Returns
+        -------
+        Tensor, shape (batch, 4 * bands + lags)
+        """
         mean = features.mean(dim=2)
         centred = features - mean[:, :, None]
         deviation = (centred.square().mean(dim=2) + 1e-6).sqrt()

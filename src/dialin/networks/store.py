@@ -19,12 +19,31 @@ def models_folder() -> Path:
 
 
 def model_place(spec: EffectSpec) -> Path:
-    """Folder of the model of an effect, there or not."""
+    """Folder of the model of an effect, there or not.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the effect.
+
+    Returns
+    -------
+    Path
+    """
     return models_folder() / spec.hash
 
 
 def find_model(spec: EffectSpec) -> Path | None:
     """Folder of a model that was trained on exactly this effect, or None.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the effect.
+
+    Returns
+    -------
+    Path or None
 
     Raises
     ------

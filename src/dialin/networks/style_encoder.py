@@ -47,6 +47,16 @@ class StyleEncoder(ConvolutionalEncoder):
         )
 
     def embed(self, features: Tensor) -> Tensor:
-        """Embeddings, ``(batch, dimensions)``."""
+        """Embeddings, ``(batch, dimensions)``.
+
+        Parameters
+        ----------
+        features : Tensor, shape (batch, bands, frames)
+            From the front end.
+
+        Returns
+        -------
+        Tensor, shape (batch, dimensions)
+        """
         out: Tensor = self.head(self.down(features[:, None]))
         return out

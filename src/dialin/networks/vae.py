@@ -60,28 +60,85 @@ class Vae(ConvolutionalEncoder):
         nn.init.zeros_(self.heads.bias)
 
     def distribution(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance, each ``(batch, dimensions)``."""
+        """Mean and log variance, each ``(batch, dimensions)``.
+
+        Parameters
+        ----------
+        features : Tensor, shape (batch, bands, frames)
+            From the front end.
+
+        Returns
+        -------
+        (Tensor, Tensor), shape (batch, dimensions) each
+        """
         hidden = self.down(features[:, None])
         mean, log_variance = self.heads(hidden.flatten(1)).chunk(2, dim=1)
         return mean, log_variance.clamp(LEAST, MOST)
 
     def embed(self, features: Tensor) -> Tensor:
-        """Mean of the latent."""
+        """Mean of the latent.
+
+        Parameters
+        ----------
+        features : Tensor, shape (batch, bands, frames)
+            From the front end.
+
+        Returns
+        -------
+        Tensor, shape (batch, dimensions)
+        """
         return self.distribution(features)[0]
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Features ``(batch, bands, frames)`` of latents ``(batch, dimensions)``."""
+        """Features ``(batch, bands, frames)`` of latents ``(batch, dimensions)``.
+
+        Parameters
+        ----------
+        latent : Tensor, shape (batch, dimensions)
+            Points of the latent.
+
+        Returns
+        -------
+        Tensor, shape (batch, bands, frames)
+        """
         hidden = nn.functional.silu(self.grow(latent)).reshape(-1, *self._inner)
         out: Tensor = self.up(hidden)
         return out[:, 0]
 
 
 def sample(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draw latents (Kingma & Welling 2014, section 2.4)."""
+    """Draw latents (Kingma & Welling 2014, section 2.4).
+
+    Parameters
+    ----------
+    mean : Tensor, shape (batch, dimensions)
+        Of the posterior.
+    log_variance : Tensor, shape (batch, dimensions)
+        Of the posterior.
+    generator : Generator, optional
+        Source of the noise; torch's own by default.
+
+    Returns
+    -------
+    Tensor, shape (batch, dimensions)
+    """
     noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
     return mean + noise * (0.5 * log_variance).exp()
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL divergence from the standard normal, in nats, of each item and dimension."""
+    """KL divergence from the standard normal, in nats, of each item and dimension.
+
+    Parameters
+    ----------
+    mean : Tensor, shape (batch, dimensions)
+        Of the posterior.
+    log_variance : Tensor, shape (batch, dimensions)
+        Of the posterior.
+
+    Returns
+    -------
+    Tensor, shape (batch, dimensions)
+        In nats.
+    """
     return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)

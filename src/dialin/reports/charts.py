@@ -91,6 +91,13 @@ def band_levels(audio: Audio, sample_rate: int) -> tuple[FloatArray, FloatArray]
     Welch's method (Hann windows of about 0.17 s, half overlapped) over the mean power of the
     channels; bands narrower than a bin take the power interpolated between bins.
 
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+
     Returns
     -------
     frequencies : ndarray
@@ -119,6 +126,18 @@ def loudness_spectrum(audio: Audio, sample_rate: int) -> tuple[FloatArray, Float
     """`band_levels` in dB re the sound's loudness: spectra of equally loud sounds compare.
 
     Silence, which has no loudness, is taken re full scale.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        Band centres in hertz, and levels in dB.
     """
     centres, level = band_levels(audio, sample_rate)
     loudness = played_loudness(audio, sample_rate)
@@ -150,13 +169,30 @@ def spectrum_difference(sound: Curve, references: Sequence[tuple[Curve, float]])
 
 
 def mean_difference(difference: Curve) -> float | None:
-    """Mean absolute difference from 50 Hz to 12 kHz, in dB; None where nothing can be compared."""
+    """Mean absolute difference from 50 Hz to 12 kHz, in dB; None where nothing can be compared.
+
+    Parameters
+    ----------
+    difference : Curve
+        Of two spectra, in dB over hertz.
+
+    Returns
+    -------
+    float or None
+    """
     inside = (difference.x >= SUMMED[0]) & (difference.x <= SUMMED[1])
     return float(np.abs(difference.y[inside]).mean()) if inside.any() else None
 
 
 def level_distribution(audio: Audio, sample_rate: int) -> tuple[FloatArray, FloatArray]:
     """How often which short-term level occurs.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
 
     Returns
     -------
@@ -181,7 +217,17 @@ def level_distribution(audio: Audio, sample_rate: int) -> tuple[FloatArray, Floa
 
 
 def spectrum_chart(curves: Sequence[Curve]) -> Chart:
-    """Overlaid spectra on a logarithmic frequency axis."""
+    """Overlaid spectra on a logarithmic frequency axis.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        What is drawn, the first at the back.
+
+    Returns
+    -------
+    Chart
+    """
     values = np.concatenate([c.y for c in curves])
     top = float(np.ceil(values.max() / 10) * 10)
     bottom = float(max(np.floor(values.min() / 10) * 10, top - 60))
@@ -199,7 +245,17 @@ def spectrum_chart(curves: Sequence[Curve]) -> Chart:
 
 
 def difference_chart(curves: Sequence[Curve]) -> Chart:
-    """Differences of spectra around zero."""
+    """Differences of spectra around zero.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        What is drawn, the first at the back.
+
+    Returns
+    -------
+    Chart
+    """
     largest = max((float(np.abs(c.y).max()) for c in curves if c.y.size), default=0.0)
     reach = float(np.clip(np.ceil(largest / 6) * 6, 6, 24))
     return _chart(
@@ -217,7 +273,17 @@ def difference_chart(curves: Sequence[Curve]) -> Chart:
 
 
 def level_chart(curves: Sequence[Curve]) -> Chart:
-    """Overlaid level distributions."""
+    """Overlaid level distributions.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        What is drawn, the first at the back.
+
+    Returns
+    -------
+    Chart
+    """
     top = max(5.0, float(np.ceil(max(float(c.y.max()) for c in curves) / 5) * 5))
     heard = [c.x[c.y > 0.05] for c in curves]
     lowest = min((float(x.min()) for x in heard if x.size), default=FLOOR)
@@ -243,6 +309,20 @@ def outline(audio: Audio, *, columns: int = 960, gain: float = 1.0) -> str:
     """Polygon between the lowest and the highest sample of each column, in a box of 100 high.
 
     The page's script draws the same of a part, where a person zooms in.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    columns : int, default 960
+        Width of the box.
+    gain : float, default 1.0
+        What samples are multiplied with first.
+
+    Returns
+    -------
+    str
+        Points of an SVG polygon.
     """
     mono = audio.astype(np.float64) * gain
     edges = np.linspace(0, audio.shape[1], columns + 1).astype(int)

@@ -86,6 +86,18 @@ def make_clips(tracks: Sequence[Track], limit: int = AUDIO_BYTES) -> list[Clip]:
     The common loudness is the highest at which no track's peak passes -0.5 dBFS, but -16 LUFS at
     most. With equal loudness off the tracks keep their levels to each other, turned down together
     if one would otherwise clip.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        In the order of the page.
+    limit : int, default AUDIO_BYTES
+        Bytes that all clips together may have.
+
+    Returns
+    -------
+    list of Clip
+        In the order of `tracks`.
     """
     from dataclasses import replace
 

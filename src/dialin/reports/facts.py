@@ -161,7 +161,17 @@ class Page:
 
 
 def page_of(facts: Facts) -> Page:
-    """Put the facts of ``report.json`` into words."""
+    """Put the facts of ``report.json`` into words.
+
+    Parameters
+    ----------
+    facts : mapping
+        Content of ``report.json``.
+
+    Returns
+    -------
+    Page
+    """
     name, references = facts["input"]["name"], tuple(r["name"] for r in facts["references"])
     outcome = _outcome(facts, facts["amount"] != 100)
     state: State = "matched"
@@ -339,6 +349,15 @@ def weights_of(facts: Facts) -> Sequence[float]:
 
     One that stands for some aspects alone counts for the spectrum if tone is among them, and then
     no other does.
+
+    Parameters
+    ----------
+    facts : mapping
+        Content of ``report.json``.
+
+    Returns
+    -------
+    sequence of float
     """
     references = facts["references"]
     alone = [sound.get("aspects") or () for sound in references]

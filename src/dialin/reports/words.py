@@ -24,7 +24,17 @@ Direction = Literal["better", "worse", "same"]
 
 
 def closeness(distance: float) -> str:
-    """How far off a distance is: ``alike``, ``a little off``, ``off`` or ``far off``."""
+    """How far off a distance is: ``alike``, ``a little off``, ``off`` or ``far off``.
+
+    Parameters
+    ----------
+    distance : float
+        Of one aspect, 0 or more.
+
+    Returns
+    -------
+    str
+    """
     if distance <= SAME_RECORDING:
         return "alike"
     if distance <= NEARLY:
@@ -33,7 +43,19 @@ def closeness(distance: float) -> str:
 
 
 def direction(before: float, after: float) -> Direction:
-    """Whether a distance became shorter, longer, or neither by more than can be told."""
+    """Whether a distance became shorter, longer, or neither by more than can be told.
+
+    Parameters
+    ----------
+    before : float
+        Distance before the match, 0 or more.
+    after : float
+        Distance after it.
+
+    Returns
+    -------
+    {"better", "worse", "same"}
+    """
     both_alike = before <= SAME_RECORDING and after <= SAME_RECORDING
     if both_alike or abs(after - before) < UNMOVED:
         return "same"
@@ -45,6 +67,17 @@ def change(before: float, after: float) -> str:
 
     >>> change(1.6, 1.2), change(1.6, 0.0), change(0.0, 0.4), change(0.3, 1.0)
     ('−25 %', 'now alike', 'alike as before', 'was alike, now off')
+
+    Parameters
+    ----------
+    before : float
+        Distance before the match, 0 or more.
+    after : float
+        Distance after it.
+
+    Returns
+    -------
+    str
     """
     if before <= SAME_RECORDING and after <= SAME_RECORDING:
         return "alike as before"
@@ -58,12 +91,35 @@ def change(before: float, after: float) -> str:
 
 
 def percent(before: float, after: float) -> float:
-    """Change in per cent; 0 where there was no distance to change."""
+    """Change in per cent; 0 where there was no distance to change.
+
+    Parameters
+    ----------
+    before : float
+        Distance before the match, 0 or more.
+    after : float
+        Distance after it.
+
+    Returns
+    -------
+    float
+        Negative where it became nearer.
+    """
     return 100 * (after / before - 1) if before > 1e-9 else 0.0
 
 
 def still_off(aspects: Sequence[Mapping[str, Any]]) -> str:
-    """Say in a sentence or two which aspects are still off, the furthest first, and which not."""
+    """Say in a sentence or two which aspects are still off, the furthest first, and which not.
+
+    Parameters
+    ----------
+    aspects : sequence of mapping
+        Each with ``name`` and ``after``.
+
+    Returns
+    -------
+    str
+    """
     far = sorted(
         (a for a in aspects if a["after"] > SAME_RECORDING), key=lambda a: -float(a["after"])
     )
@@ -85,6 +141,17 @@ def signed(value: float, digits: int) -> str:
 
     >>> signed(-3.14, 1), signed(0.04, 1), signed(2.0, 0)
     ('−3.1', '0.0', '+2')
+
+    Parameters
+    ----------
+    value : float
+        What is written.
+    digits : int
+        Decimals.
+
+    Returns
+    -------
+    str
     """
     text = f"{value:+.{digits}f}"
     if not text.strip("+-0."):
@@ -97,6 +164,16 @@ def rounded(text: str) -> str:
 
     >>> rounded("41.6123 dB"), rounded("-0.69512 ms"), rounded("4173 Hz"), rounded("Soft 2.0001")
     ('41.6 dB', '−0.695 ms', '4173 Hz', 'Soft 2.0001')
+
+    Parameters
+    ----------
+    text : str
+        Of a knob.
+
+    Returns
+    -------
+    str
+        With a true minus; text without a number at its start comes back as it is.
     """
     found = re.match(r"([-+\u2212]?)(\d+(?:\.\d+)?)(?![\d.])(.*)$", text, flags=re.S)
     if found is None:

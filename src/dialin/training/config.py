@@ -266,7 +266,24 @@ class EncoderRecipe(StageRecipe):
 
 
 def between(name: str, value: float, low: float, high: float) -> None:
-    """Refuse a value outside its range by its name in the recipe."""
+    """Refuse a value outside its range by its name in the recipe.
+
+    Parameters
+    ----------
+    name : str
+        As the recipe spells it.
+    value : float
+        What the recipe says.
+    low : float
+        Least value allowed.
+    high : float
+        Largest value allowed.
+
+    Raises
+    ------
+    RecipeError
+        If it lies outside.
+    """
     if not low <= value <= high:
         raise RecipeError(f"{name} = {value!r:.40} in the recipe: use {low:g} to {high:g}")
 
@@ -303,12 +320,33 @@ def load_recipe(path: str | os.PathLike[str], kind: type[T], overrides: Sequence
 
 
 def to_plain(recipe: Any) -> dict[str, Any]:
-    """Plain data of a recipe, for JSON and TOML."""
+    """Plain data of a recipe, for JSON and TOML.
+
+    Parameters
+    ----------
+    recipe : object
+        A frozen dataclass.
+
+    Returns
+    -------
+    dict
+    """
     return dataclasses.asdict(recipe)
 
 
 def settings_of(recipe: Any) -> dict[str, bool | int | float | str]:
-    """All settings of a recipe, flat, as ``optimiser.rate``; places of songs are left out."""
+    """All settings of a recipe, flat, as ``optimiser.rate``; places of songs are left out.
+
+    Parameters
+    ----------
+    recipe : object
+        A frozen dataclass.
+
+    Returns
+    -------
+    dict of str to bool or int or float or str
+        By path, such as ``optimiser.rate``; lists as JSON.
+    """
     body = to_plain(recipe)
     portable(body["data"])
     found: dict[str, bool | int | float | str] = {}
@@ -329,6 +367,16 @@ def identity(recipe: Any) -> str:
     """Hash of a recipe without where things lie and without where and how long it runs.
 
     An encoder counts by its weights, wherever its folder is.
+
+    Parameters
+    ----------
+    recipe : object
+        Of a stage or of a controller.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
     """
     body = to_plain(recipe)
     for name in ("loop", "diagnostics"):

@@ -81,14 +81,36 @@ class PairData(LightningDataModule):
 
 
 def counted_knobs(pairs: PairSet) -> NDArray[np.bool_]:
-    """Which knobs are live and were varied in the pairs."""
+    """Which knobs are live and were varied in the pairs.
+
+    Parameters
+    ----------
+    pairs : PairSet
+        What it is trained with.
+
+    Returns
+    -------
+    ndarray, bool, shape (knobs,)
+    """
     live = np.array([p.status == "live" for p in pairs.spec.parameters], dtype=bool)
     varied: NDArray[np.bool_] = live & (pairs.settings.std(axis=0) > VARIED)
     return varied
 
 
 def network_config(recipe: ControllerRecipe, pairs: PairSet) -> ControllerConfig:
-    """Configuration of the network that a recipe asks for on these pairs."""
+    """Configuration of the network that a recipe asks for on these pairs.
+
+    Parameters
+    ----------
+    recipe : ControllerRecipe
+        Of the controller.
+    pairs : PairSet
+        What it is trained with.
+
+    Returns
+    -------
+    ControllerConfig
+    """
     chosen = {f.name: getattr(recipe.model, f.name) for f in fields(NetworkOptions)}
     return ControllerConfig(
         knobs=pairs.spec.size,
@@ -128,7 +150,20 @@ class ControllerModule(LightningModule):
         self.register_buffer("counted", counted, persistent=False)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """One step. Dropout and the latent's noise depend on the step alone."""
+        """One step. Dropout and the latent's noise depend on the step alone.
+
+        Parameters
+        ----------
+        batch : dict of str to Tensor
+            Tensors of some items.
+        batch_idx : int
+            Number of the batch in its epoch.
+
+        Returns
+        -------
+        Tensor, shape ()
+            Loss.
+        """
         torch.manual_seed(
             hash((self.recipe.seed, self.global_rank, self.global_step)) & (2**63 - 1)
         )
@@ -139,7 +174,15 @@ class ControllerModule(LightningModule):
         return loss + self.recipe.model.beta * divergence
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Without noise."""
+        """Without noise.
+
+        Parameters
+        ----------
+        batch : dict of str to Tensor
+            Tensors of some items.
+        batch_idx : int
+            Number of the batch in its epoch.
+        """
         found = self.network(batch["inputs"])
         size = len(found.settings)
         loss = self.network.loss(found, batch["settings"], self.counted).mean()

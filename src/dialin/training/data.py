@@ -82,12 +82,33 @@ class FeatureSet:
         return len(self.label)
 
     def features(self, items: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Features of items, float32 ``(items, bands, frames)``."""
+        """Features of items, float32 ``(items, bands, frames)``.
+
+        Parameters
+        ----------
+        items : ndarray, int64, shape (items,)
+            Indices.
+
+        Returns
+        -------
+        ndarray, float32, shape (items, bands, frames)
+        """
         rows = [self.maps[part][row] for part, row in self.place[items]]
         return np.stack(rows).astype(np.float32)
 
     def batch(self, items: NDArray[np.int64]) -> Batch:
-        """Tensors of items."""
+        """Tensors of items.
+
+        Parameters
+        ----------
+        items : ndarray, int64, shape (items,)
+            Indices.
+
+        Returns
+        -------
+        dict of str to Tensor
+            ``features``, ``label``, ``content`` and ``settings``, each with the items first.
+        """
         return {
             "features": torch.from_numpy(self.features(items)),
             "label": torch.from_numpy(self.label[items]),
@@ -96,7 +117,17 @@ class FeatureSet:
         }
 
     def only(self, keep: NDArray[np.bool_]) -> FeatureSet:
-        """Some of the items."""
+        """Some of the items.
+
+        Parameters
+        ----------
+        keep : ndarray, bool, shape (all items,)
+            Which stay.
+
+        Returns
+        -------
+        FeatureSet
+        """
         names = ("place", "label", "content", "half", "settings", "loudness")
         return dataclasses.replace(self, **{name: getattr(self, name)[keep] for name in names})
 
@@ -113,10 +144,20 @@ def build_features(
 
     Parameters
     ----------
+    options : DataOptions
+        Songs, effects and number of pairs.
+    front_end : FrontEndConfig
+        What decides features.
     root : Path
         Where `dialin.training.rendered` has put the pairs.
+    split : Split
+        Of songs.
     progress : callable, optional
         Gets a folder's name, the pairs done and all pairs.
+
+    Returns
+    -------
+    FeatureSet
 
     Raises
     ------
@@ -342,7 +383,17 @@ class Batches:
             yield self.data.batch(chosen[start : start + self.batch])
 
     def indices(self, epoch: int) -> NDArray[np.int64]:
-        """Items of an epoch, in order."""
+        """Items of an epoch, in order.
+
+        Parameters
+        ----------
+        epoch : int
+            From 0.
+
+        Returns
+        -------
+        ndarray, int64, shape (items,)
+        """
         if self.order == "effects":
             kinds = np.unique(self.data.label)
             turn, place = divmod(epoch, len(kinds))
@@ -371,7 +422,13 @@ class Batches:
         return {"epoch": self.epoch, "position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where a checkpoint stood."""
+        """Go on where a checkpoint stood.
+
+        Parameters
+        ----------
+        state : dict of str to int
+            What `state_dict` gave.
+        """
         self.epoch, self.position = int(state["epoch"]), int(state["position"])
 
 
@@ -384,6 +441,18 @@ def grouped(data: FeatureSet, rng: np.random.Generator) -> NDArray[np.int64]:
 
     Within a batch a clip then meets its other half, which is other music with the same processing,
     and clips of the same music with other processing.
+
+    Parameters
+    ----------
+    data : FeatureSet
+        Items of one split.
+    rng : numpy.random.Generator
+        Source of chance; drawn from in a fixed order.
+
+    Returns
+    -------
+    ndarray, int64, shape (items,)
+        Indices.
     """
     # Shuffled first, so that which classes meet is chance; then sorted by content, keeping that.
     pairs = rng.permutation(np.unique(data.content * len(data.classes) + data.label))
@@ -404,7 +473,17 @@ def grouped(data: FeatureSet, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def describe(data: FeatureSet) -> dict[str, Any]:
-    """What a model's configuration says of its data."""
+    """What a model's configuration says of its data.
+
+    Parameters
+    ----------
+    data : FeatureSet
+        Items of one split.
+
+    Returns
+    -------
+    dict
+    """
     text = json.dumps(data.hashes, sort_keys=True)
     return {
         "classes": list(data.classes),

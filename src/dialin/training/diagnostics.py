@@ -47,7 +47,15 @@ class Diagnostics(Callback):
         self.alarm = ""
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look, every so many epochs."""
+        """Look, every so many epochs.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            Lightning's.
+        pl_module : LightningModule
+            Whose ``network`` is looked at.
+        """
         epoch = trainer.current_epoch + 1
         if not self.options.every or epoch % self.options.every:
             return
@@ -57,7 +65,22 @@ class Diagnostics(Callback):
     def look(
         self, network: Any, epoch: int | None = None, trainer: Trainer | None = None
     ) -> dict[str, float]:
-        """Figures; with an epoch, pictures too."""
+        """Figures; with an epoch, pictures too.
+
+        Parameters
+        ----------
+        network : object
+            An encoder, on any device.
+        epoch : int, optional
+            From 1, for the names of pictures; none are drawn without.
+        trainer : Trainer, optional
+            Lightning's, whose logger gets the pictures too.
+
+        Returns
+        -------
+        dict of str to float
+            By name.
+        """
         train, valid = embed_set(network, self.train), embed_set(network, self.valid)
         found = probe(train, self.train, valid, self.valid)
         active = active_units(valid)
@@ -106,7 +129,19 @@ class Diagnostics(Callback):
 
 
 def part(data: FeatureSet, items: int) -> FeatureSet:
-    """About so many items of a set: some of the contents, evenly spread, with all their classes."""
+    """About so many items of a set: some of the contents, evenly spread, with all their classes.
+
+    Parameters
+    ----------
+    data : FeatureSet
+        Items of one split.
+    items : int
+        How many are wanted.
+
+    Returns
+    -------
+    FeatureSet
+    """
     contents = np.unique(data.content)
     count = max(1, round(len(contents) * min(items, len(data)) / len(data)))
     # Whole contents: any even step through items would fall in with the order of classes.

@@ -160,7 +160,18 @@ class EndToEndModule(LightningModule):
         self.register_buffer("default", default, False)
 
     def predict(self, batch: dict[str, Tensor]) -> Any:
-        """Prediction for a batch, through the encoder where that is trained."""
+        """Prediction for a batch, through the encoder where that is trained.
+
+        Parameters
+        ----------
+        batch : dict of str to Tensor
+            Tensors of some items.
+
+        Returns
+        -------
+        (Prediction, Tensor)
+            Prediction, and settings with knobs that do not count at their defaults.
+        """
         inputs = batch["inputs"]
         if self.recipe.encoder.finetune:
             size = self.network.config.embedding
@@ -171,17 +182,49 @@ class EndToEndModule(LightningModule):
         return prediction, kept
 
     def render(self, audio: Tensor, settings: Tensor) -> tuple[Tensor, Tensor]:
-        """Render at the level at which it is judged."""
+        """Render at the level at which it is judged.
+
+        Parameters
+        ----------
+        audio : Tensor, shape (batch, samples) or (batch, channels, samples)
+            Inputs.
+        settings : Tensor, shape (batch, knobs)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        (Tensor, Tensor)
+            Audio of the inputs' shape, and which renders succeeded, shape (batch,).
+        """
         wet, ok = self.layer(audio, settings)
         return peak_normalised(wet, self.recipe.end_to_end.peak_dbfs), ok
 
     def setup(self, stage: str) -> None:
-        """Let processes that train together draw directions of their own."""
+        """Let processes that train together draw directions of their own.
+
+        Parameters
+        ----------
+        stage : str
+            Lightning's name of what begins; not used.
+        """
         options = _with(self.layer.perturber.options, stream=self.global_rank)
         self.layer.perturber = Perturber(self.layer.spec, options)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor | None:
-        """One step; none where no item could be rendered both ways."""
+        """One step; none where no item could be rendered both ways.
+
+        Parameters
+        ----------
+        batch : dict of str to Tensor
+            Tensors of some items.
+        batch_idx : int
+            Number of the batch in its epoch.
+
+        Returns
+        -------
+        Tensor, shape (), or None
+            Loss.
+        """
         self.network.eval()
         prediction, settings = self.predict(batch)
         # The balanced gradient is made at the settings, then goes on into the network.
@@ -212,7 +255,15 @@ class EndToEndModule(LightningModule):
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """MRSTFT as the referee has it, which early stopping and the best checkpoint go by."""
+        """MRSTFT as the referee has it, which early stopping and the best checkpoint go by.
+
+        Parameters
+        ----------
+        batch : dict of str to Tensor
+            Tensors of some items.
+        batch_idx : int
+            Number of the batch in its epoch.
+        """
         prediction, settings = self.predict(batch)
         wet, ok = self.render(batch["audio"], settings)
         truth, known = self.render(batch["audio"], batch["settings"])

@@ -42,6 +42,7 @@ def check_inputs(
     Parameters
     ----------
     recipe : StageRecipe or ControllerRecipe
+        Of a stage or of a controller.
     root : Path
         Where rendered pairs are, or will be; what is finished there needs no songs and effects.
     folder : Path
@@ -49,6 +50,7 @@ def check_inputs(
     stage : str
         As for `dialin.training.runs.claim`.
     resume : bool
+        Whether a run in the folder is to be taken up.
 
     Raises
     ------

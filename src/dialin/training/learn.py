@@ -71,7 +71,17 @@ class Learned:
 
 
 def open_encoder(recipe: ControllerRecipe) -> tuple[EncoderModule, str]:
-    """The recipe's encoder, frozen, and a key that tells it from others."""
+    """The recipe's encoder, frozen, and a key that tells it from others.
+
+    Parameters
+    ----------
+    recipe : ControllerRecipe
+        Of the controller.
+
+    Returns
+    -------
+    (EncoderModule, str)
+    """
     folder = recipe.encoder.folder
     if not folder:
         encoder: EncoderModule = StatisticsEncoder(recipe.front_end, recipe.data.samples)
@@ -102,6 +112,7 @@ def train_controller(
     Parameters
     ----------
     recipe : ControllerRecipe
+        All that decides the controller.
     folder : Path
         Where the runs are kept.
     rendered : Path, optional
@@ -118,6 +129,10 @@ def train_controller(
         Gets a line of figures after each epoch.
     export : bool
         Write a model folder; without, only figures are wanted.
+
+    Returns
+    -------
+    Learned
     """
     told = (Settings(settings_of(recipe), FINAL), Reporter(show, say))
     root = rendered or folder / "rendered"
@@ -270,7 +285,37 @@ def save_controller(
     *,
     overwrite: bool = False,
 ) -> Path:
-    """Write a controller with its encoder as a model folder that is used without torch."""
+    """Write a controller with its encoder as a model folder that is used without torch.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the model, to be written.
+    recipe : ControllerRecipe
+        Of the controller.
+    network : Controller
+        The trained controller.
+    encoder : EncoderModule
+        What makes its embeddings.
+    train : PairSet
+        Pairs it was trained with.
+    key : str
+        From `open_encoder`.
+    figures : dict of str to float
+        From validation, by name.
+    overwrite : bool, default False
+        Whether a file that is there may be replaced.
+
+    Returns
+    -------
+    Path
+        The same folder.
+
+    Raises
+    ------
+    OutputError
+        If the folder is there and may not be replaced, or an export differs from torch.
+    """
     from dialin.networks.controller_runtime import KIND
     from dialin.networks.folder import OnnxPart, encoder_part, save_model
 

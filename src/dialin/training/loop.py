@@ -75,7 +75,15 @@ class Checkpoints(Callback):
         self._stop = True
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Put batches at the epoch: a run taken up between two is not told where it was."""
+        """Put batches at the epoch: a run taken up between two is not told where it was.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            Lightning's.
+        pl_module : LightningModule
+            What is trained.
+        """
         batches = trainer.train_dataloader
         if isinstance(batches, Batches) and batches.position == 0:
             batches.epoch = trainer.current_epoch
@@ -83,7 +91,21 @@ class Checkpoints(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save if it is time to; all processes decide together."""
+        """Save if it is time to; all processes decide together.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            Lightning's.
+        pl_module : LightningModule
+            What is trained.
+        outputs : object
+            What the step returned; not used.
+        batch : object
+            Not used.
+        batch_idx : int
+            Number of the batch in its epoch.
+        """
         due = self._stop or time.monotonic() - self._saved >= self.seconds
         if trainer.world_size > 1:
             due = trainer.strategy.reduce_boolean_decision(due, all=False)
@@ -92,7 +114,15 @@ class Checkpoints(Callback):
         self._leave()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save after each epoch's validation."""
+        """Save after each epoch's validation.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            Lightning's.
+        pl_module : LightningModule
+            What is trained.
+        """
         found = trainer.callback_metrics.get(MONITOR)
         if found is not None and float(found) < self.best:
             self.best = float(found)
@@ -123,7 +153,13 @@ class Checkpoints(Callback):
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take it up again."""
+        """Take it up again.
+
+        Parameters
+        ----------
+        state_dict : dict
+            What `state_dict` gave.
+        """
         self.best = float(state_dict["best"])
 
 
@@ -148,19 +184,49 @@ class Reporter(Callback):
         self._begun = time.monotonic()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the time."""
+        """Take the time.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            Lightning's.
+        pl_module : LightningModule
+            What is trained.
+        """
         self._begun = time.monotonic()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Tell the step."""
+        """Tell the step.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            Lightning's.
+        pl_module : LightningModule
+            What is trained.
+        outputs : object
+            What the step returned; not used.
+        batch : object
+            Not used.
+        batch_idx : int
+            Number of the batch in its epoch.
+        """
         if self._show is not None and trainer.is_global_zero:
             name = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
             self._show(name, batch_idx + 1, int(trainer.num_training_batches))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell what validation found."""
+        """Tell what validation found.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            Lightning's.
+        pl_module : LightningModule
+            What is trained.
+        """
         if self._say is not None and trainer.is_global_zero:
             found = {n: float(v) for n, v in sorted(trainer.callback_metrics.items())}
             # Lightning keeps figures of epochs before; what is not looked at each time is not new.
@@ -192,7 +258,15 @@ class Settings(Callback):
         self.settings, self.finals = dict(settings), tuple(finals)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write them, also for runs that never finish."""
+        """Write them, also for runs that never finish.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            Lightning's.
+        pl_module : LightningModule
+            What is trained.
+        """
         if not trainer.is_global_zero or trainer.logger is None:
             return
         board: Any = getattr(trainer.logger, "experiment", None)
@@ -209,7 +283,15 @@ class Settings(Callback):
 
 
 def log_final(trainer: Trainer, figures: Mapping[str, float]) -> None:
-    """Log the figures of a finished model as ``final/...``."""
+    """Log the figures of a finished model as ``final/...``.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Lightning's, whose logger gets them.
+    figures : mapping of str to float
+        By name.
+    """
     if trainer.is_global_zero and trainer.logger is not None:
         values = {f"final/{name}": float(value) for name, value in figures.items()}
         trainer.logger.log_metrics(values, trainer.global_step)
@@ -218,6 +300,11 @@ def log_final(trainer: Trainer, figures: Mapping[str, float]) -> None:
 
 def check_loop(loop: LoopOptions) -> None:
     """Refuse devices and loggers that cannot be had here, before any work is done.
+
+    Parameters
+    ----------
+    loop : LoopOptions
+        Devices, epochs, checkpoints and logger.
 
     Raises
     ------
@@ -245,12 +332,17 @@ def make_trainer(
     Parameters
     ----------
     loop : LoopOptions
+        Devices, epochs, checkpoints and logger.
     folder : Path
         Of the run.
     clip : float
         Largest norm of a gradient; 0 for none.
     callbacks : sequence of Callback
         Beside checkpoints and early stopping.
+
+    Returns
+    -------
+    Trainer
     """
     if loop.threads:
         torch.set_num_threads(loop.threads)
@@ -300,6 +392,27 @@ def fit(
     """Train, or go on; returns whether it came to its end.
 
     Ctrl-C ends the run after saving; the same command with ``--resume`` goes on.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Lightning's.
+    module : LightningModule
+        What is trained.
+    data : LightningDataModule
+        Its batches.
+    checkpoint : Path, optional
+        Where to go on from; from the start without.
+
+    Returns
+    -------
+    bool
+        False where it was stopped.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If Ctrl-C is pressed again while the run is being saved.
     """
     own = [c.listening() for c in trainer.callbacks if isinstance(c, Checkpoints)]  # type: ignore[attr-defined]
     try:
@@ -314,7 +427,25 @@ def fit(
 
 
 def load_best(folder: Path, module: nn.Module) -> dict[str, Any]:
-    """Load the best weights of a run into its module; returns the checkpoint."""
+    """Load the best weights of a run into its module; returns the checkpoint.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    module : Module
+        Whose weights are replaced.
+
+    Returns
+    -------
+    dict
+        Content of the checkpoint.
+
+    Raises
+    ------
+    UsageError
+        If there is no checkpoint.
+    """
     file = folder / BEST if (folder / BEST).is_file() else folder / LAST
     try:
         found = torch.load(file, map_location="cpu", weights_only=True)
@@ -325,7 +456,22 @@ def load_best(folder: Path, module: nn.Module) -> dict[str, Any]:
 
 
 def optimiser(module: nn.Module, options: OptimiserOptions, steps: int) -> dict[str, Any]:
-    """AdamW and its learning rate over `steps` steps, as Lightning takes them."""
+    """AdamW and its learning rate over `steps` steps, as Lightning takes them.
+
+    Parameters
+    ----------
+    module : Module
+        Whose parameters are trained.
+    options : OptimiserOptions
+        Rate, its course, and weight decay.
+    steps : int
+        Of the whole training.
+
+    Returns
+    -------
+    dict
+        ``optimizer`` and ``lr_scheduler``.
+    """
     parameters = [p for p in module.parameters() if p.requires_grad]
     # Biases and scales are not decayed: shrinking them says nothing about complexity.
     groups = [

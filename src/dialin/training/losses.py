@@ -28,7 +28,20 @@ LOSSES = ("mrstft", "mel", "l1", "embedding")
 
 
 def peak_normalised(audio: Tensor, peak_dbfs: float) -> Tensor:
-    """Audio with the peak of each item at a level; silence stays silent."""
+    """Audio with the peak of each item at a level; silence stays silent.
+
+    Parameters
+    ----------
+    audio : Tensor, shape (batch, ..., samples)
+        At any level.
+    peak_dbfs : float
+        Wanted peak level.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+    """
     over = tuple(range(1, audio.ndim))
     peak = audio.abs().amax(dim=over, keepdim=True).clamp_min(1e-8)
     scaled: Tensor = audio * (10.0 ** (peak_dbfs / 20.0) / peak)
@@ -36,7 +49,21 @@ def peak_normalised(audio: Tensor, peak_dbfs: float) -> Tensor:
 
 
 def magnitudes(audio: Tensor, size: int, hop: int) -> Tensor:
-    """STFT magnitudes of ``(..., samples)``: ``(rows, 1 + size // 2, frames)``."""
+    """STFT magnitudes of ``(..., samples)``: ``(rows, 1 + size // 2, frames)``.
+
+    Parameters
+    ----------
+    audio : Tensor, shape (..., samples)
+        Full scale is 1.
+    size : int
+        Of the FFT and the window.
+    hop : int
+        In samples.
+
+    Returns
+    -------
+    Tensor, shape (rows, 1 + size // 2, frames)
+    """
     rows = audio.reshape(-1, audio.shape[-1])
     window = _window(size, audio.device, audio.dtype)
     spectrum = torch.stft(rows, size, hop, window=window, return_complex=True)
@@ -70,6 +97,19 @@ def mrstft(prediction: Tensor, truth: Tensor, sizes: Sequence[int] = MRSTFT_SIZE
     with windows as long as the FFTs, hops of half of them, and weights ``w_sc=0, w_log_mag=1,
     w_lin_mag=1``.
 
+    Parameters
+    ----------
+    prediction : Tensor, shape (batch, samples) or (batch, channels, samples)
+        What is judged; gradients go into it.
+    truth : Tensor
+        What it should sound like, of the same shape; no gradient goes into it.
+    sizes : sequence of int, default MRSTFT_SIZES
+        FFT sizes.
+
+    Returns
+    -------
+    Tensor, shape (batch,)
+
     Raises
     ------
     AudioError
@@ -95,6 +135,24 @@ def mel(prediction: Tensor, truth: Tensor, sample_rate: int) -> Tensor:
     """Mel spectral distance: spectral convergence plus log-magnitude L1 of 128 mel bands.
 
     FFT, hop and window of 65,536 samples; equal to `dialin.evaluation.metrics.mel_distance`.
+
+    Parameters
+    ----------
+    prediction : Tensor, shape (batch, samples) or (batch, channels, samples)
+        What is judged; gradients go into it.
+    truth : Tensor
+        What it should sound like, of the same shape; no gradient goes into it.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    Tensor, shape (batch,)
+
+    Raises
+    ------
+    AudioError
+        If the shapes differ.
     """
     _check(prediction, truth)
     filters = _filters(sample_rate, prediction.device, prediction.dtype)
@@ -110,7 +168,24 @@ def mel(prediction: Tensor, truth: Tensor, sample_rate: int) -> Tensor:
 
 
 def l1(prediction: Tensor, truth: Tensor) -> Tensor:
-    """Mean absolute difference of samples."""
+    """Mean absolute difference of samples.
+
+    Parameters
+    ----------
+    prediction : Tensor, shape (batch, samples) or (batch, channels, samples)
+        What is judged; gradients go into it.
+    truth : Tensor
+        What it should sound like, of the same shape; no gradient goes into it.
+
+    Returns
+    -------
+    Tensor, shape (batch,)
+
+    Raises
+    ------
+    AudioError
+        If the shapes differ.
+    """
     _check(prediction, truth)
     return (prediction - truth.detach()).abs().reshape(len(prediction), -1).mean(dim=1)
 
@@ -119,6 +194,19 @@ def embedding(prediction: Tensor, truth: Tensor, encoder: Callable[[Tensor], Ten
     """Mean squared difference of embeddings; of the mean of the channels.
 
     Unlike the others it needs no common content, so the truth may be another piece of music.
+
+    Parameters
+    ----------
+    prediction : Tensor, shape (batch, samples) or (batch, channels, samples)
+        What is judged; gradients go into it.
+    truth : Tensor
+        What it should sound like; no gradient goes into it.
+    encoder : callable
+        Maps waveforms, shape (batch, samples), to embeddings.
+
+    Returns
+    -------
+    Tensor, shape (batch,)
     """
     ours, theirs = (a.mean(dim=1) if a.ndim == 3 else a for a in (prediction, truth))
     with torch.no_grad():
@@ -130,6 +218,20 @@ def make_losses(
     names: Sequence[str], sample_rate: int, encoder: Callable[[Tensor], Tensor] | None = None
 ) -> Mapping[str, Loss]:
     """Losses by name, ready for ``loss(prediction, truth)``.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of `LOSSES`.
+    sample_rate : int
+        In hertz.
+    encoder : callable, optional
+        For ``embedding``.
+
+    Returns
+    -------
+    mapping of str to callable
+        Functions of prediction and truth, by name.
 
     Raises
     ------

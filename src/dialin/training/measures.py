@@ -23,6 +23,7 @@ def mrstft_to(
     Parameters
     ----------
     audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
     sample_rate : int
         Not used.
     path, shape
@@ -31,6 +32,10 @@ def mrstft_to(
         FFT sizes.
     peak_dbfs : float, optional
         Peak that the render is brought to first.
+
+    Returns
+    -------
+    float
     """
     finished = audio if peak_dbfs is None else to_peak(audio, peak_dbfs)
     return float(mrstft(finished, map_shared(path, shape), sizes))

@@ -82,6 +82,12 @@ def recipe_for(
         For training; an eighth as many for validation.
     by_ear : bool
         Finish with the stage that listens.
+    seed : int, default 0
+        Of all chance.
+
+    Returns
+    -------
+    ControllerRecipe
 
     Raises
     ------
@@ -118,7 +124,23 @@ def recipe_for(
 
 
 def check_audio_folder(audio: str | os.PathLike[str]) -> Path:
-    """A folder of songs, or `UsageError`."""
+    """A folder of songs, or `UsageError`.
+
+    Parameters
+    ----------
+    audio : path-like
+        Folder to be looked at.
+
+    Returns
+    -------
+    Path
+        The same folder.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
     root = Path(audio)
     if not root.is_dir():
         raise UsageError(f"{str(root)!r} is no folder; name one with songs, the more the better")
@@ -126,7 +148,19 @@ def check_audio_folder(audio: str | os.PathLike[str]) -> Path:
 
 
 def probe_spec(pool: RenderPool, uri: str) -> tuple[EffectSpec, tuple[str, ...]]:
-    """Spec of an effect or chain with dead knobs marked, and what else the probe says."""
+    """Spec of an effect or chain with dead knobs marked, and what else the probe says.
+
+    Parameters
+    ----------
+    pool : RenderPool
+        Workers that render.
+    uri : str
+        Of the effect or chain.
+
+    Returns
+    -------
+    (EffectSpec, tuple of str)
+    """
     spec = pool.describe(uri)
     if spec.format in ("builtin", "fake", "chain"):
         return spec, ()
@@ -146,6 +180,21 @@ def estimate(
     recipe: ControllerRecipe, spec: EffectSpec, notes: Sequence[str], workers: int | None = None
 ) -> Estimate:
     """Render a few pairs and embed a few excerpts, and say how long all of them will take.
+
+    Parameters
+    ----------
+    recipe : ControllerRecipe
+        Of the controller.
+    spec : EffectSpec
+        Of the effect.
+    notes : sequence of str
+        What is already known, such as by `probe_spec`.
+    workers : int, optional
+        Rendering processes; one a core by default.
+
+    Returns
+    -------
+    Estimate
 
     Raises
     ------

@@ -72,7 +72,17 @@ class PairSet:
         return 2 * len(self.index)
 
     def inputs(self, items: NDArray[np.int64]) -> Tensor:
-        """What a controller is given, see `dialin.networks.controller.join`."""
+        """What a controller is given, see `dialin.networks.controller.join`.
+
+        Parameters
+        ----------
+        items : ndarray, int64, shape (items,)
+            Twice the pair, plus 1 for its second half.
+
+        Returns
+        -------
+        Tensor, shape (items, size)
+        """
         pair, half = items // 2, items % 2
         parts = [
             table[side, pair, half if side == 0 else 1 - half]
@@ -82,11 +92,32 @@ class PairSet:
         return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
 
     def truth(self, items: NDArray[np.int64]) -> Tensor:
-        """Settings of items, ``(items, knobs)``."""
+        """Settings of items, ``(items, knobs)``.
+
+        Parameters
+        ----------
+        items : ndarray, int64, shape (items,)
+            Twice the pair, plus 1 for its second half.
+
+        Returns
+        -------
+        Tensor, shape (items, knobs)
+            Positions of the knobs, 0 to 1.
+        """
         return torch.from_numpy(self.settings[items // 2])
 
     def audio(self, items: NDArray[np.int64]) -> Tensor:
-        """Halves of inputs, ``(items, samples)``; of the mix of their channels."""
+        """Halves of inputs, ``(items, samples)``; of the mix of their channels.
+
+        Parameters
+        ----------
+        items : ndarray, int64, shape (items,)
+            Twice the pair, plus 1 for its second half.
+
+        Returns
+        -------
+        Tensor, shape (items, samples)
+        """
         pieces = []
         for item in items:
             whole = read_audio(self.folder, int(self.index[item // 2]), "input").mean(axis=0)
@@ -110,12 +141,17 @@ def open_pairs(
     folder : Path
         As `dialin.data.render_recipe` made it.
     encoder : EncoderModule
+        What embeds; it is not trained.
     key : str
         What tells encoders apart, such as a hash of their weights.
     pool : RenderPool, optional
         Measure timbre on its workers; no timbre without.
     progress : callable, optional
         Gets what is being done, how much is done, and how much there is.
+
+    Returns
+    -------
+    PairSet
 
     Raises
     ------
@@ -214,13 +250,45 @@ def _measure(
 def timbre_of_halves(
     folder: str, index: int, name: str, samples: int, rate: int
 ) -> list[list[float]]:
-    """Timbre of both halves of an excerpt; runs in a worker."""
+    """Timbre of both halves of an excerpt; runs in a worker.
+
+    Parameters
+    ----------
+    folder : str
+        Of rendered pairs.
+    index : int
+        Of the pair, from 0.
+    name : str
+        Of the excerpt in the pair, such as ``input``.
+    samples : int
+        Of a half.
+    rate : int
+        In hertz.
+
+    Returns
+    -------
+    list of list of float
+        One list of values for each half.
+    """
     halves = _halves(Path(folder), index, name, samples)
     return [[float(v) for v in timbre(h[None], rate).values()] for h in halves]
 
 
 def read_audio(folder: Path, index: int, name: str) -> Audio:
     """Audio of a pair, float32 ``(channels, samples)``.
+
+    Parameters
+    ----------
+    folder : Path
+        Of rendered pairs.
+    index : int
+        Of the pair, from 0.
+    name : str
+        Of the excerpt in the pair, such as ``input``.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
 
     Raises
     ------
@@ -256,7 +324,17 @@ def _shard_size(folder: Path) -> int:
 
 
 def describe(pairs: PairSet) -> dict[str, Any]:
-    """What a model's configuration says of its data."""
+    """What a model's configuration says of its data.
+
+    Parameters
+    ----------
+    pairs : PairSet
+        What a model was trained with.
+
+    Returns
+    -------
+    dict
+    """
     return {
         "pairs": len(pairs.index),
         "manifest": pairs.hash,

@@ -125,6 +125,11 @@ class Directions:
         Parameters
         ----------
         kept : ndarray of bool, shape (batch, directions)
+            Which directions were rendered both ways.
+
+        Returns
+        -------
+        ndarray, float64
         """
         weights = self.weights * kept[:, :, None]
         count = (weights != 0).sum(axis=1, keepdims=True)
@@ -165,7 +170,18 @@ class Perturber:
         )
 
     def lengths(self, iteration: int) -> Vectors:
-        """Steps c_k of the knobs at a training step, notches taken into account."""
+        """Steps c_k of the knobs at a training step, notches taken into account.
+
+        Parameters
+        ----------
+        iteration : int
+            Training step, from 0.
+
+        Returns
+        -------
+        ndarray, float64, shape (knobs,)
+            In travels of the knobs, 0 to 1.
+        """
         options = self.options
         lengths = np.maximum(self._steps / (iteration + 1.0) ** options.decay, options.smallest)
         notch = self._notches

@@ -19,7 +19,28 @@ Plane = NDArray[np.float64]
 
 
 def figure(rows: int, columns: int, width: float = 2.2, height: float = 1.8) -> tuple[Any, Any]:
-    """A figure without a screen, and its axes ``(rows, columns)``."""
+    """A figure without a screen, and its axes ``(rows, columns)``.
+
+    Parameters
+    ----------
+    rows : int
+        Number of rows of axes.
+    columns : int
+        Number of columns.
+    width : float, default 2.2
+        Of each, in inches.
+    height : float, default 1.8
+        Of each, in inches.
+
+    Returns
+    -------
+    (matplotlib.figure.Figure, ndarray)
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -32,7 +53,13 @@ def figure(rows: int, columns: int, width: float = 2.2, height: float = 1.8) -> 
 
 
 def mark_debug(made: Any) -> None:
-    """Write across a figure that a debug recipe made it."""
+    """Write across a figure that a debug recipe made it.
+
+    Parameters
+    ----------
+    made : matplotlib.figure.Figure
+        Written on.
+    """
     made.text(
         0.5,
         0.5,
@@ -48,13 +75,26 @@ def mark_debug(made: Any) -> None:
 
 
 def save(made: Any, file: Path) -> None:
-    """Write a figure as PNG."""
+    """Write a figure as PNG.
+
+    Parameters
+    ----------
+    made : matplotlib.figure.Figure
+        What is written.
+    file : Path
+        PNG file.
+    """
     with atomic_file(file, parents=True) as part:
         made.savefig(part, format="png")
 
 
 def principal_plane(vectors: NDArray[np.float32]) -> tuple[Plane, tuple[float, float]]:
     """The two directions of largest variance, with fixed signs, so that pictures stay put.
+
+    Parameters
+    ----------
+    vectors : ndarray, float32, shape (items, dimensions)
+        Embeddings.
 
     Returns
     -------
@@ -73,7 +113,24 @@ def principal_plane(vectors: NDArray[np.float32]) -> tuple[Plane, tuple[float, f
 
 
 def umap_plane(vectors: NDArray[np.float32], seed: int = 0) -> Plane:
-    """UMAP to two dimensions; the same for a seed."""
+    """UMAP to two dimensions; the same for a seed.
+
+    Parameters
+    ----------
+    vectors : ndarray, float32, shape (items, dimensions)
+        Embeddings.
+    seed : int, default 0
+        Of all chance.
+
+    Returns
+    -------
+    ndarray, float64, shape (items, 2)
+
+    Raises
+    ------
+    MissingPackageError
+        If umap-learn is not installed.
+    """
     try:
         import umap
     except ImportError as error:
@@ -84,12 +141,39 @@ def umap_plane(vectors: NDArray[np.float32], seed: int = 0) -> Plane:
 
 
 def short(effect: str) -> str:
-    """The part of an effect's URI that a person reads."""
+    """The part of an effect's URI that a person reads.
+
+    Parameters
+    ----------
+    effect : str
+        Its URI.
+
+    Returns
+    -------
+    str
+        20 characters at most.
+    """
     return effect.rstrip("/").replace(":", "/").split("/")[-1][:20]
 
 
 def by_effect(plane: Plane, data: FeatureSet, title: str, axes_named: Sequence[str] = ()) -> Any:
-    """Points of a plane coloured by effect; `axes_named` are what its two axes are."""
+    """Points of a plane coloured by effect; `axes_named` are what its two axes are.
+
+    Parameters
+    ----------
+    plane : ndarray, float64, shape (items, 2)
+        Positions of the items.
+    data : FeatureSet
+        The items.
+    title : str
+        Put above the figure.
+    axes_named : sequence of str, optional
+        Two names, or none.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     made, axes = figure(1, 1, 6.0, 4.5)
     for kind, name in enumerate(data.classes):
         mine = plane[data.label == kind]
@@ -103,7 +187,21 @@ def by_effect(plane: Plane, data: FeatureSet, title: str, axes_named: Sequence[s
 
 
 def by_knob(plane: Plane, data: FeatureSet, title: str) -> Any:
-    """A row of planes for each effect, each coloured by one of its knobs."""
+    """A row of planes for each effect, each coloured by one of its knobs.
+
+    Parameters
+    ----------
+    plane : ndarray, float64, shape (items, 2)
+        Positions of the items.
+    data : FeatureSet
+        The items.
+    title : str
+        Put above the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     kinds = [kind for kind, knobs in enumerate(data.knobs) if knobs]
     columns = max(len(data.knobs[kind]) for kind in kinds)
     made, axes = figure(len(kinds), columns, 1.4, 1.4)
@@ -122,7 +220,19 @@ def by_knob(plane: Plane, data: FeatureSet, title: str) -> Any:
 
 
 def strips(spectra: Sequence[Sequence[NDArray[np.float32]]], titles: Sequence[str]) -> Any:
-    """Rows of spectrograms, all on one scale of colours."""
+    """Rows of spectrograms, all on one scale of colours.
+
+    Parameters
+    ----------
+    spectra : sequence of sequence of ndarray
+        Rows of arrays, shape (bands, frames) each.
+    titles : sequence of str
+        Of the columns.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     made, axes = figure(len(spectra), len(titles))
     flat = np.concatenate([np.ravel(s) for row in spectra for s in row])
     low, high = np.percentile(flat, [1, 99.8])
@@ -136,7 +246,21 @@ def strips(spectra: Sequence[Sequence[NDArray[np.float32]]], titles: Sequence[st
 
 
 def reconstructions(network: Vae, data: FeatureSet, count: int = 4) -> Any:
-    """Spectrograms and what the VAE makes of them."""
+    """Spectrograms and what the VAE makes of them.
+
+    Parameters
+    ----------
+    network : Vae
+        A trained VAE.
+    data : FeatureSet
+        The items.
+    count : int, default 4
+        How many.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     features = _spread(data, count)
     with torch.no_grad():
         found = network.decode(network.embed(features)).cpu().numpy()
@@ -145,7 +269,23 @@ def reconstructions(network: Vae, data: FeatureSet, count: int = 4) -> Any:
 
 
 def interpolation(network: Vae, data: FeatureSet, steps: int = 7, rows: int = 3) -> Any:
-    """Spectrograms along straight lines between the latents of two clips."""
+    """Spectrograms along straight lines between the latents of two clips.
+
+    Parameters
+    ----------
+    network : Vae
+        A trained VAE.
+    data : FeatureSet
+        The items.
+    steps : int, default 7
+        Points on each line.
+    rows : int, default 3
+        Number of lines.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     features = _spread(data, 2 * rows)
     shares = np.linspace(0.0, 1.0, steps)
     with torch.no_grad():

@@ -71,7 +71,21 @@ class ProbeReport:
 
 
 def embed_set(encoder: EncoderModule, data: FeatureSet, batch: int = 64) -> Vectors:
-    """Embeddings ``(items, dimensions)`` of a set, in evaluation mode."""
+    """Embeddings ``(items, dimensions)`` of a set, in evaluation mode.
+
+    Parameters
+    ----------
+    encoder : EncoderModule
+        On any device; its mode is put back afterwards.
+    data : FeatureSet
+        Items of one split.
+    batch : int, default 64
+        Items at a time.
+
+    Returns
+    -------
+    ndarray, float32, shape (items, dimensions)
+    """
     device = next(encoder.parameters()).device
     was = encoder.training
     encoder.eval()
@@ -86,7 +100,19 @@ def embed_set(encoder: EncoderModule, data: FeatureSet, batch: int = 64) -> Vect
 
 
 def active_units(vectors: Vectors, threshold: float = ACTIVE) -> int:
-    """Dimensions whose variance over the data is above a threshold (Burda et al. 2016)."""
+    """Dimensions whose variance over the data is above a threshold (Burda et al. 2016).
+
+    Parameters
+    ----------
+    vectors : ndarray, float32, shape (items, dimensions)
+        Embeddings.
+    threshold : float, default ACTIVE
+        Least variance.
+
+    Returns
+    -------
+    int
+    """
     return int(np.count_nonzero(vectors.var(axis=0) > threshold))
 
 
@@ -98,11 +124,16 @@ def probe(
     Parameters
     ----------
     train, test : ndarray, shape (items, dimensions)
+        Embeddings to fit on.
     train_set, test_set : FeatureSet
         What they are embeddings of. Loudness is probed where it was measured, which is in
         validation: there, odd contents are judged by even ones.
     seed : int
         Decides what is held out to choose penalties.
+
+    Returns
+    -------
+    ProbeReport
     """
     mean, spread = train.mean(axis=0), train.std(axis=0) + 1e-6
     a, b = (train - mean) / spread, (test - mean) / spread
@@ -137,6 +168,13 @@ def beside_clean(vectors: Vectors, data: FeatureSet) -> tuple[Vectors, FeatureSe
     A controller hears both: what is to be changed, and what it should sound like. Here, too, the
     untouched clip is another piece of music than the processed one: the other half of the excerpt
     (of the same number, which nearly always is the same song).
+
+    Parameters
+    ----------
+    vectors : ndarray, float32, shape (items, dimensions)
+        Embeddings.
+    data : FeatureSet
+        What they are embeddings of.
 
     Returns
     -------
@@ -184,11 +222,15 @@ def ridge(
     Parameters
     ----------
     x : ndarray, shape (items, dimensions)
+        To fit on.
     y : ndarray, shape (items, targets)
+        What is to be told from `x`.
     new : ndarray, shape (others, dimensions)
+        What is to be predicted for.
     groups : ndarray, shape (items,)
         Items of a group stand on the same side when the penalty is chosen.
     seed : int
+        Of the groups that are left out.
 
     Returns
     -------
@@ -217,7 +259,20 @@ def _ridge(x: Vectors, y: NDArray[np.float32], new: Vectors, penalty: float) -> 
 
 
 def r_squared(wanted: NDArray[np.float32], found: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of variance explained, for each column."""
+    """Share of variance explained, for each column.
+
+    Parameters
+    ----------
+    wanted : ndarray, float32, shape (items, columns)
+        True values.
+    found : ndarray, float64, shape (items, columns)
+        Predictions.
+
+    Returns
+    -------
+    ndarray, float64, shape (columns,)
+        1 at most.
+    """
     total = np.square(wanted - wanted.mean(axis=0)).sum(axis=0, dtype=np.float64)
     result: NDArray[np.float64] = 1.0 - np.square(wanted - found).sum(axis=0) / (total + 1e-12)
     return result

@@ -37,13 +37,35 @@ def slug(effect: str) -> str:
 
     >>> slug("lv2:http://drobilla.net/plugins/mda/Delay")
     'delay-330c60'
+
+    Parameters
+    ----------
+    effect : str
+        Its URI.
+
+    Returns
+    -------
+    str
     """
     word = re.sub(r"[^a-z0-9]+", "-", re.split(r"[/:]", effect.lower())[-1]).strip("-")
     return f"{word[:24] or 'effect'}-{hashlib.sha256(effect.encode()).hexdigest()[:6]}"
 
 
 def parts(options: DataOptions, root: Path) -> list[Part]:
-    """Folders of rendered pairs that a recipe needs."""
+    """Folders of rendered pairs that a recipe needs.
+
+    Parameters
+    ----------
+    options : DataOptions
+        Songs, effects and number of pairs.
+    root : Path
+        Where the folders go.
+
+    Returns
+    -------
+    list of Part
+        Two for each effect: one a split.
+    """
     excerpt = ExcerptOptions(
         sample_rate=options.sample_rate, seconds=2 * options.samples / options.sample_rate
     )
@@ -86,12 +108,18 @@ def render_parts(
 
     Parameters
     ----------
+    options : DataOptions
+        Songs, effects and number of pairs.
     root : Path
         Where the folders go.
     workers : int, optional
         Worker processes; one a core by default.
     progress : callable, optional
         Gets a folder's name and a `dialin.data.Progress` after each pair.
+
+    Returns
+    -------
+    list of dict
     """
     manifests = []
     for part in parts(options, root):
@@ -118,7 +146,17 @@ def render_parts(
 
 
 def finished(part: Part) -> dict[str, Any] | None:
-    """Manifest of a folder that is finished and of this recipe, otherwise None."""
+    """Manifest of a folder that is finished and of this recipe, otherwise None.
+
+    Parameters
+    ----------
+    part : Part
+        A folder and its recipe.
+
+    Returns
+    -------
+    dict or None
+    """
     if not (part.folder / "manifest.json").is_file():
         return None
     manifest, _ = read_manifest(part.folder)

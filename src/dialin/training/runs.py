@@ -29,6 +29,22 @@ def claim(folder: Path, stage: str, recipe: Any, *, resume: bool) -> Path | None
 
     Where and how long it runs (``loop``, ``diagnostics``) may change between runs.
 
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    stage : str
+        Name of what is trained.
+    recipe : object
+        Of the run, a dataclass.
+    resume : bool
+        Whether a run that is there may be taken up.
+
+    Returns
+    -------
+    Path or None
+        None for a new run.
+
     Raises
     ------
     OutputError
@@ -52,6 +68,17 @@ def claim(folder: Path, stage: str, recipe: Any, *, resume: bool) -> Path | None
 
 def check_claim(folder: Path, stage: str, recipe: Any, *, resume: bool) -> None:
     """Refuse a folder that is not this recipe's to use; changes nothing.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    stage : str
+        Name of what is trained.
+    recipe : object
+        Of the run, a dataclass.
+    resume : bool
+        Whether a run that is there may be taken up.
 
     Raises
     ------
@@ -82,7 +109,18 @@ def check_claim(folder: Path, stage: str, recipe: Any, *, resume: bool) -> None:
 
 
 def refuse_run(folder: Path) -> None:
-    """Raise `OutputError` if a folder holds a run: something trained, or somebody at work."""
+    """Raise `OutputError` if a folder holds a run: something trained, or somebody at work.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+
+    Raises
+    ------
+    OutputError
+        If it does.
+    """
     if not (folder / RECIPE).is_file():
         return
     if (folder / LAST).is_file():

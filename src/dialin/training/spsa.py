@@ -228,6 +228,7 @@ class EffectLayer(_Layer):
         Parameters
         ----------
         audio : Tensor, shape (batch, samples) or (batch, channels, samples)
+            Inputs, full scale 1.
         settings : Tensor, shape (batch, knobs)
             In [0, 1].
 

@@ -74,7 +74,9 @@ def train_encoder(
     Parameters
     ----------
     stage : {"vae", "encoder"}
+        Which of the two.
     recipe : VaeRecipe or EncoderRecipe
+        All that decides the encoder.
     folder : Path
         Of the run. Ends with a model folder ``model`` in it.
     rendered : Path, optional
@@ -88,6 +90,10 @@ def train_encoder(
         Hears what is being done, how far it is, of how many.
     say : callable, optional
         Hears a line after each epoch.
+
+    Returns
+    -------
+    Trained
     """
     root = rendered or folder / "rendered"
     check_inputs(recipe, root, folder, stage, resume=resume)
@@ -170,7 +176,17 @@ def _portable(recipe: Any) -> dict[str, Any]:
 
 
 def model_card(config: Mapping[str, Any]) -> str:
-    """Model card of an encoder, in Markdown."""
+    """Model card of an encoder, in Markdown.
+
+    Parameters
+    ----------
+    config : mapping
+        Content of ``config.json``.
+
+    Returns
+    -------
+    str
+    """
     what = {
         "vae": "Encoder of a beta-VAE: from 24 kHz mono audio to the mean of a latent.",
         "style": "Encoder trained to recognise effects and their settings, whatever the music.",

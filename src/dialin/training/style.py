@@ -69,7 +69,18 @@ class StyleModule(LightningModule):
         self.clean = list(classes).index(CLEAN) if CLEAN in classes else -1
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Loss, its terms, and the share of effects recognised."""
+        """Loss, its terms, and the share of effects recognised.
+
+        Parameters
+        ----------
+        batch : Batch
+            Tensors of some items, from `dialin.training.data.Batches`.
+
+        Returns
+        -------
+        dict of str to Tensor
+            By name; ``loss`` is what is trained by.
+        """
         options = self.recipe.model
         embedding = self.network.embed(batch["features"])
         label, wanted = batch["label"], batch["settings"]
@@ -98,18 +109,52 @@ class StyleModule(LightningModule):
         }
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step."""
+        """One step.
+
+        Parameters
+        ----------
+        batch : Batch
+            Tensors of some items, from `dialin.training.data.Batches`.
+        batch_idx : int
+            Number of the batch in its epoch.
+
+        Returns
+        -------
+        Tensor, shape ()
+            Loss.
+        """
         found = self.losses(batch)
         self.log_dict({f"train/{name}": value.detach() for name, value in found.items()})
         return found["loss"]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """The same losses on other songs."""
+        """The same losses on other songs.
+
+        Parameters
+        ----------
+        batch : Batch
+            Tensors of some items, from `dialin.training.data.Batches`.
+        batch_idx : int
+            Number of the batch in its epoch.
+        """
         for name, value in self.validation_losses(batch, batch_idx).items():
             self.log(f"valid/{name}", value, batch_size=len(batch["label"]), sync_dist=True)
 
     def validation_losses(self, batch: Batch, place: int) -> dict[str, Tensor]:
-        """Losses of a batch of validation."""
+        """Losses of a batch of validation.
+
+        Parameters
+        ----------
+        batch : Batch
+            Tensors of some items, from `dialin.training.data.Batches`.
+        place : int
+            Number of the batch in its epoch; not used.
+
+        Returns
+        -------
+        dict of str to Tensor
+            By name.
+        """
         return self.losses(batch)
 
     def configure_optimizers(self) -> Any:
@@ -135,6 +180,7 @@ def supervised_contrast(vectors: Tensor, alike: Tensor, temperature: float) -> T
     alike : Tensor, bool, shape (batch, batch)
         Which belong together; the diagonal does not count.
     temperature : float
+        What similarities are divided by.
 
     Returns
     -------

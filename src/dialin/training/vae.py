@@ -29,6 +29,18 @@ def beta_at(options: VaeOptions, epoch: float) -> float:
 
     >>> [round(beta_at(VaeOptions(beta=1.0, period=4), e), 2) for e in (0, 1, 2, 3, 4, 5)]
     [0.0, 0.5, 1.0, 1.0, 0.0, 0.5]
+
+    Parameters
+    ----------
+    options : VaeOptions
+        Of the VAE.
+    epoch : float
+        From 0.
+
+    Returns
+    -------
+    float
+        0 to `options.beta`.
     """
     if options.schedule == "constant":
         return options.beta
@@ -39,7 +51,21 @@ def beta_at(options: VaeOptions, epoch: float) -> float:
 
 
 def reconstruction_error(wanted: Tensor, found: Tensor, kind: str) -> Tensor:
-    """Error for each element, the mean over the batch; features ``(batch, bands, frames)``."""
+    """Error for each element, the mean over the batch; features ``(batch, bands, frames)``.
+
+    Parameters
+    ----------
+    wanted : Tensor, shape (batch, bands, frames)
+        Features.
+    found : Tensor, shape (batch, bands, frames)
+        What the decoder gave.
+    kind : str
+        ``mse``, or anything else for the mean over several poolings.
+
+    Returns
+    -------
+    Tensor, shape ()
+    """
     if kind == "mse":
         return functional.mse_loss(found, wanted)
     errors = [
@@ -74,7 +100,22 @@ class VaeModule(LightningModule):
     def losses(
         self, features: Tensor, beta: float, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """Loss and its terms: ``error``, and ``divergence`` in nats for each item."""
+        """Loss and its terms: ``error``, and ``divergence`` in nats for each item.
+
+        Parameters
+        ----------
+        features : Tensor, shape (batch, bands, frames)
+            From the front end.
+        beta : float
+            Weight of the divergence.
+        generator : Generator
+            Source of the latent's noise.
+
+        Returns
+        -------
+        dict of str to Tensor
+            By name; ``loss`` is what is trained by.
+        """
         options = self.recipe.model
         mean, log_variance = self.network.distribution(features)
         found = self.network.decode(sample(mean, log_variance, generator))
@@ -87,7 +128,20 @@ class VaeModule(LightningModule):
         return {"loss": loss, "error": error, "divergence": each.sum()}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step."""
+        """One step.
+
+        Parameters
+        ----------
+        batch : Batch
+            Tensors of some items, from `dialin.training.data.Batches`.
+        batch_idx : int
+            Number of the batch in its epoch.
+
+        Returns
+        -------
+        Tensor, shape ()
+            Loss.
+        """
         step = self.global_step
         beta = beta_at(self.recipe.model, step / self.steps)
         found = self.losses(batch["features"], beta, self._noise(step))
@@ -96,12 +150,33 @@ class VaeModule(LightningModule):
         return found["loss"]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log the losses on other songs."""
+        """Log the losses on other songs.
+
+        Parameters
+        ----------
+        batch : Batch
+            Tensors of some items, from `dialin.training.data.Batches`.
+        batch_idx : int
+            Number of the batch in its epoch.
+        """
         for name, value in self.validation_losses(batch, batch_idx).items():
             self.log(f"valid/{name}", value, batch_size=len(batch["features"]), sync_dist=True)
 
     def validation_losses(self, batch: Batch, place: int) -> dict[str, Tensor]:
-        """The same noise each time, and beta at its full value, so that epochs compare."""
+        """The same noise each time, and beta at its full value, so that epochs compare.
+
+        Parameters
+        ----------
+        batch : Batch
+            Tensors of some items, from `dialin.training.data.Batches`.
+        place : int
+            Number of the batch in its epoch, which decides the noise.
+
+        Returns
+        -------
+        dict of str to Tensor
+            By name.
+        """
         return self.losses(batch["features"], self.recipe.model.beta, self._noise(-1 - place))
 
     def configure_optimizers(self) -> Any:
