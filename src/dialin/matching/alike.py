@@ -36,12 +36,40 @@ OTHER_LINES = 10.0
 
 
 def choices(echo: Echo, most: int) -> list[tuple[Settings, float]]:
-    """Settings to choose from, with what they explain."""
+    """Settings to choose from, with what they explain.
+
+    Parameters
+    ----------
+    echo : Echo
+        What was found.
+    most : int
+        How many at most; the first always comes back.
+
+    Returns
+    -------
+    list of (ndarray, float)
+        The best first.
+    """
     return [(echo.settings, echo.drop), *echo.alike][: max(1, most)]
 
 
 def measure_order(audio: Audio, sample_rate: int, lag: float) -> float:
-    """Which comes first in a render, the loud sound or the soft; runs in a worker."""
+    """Which comes first in a render, the loud sound or the soft; runs in a worker.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        The render.
+    sample_rate : int
+        In hertz.
+    lag : float
+        Of the echo, in seconds.
+
+    Returns
+    -------
+    float
+        From +1 (the echo is the softer) to -1 (it is the louder).
+    """
     return echo_order(audio, sample_rate, lag)
 
 
@@ -49,6 +77,20 @@ def measure_lines(audio: Audio, sample_rate: int, wanted: tuple[tuple[float, flo
     """Share of lines of symmetry that a render has in common with some others, by strength.
 
     Runs in a worker.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        The render.
+    sample_rate : int
+        In hertz.
+    wanted : tuple of (float, float)
+        Frequency in hertz and strength of the lines of the reference.
+
+    Returns
+    -------
+    float
+        0 to 1.
     """
     hertz, score = symmetry_spectrum(audio, sample_rate)
     if not score.size:
@@ -82,18 +124,25 @@ def choose(
     Parameters
     ----------
     pool : RenderPool
+        Workers that render.
     uri : str
         Of the effect alone.
     audio : SharedAudio
         The input's excerpt.
     echo : Echo
+        What explains the reference's echoes.
     options : sequence of (settings, drop)
+        Settings to choose from, and what each explains; from `choices`.
     distances : sequence of float
         Style distance of the whole chain with each; infinite for a render that failed.
     default : ndarray
         Of the effect.
     temperature : float
         Difference in distance at which a likelihood falls to 1/e.
+
+    Returns
+    -------
+    int
     """
     orders = [echo.order] * len(options)
     if echo.lag is not None:

@@ -77,6 +77,7 @@ def apply_preset(
     Parameters
     ----------
     preset : Preset or path-like
+        What they are rendered through; a path is read first.
     files : sequence of path-like
         Outputs are named after them. A folder stands for every audio file in it and below;
         their outputs lie in folders of the same names.
@@ -218,8 +219,11 @@ def render_audio(
     Parameters
     ----------
     preset : Preset
+        Settings of a chain.
     audio : ndarray, shape (channels, samples)
+        Full scale is 1.
     sample_rate : int
+        In hertz.
     amount : float
         How much of the preset, in per cent; 0 is the input, exactly.
     tail : float
@@ -256,7 +260,20 @@ def render_audio(
 
 
 def in_the_way(files: Sequence[str | PathLike[str]], folder: str | PathLike[str]) -> list[Path]:
-    """What is there already of the outputs of `apply_preset`, by its names; nothing is opened."""
+    """What is there already of the outputs of `apply_preset`, by its names; nothing is opened.
+
+    Parameters
+    ----------
+    files : sequence of path-like
+        Of inputs and folders of inputs.
+    folder : path-like
+        Where outputs would go.
+
+    Returns
+    -------
+    list of Path
+        By path.
+    """
     places = {
         place / name
         for source, place in _sources(files, Path(folder))

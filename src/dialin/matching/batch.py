@@ -84,6 +84,20 @@ def batch_entries(
     References that lie among them are no inputs. Where two inputs differ in their suffix alone,
     their folders are named with it.
 
+    Parameters
+    ----------
+    inputs : path-like
+        Folder of the inputs.
+    output : path-like
+        Folder that each input's own folder lies in; it may be missing.
+    references : iterable of path-like, optional
+        Files that are none of the inputs.
+
+    Returns
+    -------
+    list of Entry
+        By name.
+
     Raises
     ------
     AudioFileError
@@ -113,7 +127,22 @@ def batch_entries(
 def request_of(
     source: Path, references: Iterable[str | os.PathLike[str]], options: Mapping[str, Any]
 ) -> str:
-    """What was asked for, as one word: recordings by name, length and time, and all options."""
+    """What was asked for, as one word: recordings by name, length and time, and all options.
+
+    Parameters
+    ----------
+    source : Path
+        The input.
+    references : iterable of path-like
+        Of the match.
+    options : mapping
+        Plain data; all that changes a result.
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+    """
 
     def facts(path: Path) -> list[Any]:
         try:
@@ -139,6 +168,7 @@ def match_entries(
     Parameters
     ----------
     entries : sequence of Entry
+        From `batch_entries`.
     request : callable
         What is asked for of an input, from `request_of`.
     run : callable

@@ -48,21 +48,59 @@ APART = 0.01
 
 
 def noise(sample_rate: int, channels: int) -> Audio:
-    """What effects are asked with: white noise at -20 dBFS."""
+    """What effects are asked with: white noise at -20 dBFS.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+    channels : int
+        Number of channels.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+    """
     count = round(NOISE_SECONDS * sample_rate)
     row = 0.1 * np.random.default_rng(9).standard_normal(count)
     return np.repeat(row.astype(np.float32)[None], channels, axis=0)
 
 
 def lines_of(audio: Audio, sample_rate: int) -> list[tuple[float, float]]:
-    """Lines of an answer; runs where the effect is."""
+    """Lines of an answer; runs where the effect is.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        What came of `noise`.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    list of (float, float)
+        Frequency in hertz and sigma, the surest first.
+    """
     return symmetry_lines(audio, sample_rate)
 
 
 def reference_lines(
     own: tuple[Audio, int], references: Sequence[tuple[Audio, int, float]]
 ) -> list[tuple[float, float]]:
-    """Lines that references have beyond the input, the surest first."""
+    """Lines that references have beyond the input, the surest first.
+
+    Parameters
+    ----------
+    own : (ndarray, int)
+        Audio of the input, shape (channels, samples), and its rate in hertz.
+    references : sequence of (ndarray, int, float)
+        Audio, rate and weight of each.
+
+    Returns
+    -------
+    list of (float, float)
+        Frequency in hertz and sigma.
+    """
     mine = [hertz for hertz, sigma in symmetry_lines(*own) if sigma >= 0.5 * SURE]
     found: list[tuple[float, float]] = []
     for audio, rate, _ in references:
@@ -112,7 +150,18 @@ class CarrierSearch:
         self.renders = 0
 
     def run(self, lines: Sequence[tuple[float, float]]) -> list[Settings]:
-        """Settings whose carrier is at one of some lines, or half or twice it."""
+        """Settings whose carrier is at one of some lines, or half or twice it.
+
+        Parameters
+        ----------
+        lines : sequence of (float, float)
+            Frequency in hertz and sigma, the surest first.
+
+        Returns
+        -------
+        list of ndarray
+            Of the whole chain, 0 to 1; none where no carrier can be set so.
+        """
         shared = self._pool.share(noise(self._rate, self._channels), self._rate)
         try:
             context = self._context(shared)

@@ -41,6 +41,17 @@ def detail(audio: Audio, sample_rate: int) -> Detail:
     Frames are taken of the left and the right channel in turn, never of their sum: in a sum what is
     in opposite phase cancels, and a balance is not heard.
     Only comparable between renders of the same input: equal length, rate and channels.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float16, shape (values,)
     """
     sound = without_infrasound(audio[:2], sample_rate)
     peak = float(np.abs(sound).max(initial=0.0))
@@ -60,7 +71,17 @@ def detail(audio: Audio, sample_rate: int) -> Detail:
 
 
 def detail_distances(details: NDArray[np.float16]) -> NDArray[np.float64]:
-    """Mean absolute difference between each two rows, ``(n, n)``, in units of log10 magnitude."""
+    """Mean absolute difference between each two rows, ``(n, n)``, in units of log10 magnitude.
+
+    Parameters
+    ----------
+    details : ndarray, float16, shape (n, values)
+        One row for each render.
+
+    Returns
+    -------
+    ndarray, float64, shape (n, n)
+    """
     rows = details.astype(np.float32)
     result = np.zeros((len(rows), len(rows)))
     for place, row in enumerate(rows):

@@ -96,12 +96,38 @@ def feature_aspects() -> tuple[str, ...]:
 
 
 def frame_length(sample_rate: int) -> int:
-    """Power of two nearest to 46 ms."""
+    """Power of two nearest to 46 ms.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    int
+        In samples.
+    """
     return int(2 ** round(np.log2(0.046 * sample_rate)))
 
 
 def frames_of(signal: NDArray[np.float32], length: int, hop: int) -> NDArray[np.float32]:
-    """Overlapping frames ``(count, length)`` as a view; the signal is at least `length` long."""
+    """Overlapping frames ``(count, length)`` as a view; the signal is at least `length` long.
+
+    Parameters
+    ----------
+    signal : ndarray, float32, shape (samples,)
+        One channel.
+    length : int
+        Of a frame, in samples.
+    hop : int
+        Between the starts of frames, in samples.
+
+    Returns
+    -------
+    ndarray, float32, shape (count, length)
+        Not to be written to.
+    """
     return np.lib.stride_tricks.sliding_window_view(signal, length)[::hop]
 
 

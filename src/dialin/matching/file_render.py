@@ -131,6 +131,19 @@ class OutputPlan:
 def plan_output(info: AudioInfo, target: Path, tail: float = 0.0) -> OutputPlan:
     """Decide what to write for an input.
 
+    Parameters
+    ----------
+    info : AudioInfo
+        Of the input.
+    target : Path
+        The name asked for.
+    tail : float, default 0.0
+        Seconds rendered after the end.
+
+    Returns
+    -------
+    OutputPlan
+
     Raises
     ------
     OutputError
@@ -159,6 +172,7 @@ def try_output(plan: OutputPlan, work: Path) -> None:
     Parameters
     ----------
     plan : OutputPlan
+        From `plan_output`.
     work : Path
         A working folder on the disk that is written to.
 
@@ -210,6 +224,7 @@ def render_file(
     settings : array_like
         In [0, 1], in spec order.
     pool : RenderPool
+        Workers that render.
     headroom : bool
         Turn an output that would exceed full scale down to 0.1 dB below it, by rendering again.
     tail : float
@@ -220,6 +235,10 @@ def render_file(
         Called with the seconds of input done, from another thread.
     reads : iterable of path-like
         What else the run reads; none of it is ever replaced.
+
+    Returns
+    -------
+    Applied
 
     Raises
     ------
@@ -294,8 +313,13 @@ def level_remark(result: Applied, again: str = "") -> str:
     Parameters
     ----------
     result : Applied
+        From `render_file`.
     again : str
         Command that renders it with headroom.
+
+    Returns
+    -------
+    str
     """
     offer = f"; turned down, without another search: {again}" if again else ""
     offer = offer or "; --headroom turns it down by that much"
@@ -315,7 +339,18 @@ def level_remark(result: Applied, again: str = "") -> str:
 
 
 def check_tail(tail: float) -> None:
-    """Raise `UsageError` unless a tail lies in 0 to 600 seconds."""
+    """Raise `UsageError` unless a tail lies in 0 to 600 seconds.
+
+    Parameters
+    ----------
+    tail : float
+        In seconds.
+
+    Raises
+    ------
+    UsageError
+        If it lies elsewhere.
+    """
     if not 0 <= tail <= 600:
         raise UsageError(f"the tail is {tail:g} s; it must lie between 0 and 600")
 

@@ -64,6 +64,19 @@ def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
     A plugin whose knobs differ from those the preset was made with is set by its knobs' names
     and native values, and a note says so.
 
+    Parameters
+    ----------
+    preset : Preset
+        Settings of a chain.
+    amount : float
+        In per cent; 0 is the input, exactly.
+    pool : RenderPool
+        Workers that render.
+
+    Returns
+    -------
+    Fitted
+
     Raises
     ------
     UsageError

@@ -136,7 +136,17 @@ class MatchFolder:
 
 
 def has_results(folder: str | PathLike[str]) -> bool:
-    """Whether a folder holds results of an earlier match."""
+    """Whether a folder holds results of an earlier match.
+
+    Parameters
+    ----------
+    folder : path-like
+        It may be missing.
+
+    Returns
+    -------
+    bool
+    """
     return bool(stands_in_the_way(Path(folder), RESULTS))
 
 
@@ -157,6 +167,7 @@ def match_folder(
     Parameters
     ----------
     folder, input : path-like
+        Where results are to go, and the recording that is matched.
     reads : iterable of path-like
         What else the run reads: references, models.
     effects : iterable of str
@@ -165,6 +176,10 @@ def match_folder(
         Replace earlier results.
     tail : float
         Seconds rendered after the end.
+
+    Yields
+    ------
+    MatchFolder
 
     Raises
     ------
@@ -230,10 +245,13 @@ def save_match(
     Parameters
     ----------
     match : Match
+        What was found.
     place : MatchFolder
         From `match_folder`.
     references : sequence of path-like
+        Files, in the order in which they were matched.
     pool : RenderPool
+        Workers that render.
     amount, headroom, tail
         As in `dialin.matching.apply.apply_preset`.
     command : str

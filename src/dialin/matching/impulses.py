@@ -44,7 +44,26 @@ def impulse(
     delay: float = 0.0,
     gain: float = 1.0,
 ) -> Audio:
-    """The impulse that effects are asked with, ``(channels, samples)``."""
+    """The impulse that effects are asked with, ``(channels, samples)``.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+    channels : int
+        Number of channels.
+    seconds : float, default SECONDS
+        Duration after the lead-in.
+    delay : float, default 0.0
+        Seconds by which it comes later.
+    gain : float, default 1.0
+        Of amplitude.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        Noise far below hearing with one tall sample in it, the same in all channels.
+    """
     start = round((PREROLL + delay) * sample_rate)
     count = start + round(seconds * sample_rate)
     noise = np.random.default_rng(5).standard_normal(count) * DITHER
@@ -55,7 +74,23 @@ def impulse(
 def impulse_answer(
     audio: Audio, sample_rate: int, highest: float, heard: float | None
 ) -> NDArray[np.float32]:
-    """Cepstra of an answer to the impulse, ``(views, lags)``; runs where the effect is."""
+    """Cepstra of an answer to the impulse, ``(views, lags)``; runs where the effect is.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        What came of `impulse`.
+    sample_rate : int
+        In hertz.
+    highest : float
+        Frequency in hertz up to which the spectrum counts.
+    heard : float or None
+        Seconds of the recording that it is compared with; None for a window without end.
+
+    Returns
+    -------
+    ndarray, float32, shape (views, lags)
+    """
     start = round(PREROLL * sample_rate)
     values = impulse_cepstrum(audio[:, start:], sample_rate, highest=highest, heard=heard).values
     return np.asarray(values, dtype=np.float32)
@@ -92,7 +127,18 @@ class ImpulseLab:
     _shared: SharedAudio | None = field(default=None, repr=False)
 
     def answers(self, settings: Sequence[Settings]) -> list[Values | None]:
-        """Cepstra at each of some settings; None where a render failed."""
+        """Cepstra at each of some settings; None where a render failed.
+
+        Parameters
+        ----------
+        settings : sequence of ndarray
+            Of the effect or chain, 0 to 1.
+
+        Returns
+        -------
+        list of ndarray of shape (views, lags), or None
+            In the order of `settings`.
+        """
         if self._shared is None:
             audio = impulse(self.sample_rate, self.channels, seconds=self.seconds)
             self._shared = self.pool.share(audio, self.sample_rate)
@@ -150,7 +196,18 @@ class EchoTarget:
         return float((self.weight * self.values**2).sum())
 
     def fit(self, answer: Values) -> Values:
-        """An answer cut to the target's views and lags."""
+        """An answer cut to the target's views and lags.
+
+        Parameters
+        ----------
+        answer : ndarray, float64, shape (views, lags)
+            Cepstra of an answer to the impulse.
+
+        Returns
+        -------
+        ndarray, float64, shape (views, lags)
+            Of the target's shape.
+        """
         rows = answer
         if rows.shape[0] != self.values.shape[0]:
             # Of mono and stereo only what they share: the middle, which comes last.
@@ -161,12 +218,34 @@ class EchoTarget:
         return np.asarray(rows[:, : self.values.shape[1]])
 
     def drop(self, answer: Values) -> float:
-        """How much less is left unexplained with this answer; below 0 if it explains nothing."""
+        """How much less is left unexplained with this answer; below 0 if it explains nothing.
+
+        Parameters
+        ----------
+        answer : ndarray, float64, shape (views, lags)
+            Cepstra of an answer to the impulse.
+
+        Returns
+        -------
+        float
+            In the weighted squares of the target.
+        """
         rows = self.fit(answer)
         return float((self.weight * rows * (2 * self.values - rows)).sum())
 
     def best_drop(self, answer: Values) -> tuple[float, float]:
-        """The same if the answer could be weaker or stronger, and how strong it should be."""
+        """The same if the answer could be weaker or stronger, and how strong it should be.
+
+        Parameters
+        ----------
+        answer : ndarray, float64, shape (views, lags)
+            Cepstra of an answer to the impulse.
+
+        Returns
+        -------
+        (float, float)
+            The drop, 0 or more, and the strength, 0 to 2.
+        """
         rows = self.fit(answer)
         power = float((self.weight * rows**2).sum())
         if power <= 0:
@@ -176,7 +255,18 @@ class EchoTarget:
         return gain * (2 * shared - gain * power), gain
 
     def score(self, answer: Values) -> float:
-        """How many standard deviations the answer stands out, whatever its strength."""
+        """How many standard deviations the answer stands out, whatever its strength.
+
+        Parameters
+        ----------
+        answer : ndarray, float64, shape (views, lags)
+            Cepstra of an answer to the impulse.
+
+        Returns
+        -------
+        float
+            0 for an answer without echoes.
+        """
         rows = self.fit(answer)
         power = float((self.weight * rows**2).sum())
         return (
@@ -192,9 +282,15 @@ def echo_target(
     Parameters
     ----------
     references : sequence of (Cepstrum, weight)
+        Cepstrum and weight of each.
     own : Cepstrum
         Of the input, of as much of it as there is.
     highest : float
+        Frequency in hertz up to which spectra count.
+
+    Returns
+    -------
+    EchoTarget
     """
     views = _common([c for c, _ in references], own)
     count = min([own.values.shape[1], *(c.values.shape[1] for c, _ in references)])

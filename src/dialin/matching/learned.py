@@ -118,10 +118,19 @@ def guesses(
     Parameters
     ----------
     learned : Learned
+        Controllers by effect.
     chain : EffectSpec
+        Spec of the whole chain.
     slots : sequence of EffectSpec
+        Specs of its effects, in order.
     input, references : tuples of audio ``(channels, samples)`` and rate in hertz
+        Recordings, each with its rate.
     seed : int
+        Of what is drawn from a controller's distribution.
+
+    Returns
+    -------
+    list of ndarray
     """
     if not learned.controllers:
         return []

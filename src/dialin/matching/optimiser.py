@@ -96,7 +96,18 @@ class KnobSearch:
         return positions, np.array(self._values)
 
     def ask(self, limit: int | None = None) -> list[Positions]:
-        """The next positions to try, `batch` of them or at most `limit`; each snapped."""
+        """The next positions to try, `batch` of them or at most `limit`; each snapped.
+
+        Parameters
+        ----------
+        limit : int, optional
+            How many renders are left.
+
+        Returns
+        -------
+        list of ndarray of shape (knobs,)
+            0 to 1; empty where there is no knob.
+        """
         count = self.batch + 2 if limit is None else min(limit, self.batch + 2)
         if self._queue:
             count = len(self._queue) if limit is None else min(limit, len(self._queue))
@@ -131,6 +142,15 @@ class KnobSearch:
         """Say how far off each asked position sounded; ``inf`` for a render that failed.
 
         `features`, one row a position (NaN where a render failed), feed the model.
+
+        Parameters
+        ----------
+        positions : sequence of ndarray
+            As they were asked for.
+        values : sequence of float
+            Distance of each, 0 or more.
+        features : sequence of ndarray, optional
+            Style features of each.
         """
         best_before = min(self._values, default=np.inf)
         self._positions += [np.asarray(p) for p in positions]

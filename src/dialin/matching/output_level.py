@@ -48,16 +48,22 @@ def turn_output(
     Parameters
     ----------
     spec : EffectSpec
+        Of the effect or chain.
     start : ndarray
         Settings to begin with. Where they change more than the level, mixes and gains are set to
         what is neutral; where that does too, there is no answer.
     free : sequence of int
         Places of knobs that may be moved.
     untouched : features and detail of the input
+        What the input sounds like.
     offset : float
         In decibels.
     render : callable
         Settings -> features and detail; None where that failed or no render is left.
+
+    Returns
+    -------
+    (ndarray, Vector) or None
     """
     neutral = start.copy()
     for place in free:

@@ -40,6 +40,17 @@ def probe_chain(pool: RenderPool, uri: str) -> Probed:
 
     An effect that cannot be probed is taken as it describes itself, and a note says so.
 
+    Parameters
+    ----------
+    pool : RenderPool
+        Workers that render.
+    uri : str
+        Of the chain, or of one effect.
+
+    Returns
+    -------
+    Probed
+
     Raises
     ------
     EffectError

@@ -116,6 +116,18 @@ PRUNE_TOLERANCE = 0.03
 def measure(audio: Audio, sample_rate: int) -> tuple[Vector, Detail]:
     """What a worker sends back of a render.
 
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        The render.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        From `style_features` and `detail`.
+
     Raises
     ------
     RenderError
@@ -758,7 +770,20 @@ def _value(candidate: Candidate) -> float:
 
 
 def settings_of(found: Found, spec: EffectSpec) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """URIs and settings of the effects that a search kept."""
+    """URIs and settings of the effects that a search kept.
+
+    Parameters
+    ----------
+    found : Found
+        What the search kept.
+    spec : EffectSpec
+        Of the chain that was searched.
+
+    Returns
+    -------
+    (tuple of str, ndarray)
+        Settings of the kept effects alone, 0 to 1.
+    """
     places = chain_slots(spec)
     uris = tuple(places[s][1] for s in found.slots)
     parts = [found.settings[places[s][2]] for s in found.slots]

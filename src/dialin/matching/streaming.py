@@ -100,7 +100,18 @@ class Untouched:
         self._rest = np.zeros((channels, round(tail * sample_rate)), dtype=np.float32)
 
     def process(self, block: Audio) -> Audio:
-        """Hand the block back."""
+        """Hand the block back.
+
+        Parameters
+        ----------
+        block : ndarray, float32, shape (channels, samples)
+            The next samples, of any number.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+            The same array.
+        """
         return block
 
     def finish(self) -> Audio:
@@ -112,6 +123,20 @@ def copy_file(job: FileJob) -> FileRender:
     """Do what `stream_file` does, with no effect in between, and lose nothing.
 
     Integers of 32 bits and floats of 64 stay what they are; a lossy file is not coded again.
+
+    Parameters
+    ----------
+    job : FileJob
+        What to read, and how to write.
+
+    Returns
+    -------
+    FileRender
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
     """
     info = audio_info(job.source)
     stream = Untouched(info.sample_rate, info.channels, job.tail)
@@ -153,6 +178,17 @@ def copy_file(job: FileJob) -> FileRender:
 
 def stream_file(effect: Effect, job: FileJob) -> FileRender:
     """Render one file in blocks; runs on a worker's main thread.
+
+    Parameters
+    ----------
+    effect : Effect
+        The effect, opened here.
+    job : FileJob
+        What to read, and how to write.
+
+    Returns
+    -------
+    FileRender
 
     Raises
     ------
@@ -262,12 +298,33 @@ def _count(counter: str, done: int, *, writing: bool = False) -> None:
 
 
 def read_count(counter: str) -> int:
-    """Input samples done so far, from a job's counter file; 0 before the first block."""
+    """Input samples done so far, from a job's counter file; 0 before the first block.
+
+    Parameters
+    ----------
+    counter : str
+        Path of the job's counter file.
+
+    Returns
+    -------
+    int
+        Of each channel.
+    """
     return _counter(counter)[0]
 
 
 def was_writing(counter: str) -> bool:
-    """Whether the file was being written when the counter was last set."""
+    """Whether the file was being written when the counter was last set.
+
+    Parameters
+    ----------
+    counter : str
+        Path of the job's counter file.
+
+    Returns
+    -------
+    bool
+    """
     return _counter(counter)[1]
 
 

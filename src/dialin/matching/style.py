@@ -55,6 +55,16 @@ def noise_growth(*seconds: float) -> NDArray[np.float64]:
     Each adds its own variance: that of a piece of 5 s is half of what `content_noise` measures,
     and `GROWTH` holds pairs of which one has 5 s.
 
+    Parameters
+    ----------
+    *seconds : float
+        Of each recording that is compared.
+
+    Returns
+    -------
+    ndarray, float64, shape (aspects,)
+        1 where it is as in `content_noise`.
+
     Examples
     --------
     >>> noise_growth(10.0, 5.0).max()
@@ -121,6 +131,7 @@ class Target:
         Parameters
         ----------
         features : ndarray, shape (features,) or (n, features)
+            From `style_features`.
 
         Returns
         -------
@@ -133,7 +144,18 @@ class Target:
         return total[0] if features.ndim == 1 else total
 
     def distance(self, features: Vector) -> NDArray[np.float64]:
-        """Weighted mean over the aspects that can be compared."""
+        """Weighted mean over the aspects that can be compared.
+
+        Parameters
+        ----------
+        features : ndarray, float64, shape (features,) or (n, features)
+            From `style_features`.
+
+        Returns
+        -------
+        ndarray, float64, shape () or (n,)
+            In units of content noise.
+        """
         aspects = np.atleast_2d(self.aspects(features))
         present = ~np.isnan(aspects)
         weight = np.where(present, self.weights, 0.0)
@@ -152,19 +174,54 @@ class Target:
         return goal, weights
 
     def level_offset(self, features: Vector) -> float:
-        """Gain in decibels that brings a sound to the references' level."""
+        """Gain in decibels that brings a sound to the references' level.
+
+        Parameters
+        ----------
+        features : ndarray, float64, shape (features,)
+            From `style_features`.
+
+        Returns
+        -------
+        float
+            In decibels; positive where the sound is the softer.
+        """
         place = feature_aspects().index("level")
         share = self.shares[:, ASPECTS.index("level")]
         return float(share @ self.features[:, place]) - float(features[place])
 
 
 def level_of(features: Vector) -> float:
-    """Level of the active moments, in dBFS."""
+    """Level of the active moments, in dBFS.
+
+    Parameters
+    ----------
+    features : ndarray, float64, shape (features,)
+        From `style_features`.
+
+    Returns
+    -------
+    float
+        In dBFS.
+    """
     return float(features[feature_aspects().index("level")])
 
 
 def with_gain(features: Vector, gain: float) -> Vector:
-    """Features of the same sound, louder by so many decibels."""
+    """Features of the same sound, louder by so many decibels.
+
+    Parameters
+    ----------
+    features : ndarray, float64, shape (features,)
+        From `style_features`.
+    gain : float
+        In decibels.
+
+    Returns
+    -------
+    ndarray, float64, shape (features,)
+        A new array.
+    """
     result = features.copy()
     result[feature_aspects().index("level")] += gain
     return result
@@ -173,7 +230,22 @@ def with_gain(features: Vector, gain: float) -> Vector:
 def aspect_distances(
     rows: NDArray[np.float64], reference: Vector, noise: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Mean absolute difference in units of content noise, by aspect: ``(n, aspects)``."""
+    """Mean absolute difference in units of content noise, by aspect: ``(n, aspects)``.
+
+    Parameters
+    ----------
+    rows : ndarray, float64, shape (n, features)
+        What is judged.
+    reference : ndarray, float64, shape (features,)
+        What it should sound like.
+    noise : ndarray, float64, shape (features,)
+        Content noise of each feature.
+
+    Returns
+    -------
+    ndarray, float64, shape (n, aspects)
+        NaN where neither side can be compared.
+    """
     scaled = np.minimum(np.abs(rows - reference) / noise, LIMIT)
     result = np.full((rows.shape[0], len(ASPECTS)), np.nan)
     for place, columns in enumerate(_columns()):
@@ -191,8 +263,13 @@ def style_distance(a: Audio, a_rate: int, b: Audio, b_rate: int) -> dict[str, fl
     Parameters
     ----------
     a, b : ndarray, shape (channels, samples)
+        Two recordings, of any length and number of channels.
     a_rate, b_rate : int
         In hertz.
+
+    Returns
+    -------
+    dict of str to float
     """
     target = make_target([style_features(b, b_rate)])
     features = style_features(a, a_rate)
@@ -254,7 +331,23 @@ def make_target(
 
 
 def check_aspect(name: str) -> str:
-    """Return an aspect's name, or raise `UsageError` if there is none such."""
+    """Return an aspect's name, or raise `UsageError` if there is none such.
+
+    Parameters
+    ----------
+    name : str
+        Of `ASPECTS`.
+
+    Returns
+    -------
+    str
+        The same name.
+
+    Raises
+    ------
+    UsageError
+        If there is none such.
+    """
     if name not in ASPECTS:
         raise UsageError(f"there is no aspect {name!r}; choose from {', '.join(ASPECTS)}")
     return name

@@ -50,10 +50,15 @@ class LinearModel:
         Parameters
         ----------
         positions : ndarray, shape (n, knobs)
+            Of the knobs, 0 to 1.
         features : ndarray, shape (n, features)
             In units of content noise.
         values : ndarray, shape (n,)
             Distances, lowest best; not finite for failed renders.
+
+        Returns
+        -------
+        ndarray, float64 or None
         """
         usable = np.isfinite(values) & np.isfinite(features[:, self._counts]).all(axis=1)
         if usable.sum() < positions.shape[1] + 4:
@@ -89,6 +94,14 @@ class LinearModel:
         return np.asarray(np.clip(centre + step, 0.0, 1.0))
 
     def judge(self, value: float, best_before: float) -> None:
-        """Grow the trust region after a success, shrink it after a failure."""
+        """Grow the trust region after a success, shrink it after a failure.
+
+        Parameters
+        ----------
+        value : float
+            Distance at the position that was proposed.
+        best_before : float
+            Least distance of the renders before it.
+        """
         factor = 1.5 if value < best_before else 0.6
         self._radius = float(np.clip(self._radius * factor, SMALLEST_RADIUS, LARGEST_RADIUS))

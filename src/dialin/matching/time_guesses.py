@@ -89,7 +89,19 @@ class Ear:
     half_seconds: float
 
     def order(self, lag: float) -> float:
-        """Whether an echo at a lag is the softer or the louder sound."""
+        """Whether an echo at a lag is the softer or the louder sound.
+
+        Parameters
+        ----------
+        lag : float
+            In seconds.
+
+        Returns
+        -------
+        float
+            From +1 (the echo is the softer) to -1 (it is the louder), the weighted mean over
+            references.
+        """
         total = sum(w for _, _, w in self.references)
         return sum(w * echo_order(a, r, lag) for a, r, w in self.references) / total
 
@@ -167,7 +179,18 @@ class _Listening:
 
 
 def listened(recording: str | os.PathLike[str] | tuple[Audio, int]) -> Audio:
-    """The part of a recording that is listened to: its middle, where it is very long."""
+    """The part of a recording that is listened to: its middle, where it is very long.
+
+    Parameters
+    ----------
+    recording : path-like or (ndarray, int)
+        A file, or audio and its rate.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        Two channels at most.
+    """
     if isinstance(recording, tuple):
         audio, rate = recording
         span = _middle(audio.shape[1], rate)
@@ -189,7 +212,13 @@ def make_ear(own: tuple[Audio, int], references: Sequence[tuple[Audio, int, floa
     Parameters
     ----------
     own : (audio, sample_rate)
+        The input.
     references : sequence of (audio, sample_rate, weight)
+        What it should sound like.
+
+    Returns
+    -------
+    Ear or None
     """
     mine = _Listening(*own)
     theirs = [_Listening(*r) for r in references]
@@ -238,6 +267,7 @@ def find_echoes(
     Parameters
     ----------
     pool : RenderPool
+        Workers that render.
     spec : EffectSpec
         Of the chain.
     slots : sequence of EffectSpec
@@ -250,6 +280,11 @@ def find_echoes(
     sample_rate, channels : int
         As the input is rendered.
     seed : int
+        Of all chance.
+
+    Returns
+    -------
+    Echoes
     """
     fits: list[tuple[int, EchoFit, ImpulseLab, tuple[int, ...], EffectSpec]] = []
     impulses = 0

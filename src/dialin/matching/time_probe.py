@@ -99,7 +99,17 @@ class TimeProbe:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TimeProbe:
-        """Read what was written to the cache."""
+        """Read what was written to the cache.
+
+        Parameters
+        ----------
+        data : mapping
+            Plain data.
+
+        Returns
+        -------
+        TimeProbe
+        """
         kept = {"knobs": dict(data["knobs"]), "carriers": tuple(data["carriers"])}
         return cls(**{**data, **kept})
 
@@ -109,6 +119,17 @@ def probe_time(effect: Effect, *, use_cache: bool = True) -> TimeProbe:
 
     Runs where the effect is. The cache is beside that of `dialin.effects.probe`, under the same
     conditions.
+
+    Parameters
+    ----------
+    effect : Effect
+        The effect, opened here.
+    use_cache : bool, default True
+        Whether what was found out before may be taken.
+
+    Returns
+    -------
+    TimeProbe
     """
     place = _cache_file(effect.spec)
     if use_cache:
