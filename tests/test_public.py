@@ -1,10 +1,12 @@
 """The public surface: what ``import dialin`` offers, how cheap it is, and who imports whom."""
 
+import ast
 import importlib
 import inspect
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +67,70 @@ def test_whoever_asks_for_help_is_told_every_parameter(room):
         names = {n.strip().lstrip("*") for line in described for n in line.split(",")}
         wanted = set(inspect.signature(value).parameters)
         assert wanted <= names, f"dialin.{room}.{name} does not describe {wanted - names}"
+
+
+SOURCE = Path(dialin.__file__).parent
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def parameters(function: Function) -> list[ast.arg]:
+    given = function.args
+    named = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+    named += [arg for arg in (given.vararg, given.kwarg) if arg is not None]
+    return [arg for arg in named if arg.arg not in ("self", "cls") and not arg.arg.startswith("_")]
+
+
+def is_exempt(function: Function) -> bool:
+    """Variants of a signature; and commands, whose docstrings people read as ``--help``."""
+    decorators = [ast.unparse(d) for d in function.decorator_list]
+    if any(
+        d.endswith(("overload", ".setter")) or ".command" in d or ".callback" in d
+        for d in decorators
+    ):
+        return True
+    first = [ast.unparse(arg.annotation) for arg in parameters(function)[:1] if arg.annotation]
+    return first == ["typer.Context"]
+
+
+def public_functions(file: Path) -> list[tuple[str, Function]]:
+    found: list[tuple[str, Function]] = []
+    for node in ast.parse(file.read_text("utf-8")).body:
+        if isinstance(node, Function):
+            found.append((node.name, node))
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            bases = {ast.unparse(base).partition("[")[0] for base in node.bases}
+            if not bases & {"Protocol", "TypedDict"}:
+                methods = [m for m in node.body if isinstance(m, Function)]
+                found += [(f"{node.name}.{method.name}", method) for method in methods]
+    return [(n, f) for n, f in found if not f.name.startswith("_") and not is_exempt(f)]
+
+
+def described(text: str) -> set[str]:
+    """Names in the section of parameters that have a line of text below them."""
+    section = re.search(
+        r"^Parameters\n-{10}\n(.*?)(?=\n\n\w[^\n]*\n---|\Z)", text, re.DOTALL | re.M
+    )
+    if section is None:
+        return set()
+    heads = re.findall(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: : .*)?\n {4,}\S", section[1], re.M)
+    return {name.strip().lstrip("*") for head in heads for name in head.split(",")}
+
+
+@pytest.mark.parametrize(
+    "room", sorted({p.relative_to(SOURCE).parts[0] for p in SOURCE.rglob("*.py")})
+)
+def test_every_function_and_method_describes_its_parameters(room):
+    place = SOURCE / room
+    bare = []
+    for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
+        for name, function in public_functions(file):
+            wanted = {arg.arg for arg in parameters(function)}
+            missing = wanted - described(ast.get_docstring(function) or "")
+            if missing:
+                bare.append(
+                    f"{file.relative_to(SOURCE)}: {name} lacks {', '.join(sorted(missing))}"
+                )
+    assert not bare, "\n".join(bare)
 
 
 def test_unknown_name_is_an_attribute_error():

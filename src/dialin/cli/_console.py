@@ -80,24 +80,48 @@ class Output:
         return _console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
     def say(self, text: str) -> None:
-        """Print a line of result (rich markup allowed; escape what people wrote)."""
+        """Print a line of result (rich markup allowed; escape what people wrote).
+
+        Parameters
+        ----------
+        text : str
+            With rich markup.
+        """
         if self.talks:
             self.stdout.print(text)
 
     def table(self, table: Any) -> None:
-        """Print a rich table; one piped away is given room instead of the terminal's 80 columns."""
+        """Print a rich table; one piped away is given room instead of the terminal's 80 columns.
+
+        Parameters
+        ----------
+        table : rich.table.Table
+            What is printed.
+        """
         if not self.talks:
             return
         piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
         _console(highlight=False, width=200 if piped else None).print(table)
 
     def warn(self, text: str) -> None:
-        """Print a remark on stderr, unless quiet."""
+        """Print a remark on stderr, unless quiet.
+
+        Parameters
+        ----------
+        text : str
+            A sentence without its full stop.
+        """
         if not self.quiet:
             sys.stderr.write(f"note: {text}\n")
 
     def data(self, payload: Any) -> None:
-        """Print the JSON object, where it was asked for."""
+        """Print the JSON object, where it was asked for.
+
+        Parameters
+        ----------
+        payload : object
+            What `dialin.files.text.plain` can make plain data of.
+        """
         if self.json:
             from dialin.files.text import json_text, plain
 
@@ -124,14 +148,44 @@ def time_columns() -> list[Any]:
 
 
 def begin(context: typer.Context, *, json: bool = False, quiet: bool = False) -> Output:
-    """Set up a command's output from its own flags."""
+    """Set up a command's output from its own flags.
+
+    Parameters
+    ----------
+    context : Context
+        Of the command.
+    json : bool, default False
+        Whether one JSON object is wanted instead of text.
+    quiet : bool, default False
+        Whether progress and remarks are not.
+
+    Returns
+    -------
+    Output
+        The program's one, set so.
+    """
     output = context.find_object(Output) or Output()
     output.json, output.quiet = json, quiet
     return output
 
 
 def confirm_overwrite(output: Output, overwrite: bool, folder: object) -> bool:
-    """Ask, where there is someone to ask, whether earlier results may be replaced."""
+    """Ask, where there is someone to ask, whether earlier results may be replaced.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    overwrite : bool
+        What the command line says already.
+    folder : object
+        Where they are.
+
+    Returns
+    -------
+    bool
+        Whether they may.
+    """
     if overwrite or not output.talks or not sys.stdin.isatty() or not sys.stderr.isatty():
         return overwrite
     return typer.confirm(f"{folder} holds earlier results. Replace them?", err=True)
@@ -141,6 +195,24 @@ def load_preset(output: Output, path: Path, trust: bool) -> Preset:
     """Read a preset; where it would have code loaded from anywhere, ask if there is someone to ask.
 
     Without an answer it stays untrusted, and what opens its effects refuses to.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    path : Path
+        Of the preset.
+    trust : bool
+        Whether the command line vouches for it.
+
+    Returns
+    -------
+    Preset
+
+    Raises
+    ------
+    PresetError
+        If it cannot be read.
     """
     from dialin.presets.preset import Preset
     from dialin.presets.whereabouts import located, untrusted
@@ -161,6 +233,20 @@ def load_preset(output: Output, path: Path, trust: bool) -> Preset:
 def pairs(values: list[str] | None, *, option: str, example: str) -> list[tuple[str, str]]:
     """Split ``name=value`` options.
 
+    Parameters
+    ----------
+    values : list of str or None
+        As given; None where the option was not.
+    option : str
+        Its name, for the message.
+    example : str
+        What may stand behind it, for the message.
+
+    Returns
+    -------
+    list of (str, str)
+        Name and value of each.
+
     Raises
     ------
     UsageError
@@ -176,7 +262,24 @@ def pairs(values: list[str] | None, *, option: str, example: str) -> list[tuple[
 
 
 def named_effects(output: Output, names: str | list[str]) -> list[str]:
-    """URIs of effects named on the command line, with a remark where a name was ambiguous."""
+    """URIs of effects named on the command line, with a remark where a name was ambiguous.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    names : str or list of str
+        URIs, names or favourites.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    EffectNotFoundError
+        If there is none of a name.
+    """
     from dialin.effects.names import resolve_effects
 
     resolved = resolve_effects(names)
@@ -186,7 +289,24 @@ def named_effects(output: Output, names: str | list[str]) -> list[str]:
 
 
 def named_effect(output: Output, name: str) -> str:
-    """URI of one effect, or of the chain that a favourite stands for."""
+    """URI of one effect, or of the chain that a favourite stands for.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    name : str
+        A URI, a name or a favourite.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    EffectNotFoundError
+        If there is none of that name.
+    """
     from dialin.effects.chain import chain_uri
 
     uris = named_effects(output, name)
@@ -194,7 +314,26 @@ def named_effect(output: Output, name: str) -> str:
 
 
 def number(text: str, *, option: str, example: str) -> float:
-    """Read a finite number from an option, or raise `UsageError`."""
+    """Read a finite number from an option, or raise `UsageError`.
+
+    Parameters
+    ----------
+    text : str
+        As given.
+    option : str
+        Its name, for the message.
+    example : str
+        What may stand behind it, for the message.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UsageError
+        If it is no finite number.
+    """
     try:
         value = float(text)
     except ValueError:
@@ -205,7 +344,17 @@ def number(text: str, *, option: str, example: str) -> float:
 
 
 def words(values: list[str] | None) -> list[str]:
-    """Options that may be repeated or separated by commas, flat."""
+    """Options that may be repeated or separated by commas, flat.
+
+    Parameters
+    ----------
+    values : list of str or None
+        As given; None where the option was not.
+
+    Returns
+    -------
+    list of str
+    """
     return [word.strip() for value in values or [] for word in value.split(",") if word.strip()]
 
 
@@ -245,7 +394,23 @@ class Commands(TyperGroup):
     """The root command: turns every error into one sentence and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command."""
+        """Run a command.
+
+        Parameters
+        ----------
+        ctx : click.Context
+            Of the program.
+
+        Returns
+        -------
+        object
+            What the command returned.
+
+        Raises
+        ------
+        Exit
+            With the exit code of what went wrong.
+        """
         output = Output(debug=bool(os.environ.get("DIALIN_DEBUG")))
         ctx.obj = output
         try:
@@ -285,12 +450,34 @@ class Commands(TyperGroup):
 
 
 def is_full(error: Exception) -> bool:
-    """Whether an error says that the disk, or what is printed to, takes no more."""
+    """Whether an error says that the disk, or what is printed to, takes no more.
+
+    Parameters
+    ----------
+    error : Exception
+        Whatever was raised.
+
+    Returns
+    -------
+    bool
+    """
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def say_full(output: Output, error: Exception) -> int:
-    """Say that the disk is full, on stderr alone, and return the exit code."""
+    """Say that the disk is full, on stderr alone, and return the exit code.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    error : Exception
+        What the system said.
+
+    Returns
+    -------
+    int
+    """
     with suppress(OSError):
         sys.stdout.close()
     sys.stdout = open(os.devnull, "w")  # noqa: PTH123

@@ -89,7 +89,17 @@ def examine() -> Iterator[Finding]:
 
 
 def healthy(findings: list[Finding]) -> bool:
-    """Whether nothing is broken."""
+    """Whether nothing is broken.
+
+    Parameters
+    ----------
+    findings : list of Finding
+        Of all checks.
+
+    Returns
+    -------
+    bool
+    """
     return all(finding.state != "broken" for finding in findings)
 
 
@@ -129,7 +139,17 @@ def clear_cache() -> tuple[int, int]:
 
 
 def size_text(size: float) -> str:
-    """Bytes as a person reads them, in decimal units."""
+    """Bytes as a person reads them, in decimal units.
+
+    Parameters
+    ----------
+    size : float
+        In bytes, 0 or more.
+
+    Returns
+    -------
+    str
+    """
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"

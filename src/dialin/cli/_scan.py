@@ -60,7 +60,17 @@ def scan_file() -> Path:
 
 
 def load_verdicts(path: Path) -> dict[str, Verdict]:
-    """Verdicts of earlier scans by URI; none where the file is missing or of another shape."""
+    """Verdicts of earlier scans by URI; none where the file is missing or of another shape.
+
+    Parameters
+    ----------
+    path : Path
+        Of the cache file.
+
+    Returns
+    -------
+    dict of str to Verdict
+    """
     try:
         data = read_json(path)
         return {uri: Verdict(**verdict) for uri, verdict in data["verdicts"].items()}
@@ -70,13 +80,32 @@ def load_verdicts(path: Path) -> dict[str, Verdict]:
 
 
 def save_verdicts(path: Path, verdicts: dict[str, Verdict]) -> None:
-    """Write all verdicts in one step."""
+    """Write all verdicts in one step.
+
+    Parameters
+    ----------
+    path : Path
+        Of the cache file.
+    verdicts : dict of str to Verdict
+        By URI.
+    """
     body = {"verdicts": {uri: asdict(verdict) for uri, verdict in sorted(verdicts.items())}}
     write_json(path, body, parents=True)
 
 
 def stamp(entry: EffectEntry) -> str:
-    """State of an effect's file: size and time of it, or of everything in its bundle."""
+    """State of an effect's file: size and time of it, or of everything in its bundle.
+
+    Parameters
+    ----------
+    entry : EffectEntry
+        Of the list of effects.
+
+    Returns
+    -------
+    str
+        Another one when a file changed.
+    """
     file = Path(entry.file) if entry.file else None
     if file is None or not file.exists():
         return f"dialin {dialin.__version__}"
@@ -96,6 +125,24 @@ def scan(
     """Scan effects, several at a time; those in `known` with the same stamp are taken from it.
 
     `tell` is called in this thread with each verdict as it comes, the known ones first.
+
+    Parameters
+    ----------
+    entries : sequence of EffectEntry
+        What is to be scanned.
+    deadline : float
+        Seconds that one effect may take.
+    workers : int
+        How many at a time.
+    known : dict of str to Verdict
+        Verdicts of earlier scans, by URI.
+    tell : callable
+        Called with each verdict.
+
+    Returns
+    -------
+    list of Verdict
+        In the order of `entries`.
     """
     todo: queue.SimpleQueue[EffectEntry] = queue.SimpleQueue()
     done: queue.SimpleQueue[Verdict] = queue.SimpleQueue()
@@ -155,7 +202,17 @@ def _scan_one(entry: EffectEntry, deadline: float) -> Verdict:
 
 
 def remarks(probe: Probe) -> str:
-    """What a probe found worth saying, in a few words; empty if all is well."""
+    """What a probe found worth saying, in a few words; empty if all is well.
+
+    Parameters
+    ----------
+    probe : Probe
+        Of one effect.
+
+    Returns
+    -------
+    str
+    """
     words = []
     dead = sum(state == "dead" for state in probe.knobs.values())
     if dead:

@@ -122,7 +122,17 @@ def apply(
 
 
 def show(output: Output, results: list[Applied], again: Callable[[Applied], str]) -> None:
-    """Say what was written, and what a person should know about its level."""
+    """Say what was written, and what a person should know about its level.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    results : list of Applied
+        One for each file.
+    again : callable
+        Gives the command that renders a file with headroom.
+    """
     from rich.markup import escape
 
     from dialin.matching.file_render import level_remark
@@ -168,7 +178,13 @@ class FileBar:
         return self
 
     def update(self, progress: ApplyProgress) -> None:
-        """Show where the rendering stands."""
+        """Show where the rendering stands.
+
+        Parameters
+        ----------
+        progress : ApplyProgress
+            Of one file.
+        """
         if self._progress is None:
             return
         if progress.files > 1 and self._all is None:

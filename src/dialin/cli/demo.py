@@ -69,6 +69,15 @@ def demo(
 def example(name: str) -> Iterator[Path]:
     """A recording that comes with dialin, as a file while the ``with`` block lasts.
 
+    Parameters
+    ----------
+    name : str
+        Of the file, with its suffix.
+
+    Yields
+    ------
+    Path
+
     Raises
     ------
     UsageError

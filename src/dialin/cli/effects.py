@@ -287,7 +287,13 @@ class ScanBar:
         return self
 
     def update(self, verdict: Verdict) -> None:
-        """Count one more."""
+        """Count one more.
+
+        Parameters
+        ----------
+        verdict : Verdict
+            Of the effect that was scanned.
+        """
         if self._progress is not None:
             self._progress.update(self._task, advance=1, description=verdict.name)
 

@@ -239,7 +239,32 @@ def match_all(
     stopped: threading.Event,
     one: Callable[..., Saved],
 ) -> None:
-    """Match every file of a folder, say what became of each, and leave with an exit code."""
+    """Match every file of a folder, say what became of each, and leave with an exit code.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    inputs : Path
+        Folder of the inputs.
+    folder : Path
+        That each input's own folder lies in.
+    references : sequence of Path
+        Files.
+    options : mapping
+        Plain data; all that changes a result.
+    overwrite : bool
+        Whether finished ones are matched again.
+    stopped : Event
+        Set when Ctrl-C was pressed.
+    one : callable
+        Matches one input.
+
+    Raises
+    ------
+    Exit
+        If one failed, or Ctrl-C was pressed.
+    """
     from rich.markup import escape
 
     from dialin.matching.batch import Entry, batch_entries, match_entries, request_of
@@ -281,7 +306,17 @@ def match_all(
 
 
 def show_all(output: Output, outcomes: Sequence[Outcome], total: int) -> None:
-    """Say in one table how far each input was from the reference, and is."""
+    """Say in one table how far each input was from the reference, and is.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    outcomes : sequence of Outcome
+        Of the inputs that were begun.
+    total : int
+        How many inputs there are.
+    """
     output.data(
         {
             "matches": [outcome.to_dict() for outcome in outcomes],
@@ -324,7 +359,13 @@ def show_all(output: Output, outcomes: Sequence[Outcome], total: int) -> None:
 
 @contextmanager
 def watch_interrupt(pressed: threading.Event) -> Iterator[None]:
-    """Note whether Ctrl-C is pressed, which the search answers with the best so far."""
+    """Note whether Ctrl-C is pressed, which the search answers with the best so far.
+
+    Parameters
+    ----------
+    pressed : Event
+        Set when it is.
+    """
 
     def handle(number: int, frame: FrameType | None) -> None:
         pressed.set()
@@ -346,6 +387,16 @@ def parse_reference(text: str) -> tuple[Path, float]:
     >>> parse_reference("a:b.wav:0.5")
     (PosixPath('a:b.wav'), 0.5)
 
+    Parameters
+    ----------
+    text : str
+        As given.
+
+    Returns
+    -------
+    (Path, float)
+        File and weight.
+
     Raises
     ------
     UsageError
@@ -364,7 +415,15 @@ def parse_reference(text: str) -> tuple[Path, float]:
 
 
 def show(output: Output, saved: Saved) -> None:
-    """Say what was found, and where it lies."""
+    """Say what was found, and where it lies.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    saved : Saved
+        The match in its folder.
+    """
     facts = saved.facts
     output.data(facts | {"folder": str(saved.folder), "files": [str(f) for f in saved.files]})
     for note in (*facts["notes"], *saved.remarks):
@@ -455,7 +514,13 @@ class SearchBar:
         return self
 
     def update(self, progress: MatchProgress) -> None:
-        """Show where the search stands."""
+        """Show where the search stands.
+
+        Parameters
+        ----------
+        progress : MatchProgress
+            Of the search.
+        """
         if self._progress is None:
             return
         rate = progress.renders / progress.seconds if progress.seconds > 0 else 0.0
@@ -497,7 +562,17 @@ class RenderBar:
         return self
 
     def update(self, what: str, done: float, seconds: float) -> None:
-        """Show what is made, and how many seconds of how many."""
+        """Show what is made, and how many seconds of how many.
+
+        Parameters
+        ----------
+        what : str
+            Name of what is made.
+        done : float
+            In seconds.
+        seconds : float
+            In all; 0 where nobody knows.
+        """
         if self._progress is not None:
             total = seconds or None
             self._progress.update(self._task, description=what, completed=done, total=total)

@@ -51,13 +51,39 @@ class DefaultCommand(TyperGroup):
     """A group whose first command is meant where none is named."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command, `measure` if the first word is no command."""
+        """Find the command, `measure` if the first word is no command.
+
+        Parameters
+        ----------
+        ctx : click.Context
+            Of the group.
+        args : list of str
+            What is left of the command line.
+
+        Returns
+        -------
+        (str, click.Command, list of str)
+            As click has it.
+        """
         if args and args[0] not in self.commands:
             args = ["measure", *args]
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Leave options of the default command to it."""
+        """Leave options of the default command to it.
+
+        Parameters
+        ----------
+        ctx : click.Context
+            Of the group.
+        args : list of str
+            What is left of the command line.
+
+        Returns
+        -------
+        list of str
+            As click has it.
+        """
         helps = set(ctx.help_option_names)
         if args and args[0].startswith("-") and not helps & set(args[:1]):
             args = ["measure", *args]

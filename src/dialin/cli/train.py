@@ -136,7 +136,20 @@ def _train(
 
 @contextmanager
 def bars(output: Output, gone: Callable[[str], bool]) -> Iterator[Callable[[str, int, int], None]]:
-    """Progress bars, one for each thing that is shown; `gone` says which vanish when done."""
+    """Progress bars, one for each thing that is shown; `gone` says which vanish when done.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    gone : callable
+        Whether a bar of a name vanishes when it is done.
+
+    Yields
+    ------
+    callable
+        Shows a name, how much is done, and of how much.
+    """
     from rich.progress import Progress as Bar
 
     hidden = not output.talks or not sys.stderr.isatty()
@@ -163,7 +176,30 @@ def tell(
     *,
     debug: bool = False,
 ) -> None:
-    """Say where the model is and how good; for a run that was stopped, how it goes on."""
+    """Say where the model is and how good; for a run that was stopped, how it goes on.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    folder : Path
+        Of the run.
+    finished : bool
+        Whether the training came to its end.
+    model : Path or None
+        Folder of the model.
+    figures : mapping of str to float
+        From validation, by name.
+    width : int
+        Columns that names of figures are padded to.
+    debug : bool, default False
+        Whether a debug recipe made it.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the training was stopped.
+    """
     if not finished:
         output.warn(f"stopped; the same command with --resume goes on in {folder}")
         raise KeyboardInterrupt
