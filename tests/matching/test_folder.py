@@ -32,7 +32,7 @@ RATE = 44_100
 class StubPreset:
     """As much of a preset as the folder needs."""
 
-    slots = (SimpleNamespace(format="fake"),)
+    slots = (SimpleNamespace(format="fake", uri="fake:gain"),)
 
     def save(self, path, overwrite=False):
         path.write_text("{}")
@@ -264,6 +264,8 @@ def test_what_was_found_is_kept_whatever_breaks(place, pool, monkeypatch, broken
     reason = "No space left" if isinstance(error, OSError) else "KeyError"
     assert reason in str(saved.error)
     assert "is missing" in str(saved.error)
+    kept = {name for name in there if f"{name}" in str(saved.error).partition("), but")[0]}
+    assert kept == {name for name in there if not name.startswith(".")}
     again = f"dialin apply {place / 'out' / 'preset.json'}"
     assert (again in str(saved.error)) == ("dry.flac" not in there)
     json.loads((place / "out" / "report.json").read_text())

@@ -386,7 +386,9 @@ class _Making:
 
     def _error(self, done: Published, in_the_way: Sequence[Path]) -> DialinError | None:
         asked = self.place.folder
-        kept = ", ".join(path.name for path in done.files) or "nothing"
+        kept = (
+            ", ".join(path.relative_to(done.folder).as_posix() for path in done.files) or "nothing"
+        )
         if not self.errors:
             if done.folder == asked:
                 return None
