@@ -6,6 +6,7 @@ import inspect
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,7 @@ def test_whoever_asks_for_help_is_told_every_parameter(room):
 
 
 SOURCE = Path(dialin.__file__).parent
+PLACES = sorted({p.relative_to(SOURCE).parts[0] for p in SOURCE.rglob("*.py")})
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -116,9 +118,7 @@ def described(text: str) -> set[str]:
     return {name.strip().lstrip("*") for head in heads for name in head.split(",")}
 
 
-@pytest.mark.parametrize(
-    "room", sorted({p.relative_to(SOURCE).parts[0] for p in SOURCE.rglob("*.py")})
-)
+@pytest.mark.parametrize("room", PLACES)
 def test_every_function_and_method_describes_its_parameters(room):
     place = SOURCE / room
     bare = []
@@ -129,6 +129,53 @@ def test_every_function_and_method_describes_its_parameters(room):
             if missing:
                 bare.append(
                     f"{file.relative_to(SOURCE)}: {name} lacks {', '.join(sorted(missing))}"
+                )
+    assert not bare, "\n".join(bare)
+
+
+def fields_of(node: ast.ClassDef) -> set[str]:
+    """What a class is made of: arguments of its own ``__init__``, or fields of a dataclass."""
+    for method in node.body:
+        if isinstance(method, Function) and method.name == "__init__":
+            return {arg.arg for arg in parameters(method)}
+    made = [ast.unparse(d) for d in (*node.decorator_list, *node.bases)]
+    if not any("dataclass" in text or text == "NamedTuple" for text in made):
+        return set()
+    return {
+        field.target.id
+        for field in node.body
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and not field.target.id.startswith("_")
+        and "ClassVar" not in ast.unparse(field.annotation)
+        and not (field.value is not None and "init=False" in ast.unparse(field.value))
+    }
+
+
+def named_fields(node: ast.ClassDef) -> set[str]:
+    """Names in the class's docstring, and those with a docstring of their own below them."""
+    text = ast.get_docstring(node) or ""
+    heads = re.findall(r"^(\w+(?:, \w+)*)(?: : .*)?$", text, re.M)
+    found = {name.strip() for head in heads for name in head.split(",")}
+    for field, below in pairwise(node.body):
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
+            found.add(ast.unparse(field.target))
+    return found
+
+
+@pytest.mark.parametrize("room", PLACES)
+def test_every_class_names_what_it_is_made_of(room):
+    place = SOURCE / room
+    bare = []
+    for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
+        for node in ast.parse(file.read_text("utf-8")).body:
+            if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
+                continue
+            bases = {ast.unparse(base).partition("[")[0] for base in node.bases}
+            missing = fields_of(node) - named_fields(node)
+            if missing and not bases & {"Protocol", "TypedDict"}:
+                bare.append(
+                    f"{file.relative_to(SOURCE)}: {node.name} lacks {', '.join(sorted(missing))}"
                 )
     assert not bare, "\n".join(bare)
 

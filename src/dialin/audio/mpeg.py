@@ -45,7 +45,13 @@ FEW = 3
 
 @dataclass(frozen=True)
 class Header:
-    """The fixed facts of a stream, from the header of one of its frames."""
+    """The fixed facts of a stream, from the header of one of its frames.
+
+    Attributes
+    ----------
+    word : int
+        The first four bytes of a frame, as one number.
+    """
 
     word: int
 

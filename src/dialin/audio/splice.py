@@ -55,7 +55,15 @@ class Layout:
 
 
 class Spliced:
-    """Read-only binary file made of pieces; what libsndfile needs of a file, and no more."""
+    """Read-only binary file made of pieces; what libsndfile needs of a file, and no more.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Opened for reading bytes.
+    pieces : sequence of bytes or (int, int)
+        Bytes themselves, or start and stop in the file, in order.
+    """
 
     def __init__(self, file: BinaryIO, pieces: Sequence[Piece]) -> None:
         self._file = file

@@ -58,6 +58,15 @@ class Output:
     """Where a command's words go.
 
     Results go to stdout; progress, warnings and errors to stderr, so that pipes stay clean.
+
+    Attributes
+    ----------
+    json : bool
+        Whether one JSON object takes the place of text on stdout.
+    quiet : bool
+        Whether progress and remarks are left out.
+    debug : bool
+        Whether errors come with their traceback.
     """
 
     json: bool = False
@@ -359,7 +368,13 @@ def words(values: list[str] | None) -> list[str]:
 
 
 class Ended(SystemExit):
-    """The system, or another program, ordered this one to end: everything cleans up on the way."""
+    """The system, or another program, ordered this one to end: everything cleans up on the way.
+
+    Parameters
+    ----------
+    number : int
+        Of the signal.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)

@@ -153,7 +153,13 @@ def show(output: Output, results: list[Applied], again: Callable[[Applied], str]
 
 
 class FileBar:
-    """Progress over files, on stderr: a line for each that is under way, and one for all."""
+    """Progress over files, on stderr: a line for each that is under way, and one for all.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    """
 
     def __init__(self, output: Output) -> None:
         self._output = output

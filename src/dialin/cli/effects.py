@@ -263,7 +263,15 @@ def scan(
 
 
 class ScanBar:
-    """Progress of a scan on stderr, and a line for each effect that fails."""
+    """Progress of a scan on stderr, and a line for each effect that fails.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    total : int
+        Effects to be scanned.
+    """
 
     def __init__(self, output: Output, total: int) -> None:
         self._output = output

@@ -486,7 +486,15 @@ def show(output: Output, saved: Saved) -> None:
 
 
 class SearchBar:
-    """Progress of the search on stderr: renders, renders a second, best distance, time left."""
+    """Progress of the search on stderr: renders, renders a second, best distance, time left.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    label : str, default 'matching'
+        What stands before the bar.
+    """
 
     def __init__(self, output: Output, label: str = "matching") -> None:
         self._output = output
@@ -538,7 +546,13 @@ class SearchBar:
 
 
 class RenderBar:
-    """Progress on stderr of what comes after the search: the whole file is rendered."""
+    """Progress on stderr of what comes after the search: the whole file is rendered.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    """
 
     def __init__(self, output: Output) -> None:
         self._output = output

@@ -25,7 +25,27 @@ Packed = tuple[dict[str, Any], dict[str, bytes], dict[str, float]]
 
 @dataclass
 class Progress:
-    """How far a run is. `seconds` is the time workers spent, by step."""
+    """How far a run is. `seconds` is the time workers spent, by step.
+
+    Attributes
+    ----------
+    pairs : int
+        Of the recipe.
+    done : int
+        Pairs made so far, those of earlier runs included.
+    found : int
+        Pairs that were there already.
+    lost : int
+        Pairs given up.
+    rejected : Counter
+        Renders refused, by cause.
+    dropped : Counter
+        Excerpts dropped, by cause.
+    seconds : dict of str to float
+        By step.
+    started : float
+        On the clock of `time.monotonic`.
+    """
 
     pairs: int
     done: int = 0
@@ -179,7 +199,19 @@ def packed_pairs(pool: RenderPool, plan: Plan, indices: Iterable[int]) -> Iterat
 
 @dataclass(frozen=True)
 class PairCall:
-    """Make one pair on a pool, trying again where its worker process died."""
+    """Make one pair on a pool, trying again where its worker process died.
+
+    Attributes
+    ----------
+    pool : RenderPool
+        Where it is made.
+    path : str
+        Of the plan.
+    effect : str
+        Its URI.
+    function : callable
+        Called with the effect, `path` and the pair's index.
+    """
 
     pool: RenderPool
     path: str

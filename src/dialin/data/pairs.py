@@ -45,7 +45,21 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides pairs, small enough to send to any machine."""
+    """Everything that decides pairs, small enough to send to any machine.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        What was asked for.
+    corpus : Corpus
+        Songs of the recipe's split.
+    spec : EffectSpec
+        Of the effect, dead knobs marked.
+    presets : tuple of ndarray
+        Settings to draw near to.
+    cache : str
+        Folder of decoded songs; empty for none.
+    """
 
     recipe: Recipe
     corpus: Corpus

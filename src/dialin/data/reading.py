@@ -154,6 +154,13 @@ class ReadingCache:
     next to nothing. It changes no result, except that decoders of MP3 and AAC start anew at a
     seek, so that their samples differ a little near it. What it holds is named by all that decided
     it. Nothing is added once it is full; songs of more than `LONGEST` seconds are not kept.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made if it is not there.
+    gigabytes : float, default 8.0
+        What it may hold.
     """
 
     LONGEST = 1800.0

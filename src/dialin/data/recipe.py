@@ -63,7 +63,25 @@ class SongSource:
 
 @dataclass(frozen=True)
 class ExcerptOptions:
-    """How excerpts are cut: rate in hertz, lengths in seconds, levels in dBFS."""
+    """How excerpts are cut: rate in hertz, lengths in seconds, levels in dBFS.
+
+    Attributes
+    ----------
+    sample_rate : int
+        Of everything that is rendered.
+    seconds : float
+        Of an excerpt of two halves.
+    channels : int
+        1 or 2.
+    peak_dbfs : float
+        Level that excerpts are brought to before the effect.
+    fade : float
+        Of both ends.
+    silence : float
+        Mean square, full scale 1, below which a half is no music.
+    places : int
+        Tries to find music in a song.
+    """
 
     sample_rate: int = 24_000
     seconds: float = 5.0
@@ -86,6 +104,31 @@ class AugmentOptions:
     `method` is ``rubberband`` (pitch and tempo apart, slow) or ``resample`` (both together, as a
     tape would, nearly free; it follows `pitch`). Each change happens with `probability`, then
     with its own one.
+
+    Attributes
+    ----------
+    probability : float
+        Of any change at all, 0 to 1.
+    method : {"rubberband", "resample"}
+        How pitch and tempo are changed.
+    pitch : (float, float)
+        In semitones.
+    tempo : (float, float)
+        In times as fast.
+    pitch_probability : float
+        0 to 1.
+    tempo_probability : float
+        0 to 1.
+    gain_db : (float, float)
+        In decibels, after the peak is set.
+    polarity_probability : float
+        Of turning the waveform over, 0 to 1.
+    tilt_db : (float, float)
+        From the lows to the highs; negative for darker.
+    noise_dbfs : (float, float)
+        RMS of white noise that is added.
+    noise_probability : float
+        0 to 1.
     """
 
     probability: float = 0.0
@@ -107,6 +150,21 @@ class Prior:
 
     ``uniform`` between `low` and `high`; ``log`` the same with equal odds for each octave above
     0.01; ``beta`` with shapes `a` and `b`, scaled to the range; ``fixed`` at `value`.
+
+    Attributes
+    ----------
+    kind : {"uniform", "log", "beta", "fixed"}
+        Which of the four.
+    low : float
+        0 to 1.
+    high : float
+        From `low` to 1.
+    a : float
+        Above 0.
+    b : float
+        Above 0.
+    value : float
+        0 to 1.
     """
 
     kind: Literal["uniform", "log", "beta", "fixed"] = "uniform"
@@ -136,6 +194,10 @@ class SettingsOptions:
     presets : tuple of str
         Preset files to start from, `preset_probability` of the time, each knob moved by a normal
         deviation of `preset_jitter`. Relative paths as for songs.
+    preset_probability : float
+        Of drawing near to a preset, 0 to 1.
+    preset_jitter : float
+        Standard deviation of that, in travels of a knob.
     """
 
     low: float = 0.01
@@ -152,7 +214,19 @@ class SettingsOptions:
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """What a render must pass. See `dialin.data.checks`."""
+    """What a render must pass. See `dialin.data.checks`.
+
+    Attributes
+    ----------
+    silence : float
+        Mean square, full scale 1, below which it is silent.
+    peak_dbfs : float
+        Highest peak.
+    clipped : float
+        Largest share of samples at the extremes, of a peak at full scale or above.
+    similarity : float
+        Least mean cosine of MFCCs to the excerpt before the effect.
+    """
 
     silence: float = 1e-5
     peak_dbfs: float = 40.0
@@ -183,6 +257,14 @@ class Recipe:
         Pairs in a file.
     bits : int
         16 or 24, of the audio written.
+    excerpt : ExcerptOptions
+        How excerpts are cut.
+    augment : AugmentOptions
+        What is changed before any effect.
+    settings : SettingsOptions
+        How settings are drawn.
+    checks : CheckOptions
+        What renders must pass.
     """
 
     effect: str

@@ -20,6 +20,8 @@ class RejectionReport:
 
     Attributes
     ----------
+    parameters : tuple of str
+        Ids of the knobs.
     pairs, lost : int
     draws : int
         Settings that were rendered and judged.

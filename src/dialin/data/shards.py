@@ -177,6 +177,11 @@ class Store:
     """A folder to write into: a local one, or anything fsspec knows (``s3://...``).
 
     It is made when the first file is written. Files appear under their names in one piece.
+
+    Parameters
+    ----------
+    place : path-like
+        Folder, or a URL that fsspec knows.
     """
 
     def __init__(self, place: str | os.PathLike[str]) -> None:

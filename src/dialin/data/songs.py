@@ -33,7 +33,19 @@ SHORTEST = 0.05
 
 @dataclass(frozen=True)
 class Part:
-    """A file, or one stream of a stem file, and its length."""
+    """A file, or one stream of a stem file, and its length.
+
+    Attributes
+    ----------
+    path : str
+        Of the file.
+    frames : int
+        Samples of each channel.
+    sample_rate : int
+        In hertz.
+    stem : int
+        Number of the stream in a stem file; -1 for an ordinary file.
+    """
 
     path: str
     frames: int
@@ -56,6 +68,14 @@ class Track:
         Path below the root; the same on every machine.
     song : str
         What decides the split: tracks of the same song stand on the same side.
+    folder : str
+        That it lies in, below the root; of MUSDB18 the subset.
+    split : Split
+        Which its song falls into.
+    weight : float
+        Times it is more likely than tracks of other sources.
+    parts : tuple of Part
+        In order.
     """
 
     id: str
@@ -77,7 +97,19 @@ class Track:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Tracks of one split and how likely each is."""
+    """Tracks of one split and how likely each is.
+
+    Attributes
+    ----------
+    tracks : tuple of Track
+        Of one split.
+    odds : tuple of float
+        How likely each is, in no unit.
+    hash : str
+        Of all that decides what is drawn.
+    unreadable : tuple of str
+        Files that were left out.
+    """
 
     tracks: tuple[Track, ...]
     odds: tuple[float, ...]

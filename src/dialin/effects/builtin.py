@@ -54,6 +54,11 @@ class Tanh:
     """Pedalboard's ``Distortion``, up to 30 times as fast and within 2e-7 of it.
 
     Its documentation gives the formula, ``tanh(x * gain)``, and NumPy has a vectorised tanh.
+
+    Parameters
+    ----------
+    drive_db : float
+        Gain before the curve, in decibels.
     """
 
     def __init__(self, drive_db: float) -> None:
@@ -71,7 +76,13 @@ OURS: Mapping[str, Any] = {"Distortion": Tanh}
 
 
 class BuiltinEffect:
-    """One of Pedalboard's own effects; see `dialin.effects.builtin_table` for its knobs."""
+    """One of Pedalboard's own effects; see `dialin.effects.builtin_table` for its knobs.
+
+    Parameters
+    ----------
+    row : Builtin
+        Of the table of built-ins.
+    """
 
     def __init__(self, row: Builtin) -> None:
         self._row = row
@@ -288,7 +299,15 @@ def pairs_of(channels: int) -> list[slice]:
 
 
 class SplitStream:
-    """Streams side by side, each for some of the channels."""
+    """Streams side by side, each for some of the channels.
+
+    Parameters
+    ----------
+    streams : list of Stream
+        One for each group of channels.
+    places : list of slice
+        The channels of each.
+    """
 
     def __init__(self, streams: list[Stream], places: list[slice]) -> None:
         self._streams = streams

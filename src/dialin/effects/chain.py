@@ -349,7 +349,17 @@ class Chain:
 
 
 class ChainStream:
-    """Streams in series."""
+    """Streams in series.
+
+    Parameters
+    ----------
+    streams : list of Stream
+        First to last.
+    channels : int
+        Number of channels.
+    check : callable
+        Called with what a slot gave, and its index, before the next slot gets it.
+    """
 
     def __init__(
         self, streams: list[Stream], channels: int, check: Callable[[Audio, int], None]

@@ -244,7 +244,13 @@ def fake_names() -> tuple[str, ...]:
 
 
 class FakeEffect:
-    """A well-behaved effect made of one function."""
+    """A well-behaved effect made of one function.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``gain``.
+    """
 
     def __init__(self, name: str) -> None:
         parameters, self._function = _GOOD[name]
@@ -314,7 +320,21 @@ class FakeEffect:
 
 
 class FakeStream:
-    """Collects everything and renders at the end: exact, if not what streams are for."""
+    """Collects everything and renders at the end: exact, if not what streams are for.
+
+    Parameters
+    ----------
+    effect : FakeEffect or BadEffect
+        What renders.
+    sample_rate : int
+        In hertz.
+    channels : int
+        Number of channels.
+    settings : array_like, shape (knobs,)
+        Positions of the knobs, 0 to 1.
+    tail : float
+        Seconds of silence after the input that are rendered too.
+    """
 
     exact = True
 
@@ -352,7 +372,13 @@ class FakeStream:
 
 
 class BadEffect:
-    """An effect with one fault; see this module's table."""
+    """An effect with one fault; see this module's table.
+
+    Parameters
+    ----------
+    fault : str
+        Such as ``nan``.
+    """
 
     def __init__(self, fault: str) -> None:
         self.spec = _spec(fault, (_GAIN, _BADNESS))

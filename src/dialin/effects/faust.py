@@ -60,7 +60,15 @@ def open_faust(path: str) -> FaustEffect:
 
 
 class FaustEffect:
-    """One Faust program."""
+    """One Faust program.
+
+    Parameters
+    ----------
+    path : Path
+        Of the program.
+    program : str
+        Its text.
+    """
 
     def __init__(self, path: Path, program: str) -> None:
         self._path, self._program = path, program

@@ -64,7 +64,35 @@ _POINTER_CALLS = (
 
 @dataclass(frozen=True)
 class Lv2Port:
-    """One port of a plugin, with the values it declares (native units)."""
+    """One port of a plugin, with the values it declares (native units).
+
+    Attributes
+    ----------
+    index : int
+        From 0, among all ports.
+    symbol : str
+        Unique in its plugin.
+    name : str
+        As a person reads it.
+    is_input : bool
+        Or an output.
+    kind : str
+        ``audio``, ``control`` or another of LV2's.
+    minimum : float, optional
+        None where it declares none.
+    maximum : float, optional
+        None where it declares none.
+    default : float, optional
+        None where it declares none.
+    unit : str
+        As dialin writes it; empty for none.
+    properties : frozenset of str
+        URIs.
+    designation : str
+        URI of what it is for; empty for none.
+    scale_points : tuple of (float, str)
+        Values with a name of their own.
+    """
 
     index: int
     symbol: str
@@ -86,6 +114,27 @@ class Lv2Plugin:
 
     `follows_transport` says whether it asks the host for the position in the song, so that its
     sound may depend on it.
+
+    Attributes
+    ----------
+    uri : str
+        Without ``lv2:``.
+    name : str
+        As a person reads it.
+    category : str
+        What kind of plugin it says it is.
+    author : str
+        Empty if it does not say.
+    version : str
+        Minor and micro version; empty if it does not say.
+    bundle : str
+        Path of its folder.
+    library : str
+        Path of its binary.
+    ports : tuple of Lv2Port
+        In order.
+    follows_transport : bool
+        See above.
     """
 
     uri: str

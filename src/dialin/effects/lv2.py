@@ -103,7 +103,13 @@ def describe_lv2(uri: str) -> Lv2Plugin:
 
 
 class Lv2Effect:
-    """One LV2 plugin."""
+    """One LV2 plugin.
+
+    Parameters
+    ----------
+    plugin : Lv2Plugin
+        What lilv knows of it.
+    """
 
     def __init__(self, plugin: Lv2Plugin) -> None:
         from dialin.effects.dawdreamer_host import check_layout

@@ -413,6 +413,17 @@ class PluginRun:
 
     The input is cut at multiples of `BLOCK` however it arrives, so the same audio always gives
     the same samples.
+
+    Parameters
+    ----------
+    effect : HostedEffect
+        Whose plugin it is.
+    plugin : object
+        An instance, as Pedalboard opens it.
+    vector : array_like, shape (knobs,)
+        Positions of the knobs, 0 to 1.
+    sample_rate : int
+        In hertz.
     """
 
     def __init__(
@@ -488,7 +499,19 @@ class PluginRun:
 
 
 class HostedStream:
-    """A VST3 or AU effect over a long recording."""
+    """A VST3 or AU effect over a long recording.
+
+    Parameters
+    ----------
+    effect : HostedEffect
+        Whose plugins they are.
+    runs : list of PluginRun
+        One for each group of channels.
+    channels : int
+        Number of channels.
+    tail : int
+        Samples of silence after the input that are rendered too.
+    """
 
     exact = True
 

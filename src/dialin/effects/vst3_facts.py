@@ -35,7 +35,17 @@ _LARGEST_INFO = 1 << 20
 
 @dataclass(frozen=True)
 class Vst3Class:
-    """One plugin of a bundle, as far as it is known without opening it."""
+    """One plugin of a bundle, as far as it is known without opening it.
+
+    Attributes
+    ----------
+    name : str
+        As a person reads it.
+    category : str
+        Empty if it does not say.
+    vendor : str
+        Empty if it does not say.
+    """
 
     name: str
     category: str = ""

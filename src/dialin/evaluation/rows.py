@@ -77,7 +77,13 @@ def read_rows(path: Path) -> dict[Key, Row]:
 
 
 class RowFile:
-    """The file of rows, opened to be continued."""
+    """The file of rows, opened to be continued.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is; made if it is not there.
+    """
 
     def __init__(self, folder: Path) -> None:
         try:

@@ -103,7 +103,15 @@ def _corpus(songs: tuple[str, ...], split: str, kind: str) -> Corpus:
 
 @dataclass(eq=False)
 class Bench:
-    """A plan with everything opened that it needs."""
+    """A plan with everything opened that it needs.
+
+    Attributes
+    ----------
+    plan : Plan
+        What to run.
+    pool : RenderPool
+        Workers that render.
+    """
 
     plan: Plan
     pool: RenderPool

@@ -66,7 +66,21 @@ SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff"}
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A piece of a song, mono, at a peak of -12 dBFS, and its measures."""
+    """A piece of a song, mono, at a peak of -12 dBFS, and its measures.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, and where in it.
+    audio : ndarray, float32, shape (1, samples)
+        At `rate`.
+    rate : int
+        In hertz.
+    values : tuple of float
+        Of the attributes, in order.
+    mfcc : tuple of float
+        From `mean_mfcc`.
+    """
 
     name: str
     audio: NDArray[np.float32]

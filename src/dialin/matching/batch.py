@@ -28,7 +28,15 @@ Status = Literal["matched", "finished before", "failed"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One input of a batch, and the folder its results go to."""
+    """One input of a batch, and the folder its results go to.
+
+    Attributes
+    ----------
+    source : Path
+        The input.
+    folder : Path
+        Of its results.
+    """
 
     source: Path
     folder: Path

@@ -82,6 +82,8 @@ class Applied:
         Whether the block-wise render equals one render of the whole, bit for bit.
     render_seconds : float
         Wall-clock time it took.
+    notes : tuple of str
+        What a person should know.
     """
 
     source: Path

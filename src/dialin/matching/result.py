@@ -38,7 +38,19 @@ class MatchProgress:
 
 @dataclass(frozen=True)
 class AspectReport:
-    """One aspect of the sound: how much it counted, and how far off it was and is."""
+    """One aspect of the sound: how much it counted, and how far off it was and is.
+
+    Attributes
+    ----------
+    name : str
+        Of `ASPECTS`.
+    weight : float
+        0 to 1.
+    before : float
+        Distance of the input, in units of content noise.
+    after : float
+        Distance of the result.
+    """
 
     name: str
     weight: float
@@ -80,7 +92,23 @@ class KnobReport:
 
 @dataclass(frozen=True)
 class SlotReport:
-    """One effect of the chain: its knobs, or why it was left out."""
+    """One effect of the chain: its knobs, or why it was left out.
+
+    Attributes
+    ----------
+    slot : str
+        Its name in the chain.
+    uri : str
+        Of the effect.
+    name : str
+        Of the effect, as a person reads it.
+    used : bool
+        Whether it is in the result.
+    reason : str
+        Why it is not; empty if it is.
+    knobs : tuple of KnobReport
+        In the effect's order.
+    """
 
     slot: str
     uri: str
@@ -96,6 +124,27 @@ class SoundReport:
 
     Loudness is as played: a mono recording comes from both loudspeakers. A reference with
     `aspects` counts for those alone.
+
+    Attributes
+    ----------
+    name : str
+        Of the file.
+    sample_rate : int
+        In hertz.
+    channels : int
+        Number of channels.
+    seconds : float
+        Of the whole recording.
+    loudness_lufs : float
+        Integrated loudness.
+    peak_dbfs : float
+        Highest sample.
+    crest_db : float
+        Peak over RMS.
+    weight : float
+        How much a reference counts.
+    aspects : tuple of str
+        That a reference stands for; empty for all.
     """
 
     name: str

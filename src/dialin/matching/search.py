@@ -145,7 +145,19 @@ def measure(audio: Audio, sample_rate: int) -> tuple[Vector, Detail]:
 
 @dataclass(eq=False)
 class Candidate:
-    """One rendered setting; `settings` is None for the untouched input."""
+    """One rendered setting; `settings` is None for the untouched input.
+
+    Attributes
+    ----------
+    settings : ndarray, float64, shape (knobs,), or None
+        Positions of the knobs, 0 to 1.
+    features : Vector
+        What the render sounds like.
+    detail : Detail
+        A sample of its spectrogram.
+    distance : float
+        To the target, in units of content noise.
+    """
 
     settings: Settings | None
     features: Vector
@@ -166,7 +178,23 @@ class Candidate:
 
 @dataclass(eq=False)
 class Choice:
-    """A pick and the case for it; see `Found`."""
+    """A pick and the case for it; see `Found`.
+
+    Attributes
+    ----------
+    candidate : Candidate
+        What was picked.
+    sure : bool
+        Whether there was evidence enough.
+    gain : float
+        Distance that it takes away.
+    risk : float
+        Expected audible difference to what the reference may be, as a share of the input's.
+    evidence : tuple of str
+        What speaks for and against it, for a person.
+    parts : tuple of float
+        The gain by parts of the references.
+    """
 
     candidate: Candidate
     sure: bool

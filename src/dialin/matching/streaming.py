@@ -92,7 +92,17 @@ class FileRender:
 
 
 class Untouched:
-    """The stream of no effect at all: what comes in goes out."""
+    """The stream of no effect at all: what comes in goes out.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+    channels : int
+        Number of channels.
+    tail : float
+        Seconds of silence at the end.
+    """
 
     exact = True
 

@@ -102,6 +102,8 @@ class Target:
         How much each reference counts in each aspect; columns sum to 1.
     weights : ndarray, shape (aspects,)
         How much each aspect counts; sums to 1.
+    names : tuple of str
+        Of the aspects, in order.
     noise : ndarray, shape (features,)
         Content noise of each feature, for recordings as long as these.
     doubt : float

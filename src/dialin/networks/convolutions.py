@@ -49,7 +49,13 @@ def down(channels: Sequence[int]) -> nn.Sequential:
 
 
 class Up(nn.Module):
-    """The mirror of `down`: transposed convolutions that each double both axes."""
+    """The mirror of `down`: transposed convolutions that each double both axes.
+
+    Parameters
+    ----------
+    channels : sequence of int
+        After each convolution of `down`; used backwards.
+    """
 
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()

@@ -104,6 +104,13 @@ class OnnxModel:
 class RuntimeEncoder:
     """An encoder of a model folder: audio of any rate and length in, a vector out.
 
+    Parameters
+    ----------
+    folder : path-like
+        Of the model.
+    threads : int, default 1
+        Of onnxruntime; 0 for its own choice.
+
     Attributes
     ----------
     sample_rate, samples, dimensions : int

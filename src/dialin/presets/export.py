@@ -77,7 +77,19 @@ class Exported(Sequence[Path]):
 
 @dataclass(frozen=True)
 class SlotAlone:
-    """A slot with its ``mix:`` taken off: number, unique name, effect, share of its output."""
+    """A slot with its ``mix:`` taken off: number, unique name, effect, share of its output.
+
+    Attributes
+    ----------
+    number : int
+        From 0.
+    name : str
+        Unique in the chain.
+    slot : PresetSlot
+        Without the mix.
+    wet : float
+        0 to 1.
+    """
 
     number: int
     name: str

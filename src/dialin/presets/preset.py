@@ -90,7 +90,33 @@ class Knob:
 
 @dataclass(frozen=True)
 class PresetSlot:
-    """One effect of a preset, and where its knobs stand."""
+    """One effect of a preset, and where its knobs stand.
+
+    Attributes
+    ----------
+    uri : str
+        Of the effect.
+    name : str
+        As a person reads it.
+    format : str
+        Such as ``lv2``.
+    knobs : tuple of Knob
+        In the effect's order.
+    version : str
+        Of the plugin; empty if it does not say.
+    file_hash : str
+        SHA-256 of the plugin's file; empty if there is none.
+    spec_hash : str
+        Of the effect's spec.
+    state : bytes, optional
+        Of the host's own; None where there is none.
+    channels : int
+        That the plugin was opened with; 0 where it does not matter.
+    file : str
+        Path of the plugin, for other machines to look near; empty if unknown.
+    plugin_id : str
+        Id of the plugin's class; empty if unknown.
+    """
 
     uri: str
     name: str

@@ -15,7 +15,19 @@ from dialin.errors import DialinError
 
 @dataclass(frozen=True, eq=False)
 class SharedAudio:
-    """Audio that lies in shared memory, made by `RenderPool.share`; cheap to send to workers."""
+    """Audio that lies in shared memory, made by `RenderPool.share`; cheap to send to workers.
+
+    Attributes
+    ----------
+    key : str
+        Unique in the pool.
+    path : str
+        Of the file in memory.
+    shape : (int, int)
+        Channels and samples.
+    sample_rate : int
+        In hertz.
+    """
 
     key: str
     path: str

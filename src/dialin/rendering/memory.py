@@ -117,7 +117,13 @@ def map_shared(path: str | Path, shape: tuple[int, int]) -> Audio:
 
 
 class Arena:
-    """A mapped file that grows: one side writes audio into it, the other reads it out."""
+    """A mapped file that grows: one side writes audio into it, the other reads it out.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file; made empty.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path

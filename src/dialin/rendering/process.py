@@ -39,7 +39,25 @@ BRIEF = 0.1
 
 @dataclass(eq=False)
 class Task:
-    """Something a worker is to do."""
+    """Something a worker is to do.
+
+    Attributes
+    ----------
+    number : int
+        Unique in the pool.
+    request : RenderRequest or CallRequest
+        What to do.
+    payload : bytes
+        The request, pickled.
+    label : str
+        Name for messages and the quarantine.
+    settings : object
+        For messages; None where there are none.
+    deadline : float
+        Seconds it may take.
+    scratch : Path, optional
+        File that goes with it, deleted afterwards.
+    """
 
     number: int
     request: RenderRequest | CallRequest
@@ -52,7 +70,41 @@ class Task:
 
 @dataclass(eq=False)
 class WorkerProcess:
-    """A worker process and what it was given to do, the running task first."""
+    """A worker process and what it was given to do, the running task first.
+
+    Attributes
+    ----------
+    interpreter : Interpreter
+        The process and its connection.
+    folder : Path
+        Its own.
+    arenas : (Arena, Arena)
+        That results come back in, in turn.
+    load_deadline : float
+        Seconds that loading an effect may take.
+    tasks : deque of (Task, int)
+        Given to it, with the arena of each; the running one first.
+    busy_since : float
+        On the clock of `time.monotonic`.
+    loading_since : float, optional
+        The same; None while it loads nothing.
+    ready : bool
+        Whether it has answered yet.
+    retiring : bool
+        Whether it gets no more tasks.
+    deaf : bool
+        Whether it could not be written to.
+    renders : int
+        Done so far.
+    first_memory : int
+        Bytes resident when it was first looked at.
+    looked_at : float
+        When its memory was last looked at.
+    next_slot : int
+        Index of the arena of the next task.
+    last_seconds : float
+        That its last task took.
+    """
 
     interpreter: Interpreter
     folder: Path

@@ -25,6 +25,13 @@ def default_pool() -> RenderPool:
 class RemoteEffect:
     """An effect or a chain that runs in worker processes.
 
+    Parameters
+    ----------
+    uri : str
+        Of the effect or chain.
+    pool : RenderPool, optional
+        Where it runs; the shared one by default.
+
     Attributes
     ----------
     spec : EffectSpec
@@ -100,6 +107,8 @@ class Chain(RemoteEffect):
     ----------
     effects : sequence of str or RemoteEffect
         First to last.
+    pool : RenderPool, optional
+        Where it runs; the shared one by default.
     """
 
     def __init__(

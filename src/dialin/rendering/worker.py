@@ -31,7 +31,15 @@ KEEP_AUDIO = 64
 
 
 class Worker:
-    """The state of a worker process: effects kept loaded, inputs kept mapped."""
+    """The state of a worker process: effects kept loaded, inputs kept mapped.
+
+    Parameters
+    ----------
+    connection : Connection
+        To the pool.
+    folder : Path
+        Its own, with the arenas.
+    """
 
     def __init__(self, connection: Connection, folder: Path) -> None:
         self._connection = connection

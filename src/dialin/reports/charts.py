@@ -41,7 +41,19 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 14, 10, 38
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: its name, its CSS class, and its points."""
+    """One line: its name, its CSS class, and its points.
+
+    Attributes
+    ----------
+    name : str
+        In the legend.
+    kind : str
+        CSS class.
+    x : ndarray, float64, shape (points,)
+        In the units of the axis.
+    y : ndarray, float64, shape (points,)
+        In the units of the axis.
+    """
 
     name: str
     kind: str
@@ -51,7 +63,19 @@ class Curve:
 
 @dataclass(frozen=True)
 class Line:
-    """One drawn line: points of its polyline, and of the area below it (empty for none)."""
+    """One drawn line: points of its polyline, and of the area below it (empty for none).
+
+    Attributes
+    ----------
+    name : str
+        In the legend.
+    kind : str
+        CSS class.
+    points : str
+        As SVG has them.
+    area : str
+        As SVG has it.
+    """
 
     name: str
     kind: str
@@ -61,7 +85,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Tick:
-    """A line of the grid: where it stands, and its label."""
+    """A line of the grid: where it stands, and its label.
+
+    Attributes
+    ----------
+    place : float
+        In the units of the picture.
+    text : str
+        Its label.
+    zero : bool
+        Whether it is the line of zero.
+    """
 
     place: float
     text: str
@@ -70,7 +104,33 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawn chart."""
+    """A drawn chart.
+
+    Attributes
+    ----------
+    title : str
+        For those who cannot see it.
+    x_label : str
+        Below the axis.
+    lines : tuple of Line
+        The first at the back.
+    x_ticks : tuple of Tick
+        Left to right.
+    y_ticks : tuple of Tick
+        Bottom to top.
+    width : int
+        Of the picture.
+    height : int
+        Of the picture.
+    left : int
+        Of the plot.
+    right : int
+        Of the plot.
+    top : int
+        Of the plot.
+    bottom : int
+        Of the plot.
+    """
 
     title: str
     x_label: str

@@ -31,7 +31,29 @@ State = Literal["matched", "left alone", "amount 0"]
 
 @dataclass(frozen=True)
 class AspectRow:
-    """One aspect: distances as text, as widths of bars in per cent, and in words."""
+    """One aspect: distances as text, as widths of bars in per cent, and in words.
+
+    Attributes
+    ----------
+    name : str
+        Of the aspect.
+    weight : str
+        As text.
+    before : str
+        As text.
+    after : str
+        As text.
+    before_width : float
+        0 to 100.
+    after_width : float
+        0 to 100.
+    change : str
+        In words.
+    direction : Direction
+        Of the change.
+    closeness : str
+        In words.
+    """
 
     name: str
     weight: str
@@ -50,6 +72,27 @@ class KnobRow:
 
     `value` is what was rendered, which is `full` (the match at 100 %) unless another amount was
     asked for.
+
+    Attributes
+    ----------
+    name : str
+        As a person reads it.
+    tags : tuple of str
+        ``locked``, ``does nothing``, both or none.
+    default : str
+        As text.
+    value : str
+        As text.
+    full : str
+        As text.
+    default_place : float
+        0 to 100.
+    value_place : float
+        0 to 100.
+    full_place : float
+        0 to 100.
+    moved : bool
+        Whether it left its default.
     """
 
     name: str
@@ -68,6 +111,19 @@ class EffectRows:
     """One effect in use, with its knobs.
 
     `wet` is how much of its sound is heard, where an amount mixes it with what goes in.
+
+    Attributes
+    ----------
+    slot : str
+        Its name in the chain.
+    name : str
+        Of the effect.
+    uri : str
+        Of the effect.
+    wet : str
+        In words; empty for all of it.
+    knobs : tuple of KnobRow
+        In the effect's order.
     """
 
     slot: str
@@ -79,7 +135,17 @@ class EffectRows:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """One effect not in use, and why."""
+    """One effect not in use, and why.
+
+    Attributes
+    ----------
+    slot : str
+        Its name in the chain.
+    name : str
+        Of the effect.
+    reason : str
+        In words.
+    """
 
     slot: str
     name: str
@@ -94,10 +160,16 @@ class Outcome:
     ----------
     before, after, change : str
     direction : {"better", "worse", "same"}
+    aspects : tuple of AspectRow
+        In the order of the page.
     mark : float
         Place of `SAME_RECORDING` on the bars of `aspects`, in per cent.
     still_off : str
         What is still off, in a sentence.
+    effects : tuple of EffectRows
+        In the order of the chain.
+    left_out : tuple of LeftOut
+        In the order of the chain.
     evidence : tuple of str
         Why this candidate was picked.
     """
@@ -116,7 +188,19 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Nearest:
-    """The nearest candidate of a match that is not sure, and the commands that take it."""
+    """The nearest candidate of a match that is not sure, and the commands that take it.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        How near it is, and its knobs.
+    reason : str
+        Why it was not taken.
+    keep : str
+        Command that matches again and keeps it.
+    apply : str
+        Command that applies its preset.
+    """
 
     outcome: Outcome
     reason: str
@@ -138,6 +222,8 @@ class Page:
         False where there was not enough evidence for what was done, or for doing anything.
     amount : str
         In per cent, as text; `partly` says whether that is not 100.
+    partly : bool
+        Whether the amount is not 100 %.
     outcome : Outcome
     nearest : Nearest, optional
     notes : tuple of str

@@ -181,7 +181,17 @@ def window(name: str, length: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class Bands:
-    """Overlapping bands of a spectrum: weights of the bins from `start` on, band after band."""
+    """Overlapping bands of a spectrum: weights of the bins from `start` on, band after band.
+
+    Attributes
+    ----------
+    start : ndarray, int64, shape (bands,)
+        First bin of each band.
+    many : ndarray, int64, shape (bands,)
+        Number of bins of each.
+    weights : ndarray, float32, shape (bins of all bands,)
+        Of the bins of each.
+    """
 
     start: NDArray[np.int64]
     many: NDArray[np.int64]

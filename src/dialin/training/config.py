@@ -63,8 +63,14 @@ class DataOptions:
         In hertz.
     shard : int
         Pairs in a file.
+    splits : (float, float, float)
+        Shares of songs in train, valid and test.
     mixing : {"batch", "epoch"}
         All effects in every batch, or a new effect each epoch.
+    settings : SettingsOptions
+        How settings are drawn.
+    checks : CheckOptions
+        What renders must pass.
     """
 
     songs: tuple[SongSource, ...]
@@ -94,6 +100,19 @@ class OptimiserOptions:
     """AdamW: learning rate, its linear warm-up in steps and decay, clipping of the gradient.
 
     With ``decay = "cosine"`` the rate falls to a hundredth over all epochs.
+
+    Attributes
+    ----------
+    rate : float
+        Highest learning rate.
+    weight_decay : float
+        Of weights; biases and scales have none.
+    warmup : int
+        In steps.
+    decay : {"none", "cosine"}
+        Course of the rate after it.
+    clip : float
+        Largest norm of the gradient; 0 for any.
     """
 
     rate: float = 1e-3
@@ -220,6 +239,21 @@ class StyleOptions:
 
     The three weights are those of the losses: recognising the effect, regressing its settings,
     and telling a clip of the same processing from clips of the same content.
+
+    Attributes
+    ----------
+    dimensions : int
+        Of the embedding.
+    channels : tuple of int
+        After each convolution.
+    effect_weight : float
+        0 or more.
+    settings_weight : float
+        0 or more.
+    contrast_weight : float
+        0 or more.
+    temperature : float
+        What similarities are divided by.
     """
 
     dimensions: int = 64
@@ -240,6 +274,23 @@ class StageRecipe:
 
     With `debug` a recipe says of itself that it only shows whether everything is in place; its
     pictures, figures and model card are marked as such.
+
+    Attributes
+    ----------
+    data : DataOptions
+        What it is trained with.
+    seed : int
+        Of all chance in training.
+    debug : bool
+        See above.
+    front_end : FrontEndConfig
+        What decides features.
+    optimiser : OptimiserOptions
+        Rate, its course, and weight decay.
+    loop : LoopOptions
+        Devices, epochs, checkpoints and logger.
+    diagnostics : DiagnosticsOptions
+        What is looked at between epochs.
     """
 
     data: DataOptions
@@ -253,14 +304,26 @@ class StageRecipe:
 
 @dataclass(frozen=True)
 class VaeRecipe(StageRecipe):
-    """All that decides the training of a beta-VAE."""
+    """All that decides the training of a beta-VAE.
+
+    Attributes
+    ----------
+    model : VaeOptions
+        The network and its loss.
+    """
 
     model: VaeOptions = field(default_factory=VaeOptions)
 
 
 @dataclass(frozen=True)
 class EncoderRecipe(StageRecipe):
-    """All that decides the training of the encoder that recognises processing."""
+    """All that decides the training of the encoder that recognises processing.
+
+    Attributes
+    ----------
+    model : StyleOptions
+        The network and its losses.
+    """
 
     model: StyleOptions = field(default_factory=StyleOptions)
 

@@ -63,6 +63,14 @@ class EndToEndOptions:
         Peak that renders and truths are brought to, as the referee does.
     optimiser, loop
         As in other stages; ``loop.epochs = 0`` leaves the stage out.
+    epochs : int
+        0 leaves the stage out.
+    batch : int
+        Items at a time.
+    items : int
+        Of an epoch.
+    valid_items : int
+        Of a validation.
     """
 
     losses: Mapping[str, float] = field(default_factory=lambda: {"mrstft": 1.0})
@@ -81,7 +89,29 @@ class EndToEndOptions:
 
 @dataclass(frozen=True)
 class ControllerRecipe:
-    """All that decides the training of a controller; `debug` as of `StageRecipe`."""
+    """All that decides the training of a controller; `debug` as of `StageRecipe`.
+
+    Attributes
+    ----------
+    data : DataOptions
+        What it is trained with; one effect.
+    seed : int
+        Of all chance in training.
+    debug : bool
+        Whether it only shows that everything is in place.
+    encoder : EncoderOptions
+        What makes the embeddings.
+    front_end : FrontEndConfig
+        What decides features, for an encoder without a folder.
+    model : ControllerOptions
+        The network and its loss.
+    optimiser : OptimiserOptions
+        Rate, its course, and weight decay.
+    loop : LoopOptions
+        Devices, epochs, checkpoints and logger.
+    end_to_end : EndToEndOptions
+        The stage that listens.
+    """
 
     data: DataOptions
     seed: int = 0

@@ -24,7 +24,19 @@ SPLITS: tuple[Split, ...] = ("train", "valid")
 
 @dataclass(frozen=True)
 class Part:
-    """A folder of rendered pairs: one effect, one split."""
+    """A folder of rendered pairs: one effect, one split.
+
+    Attributes
+    ----------
+    split : Split
+        Of songs.
+    effect : str
+        Its URI.
+    folder : Path
+        Where the pairs are, or will be.
+    recipe : Recipe
+        What decides them.
+    """
 
     split: Split
     effect: str

@@ -45,14 +45,30 @@ AudioGradient = Literal["none", "identity"]
 
 
 class Rendered(NamedTuple):
-    """A rendered batch: audio ``(batch, channels, samples)`` and which items are ``ok``."""
+    """A rendered batch: audio ``(batch, channels, samples)`` and which items are ``ok``.
+
+    Attributes
+    ----------
+    audio : Tensor
+        Full scale is 1.
+    ok : Tensor, bool, shape (batch,)
+        False for failed renders.
+    """
 
     audio: Tensor
     ok: Tensor
 
 
 class Measured(NamedTuple):
-    """A measured batch: one loss an item, ``(batch,)``, and which items are ``ok``."""
+    """A measured batch: one loss an item, ``(batch,)``, and which items are ``ok``.
+
+    Attributes
+    ----------
+    loss : Tensor
+        0 where it is not ok.
+    ok : Tensor, bool, shape (batch,)
+        False for failed renders.
+    """
 
     loss: Tensor
     ok: Tensor

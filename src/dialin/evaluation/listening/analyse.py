@@ -37,7 +37,19 @@ COLUMNS = ("trial_id", "rating_stimulus", "rating_score")
 
 @dataclass(frozen=True)
 class Rating:
-    """One slider: who, where, what, how much (0 to 100)."""
+    """One slider: who, where, what, how much (0 to 100).
+
+    Attributes
+    ----------
+    rater : str
+        Their id.
+    trial : str
+        Its id.
+    condition : str
+        What was heard.
+    score : float
+        0 to 100.
+    """
 
     rater: str
     trial: str

@@ -14,7 +14,13 @@ from dialin.evaluation.metrics.perceived import cosine_distance
 
 @dataclass(frozen=True)
 class Untouched:
-    """The input as it is."""
+    """The input as it is.
+
+    Attributes
+    ----------
+    name : str
+        In tables.
+    """
 
     name: str = "untouched"
 
@@ -25,7 +31,13 @@ class Untouched:
 
 @dataclass(frozen=True)
 class Random:
-    """One random setting."""
+    """One random setting.
+
+    Attributes
+    ----------
+    name : str
+        In tables.
+    """
 
     name: str = "random"
 
@@ -37,7 +49,13 @@ class Random:
 
 @dataclass(frozen=True)
 class Default:
-    """The effect's default."""
+    """The effect's default.
+
+    Attributes
+    ----------
+    name : str
+        In tables.
+    """
 
     name: str = "default"
 
@@ -48,7 +66,13 @@ class Default:
 
 @dataclass(frozen=True)
 class Mean:
-    """Mean of stored settings; stepped knobs stand at their middle step."""
+    """Mean of stored settings; stepped knobs stand at their middle step.
+
+    Attributes
+    ----------
+    name : str
+        In tables.
+    """
 
     name: str = "mean"
 
@@ -61,7 +85,15 @@ class Mean:
 
 @dataclass(frozen=True)
 class Nearest:
-    """The stored setting whose sound has the embedding nearest to the reference's."""
+    """The stored setting whose sound has the embedding nearest to the reference's.
+
+    Attributes
+    ----------
+    name : str
+        In tables.
+    encoder : str
+        Of the embedding; see `dialin.evaluation.encoders`.
+    """
 
     name: str = "nearest"
     encoder: str = "mel"

@@ -31,7 +31,15 @@ DEADLINE = 900.0
 
 @dataclass(frozen=True)
 class Matchering:
-    """Matchering 2: equaliser, level, width and limiter of its own."""
+    """Matchering 2: equaliser, level, width and limiter of its own.
+
+    Attributes
+    ----------
+    python : str
+        Interpreter that has Matchering; named by the environment if empty.
+    name : str
+        In tables.
+    """
 
     python: str = ""
     name: str = "matchering"

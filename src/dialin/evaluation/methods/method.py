@@ -59,6 +59,15 @@ class Store:
 
     `settings` are of the task's whole chain; `answers` of what was rendered, which for hidden
     chains is a part of it.
+
+    Attributes
+    ----------
+    settings : tuple of ndarray
+        Of each stored sound.
+    answers : tuple of (str, ndarray)
+        URI and settings of each.
+    embeddings : ndarray, float64, shape (items, dimensions)
+        Of each.
     """
 
     settings: tuple[Settings, ...]

@@ -30,7 +30,13 @@ STEPS, STEP_DB = 15, 3.0
 
 @dataclass(frozen=True)
 class Rules:
-    """Match spectrum, crest and level by rule."""
+    """Match spectrum, crest and level by rule.
+
+    Attributes
+    ----------
+    name : str
+        In tables.
+    """
 
     name: str = "rules"
 

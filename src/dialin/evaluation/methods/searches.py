@@ -22,7 +22,13 @@ SIGMA, POPULATION = 0.33, 64
 
 
 class RecordingPool:
-    """A pool that writes down what is rendered through it, for the account of a budget."""
+    """A pool that writes down what is rendered through it, for the account of a budget.
+
+    Parameters
+    ----------
+    pool : RenderPool
+        Where it is rendered.
+    """
 
     def __init__(self, pool: RenderPool) -> None:
         self._pool = pool
@@ -72,6 +78,13 @@ class Search:
     Its knobs travel their full range, wider than that of some protocols. Fixed knobs are locked,
     except in hidden chains, where a lock would give away that its effect is there. With a `model`
     the answers of that controller are tried first; without, none that may be kept on this machine.
+
+    Attributes
+    ----------
+    budget : int
+        Renders.
+    model : str
+        Folder; empty for none.
     """
 
     budget: int
@@ -143,7 +156,15 @@ def _best(trace: list[tuple[str, Settings, float]]) -> Outcome:
 
 @dataclass(frozen=True)
 class Pick:
-    """The best of random settings by an embedding."""
+    """The best of random settings by an embedding.
+
+    Attributes
+    ----------
+    encoder : str
+        Of the embedding; see `dialin.evaluation.encoders`.
+    budget : int
+        Renders.
+    """
 
     encoder: str
     budget: int
@@ -172,6 +193,13 @@ class StIto:
 
     Population 64, initial deviation 0.33, started from the middle of each knob's range. For hidden
     chains each effect has a switch: the (at most four) highest above one half are in use.
+
+    Attributes
+    ----------
+    encoder : str
+        Of the embedding; see `dialin.evaluation.encoders`.
+    budget : int
+        Renders.
 
     References
     ----------

@@ -171,7 +171,17 @@ def _is_whole(audio: Audio) -> bool:
 
 @dataclass(frozen=True)
 class CounterFx:
-    """Protocol (b) on songs of one's own."""
+    """Protocol (b) on songs of one's own.
+
+    Attributes
+    ----------
+    name : str
+        In tables.
+    groups : tuple of str
+        What rows are grouped by.
+    metrics : tuple of str
+        The leading one first.
+    """
 
     name: str = "counterfx"
     groups: tuple[str, ...] = ("known", "hidden")

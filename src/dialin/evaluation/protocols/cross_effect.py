@@ -43,7 +43,17 @@ PAIRS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class CrossEffect:
-    """Protocol (d)."""
+    """Protocol (d).
+
+    Attributes
+    ----------
+    name : str
+        In tables.
+    groups : tuple of str
+        What rows are grouped by.
+    metrics : tuple of str
+        The leading one first.
+    """
 
     name: str = "cross"
     groups: tuple[str, ...] = tuple(PAIRS)

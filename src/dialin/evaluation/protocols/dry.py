@@ -39,6 +39,10 @@ class Dry:
     ----------
     groups : tuple of str
         Effects that are offered: names of the nine, or URIs.
+    name : str
+        In tables.
+    metrics : tuple of str
+        The leading one first.
     """
 
     groups: tuple[str, ...] = NINE

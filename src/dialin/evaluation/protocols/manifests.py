@@ -74,6 +74,12 @@ class ManifestCounterFx:
         Paths of ``audio.csv`` and ``targets.jsonl``.
     root : str
         Folder that holds ``fma_small`` (or ``fma/fma_small``).
+    name : str
+        In tables.
+    groups : tuple of str
+        What rows are grouped by.
+    metrics : tuple of str
+        The leading one first.
     """
 
     audio: str

@@ -34,6 +34,12 @@ class Mastering:
     ----------
     seconds : float
         Longest stretch of a song that is worked on.
+    name : str
+        In tables.
+    groups : tuple of str
+        What rows are grouped by.
+    metrics : tuple of str
+        The leading one first.
     """
 
     seconds: float = 180.0

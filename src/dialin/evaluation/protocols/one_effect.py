@@ -160,6 +160,8 @@ class OneEffect:
         Names of the nine, or URIs.
     exact : bool
         See the module.
+    metrics : tuple of str
+        The leading one first.
     audible_db : float
         Settings that change the coarse levels (`dialin.measures.music`) by less are drawn again;
         0 takes all that make sense.
