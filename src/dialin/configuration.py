@@ -90,6 +90,11 @@ def load_configuration(file: str | os.PathLike[str] | None = None) -> Configurat
     file : path-like, optional
         `config_file` by default.
 
+    Returns
+    -------
+    Configuration
+        Empty where there is no file.
+
     Raises
     ------
     UsageError

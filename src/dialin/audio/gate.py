@@ -53,6 +53,11 @@ def check_audio(audio: Any, sample_rate: float, *, what: str = "audio") -> Audio
     what : str
         The name used in error messages.
 
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        The checked samples.
+
     Raises
     ------
     AudioError

@@ -374,6 +374,11 @@ class AudioReader:
         -------
         ndarray, shape (samples, channels)
             Fewer samples than asked for only at the end, or where a file breaks off.
+
+        Raises
+        ------
+        AudioFileError
+            If the file cannot be read further, or what its header promises fits into no memory.
         """
         left = self.info.frames - self._place
         wanted = left if frames < 0 else min(frames, left)

@@ -128,7 +128,17 @@ class Spliced:
         return b"".join(parts)
 
     def write(self, _: bytes) -> int:
-        """Refuse: the original is never changed."""
+        """Refuse: the original is never changed.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        OSError
+            Always.
+        """
         raise OSError("this file is read only")
 
 

@@ -57,10 +57,17 @@ def write_audio(
     overwrite : bool
         Replace an existing file. Without it an existing file is an error.
 
+    Returns
+    -------
+    Path
+        The same file.
+
     Raises
     ------
     OutputError
         If the file exists, or the folder cannot be written to or is full.
+    AudioError
+        If no block of audio came.
     """
     import soundfile
 

@@ -28,6 +28,11 @@ def build(kind: Any, value: Any, where: str = "", base: Any = None) -> Any:
     base : object, optional
         The default that stands in this place.
 
+    Returns
+    -------
+    object
+        Of `kind`.
+
     Raises
     ------
     RecipeError

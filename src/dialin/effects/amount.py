@@ -66,7 +66,7 @@ def effect_at_amount(
     uri : str
         Of an effect or a chain, some slots of which may be ``mix:`` of the effect; empty at 0:
         run nothing.
-    settings : ndarray
+    settings : ndarray, shape (knobs,)
         In [0, 1], in the order of its spec.
 
     Raises

@@ -52,6 +52,10 @@ def list_effects(formats: Sequence[str] | None = None) -> list[EffectEntry]:
     ----------
     formats : sequence of str, optional
         Of `LISTED`; all by default.
+
+    Returns
+    -------
+    list of EffectEntry
     """
     sources = {"builtin": _builtins, "lv2": _lv2, "vst3": _vst3, "au": _audio_units}
     wanted = LISTED if formats is None else tuple(formats)

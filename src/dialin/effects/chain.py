@@ -91,6 +91,11 @@ def parse_chain(uri: str) -> list[str]:
     Returns
     -------
     list of str
+
+    Raises
+    ------
+    EffectNotFoundError
+        If what follows ``chain:`` is no list of effects.
     """
     if not is_chain(uri):
         return [":".join(parse_uri(uri))]

@@ -187,6 +187,11 @@ def check_layout(name: str, inputs: Sequence[str], outputs: int, side_chains: se
     Returns
     -------
     Layout
+
+    Raises
+    ------
+    EffectLoadError
+        If it has no audio input, or no audio output.
     """
     if not inputs:
         raise EffectLoadError(

@@ -64,6 +64,11 @@ def translate(program: str, folder: Path) -> str:
     folder : Path
         Where files that it imports lie, beside the standard libraries.
 
+    Returns
+    -------
+    str
+        C++.
+
     Raises
     ------
     RuntimeError

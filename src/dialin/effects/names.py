@@ -65,6 +65,11 @@ def resolve_effects(
     configuration : Configuration, optional
         The user's own by default.
 
+    Returns
+    -------
+    Resolved
+        Their URIs, and what a person should know of the choice.
+
     Raises
     ------
     EffectNotFoundError

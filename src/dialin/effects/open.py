@@ -19,6 +19,10 @@ def open_effect(uri: str) -> Effect:
     uri : str
         See `dialin.effects.uri`; ``chain:[...]`` for a chain.
 
+    Returns
+    -------
+    Effect
+
     Raises
     ------
     EffectNotFoundError

@@ -158,6 +158,10 @@ def probe_effect(
         hash, its URI and dialin's version. A file there that holds anything else is replaced.
     progress : callable, optional
         Called with the number of knobs done and of all knobs.
+
+    Returns
+    -------
+    Probe
     """
     place = _cache_file(effect.spec, seed, quick)
     if use_cache:

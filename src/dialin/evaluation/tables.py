@@ -171,6 +171,11 @@ def summarise(rows: Iterable[Row], metrics: Sequence[str] = ()) -> list[Cell]:
         From `run_plan` or `read_rows`.
     metrics : sequence of str
         All there are by default.
+
+    Returns
+    -------
+    list of Cell
+        Protocol by protocol, the groups in order and then all of them together.
     """
     table: dict[tuple[str, str, str], dict[tuple[str, int], Row]] = {}
     for row in rows:

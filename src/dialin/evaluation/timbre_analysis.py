@@ -353,6 +353,11 @@ def read_table(table: Path) -> tuple[list[str], Floats, Floats, Counter[str], Co
     -------
     (list, ndarray, ndarray, Counter, Counter)
         Values have shape (clips, attributes); the counters are by reason.
+
+    Raises
+    ------
+    UsageError
+        If it is no such table.
     """
     effects: list[str] = []
     rows: list[list[float]] = []
@@ -412,6 +417,11 @@ def analyse(
     -------
     list of Path
         What was written.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written to.
     """
     try:
         output.mkdir(parents=True, exist_ok=True)

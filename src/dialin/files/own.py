@@ -138,6 +138,11 @@ def kept_name(path: Path) -> Path:
     Returns
     -------
     Path
+
+    Raises
+    ------
+    FileExistsError
+        If there are too many already.
     """
     for number in range(1, 100_000):
         end = f".kept{number if number > 1 else ''}{path.suffix}"

@@ -135,7 +135,7 @@ def choose(
         Settings to choose from, and what each explains; from `choices`.
     distances : sequence of float
         Style distance of the whole chain with each; infinite for a render that failed.
-    default : ndarray
+    default : ndarray, shape (knobs,)
         Of the effect.
     temperature : float
         Difference in distance at which a likelihood falls to 1/e.

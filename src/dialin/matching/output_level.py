@@ -49,7 +49,7 @@ def turn_output(
     ----------
     spec : EffectSpec
         Of the effect or chain.
-    start : ndarray
+    start : ndarray, shape (knobs,)
         Settings to begin with. Where they change more than the level, mixes and gains are set to
         what is neutral; where that does too, there is no answer.
     free : sequence of int

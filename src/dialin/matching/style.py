@@ -301,6 +301,10 @@ def make_target(
     seconds : sequence of float
         Lengths of the two recordings compared, where they are less than 5 s.
 
+    Returns
+    -------
+    Target
+
     Raises
     ------
     UsageError

@@ -183,6 +183,10 @@ def recording_cepstrum(
         End of the band that counts, in hertz; by default where the recording ends.
     longest : float
         Longest lag wanted, in seconds; at most half the recording.
+
+    Returns
+    -------
+    Cepstrum
     """
     end = band_end(audio, sample_rate) if highest is None else highest
     blocks = _blocks(audio, sample_rate)

@@ -298,7 +298,7 @@ def swing(values: Floats) -> float:
 
     Parameters
     ----------
-    values : ndarray, float64
+    values : ndarray, float64, of any shape
         In any unit.
 
     Returns

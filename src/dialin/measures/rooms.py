@@ -152,6 +152,11 @@ def energy_decay(energy: Floats) -> Floats:
     ----------
     energy : ndarray, shape (samples,)
         Squared response.
+
+    Returns
+    -------
+    ndarray, float64, shape (samples,)
+        In dB.
     """
     left = np.cumsum(energy[::-1])[::-1]
     return np.asarray(10 * np.log10(np.maximum(left / max(left[0], 1e-300), 1e-20)))

@@ -79,6 +79,11 @@ def mrstft(prediction: Any, truth: Any, sizes: Sequence[int] = MRSTFT_SIZES) -> 
     sizes : sequence of int
         FFT sizes.
 
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+        0 or more.
+
     References
     ----------
     Yamamoto, Song & Kim, "Parallel WaveGAN", arXiv:1910.11480, equations 4 to 6.
@@ -104,6 +109,11 @@ def ld(prediction: Any, truth: Any) -> Any:
     ----------
     prediction, truth : array_like, shape (..., samples)
         What is judged.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+        0 or more.
 
     References
     ----------
@@ -167,6 +177,11 @@ def mel_distance(prediction: Any, truth: Any, sample_rate: int) -> Any:
         What is judged.
     sample_rate : int
         In hertz.
+
+    Returns
+    -------
+    float, or ndarray of shape (items,)
+        0 or more.
     """
 
     def one(a: Audio, b: Audio, rate: int) -> float:

@@ -115,6 +115,10 @@ class Controller(nn.Module):
         ----------
         inputs : Tensor, shape (batch, 2 * (embedding + timbre))
             See `join`.
+
+        Returns
+        -------
+        Prediction
         """
         # What lies far outside of the training set tells no more than that it lies outside.
         hidden = self.encoder(((inputs - self.shift) * self.scale).clamp(-8.0, 8.0))

@@ -172,6 +172,11 @@ def features(audio: NDArray[np.float32], config: FrontEndConfig) -> NDArray[np.f
     -------
     ndarray, float32, shape (batch, bands, frames)
         About zero mean and unit variance for music.
+
+    Raises
+    ------
+    RecipeError
+        If the waveforms are of another shape, or shorter than a hop.
     """
     audio = np.asarray(audio, np.float32)
     if audio.ndim != 2 or audio.shape[1] < config.hop:

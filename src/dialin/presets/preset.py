@@ -303,6 +303,10 @@ class Preset:
             Whether it may have plugins loaded from outside the usual folders, and Faust programs
             compiled.
 
+        Returns
+        -------
+        Preset
+
         Raises
         ------
         PresetError

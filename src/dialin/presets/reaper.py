@@ -157,6 +157,11 @@ def fx_chain(slots: Sequence[PresetSlot]) -> str:
     slots : sequence of PresetSlot
         VST3 only, with their states.
 
+    Returns
+    -------
+    str
+        Text with an end of line after each line.
+
     Raises
     ------
     PresetError

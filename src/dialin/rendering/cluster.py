@@ -26,6 +26,11 @@ def on_ray(
     work : iterable of sequences
         Further arguments of each task.
 
+    Yields
+    ------
+    object
+        What the function returned.
+
     Raises
     ------
     MissingPackageError

@@ -50,6 +50,11 @@ def report_html(facts: Facts, tracks: Sequence[Track]) -> str:
     tracks : sequence of Track
         Input, matched (where there is a match), nearest (where that is all there is), then the
         references in the order of the facts.
+
+    Returns
+    -------
+    str
+        HTML that needs no other file.
     """
     clips = make_clips(tracks)
     template = _environment().get_template("report.html")

@@ -405,7 +405,7 @@ def windowed_frames(x: NDArray[Any], hop: int, window: NDArray[Any], centre: boo
         The signal.
     hop : int
         Samples between the starts of frames.
-    window : ndarray
+    window : ndarray, shape (length,)
         Of a frame; its size is the frame's.
     centre : bool
         Whether a frame's mean is taken off.
@@ -430,7 +430,7 @@ def tapered_frames(x: Samples, hop: int, window: Samples) -> Samples:
         The signal.
     hop : int
         Samples between the starts of frames.
-    window : ndarray, float64
+    window : ndarray, float64, shape (length,)
         Of a frame; its size is the frame's.
 
     Returns
@@ -465,7 +465,7 @@ def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Samples:
         The signal.
     hop : int
         Samples between the starts of frames.
-    window : ndarray
+    window : ndarray, shape (length,)
         Of a frame; its size is the frame's.
 
     Returns
@@ -487,7 +487,7 @@ def power_spectra(
         The signal.
     hop : int
         Samples between the starts of frames.
-    window : ndarray
+    window : ndarray, shape (length,)
         Of a frame; its size is the frame's.
     size : int
         Of the FFT; the window's or more.
@@ -515,7 +515,7 @@ def spectral_moments(
         The signal.
     hop : int
         Samples between the starts of frames.
-    window : ndarray
+    window : ndarray, shape (length,)
         Of a frame; its size is the frame's.
     size : int
         Of the FFT; the window's or more.
@@ -545,7 +545,7 @@ def band_power(x: NDArray[Any], hop: int, window: NDArray[Any], bands: Bands) ->
         The signal.
     hop : int
         Samples between the starts of frames.
-    window : ndarray
+    window : ndarray, shape (length,)
         Of a frame; its size is the frame's.
     bands : Bands
         Which bins each band has, and their weights.

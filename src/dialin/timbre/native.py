@@ -358,7 +358,7 @@ def tapered_frames(x: Samples, hop: int, window: Samples) -> Samples:
         The signal.
     hop : int
         Samples between the starts of frames.
-    window : ndarray, float64
+    window : ndarray, float64, shape (length,)
         Of a frame; its size is the frame's.
 
     Returns
@@ -398,7 +398,7 @@ def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Samples:
         The signal.
     hop : int
         Samples between the starts of frames.
-    window : ndarray
+    window : ndarray, shape (length,)
         Of a frame; its size is the frame's.
 
     Returns
@@ -460,7 +460,7 @@ def power_spectra(
         The signal.
     hop : int
         Samples between the starts of frames.
-    window : ndarray
+    window : ndarray, shape (length,)
         Of a frame; its size is the frame's.
     size : int
         Of the FFT; the window's or more.
@@ -488,7 +488,7 @@ def spectral_moments(
         The signal.
     hop : int
         Samples between the starts of frames.
-    window : ndarray
+    window : ndarray, shape (length,)
         Of a frame; its size is the frame's.
     size : int
         Of the FFT; the window's or more.
@@ -517,7 +517,7 @@ def band_power(x: NDArray[Any], hop: int, window: NDArray[Any], bands: Bands) ->
         The signal.
     hop : int
         Samples between the starts of frames.
-    window : ndarray
+    window : ndarray, shape (length,)
         Of a frame; its size is the frame's.
     bands : Bands
         Which bins each band has, and their weights.
@@ -569,7 +569,7 @@ def percussive_energies(x: NDArray[Any], window: NDArray[Any]) -> Samples:
     ----------
     x : ndarray, float64, shape (samples,)
         The signal.
-    window : ndarray
+    window : ndarray, shape (length,)
         Of a frame; its size is the frame's.
 
     Returns

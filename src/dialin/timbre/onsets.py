@@ -52,6 +52,10 @@ def find_onsets(strength: Floats, envelope: Floats, margin: int) -> list[int]:
         From the hold-envelope kernel.
     margin : int
         Onsets nearer than this to the start are put at the start.
+
+    Returns
+    -------
+    list of int
     """
     spread = envelope.max() - envelope.min()
     significant = 0.1 * spread

@@ -74,6 +74,11 @@ class Balancer(nn.Module):
         -------
         Tensor
             Call ``backward()`` on it, or return it to the trainer. Its value means nothing.
+
+        Raises
+        ------
+        UsageError
+            If losses and shares have different names.
         """
         missing = sorted(set(self.shares) ^ set(losses))
         if missing:

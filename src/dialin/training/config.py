@@ -365,6 +365,11 @@ def load_recipe(path: str | os.PathLike[str], kind: type[T], overrides: Sequence
     overrides : sequence of str
         ``a.b=value`` in TOML's notation; a bare word counts as a string.
 
+    Returns
+    -------
+    recipe
+        Of the kind asked for.
+
     Raises
     ------
     RecipeError

@@ -198,6 +198,10 @@ class Perturber:
             In [0, 1].
         iteration : int
             Number of the training step.
+
+        Returns
+        -------
+        Directions
         """
         notch = np.where(self._notches > 0, self._notches, 1.0)
         centre = np.where(self._notches > 0, np.rint(settings / notch) * notch, settings)

@@ -326,6 +326,10 @@ class LossLayer(_Layer):
             two arguments, to be read by `dialin.rendering.memory.map_shared`.
         extra
             Further arguments of `measure`, the same for all items.
+
+        Returns
+        -------
+        Measured
         """
         shared: list[SharedAudio] = []
         try:

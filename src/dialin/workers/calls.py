@@ -118,6 +118,11 @@ class CallPool:
             Yield a `DialinError` in the place of its result instead of raising it: those that the
             function raises, and `WorkerError` where the worker died or outran its deadline.
 
+        Yields
+        ------
+        object
+            What the function returned, in the order of `arguments`.
+
         Raises
         ------
         WorkerError

@@ -62,6 +62,10 @@ def start_interpreter(module: str, folder: Path, environment: Mapping[str, str])
         what it prints.
     environment : mapping of str to str
         Besides the program's own, which stays as it is.
+
+    Returns
+    -------
+    Interpreter
     """
     (folder / "tmp").mkdir(parents=True)
     ours, theirs = socket.socketpair()

@@ -71,6 +71,11 @@ class CrossEffect:
         -------
         str
             What is to be opened before the items are made.
+
+        Raises
+        ------
+        UsageError
+            If there is no such group.
         """
         if group not in PAIRS:
             raise UsageError(f"cross has no group {group!r}; use {', '.join(PAIRS)}")

@@ -86,6 +86,11 @@ def reverb_time(clip: Clip) -> float:
     -------
     float
         In seconds.
+
+    Raises
+    ------
+    Meaningless
+        If the clip is silent, or too short.
     """
     top = peak_of(clip.channels)
     if top == 0.0:
