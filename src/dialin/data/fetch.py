@@ -54,7 +54,7 @@ def fetch_corpus(
     packages : sequence of str, optional
         Names, all of `PACKAGES` by default.
     progress : callable, optional
-        Called with a line of text for each package.
+        Called with the name of each package before it is fetched.
 
     Returns
     -------

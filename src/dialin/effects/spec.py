@@ -131,7 +131,7 @@ class EffectSpec:
 
         Returns
         -------
-        ndarray, float64
+        ndarray, float64, shape (knobs,)
             A new array, each value in [0, 1] and at an allowed position.
 
         Raises
@@ -158,7 +158,7 @@ class EffectSpec:
 
         Returns
         -------
-        ndarray, float64
+        ndarray, float64, shape (knobs,)
             Positions of the knobs, 0 to 1.
 
         Raises
@@ -223,7 +223,7 @@ class EffectSpec:
 
         Returns
         -------
-        ndarray, float64
+        ndarray, float64, shape (knobs,)
             Positions of the knobs, 0 to 1.
         """
         return self.check(rng.random(self.size))

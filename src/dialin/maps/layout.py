@@ -153,7 +153,7 @@ def fill(positions: Array, settings: Array, size: int, width: float) -> Array:
 
     Returns
     -------
-    ndarray, float64
+    ndarray, float64, shape (size, size, knobs)
     """
     axis = np.linspace(-1.0, 1.0, size)
     grid = np.empty((size, size, settings.shape[1]))

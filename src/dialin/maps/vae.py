@@ -31,7 +31,7 @@ def embed(
 
     Returns
     -------
-    ndarray, float64
+    ndarray, float64, shape (items, 2)
     """
     import torch
     from torch import nn

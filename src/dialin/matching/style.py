@@ -67,7 +67,7 @@ def noise_growth(*seconds: float) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> noise_growth(10.0, 5.0).max()
+    >>> float(noise_growth(10.0, 5.0).max())
     1.0
     """
     total = np.ones(len(ASPECTS))

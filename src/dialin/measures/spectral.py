@@ -56,7 +56,7 @@ def magnitudes(signal: Floats, size: int, hop: int | None = None, length: int = 
 
     Returns
     -------
-    ndarray, float32
+    ndarray, float32, shape (frames, 1 + size // 2)
     """
     padded = np.pad(signal.astype(np.float32, copy=False), size // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[:: hop or size // 2]

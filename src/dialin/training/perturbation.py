@@ -129,7 +129,7 @@ class Directions:
 
         Returns
         -------
-        ndarray, float64
+        ndarray, float64, shape (batch, directions, knobs)
         """
         weights = self.weights * kept[:, :, None]
         count = (weights != 0).sum(axis=1, keepdims=True)
