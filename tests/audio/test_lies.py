@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from dialin.audio import audio_info, read_audio
+from dialin.audio import audio_info, read_audio, read_blocks
 from dialin.audio.decoder import Decoder
-from dialin.errors import AudioFileError
+from dialin.audio.files import exact_blocks
+from dialin.errors import AudioError, AudioFileError
 
 NOISE = 0.1 * np.random.default_rng(0).standard_normal((24_000, 2))
 
@@ -62,4 +63,29 @@ def test_too_many_channels_are_refused_before_anything_is_read(tmp_path):
     struct.pack_into("<H", header, where + 2, 1024)
     path.write_bytes(header)
     with pytest.raises(AudioFileError):
+        audio_info(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_where_in_a_file_a_sample_is_no_sound(tmp_path, value):
+    path = tmp_path / "a.wav"
+    sound = NOISE.copy()
+    sound[18_000, 1] = value
+    soundfile.write(path, sound, 24_000, subtype="DOUBLE")
+    readers = [
+        lambda: read_audio(path),
+        lambda: read_audio(path, start=12_000),
+        lambda: list(read_blocks(path, 4_096)),
+        lambda: list(exact_blocks(path, 4_096)),
+    ]
+    for read in readers:
+        with pytest.raises(AudioError, match=r"at 0\.7500 s, channel 2; export it again"):
+            read()
+
+
+@pytest.mark.parametrize("leads_to", ["a.wav", "gone.wav"])
+def test_a_link_that_leads_nowhere_is_said_to_be_one(tmp_path, leads_to):
+    path = tmp_path / "a.wav"
+    path.symlink_to(leads_to)
+    with pytest.raises(AudioFileError, match=f"a link to '{leads_to}', where there is no file"):
         audio_info(path)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dialin.audio.gate import Audio, check_audio, check_sample_rate
 from dialin.audio.reader import TOLERANCE, AudioInfo, AudioReader, truncated
+from dialin.errors import AudioError
 
 
 def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
@@ -63,7 +64,7 @@ def read_audio(
     wanted = info.frames - start if frames < 0 else min(frames, info.frames - start)
     if data.shape[0] == 0 or data.shape[0] < wanted - TOLERANCE * info.sample_rate:
         raise truncated(info.path, info.seconds, (start + data.shape[0]) / info.sample_rate)
-    return check_audio(data.T, info.sample_rate, what=repr(str(info.path))), info.sample_rate
+    return _checked(data, info, start), info.sample_rate
 
 
 def read_blocks(path: str | os.PathLike[str], block: int = 262_144) -> Iterator[Audio]:
@@ -84,8 +85,8 @@ def read_blocks(path: str | os.PathLike[str], block: int = 262_144) -> Iterator[
         info = reader.info
         done = 0
         while (data := reader.read(block)).shape[0]:
+            yield _checked(data, info, done)
             done += data.shape[0]
-            yield check_audio(data.T, info.sample_rate, what=repr(str(info.path)))
         if done < info.frames - TOLERANCE * info.sample_rate:
             raise truncated(info.path, info.seconds, done / info.sample_rate)
 
@@ -117,9 +118,28 @@ def exact_blocks(path: str | os.PathLike[str], block: int = 262_144) -> Iterator
             dtype = "float64"
         done = 0
         while (data := reader.read(block, dtype)).shape[0]:
+            if dtype != "int32":
+                _check_finite(data, info, done)
             done += data.shape[0]
-            if dtype != "int32" and not np.isfinite(data).all():
-                check_audio(data.T, info.sample_rate, what=repr(str(info.path)))
             yield np.ascontiguousarray(data.T)
         if done < info.frames - TOLERANCE * info.sample_rate:
             raise truncated(info.path, info.seconds, done / info.sample_rate)
+
+
+def _checked(data: NDArray[Any], info: AudioInfo, start: int) -> Audio:
+    """Samples that were read, ``(samples, channels)``, through the gate; `start` is the first."""
+    _check_finite(data, info, start)
+    return check_audio(data.T, info.sample_rate, what=repr(str(info.path)))
+
+
+def _check_finite(data: NDArray[Any], info: AudioInfo, start: int) -> None:
+    """Say where in the file there is what is no sound, which the gate cannot know."""
+    finite = np.isfinite(data)
+    if finite.all():
+        return
+    sample, channel = np.argwhere(~finite)[0]
+    raise AudioError(
+        f"{str(info.path)!r} has samples that are not finite: the first is "
+        f"{data[sample, channel]:g} at {(start + int(sample)) / info.sample_rate:.4f} s, channel "
+        f"{int(channel) + 1}; export it again, or mute that place in an audio editor"
+    )

@@ -95,6 +95,11 @@ def explain(path: Path, error: Exception | None = None) -> AudioFileError:
     AudioFileError
         To be raised by the caller.
     """
+    if path.is_symlink() and not path.exists():
+        return AudioFileError(
+            f"{str(path)!r} is a link to {str(path.readlink())!r}, where there is no file; mend "
+            "the link, or name the file itself"
+        )
     if not path.exists():
         return AudioFileError(f"there is no file {str(path)!r}; check the path")
     if path.is_dir():
