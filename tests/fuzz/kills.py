@@ -95,6 +95,15 @@ class Scene:
         """Wait for a time drawn from the seed."""
         time.sleep(float(self.rng.uniform(low, high)))
 
+    def begin(self, process: subprocess.Popen[str], folder: Path, sign: str = ".dialin-*") -> None:
+        """Wait until a command has begun to work in `folder`, in two of three cases."""
+        end = time.monotonic() + 60
+        patient = self.rng.random() < 2 / 3
+        while patient and time.monotonic() < end and process.poll() is None:
+            if any(folder.glob(sign)):
+                return
+            time.sleep(0.05)
+
     def alive(self) -> list[int]:
         """Processes that carry the mark."""
         found = []
@@ -123,14 +132,18 @@ class Scene:
 
 def _match(scene: Scene, *more: object) -> tuple[object, ...]:
     dry, reference = scene.song("dry.wav", 6), scene.song("reference.wav", 6, 330.0)
-    fixed = ("--fx", "builtin:distortion", "--budget", "120", "--seed", "1", "-o", "out")
+    fixed = ("--fx", "builtin:distortion", "--budget", "40", "--seed", "1", "-o", "out")
     return ("match", dry, reference, *fixed, *more)
 
 
 def worker(scene: Scene) -> None:
     """A worker of a match is killed: the match ends well all the same."""
     process = scene.start(*_match(scene))
-    scene.nap(1.0, 3.0)
+    workers: list[int] = []
+    while not workers and process.poll() is None:
+        time.sleep(0.05)
+        workers = [pid for pid in scene.alive() if pid != process.pid]
+    scene.nap(0.0, 4.0)
     workers = [pid for pid in scene.alive() if pid != process.pid]
     if workers:
         os.kill(workers[int(scene.rng.integers(len(workers)))], signal.SIGKILL)
@@ -145,7 +158,8 @@ def parent(scene: Scene, sent: signal.Signals = signal.SIGKILL) -> None:
     """A match is killed: no process is left, and the next one finishes and clears up."""
     command = _match(scene)
     process = scene.start(*command)
-    scene.nap(0.3, 3.5)
+    scene.begin(process, scene.folder / "out")
+    scene.nap(0.0, 4.0)
     before = process.poll()
     process.send_signal(sent)
     process.communicate(timeout=30)
@@ -184,7 +198,8 @@ def apply(scene: Scene) -> None:
     old = scene.song("wet/song.wav", 1).read_bytes()
     command = ("apply", preset, song, "-o", wet, "--overwrite")
     process = scene.start(*command)
-    scene.nap(0.3, 3.0)
+    scene.begin(process, wet)
+    scene.nap(0.0, 2.0)
     process.kill()
     process.communicate(timeout=30)
     scene.nothing_runs()
@@ -206,7 +221,8 @@ def data(scene: Scene) -> None:
     scene.finish("data", "render", recipe, "-o", "whole", "--workers", "1")
     for _ in range(2):
         process = scene.start("data", "render", recipe, "-o", "cut", "--workers", "1")
-        scene.nap(0.5, 2.5)
+        scene.begin(process, scene.folder / "cut", "*")
+        scene.nap(0.0, 2.0)
         process.kill()
         process.communicate(timeout=30)
         scene.nothing_runs()
@@ -226,7 +242,8 @@ def trainer(scene: Scene) -> None:
     recipe = ROOT / "recipes/vae/debug.toml"
     command = ("train", "vae", recipe, "-o", "run")
     process = scene.start(*command)
-    scene.nap(3.0, 14.0)
+    scene.begin(process, scene.folder / "run", "*")
+    scene.nap(0.0, 12.0)
     process.kill()
     process.communicate(timeout=30)
     scene.nothing_runs()
@@ -240,8 +257,9 @@ def together(scene: Scene) -> None:
     """Two matches into one folder: one of them wins whole, the other says so."""
     command = _match(scene)
     first = scene.start(*command)
+    scene.begin(first, scene.folder / "out")
     scene.nap(0.0, 1.5)
-    second = scene.start(*command[:-1], "out", "--budget", "60")
+    second = scene.start(*command[:-1], "out", "--budget", "30")
     ends = [(p.communicate(timeout=120)[1], p.returncode) for p in (first, second)]
     codes = sorted(code for _, code in ends)
     check(codes[0] == 0 and codes[1] in (0, 7), f"they ended with {ends}")
@@ -290,7 +308,8 @@ def full(scene: Scene) -> None:
         out = disk / "out"
         command = (*_match(scene)[:-2], "-o", out)
         process = scene.start(*command)
-        scene.nap(0.5, 4.0)
+        scene.begin(process, out)
+        scene.nap(0.0, 4.0)
         ballast = fill(disk)
         _, err = process.communicate(timeout=120)
         check(process.returncode in (0, 7), f"the match ended with {process.returncode}: {err}")
@@ -318,7 +337,8 @@ def full_apply(scene: Scene) -> None:
     with small_disk(scene, 12) as disk:
         wet = disk / "wet"
         process = scene.start("apply", preset, scene.folder / "songs", "-o", wet)
-        scene.nap(0.5, 5.0)
+        scene.begin(process, wet)
+        scene.nap(0.0, 4.0)
         fill(disk)
         _, err = process.communicate(timeout=120)
         check(process.returncode in (0, 7), f"apply ended with {process.returncode}: {err}")
