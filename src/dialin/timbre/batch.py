@@ -8,9 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dialin.audio import audio_info, read_audio
+from dialin.audio import Audio, audio_info, read_audio, read_blocks
 from dialin.errors import DialinError, UnexpectedError
-from dialin.timbre.extract import Timbre, check_attributes, timbre
+from dialin.timbre.clip import LONG, StreamedClip
+from dialin.timbre.extract import Timbre, check_attributes, measure, timbre
+from dialin.timbre.tables import RATE
 from dialin.workers import CallPool
 
 
@@ -62,6 +64,10 @@ def _measure_file(
 ) -> Timbre | DialinError:
     try:
         start, frames = 0, -1
+        info = audio_info(path)
+        seconds = info.seconds if excerpt is None else min(excerpt, info.seconds)
+        if seconds > LONG / RATE:
+            return _measure_long(path, attributes, excerpt)
         if excerpt is not None:
             start, frames = _excerpt(path, excerpt)
         audio, rate = read_audio(path, start=start, frames=frames)
@@ -69,6 +75,24 @@ def _measure_file(
     except Exception as error:
         # Whatever is wrong with one file, the others are measured.
         return UnexpectedError.of(error)
+
+
+def _measure_long(path: Path, attributes: Sequence[str], excerpt: float | None) -> Timbre:
+    """Measure a file that is too long to be in memory as it is."""
+    info = audio_info(path)
+    start, frames = (0, info.frames) if excerpt is None else _excerpt(path, excerpt)
+
+    def blocks() -> Iterator[Audio]:
+        place = 0
+        for block in read_blocks(path):
+            first, last = max(start - place, 0), min(start + frames - place, block.shape[1])
+            place += block.shape[1]
+            if last > first:
+                yield block[:, first:last]
+            if place >= start + frames:
+                return
+
+    return measure(StreamedClip(blocks, info.sample_rate, info.channels, frames), attributes)
 
 
 def _excerpt(path: Path, seconds: float) -> tuple[int, int]:

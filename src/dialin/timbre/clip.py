@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.errors import AudioError
+from dialin.timbre.blocks import frame_spans, hold_envelope, spans
 from dialin.timbre.filters import butterworth_section
 from dialin.timbre.kernels import kernels
-from dialin.timbre.loudness import integrated_loudness, loudness_frames, specific_loudness
+from dialin.timbre.loudness import FRAME, integrated_loudness, loudness_frames, specific_loudness
 from dialin.timbre.resampling import resample
 from dialin.timbre.spectra import onset_strength
+from dialin.timbre.streams import Blocks, LoudnessMeter, resampled
 from dialin.timbre.tables import LOUDNESS_TARGET, RATE
 
 Floats = NDArray[np.float64]
@@ -104,6 +106,17 @@ def peak_of(x: Floats) -> float:
     return max(float(x.max()), -float(x.min()))
 
 
+LONG = 120 * RATE
+"""Samples at 44.1 kHz beyond which a clip is worked on in blocks.
+
+Single precision is then enough for what is only compared or summed: see docs/timbre.md for what it
+changes.
+"""
+
+WARM = 2 * RATE
+"""Samples after which the filters have forgotten what was before (20 Hz: to 1 in 10^70)."""
+
+
 class Clip:
     """One checked clip and the intermediate quantities of its attributes.
 
@@ -157,16 +170,20 @@ class Clip:
             x /= peak
         return resample(x, self.rate, RATE)
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it is worked on in blocks."""
+        return self.samples.size > LONG
+
+    def forget(self) -> None:
+        """Let go of what is large and can be made again, where the clip is long."""
+        if "samples" in vars(self) and self.is_long:
+            for name in set(vars(self)) & {"_tree", "_stem", "envelope", "highpassed_single"}:
+                del vars(self)[name]
+
     @cached_property
     def _tree(self) -> tuple[Floats, Singles]:
-        trunk = butterworth_section(20.0, "high", RATE)
-        branches = [
-            butterworth_section(2000.0, "high", RATE),
-            butterworth_section(100.0, "high", RATE),
-            butterworth_section(2000.0, "low", RATE),
-            butterworth_section(500.0, "low", RATE),
-        ]
-        stem, twigs = kernels.filter_tree(self.samples, trunk, branches)
+        stem, twigs = _filter_tree(self.samples)
         peak = peak_of(stem)
         if not peak > 0.0:
             raise Meaningless("no sound above 20 Hz")
@@ -174,41 +191,73 @@ class Clip:
         twigs *= np.float32(1.0 / peak)
         return stem, twigs
 
+    @cached_property
+    def _stem(self) -> tuple[Singles, float]:
+        """`highpassed` of a long clip, in single precision, and the peak it was divided by."""
+        found = np.empty(self.samples.size, dtype=np.float32)
+        peak = 0.0
+        for first, last in spans(found.size, LONG // 4):
+            begin = max(first - WARM, 0)
+            part = _filter_tree(self.samples[begin:last])[0][first - begin :]
+            peak = max(peak, peak_of(part))
+            found[first:last] = part
+        if not peak > 0.0:
+            raise Meaningless("no sound above 20 Hz")
+        found *= np.float32(1.0 / peak)
+        return found, peak
+
     @property
-    def highpassed(self) -> Floats:
+    def highpassed(self) -> NDArray[Any]:
         """`samples` above 20 Hz (third order of second-order sections), peak 1."""
-        return self._tree[0]
+        return self._stem[0] if self.is_long else self._tree[0]
 
     @cached_property
     def highpassed_single(self) -> Singles:
         """`highpassed` in single precision."""
-        return self.highpassed.astype(np.float32)
+        return self.highpassed.astype(np.float32, copy=False)
 
-    @property
-    def above_2k(self) -> Singles:
-        """`highpassed` above 2 kHz, on its scale."""
-        return np.asarray(self._tree[1][0])
+    def branches(self, hop: int, length: int) -> Iterator[tuple[Singles, Singles]]:
+        """`highpassed`, and what is left of it by four filters, for blocks of frames.
 
-    @property
-    def above_100(self) -> Singles:
-        """`highpassed` above 100 Hz, on its scale."""
-        return np.asarray(self._tree[1][1])
+        Parameters
+        ----------
+        hop, length : int
+            Of the frames, in samples.
 
-    @property
-    def below_2k(self) -> Singles:
-        """`highpassed` below 2 kHz, on its scale."""
-        return np.asarray(self._tree[1][2])
-
-    @property
-    def below_500(self) -> Singles:
-        """`highpassed` below 500 Hz, on its scale."""
-        return np.asarray(self._tree[1][3])
+        Yields
+        ------
+        stem : ndarray, float32, shape (samples,)
+            As many whole frames as a block has.
+        twigs : ndarray, float32, shape (4, samples)
+            Above 2 kHz, above 100 Hz, below 2 kHz, below 500 Hz.
+        """
+        if not self.is_long:
+            yield self.highpassed_single, self._tree[1]
+            return
+        scale = np.float32(1.0 / self._stem[1])
+        for _, _, part in frame_spans(self.samples.size, hop, length):
+            pieces = np.empty((4, part.stop - part.start), dtype=np.float32)
+            for first, last in spans(pieces.shape[1], LONG // 4):
+                begin = max(part.start + first - WARM, 0)
+                skip = part.start + first - begin
+                twigs = _filter_tree(self.samples[begin : part.start + last])[1]
+                pieces[:, first:last] = twigs[:, skip:]
+            pieces *= scale
+            yield self.highpassed_single[part], pieces
 
     @cached_property
     def _loudness(self) -> tuple[Floats, Floats, Floats]:
-        frames = loudness_frames(self.samples)
-        specific, total = specific_loudness(frames)
-        return specific, total, np.sqrt(np.mean(frames * frames, axis=1))
+        found = []
+        # The last block has what does not fill a frame; see `loudness_frames`.
+        for first, last in spans(self.samples.size // FRAME, 1024):
+            whole = last < self.samples.size // FRAME
+            part = self.samples[first * FRAME : last * FRAME if whole else None]
+            frames = loudness_frames(part)[: last - first if whole else None]
+            found.append((*specific_loudness(frames), np.sqrt(np.mean(frames * frames, axis=1))))
+        if len(found) == 1:
+            return found[0]
+        specific, total, rms = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return specific, total, rms
 
     @property
     def specific(self) -> Floats:
@@ -226,15 +275,89 @@ class Clip:
         return self._loudness[2]
 
     @cached_property
-    def envelope(self) -> Floats:
+    def envelope(self) -> NDArray[Any]:
         """Hold-envelope that falls from the peak to zero in 0.1 s: (samples,)."""
         peak = peak_of(self.samples)
-        return np.asarray(kernels.hold_envelope(self.samples, HOLD, peak / (0.1 * RATE)))
+        return hold_envelope(self.samples, HOLD, peak / (0.1 * RATE), LONG)
 
     @cached_property
     def strength(self) -> Floats:
         """Onset strength of `samples`, dB a hop: (frames,)."""
         return onset_strength(self.samples)
+
+
+class StreamedClip(Clip):
+    """A clip that is never in memory as it is: see `dialin.timbre.streams`.
+
+    Parameters
+    ----------
+    blocks : callable
+        Gives the recording's blocks, ``(channels, samples)``, from its start, each time anew.
+    sample_rate : int
+    channels, frames : int
+        How many there are.
+    """
+
+    def __init__(self, blocks: Blocks, sample_rate: float, channels: int, frames: int) -> None:
+        self._blocks, self.count, self.frames = blocks, channels, frames
+        self.rate = check(np.zeros((channels, 1)), sample_rate)[1]
+
+    @cached_property
+    def seconds(self) -> float:
+        """Duration."""
+        return float(self.frames / self.rate)
+
+    @cached_property
+    def top(self) -> float:
+        """Largest magnitude of any channel."""
+        return max(
+            (max(float(b.max()), -float(b.min())) for b in self._blocks() if b.size), default=0.0
+        )
+
+    def halves(self, channel: int) -> Floats:
+        """Every second sample of a channel at 44.1 kHz."""
+        parts = (block[channel].astype(np.float64) for block in self._blocks())
+        expected = -(-self.frames * RATE // self.rate)
+        return resampled(parts, self.rate, RATE, expected)[::2].copy()
+
+    @cached_property
+    def samples(self) -> Floats:
+        """See `Clip.samples`."""
+        if self.top == 0.0:
+            raise Meaningless("silence: every sample is zero")
+        meter, peak = LoudnessMeter(self.rate), 0.0
+
+        def mono() -> Iterator[Floats]:
+            nonlocal peak
+            for block in self._blocks():
+                part = block.astype(np.float64)
+                x = part[0] if len(part) == 1 else part.sum(axis=0)
+                meter.add(x)
+                peak = max(peak, peak_of(x))
+                yield x
+
+        whole = resampled(mono(), self.rate, RATE, -(-self.frames * RATE // self.rate))
+        if peak == 0.0:
+            raise Meaningless("silence: the channels cancel when summed")
+        loudness = meter.loudness()
+        if np.isinf(loudness):
+            raise Meaningless("too quiet: no part of the clip reaches -70 LUFS")
+        gain = float(10.0 ** ((LOUDNESS_TARGET - loudness) / 20.0))
+        whole *= gain / max(1.0, peak * gain)
+        return whole
+
+
+def _filter_tree(x: Floats) -> tuple[Floats, Singles]:
+    """`x` above 20 Hz, and what four more filters leave of that, from silence."""
+    trunk = butterworth_section(20.0, "high", RATE)
+    branches = [
+        butterworth_section(2000.0, "high", RATE),
+        butterworth_section(100.0, "high", RATE),
+        butterworth_section(2000.0, "low", RATE),
+        butterworth_section(500.0, "low", RATE),
+    ]
+    stem, twigs = kernels.filter_tree(x, trunk, branches)
+    return stem, twigs
 
 
 def value_of(attribute: Callable[[Clip], float], clip: Clip) -> tuple[float, str | None]:

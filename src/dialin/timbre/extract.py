@@ -108,8 +108,11 @@ def timbre(audio: Any, sample_rate: float, attributes: Iterable[str] | str | Non
     >>> round(dialin.timbre(tone, 44100, "brightness")["brightness"])
     27
     """
-    names = check_attributes(attributes)
-    clip = Clip(audio, sample_rate)
+    return measure(Clip(audio, sample_rate), check_attributes(attributes))
+
+
+def measure(clip: Clip, names: Iterable[str]) -> Timbre:
+    """Measure attributes of a prepared clip; see `timbre`."""
     values: dict[str, float] = {}
     reasons: dict[str, str] = {}
     seconds = float("nan")
@@ -121,4 +124,5 @@ def timbre(audio: Any, sample_rate: float, attributes: Iterable[str] | str | Non
             values[name], reason = value_of(OF_CLIP[name], clip)
         if reason is not None:
             reasons[name] = reason
+        clip.forget()
     return Timbre(values, reasons, seconds)

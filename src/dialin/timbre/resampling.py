@@ -42,6 +42,17 @@ def _phases(up: int, down: int) -> tuple[NDArray[np.float64], int]:
     return weights, half
 
 
+ROWS = 8192
+"""Blocks of output that are made at a time; a matrix product copies their inputs."""
+
+
+def _ratio(source: int, target: int) -> tuple[int, int]:
+    """Samples out and in of one block; a ratio that is no simple fraction is met to 1e-6."""
+    ratio = Fraction(target, source).limit_denominator(1000)
+    repeat = -(-64 // ratio.denominator)
+    return ratio.numerator * repeat, ratio.denominator * repeat
+
+
 def resample(x: NDArray[np.float64], source: int, target: int) -> NDArray[np.float64]:
     """Resample `x` (samples,) from `source` to `target` Hz; ``ceil(samples * target / source)``.
 
@@ -63,9 +74,7 @@ def resample(x: NDArray[np.float64], source: int, target: int) -> NDArray[np.flo
     """
     if source == target:
         return x
-    ratio = Fraction(target, source).limit_denominator(1000)
-    repeat = -(-64 // ratio.denominator)
-    up, down = ratio.numerator * repeat, ratio.denominator * repeat
+    up, down = _ratio(source, target)
     weights, half = _phases(up, down)
     length = -(-x.size * target // source)
     blocks = -(-length // up)
@@ -73,4 +82,49 @@ def resample(x: NDArray[np.float64], source: int, target: int) -> NDArray[np.flo
     room = min(x.size, padded.size - half)
     padded[half : half + room] = x[:room]
     rows = np.lib.stride_tricks.sliding_window_view(padded, weights.shape[0])[::down]
-    return np.asarray((rows @ weights).reshape(-1)[:length])
+    if blocks <= ROWS:
+        return np.asarray((rows @ weights).reshape(-1)[:length])
+    out = np.empty((blocks, up))
+    for first in range(0, blocks, ROWS):
+        np.matmul(rows[first : first + ROWS], weights, out=out[first : first + ROWS])
+    return out.reshape(-1)[:length]
+
+
+class Resampler:
+    """`resample` of audio that comes in blocks.
+
+    Parameters
+    ----------
+    source, target : int
+        Rates in hertz.
+    """
+
+    def __init__(self, source: int, target: int) -> None:
+        self._source, self._target = source, target
+        self._up, self._down = _ratio(source, target)
+        self._weights, half = _phases(self._up, self._down)
+        self._held = np.zeros(half)
+        self._taken = self._given = 0
+
+    def add(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Take more in; returns what can be given out by now."""
+        self._taken += x.size
+        self._held = np.concatenate([self._held, x])
+        taps = self._weights.shape[0]
+        count = max((self._held.size - taps) // self._down + 1, 0)
+        if not count:
+            return np.zeros(0)
+        rows = np.lib.stride_tricks.sliding_window_view(self._held, taps)[:: self._down][:count]
+        out = np.asarray((rows @ self._weights).reshape(-1))
+        self._held = self._held[count * self._down :].copy()
+        self._given += out.size
+        return out
+
+    def finish(self) -> NDArray[np.float64]:
+        """The rest, as if silence followed."""
+        length = -(-self._taken * self._target // self._source)
+        missing = length - self._given
+        blocks = -(-missing // self._up)
+        needed = (blocks - 1) * self._down + self._weights.shape[0]
+        rest = self.add(np.zeros(max(needed - self._held.size, 0))) if missing > 0 else np.zeros(0)
+        return rest[: max(missing, 0)]

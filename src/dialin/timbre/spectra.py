@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dialin.timbre.blocks import band_power
 from dialin.timbre.filters import mel_bands, window
-from dialin.timbre.kernels import kernels
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def onset_strength(x: NDArray[np.floating]) -> Floats:
         As librosa >= 0.9 has it: Boeck and Widmer, "Maximum filter vibrato suppression for onset
         detection", DAFx 2013, without the filter; delayed by 3 frames.
     """
-    mel = kernels.band_power(centred(x), HOP, window("hann", 2048), mel_bands())
+    mel = band_power(centred(x), HOP, window("hann", 2048), mel_bands())
     level = np.log(np.maximum(mel, np.float32(1e-10)))
     level *= np.float32(10.0 / np.log(10.0))
     np.maximum(level, level.max() - 80.0, out=level)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from dialin.timbre.blocks import frame_energies, spectral_moments
 from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.filters import window
-from dialin.timbre.kernels import kernels
 from dialin.timbre.tables import BRIGHTNESS, RATE
 
 FRAME, HOP = 2048, 512
@@ -35,10 +35,13 @@ def brightness_terms(clip: Clip) -> tuple[float, float]:
     """
     length = min(FRAME, clip.highpassed.size)
     taper = window("hamming", length)
-    # By Parseval the power of a frame needs no spectrum.
-    total = kernels.frame_energies(clip.highpassed_single, HOP, taper)
-    above = kernels.frame_energies(clip.above_2k, HOP, taper)
-    power, moments, _ = kernels.spectral_moments(clip.above_100, HOP, taper, FRAME)
+    found = []
+    for stem, twigs in clip.branches(HOP, length):
+        # By Parseval the power of a frame needs no spectrum.
+        total = frame_energies(stem, HOP, taper)
+        above = frame_energies(twigs[0], HOP, taper)
+        found.append((total, above, *spectral_moments(twigs[1], HOP, taper, FRAME)[:2]))
+    total, above, power, moments = (np.concatenate(part) for part in zip(*found, strict=True))
     weight = float(total.sum())
     heard = power > 0.0
     if not (weight > 0.0 and above.sum() > 0.0 and heard.any()):

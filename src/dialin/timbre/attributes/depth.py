@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dialin.timbre.clip import HOLD, Clip, Meaningless, peak_of, value_of
+from dialin.timbre.blocks import frame_energies, hold_envelope, spans, spectral_moments
+from dialin.timbre.clip import HOLD, LONG, Clip, Meaningless, peak_of, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.onsets import find_onsets
@@ -23,13 +24,16 @@ DECAYED = 0.01
 def _mean_duration(clip: Clip) -> float:
     """Mean seconds from the loudest moment after an onset until 40 dB below the clip's peak."""
     x = clip.highpassed
-    envelope = kernels.hold_envelope(x, HOLD, peak_of(x) / (0.2 * RATE))
+    envelope = hold_envelope(x, HOLD, peak_of(x) / (0.2 * RATE), LONG)
     onsets = find_onsets(onset_strength(x), envelope, 512)
     count = -(-max(x.size - STEP, 0) // STEP) + 1
-    padded = np.zeros(count * STEP)
-    padded[: x.size] = x[: padded.size]
-    rows = padded.reshape(count, STEP)
-    rms = np.sqrt(np.einsum("ij,ij->i", rows, rows) / STEP)
+    rms = np.empty(count)
+    for begin, end in spans(count, LONG // STEP):
+        part = x[begin * STEP : end * STEP]
+        padded = np.zeros((end - begin) * STEP)
+        padded[: part.size] = part
+        rows = padded.reshape(-1, STEP)
+        rms[begin:end] = np.sqrt(np.einsum("ij,ij->i", rows, rows) / STEP)
     if x.size < count * STEP:
         rms[-1] *= np.sqrt(STEP / (x.size - (count - 1) * STEP))
     rms /= rms.max()
@@ -69,10 +73,15 @@ def depth_terms(clip: Clip) -> tuple[float, ...]:
     hop = length - overlap
     taper = window("hamming", length)
     scale = FRAME / float(taper.sum()) ** 2
-    total, _, summed = kernels.spectral_moments(clip.highpassed_single, hop, taper, FRAME)
+    found, summed = [], np.zeros(FRAME // 2 + 1)
+    for stem, twigs in clip.branches(hop, length):
+        total, _, spectrum = spectral_moments(stem, hop, taper, FRAME)
+        low_power = frame_energies(twigs[3], hop, taper)
+        found.append((total, low_power, *spectral_moments(twigs[2], hop, taper, FRAME)[:2]))
+        summed = summed + spectrum
+    total, low_power, power, moments = (np.concatenate(part) for part in zip(*found, strict=True))
     total *= scale / FRAME  # Parseval
-    low_power = kernels.frame_energies(clip.below_500, hop, taper) * scale
-    power, moments, _ = kernels.spectral_moments(clip.below_2k, hop, taper, FRAME)
+    low_power *= scale
     if not (power.any() and total.any()):
         raise Meaningless("no sound under 2 kHz")
     loud = (total > 0.001) & (power > 0.0)

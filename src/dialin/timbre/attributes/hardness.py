@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from dialin.timbre.blocks import bandwidths, percussive_energies
 from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.filters import window
-from dialin.timbre.kernels import kernels
 from dialin.timbre.loudness import band_weights
 from dialin.timbre.onsets import attack_time, find_onsets
 from dialin.timbre.spectra import HOP, centred, onset_strength, power_of
@@ -49,7 +49,7 @@ def percussive_share(clip: Clip) -> float:
     Meaningless
         If the clip is silent.
     """
-    energy = kernels.percussive_energies(centred(clip.samples), window("hann", 2048))
+    energy = percussive_energies(centred(clip.samples), window("hann", 2048))
     levels = np.sqrt((energy[:, :-1] + energy[:, 1:]) / (2 * HOP))
     whole = levels[0] + levels[1]
     total = float(whole.sum())
@@ -75,7 +75,7 @@ def bandwidth_curve(x: Singles) -> Floats:
     ndarray, float64, shape (frames,)
     """
     threshold = THRESHOLD * np.sqrt(RATE * FRAME)
-    level, width = kernels.bandwidths(x, STEP, FRAME, threshold)
+    level, width = bandwidths(x, STEP, FRAME, threshold)
     gate = level.min() + 0.1 * (level.max() - level.min())
     return np.where(level > gate, width * (RATE / FRAME), 0.0)
 
@@ -102,7 +102,9 @@ def hardness_terms(clip: Clip) -> tuple[float, ...]:
     share = percussive_share(clip)
     x = np.zeros(LEAD + clip.samples.size, dtype=np.float32)
     x[LEAD:] = clip.samples
-    envelope = np.concatenate([np.zeros(LEAD), clip.envelope])
+    envelope = np.zeros(LEAD + clip.samples.size, dtype=clip.envelope.dtype)
+    envelope[LEAD:] = clip.envelope
+    clip.forget()
     strength = onset_strength(x)
     onsets = find_onsets(strength, envelope, 4096)
     if len(onsets) == 1:

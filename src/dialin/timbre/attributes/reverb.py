@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.timbre.clip import Clip, Meaningless, peak_of, value_of
+from dialin.timbre.clip import Clip, Meaningless, StreamedClip, peak_of, value_of
 from dialin.timbre.kernels import kernels
 from dialin.timbre.resampling import resample
 from dialin.timbre.tables import RATE, REVERB
@@ -45,11 +45,18 @@ def _likeliest(decay: Floats) -> int:
     return int(np.argmax(likelihood))
 
 
-def _channel_time(x: Floats) -> float:
-    """Reverberation time of one channel at 44.1 kHz, s."""
+def _channel_time(halves: Floats, size: int) -> float:
+    """Reverberation time of one channel at 44.1 kHz, s.
+
+    Parameters
+    ----------
+    halves : shape (samples,)
+        Every second sample.
+    size : int
+        Samples at 44.1 kHz.
+    """
     edges = [[k * SUB_FRAME, (k + 1) * SUB_FRAME + (k > 0)] for k in range(SUB_FRAMES - 1)]
-    first = np.arange(0, x.size - SHORTEST, SHIFT)
-    halves = np.ascontiguousarray(x[::DECIMATION])
+    first = np.arange(0, size - SHORTEST, SHIFT)
     starts = first // DECIMATION
     passed = kernels.decay_runs(halves, starts, np.array(edges))
     counts = np.zeros(TIMES.size, dtype=np.int64)
@@ -92,7 +99,7 @@ def reverb_time(clip: Clip) -> float:
     Meaningless
         If the clip is silent, or too short.
     """
-    top = peak_of(clip.channels)
+    top = clip.top if isinstance(clip, StreamedClip) else peak_of(clip.channels)
     if top == 0.0:
         raise Meaningless("silence: every sample is zero")
     least = SHORTEST / RATE
@@ -100,9 +107,18 @@ def reverb_time(clip: Clip) -> float:
         raise Meaningless(
             f"too short: {clip.seconds * 1e3:.3g} ms, more than {least * 1e3:.0f} ms are needed"
         )
+    times = []
+    if isinstance(clip, StreamedClip):
+        size = -(-clip.frames * RATE // clip.rate)
+        for channel in range(clip.count):
+            times.append(_channel_time(clip.halves(channel), size))
+        return float(np.mean(times))
     # Far outside full scale squares would overflow or vanish; decays are the same at any level.
     channels = clip.channels if 1e-100 < top < 1e100 else clip.channels / top
-    return float(np.mean([_channel_time(resample(x, clip.rate, RATE)) for x in channels]))
+    for channel in channels:
+        x = resample(channel, clip.rate, RATE)
+        times.append(_channel_time(np.ascontiguousarray(x[::DECIMATION]), x.size))
+    return float(np.mean(times))
 
 
 def reverb_probability(seconds: float) -> float:

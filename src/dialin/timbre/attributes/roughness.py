@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import log10
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from dialin.timbre.blocks import FRAMES, spans
 from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
@@ -45,21 +48,35 @@ def mean_roughness(clip: Clip) -> float:
         raise Meaningless("shorter than a frame of 50 ms")
     padded = np.zeros(length, dtype=np.float32)
     padded[512:] = x
-    taper = window("hamming_ends", FRAME)
-    power = np.empty((whole.size, SIZE // 2 + 1), dtype=np.float32)
-    # Every second frame starts a whole number of samples after the one before.
-    for turn in range(min(2, whole.size)):
-        part = padded[whole[turn] :]
-        power[turn::2] = kernels.power_spectra(part, int(2 * hop), taper, SIZE, False)[
-            : (whole.size + 1 - turn) // 2
-        ]
-    spectra = np.sqrt(power, out=power)
-    low = spectra.min() if len(whole) == len(starts) else 0.0
-    high = spectra.max()
+    if whole.size <= FRAMES:
+        parts: Iterable[NDArray[np.float32]] = [_spectra(padded, whole)]
+    else:
+        # Once to find the range of all frames, once to hear them in it.
+        parts = (_spectra(padded, whole[a:b]) for a, b in spans(whole.size))
+    low, high = np.inf, 0.0
+    for part in parts:
+        low, high = min(low, float(part.min())), max(high, float(part.max()))
+    if len(whole) != len(starts):
+        low = 0.0
     if not high > low:
         return 0.0
-    total = kernels.frame_roughness(spectra, float(low), float(high), RATE / SIZE).sum()
-    return float(total) / len(starts)
+    if whole.size > FRAMES:
+        parts = (_spectra(padded, whole[a:b]) for a, b in spans(whole.size))
+    total = sum(float(kernels.frame_roughness(p, low, high, RATE / SIZE).sum()) for p in parts)
+    return total / len(starts)
+
+
+def _spectra(padded: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Magnitudes of the frames that start there: (frames, bins)."""
+    taper = window("hamming_ends", FRAME)
+    step = int(2 * 0.025 * RATE)
+    power = np.empty((starts.size, SIZE // 2 + 1), dtype=np.float32)
+    # Every second frame starts a whole number of samples after the one before.
+    for turn in range(min(2, starts.size)):
+        many = (starts.size + 1 - turn) // 2
+        part = padded[starts[turn] : starts[turn] + (many - 1) * step + FRAME]
+        power[turn::2] = kernels.power_spectra(part, step, taper, SIZE, False)
+    return np.sqrt(power, out=power)
 
 
 def roughness_of(clip: Clip) -> float:

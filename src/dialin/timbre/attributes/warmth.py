@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from dialin.timbre.blocks import spans
 from dialin.timbre.clip import Clip, Meaningless, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
@@ -19,6 +20,7 @@ from dialin.timbre.peaks import sharpened
 from dialin.timbre.tables import RATE, WARMTH
 
 SIZE = 8192
+ROWS = 1024
 MAX_REGION = 12_000.0
 
 Floats = NDArray[np.float64]
@@ -27,8 +29,13 @@ Floats = NDArray[np.float64]
 def _spectrum(segment: Floats) -> Floats:
     """Power spectrum of a segment summed over its frames, largest bin 1: (4097,)."""
     length = min(segment.size, SIZE)
-    rows = kernels.tapered_frames(segment, length - length // 8, window("tukey", length))
-    power = kernels.summed_power(fft.rfft(rows, SIZE, axis=1, overwrite_x=True))
+    hop, taper = length - length // 8, window("tukey", length)
+    power = np.zeros(SIZE // 2 + 1)
+    count = (segment.size - length) // hop + 1
+    for first, last in spans(count, ROWS):
+        part = segment[first * hop : (last - 1) * hop + length]
+        rows = kernels.tapered_frames(part, hop, taper)
+        power += kernels.summed_power(fft.rfft(rows, SIZE, axis=1, overwrite_x=True))
     power[1:-1] *= 2.0
     top = power.max()
     return np.asarray(power / top) if top > 0.0 else np.zeros(power.size)
