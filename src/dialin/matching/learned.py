@@ -58,6 +58,10 @@ def find_learned(slots: Sequence[EffectSpec], models: Sequence[Folder] | None) -
     models : sequence of path-like, optional
         Model folders; without, those that are kept for these effects (`dialin.networks.store`).
 
+    Returns
+    -------
+    Learned
+
     Raises
     ------
     UsageError
