@@ -27,20 +27,62 @@ CONTEXT = 32
 
 
 def spans(count: int, most: int = FRAMES) -> Iterator[tuple[int, int]]:
-    """First and last (exclusive) of the blocks of `count` items; one block of none for none."""
+    """First and last (exclusive) of the blocks of `count` items; one block of none for none.
+
+    Parameters
+    ----------
+    count : int
+        0 or more.
+    most : int, default FRAMES
+        Items of a block.
+
+    Yields
+    ------
+    (int, int)
+        Blocks, rising.
+    """
     for first in range(0, max(count, 1), most):
         yield first, min(first + most, count)
 
 
 def frame_spans(samples: int, hop: int, length: int) -> Iterator[tuple[int, int, slice]]:
-    """Blocks of frames, and the samples that each needs."""
+    """Blocks of frames, and the samples that each needs.
+
+    Parameters
+    ----------
+    samples : int
+        Of the signal; a frame at least.
+    hop : int
+        Samples between the starts of frames.
+    length : int
+        Of a frame, in samples.
+
+    Yields
+    ------
+    (int, int, slice)
+        First frame, last + 1, and the samples of both and those between.
+    """
     count = (samples - length) // hop + 1
     for first, last in spans(count):
         yield first, last, slice(first * hop, (last - 1) * hop + length)
 
 
 def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Floats:
-    """See `fallback.frame_energies`."""
+    """See `fallback.frame_energies`.
+
+    Parameters
+    ----------
+    x : ndarray, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray, shape (length,)
+        Of a frame.
+
+    Returns
+    -------
+    ndarray, float64, shape (frames,)
+    """
     found = [
         kernels.frame_energies(x[part], hop, window)
         for _, _, part in frame_spans(x.size, hop, window.size)
@@ -51,7 +93,24 @@ def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Floats:
 def spectral_moments(
     x: NDArray[Any], hop: int, window: NDArray[Any], size: int
 ) -> tuple[Floats, Floats, Floats]:
-    """See `fallback.spectral_moments`."""
+    """See `fallback.spectral_moments`.
+
+    Parameters
+    ----------
+    x : ndarray, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray, shape (length,)
+        Of a frame.
+    size : int
+        Of the FFT; the window's or more.
+
+    Returns
+    -------
+    (ndarray, ndarray, ndarray), shapes (frames,), (frames,) and (size / 2 + 1,)
+        Power of each frame, sum of bin number times power of each, and sum over frames of each bin.
+    """
     found = [
         kernels.spectral_moments(x[part], hop, window, size)
         for _, _, part in frame_spans(x.size, hop, window.size)
@@ -61,7 +120,23 @@ def spectral_moments(
 
 
 def band_power(x: NDArray[Any], hop: int, window: NDArray[Any], bands: Bands) -> Singles:
-    """See `fallback.band_power`."""
+    """See `fallback.band_power`.
+
+    Parameters
+    ----------
+    x : ndarray, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    window : ndarray, shape (length,)
+        Of a frame.
+    bands : Bands
+        Which bins each band has, and their weights.
+
+    Returns
+    -------
+    ndarray, float32, shape (frames, bands)
+    """
     found = [
         kernels.band_power(x[part], hop, window, bands)
         for _, _, part in frame_spans(x.size, hop, window.size)
@@ -72,7 +147,24 @@ def band_power(x: NDArray[Any], hop: int, window: NDArray[Any], bands: Bands) ->
 def bandwidths(
     x: NDArray[Any], hop: int, length: int, threshold: float
 ) -> tuple[Floats, NDArray[np.int64]]:
-    """See `fallback.bandwidths`."""
+    """See `fallback.bandwidths`.
+
+    Parameters
+    ----------
+    x : ndarray, shape (samples,)
+        The signal.
+    hop : int
+        Samples between the starts of frames.
+    length : int
+        Of a frame, in samples.
+    threshold : float
+        Least magnitude that counts, of a bin.
+
+    Returns
+    -------
+    (ndarray, ndarray), shape (frames,) each
+        Sum of magnitudes, and width in bins.
+    """
     found = [
         kernels.bandwidths(x[part], hop, length, threshold)
         for _, _, part in frame_spans(x.size, hop, length)
@@ -82,7 +174,20 @@ def bandwidths(
 
 
 def percussive_energies(x: NDArray[Any], window: NDArray[Any]) -> Floats:
-    """See `fallback.percussive_energies`."""
+    """See `fallback.percussive_energies`.
+
+    Parameters
+    ----------
+    x : ndarray, shape (samples,)
+        The signal with half a frame of silence before and behind it.
+    window : ndarray, shape (length,)
+        Of a frame.
+
+    Returns
+    -------
+    ndarray, float64, shape (2, frames - 1)
+        Of the percussive and of the other part.
+    """
     size, hop = window.size, window.size // 4
     count = (x.size - size) // hop + 1
     if count <= FRAMES:
@@ -100,6 +205,21 @@ def hold_envelope(x: NDArray[Any], hold: int, fall: float, samples: int) -> NDAr
     """See `fallback.hold_envelope`; of more than `samples` samples in blocks, single precision.
 
     The envelope has forgotten whatever was before the time it takes to fall from the peak to zero.
+
+    Parameters
+    ----------
+    x : ndarray, shape (samples,)
+        The signal.
+    hold : int
+        In samples.
+    fall : float
+        Of amplitude, a sample.
+    samples : int
+        Up to which the signal is done in one piece, in double precision.
+
+    Returns
+    -------
+    ndarray, shape (samples,)
     """
     if x.size <= samples:
         return np.asarray(kernels.hold_envelope(x, hold, fall))

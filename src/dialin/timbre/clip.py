@@ -315,7 +315,18 @@ class StreamedClip(Clip):
         )
 
     def halves(self, channel: int) -> Floats:
-        """Every second sample of a channel at 44.1 kHz."""
+        """Every second sample of a channel at 44.1 kHz.
+
+        Parameters
+        ----------
+        channel : int
+            Its index.
+
+        Returns
+        -------
+        ndarray, float64, shape (samples,)
+            At 22.05 kHz.
+        """
         parts = (block[channel].astype(np.float64) for block in self._blocks())
         expected = -(-self.frames * RATE // self.rate)
         return resampled(parts, self.rate, RATE, expected)[::2].copy()

@@ -112,7 +112,19 @@ def timbre(audio: Any, sample_rate: float, attributes: Iterable[str] | str | Non
 
 
 def measure(clip: Clip, names: Iterable[str]) -> Timbre:
-    """Measure attributes of a prepared clip; see `timbre`."""
+    """Measure attributes of a prepared clip; see `timbre`.
+
+    Parameters
+    ----------
+    clip : Clip
+        The prepared clip.
+    names : iterable of str
+        Of attributes, from `check_attributes`.
+
+    Returns
+    -------
+    Timbre
+    """
     values: dict[str, float] = {}
     reasons: dict[str, str] = {}
     seconds = float("nan")

@@ -107,7 +107,18 @@ class Resampler:
         self._taken = self._given = 0
 
     def add(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Take more in; returns what can be given out by now."""
+        """Take more in; returns what can be given out by now.
+
+        Parameters
+        ----------
+        x : ndarray, float64, shape (samples,)
+            The next samples, of any number.
+
+        Returns
+        -------
+        ndarray, float64, shape (samples,)
+            At the wanted rate; may be empty.
+        """
         self._taken += x.size
         self._held = np.concatenate([self._held, x])
         taps = self._weights.shape[0]

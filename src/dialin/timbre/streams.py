@@ -39,7 +39,13 @@ class LoudnessMeter:
         self._ends: list[float] = []
 
     def add(self, x: Floats) -> None:
-        """Hear more."""
+        """Hear more.
+
+        Parameters
+        ----------
+        x : ndarray, float64, shape (samples,)
+            The next samples, full scale 1.
+        """
         y, self._state = sosfilt(self._sections, x, zi=self._state)
         energy = np.concatenate([[0.0], np.cumsum(y * y)])
         for known, offset in ((self._starts, 0), (self._ends, 1)):
@@ -73,10 +79,15 @@ def resampled(blocks: Iterable[Floats], source: int, target: int, expected: int)
     Parameters
     ----------
     blocks : iterable of ndarray, shape (samples,)
+        One after the other, of any length.
     source, target : int
         Rates in hertz.
     expected : int
         Samples there will be at `target`, or about so many.
+
+    Returns
+    -------
+    ndarray, float64, shape (samples,)
     """
     room, used = np.empty(expected + 65_536), 0
     for piece in _resampled(blocks, source, target):
