@@ -4,7 +4,9 @@ A long chain can imitate almost anything by moves that cancel each other: a shel
 and reverb, a high-pass against a low shelf. So effects are added one at a time (forward selection;
 Efroymson, "Multiple regression analysis", 1960): each is tried alone, the best one is kept, the
 others are tried behind it, and so on, as long as one more effect takes away more distance than
-`SLOT_COST`, as in an information criterion. At last all that were kept are turned together.
+`SLOT_COST`, as in an information criterion. At last all that were kept are turned together; where
+much is left unexplained, the whole chain too, which then must be better by `SLOT_COST` for each of
+its effects.
 """
 
 from __future__ import annotations
@@ -16,8 +18,12 @@ SLOT_COST = 0.05
 """Distance that an effect must take away to be added: a twelfth of what two pieces of one recording
 differ by."""
 
-FIRST, NEXT, TOGETHER = 0.4, 0.15, 0.08
+FIRST, NEXT, TOGETHER = 0.35, 0.2, 0.08
 """Shares of the budget: each effect alone, each one more, and all that are kept after each."""
+
+UNEXPLAINED = 0.8
+"""Distance above which much is left: then all effects are also turned at once, with half of the
+renders that are left, since a difference may need several together."""
 
 LEAST = 8
 """Renders that an effect is tried with, at least."""
@@ -86,5 +92,9 @@ def select_forward(
         if len(chosen) > 1:
             better = spend(chosen, chosen, int(TOGETHER * budget))
             best = better if better is not None and value(better) < value(best) else best
+    everything = tuple(effects)
+    much = best is not None and value(best) - SLOT_COST * len(chosen) > UNEXPLAINED
+    if much and len(chosen) < len(everything):
+        spend(everything, everything, left // 2)
     if chosen and left > 0:
         spend(chosen, chosen, left)

@@ -529,7 +529,7 @@ class Search:
             budget=budget if free else 1,
             guesses=[vector[free] for vector in self._guesses],
             model=LinearModel(goal, weights),
-            near=start is not None and slots == turned,
+            near=start is not None and start.slots == turned,
         )
         end = self.renders + (budget if free else min(budget, 1))
         best: Candidate | None = None
