@@ -18,7 +18,7 @@ SLOT_COST = 0.05
 """Distance that an effect must take away to be added: a twelfth of what two pieces of one recording
 differ by."""
 
-FIRST, NEXT, TOGETHER = 0.35, 0.2, 0.08
+FIRST, NEXT, TOGETHER = 0.4, 0.15, 0.08
 """Shares of the budget: each effect alone, each one more, and all that are kept after each."""
 
 UNEXPLAINED = 0.8
