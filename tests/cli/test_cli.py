@@ -11,7 +11,7 @@ import pytest
 from dialin.cli._console import number, pairs, words
 from dialin.cli.match import parse_reference
 from dialin.errors import UsageError
-from dialin.files import json_text
+from dialin.files import json_text, plain
 from tests.cli.runner import dialin, dialin_process
 
 COMMANDS = [
@@ -106,7 +106,9 @@ def test_pairs_numbers_and_words():
 def test_json_is_strict():
     import numpy as np
 
-    text = json_text({"a": float("nan"), "b": np.float32(0.5), "c": np.arange(2), "d": Path("x")})
+    text = json_text(
+        plain({"a": float("nan"), "b": np.float32(0.5), "c": np.arange(2), "d": Path("x")})
+    )
     assert json.loads(text) == {"a": None, "b": 0.5, "c": [0, 1], "d": "x"}
 
 

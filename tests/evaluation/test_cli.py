@@ -17,7 +17,7 @@ def test_a_small_table(songs, tmp_path):
     pytest.importorskip("matplotlib")
     out = tmp_path / "out"
     arguments = (
-        *("evaluate", "seed:1", "--songs", songs, "--effects", "builtin:distortion"),
+        *("evaluate", "seed:1", "--songs", songs, "--fx", "builtin:distortion"),
         *("--methods", "untouched,random,search:4", "--metrics", "mrstft,lufs", "-o", out),
         *("--workers", 1),
     )
@@ -42,9 +42,9 @@ def test_a_small_table(songs, tmp_path):
         (["seed:none"], "'none' is no number"),
         (["seed", "--methods", "guess"], "there is no method 'guess'"),
         (["seed", "--metrics", "snr"], "there is no metric 'snr'"),
-        (["seed", "--split", "train"], "use test, or valid"),
+        (["seed", "--split", "train"], "'train' is not one of 'test', 'valid'"),
         (["seed", "--curve", "few"], "'few' is no number of renders"),
-        (["seed", "--engine", "cloud"], "there is no engine 'cloud'"),
+        (["seed", "--engine", "cloud"], "'cloud' is not one of 'local', 'ray'"),
     ],
 )
 def test_what_cannot_be_run(songs, tmp_path, arguments, words):

@@ -47,7 +47,7 @@ def test_one_command_learns_an_effect(songs, tmp_path, monkeypatch):
     monkeypatch.setattr(own_effect, "recipe_for", small)
     spec = open_effect("fake:gain").spec
     assert find_model(spec) is None
-    arguments = ["train", "controller", "--fx", "fake:drive", "--audio", str(songs)]
+    arguments = ["train", "controller", "--fx", "fake:drive", "--songs", str(songs)]
     spec = open_effect("fake:drive").spec
     done = dialin(*arguments, "--pairs", "32", "--no-by-ear", "--workers", "1")
     assert done.code == 0, done.err
@@ -97,8 +97,8 @@ def test_an_effect_without_live_knobs_is_refused_before_anything_is_rendered(son
         [],
         ["recipe.toml", "--fx", "fake:drive"],
         ["--fx", "fake:drive"],
-        ["--fx", "fake:drive", "--audio", "nowhere"],
-        ["--fx", "fake:drive", "--audio", ".", "--set", "seed=1"],
+        ["--fx", "fake:drive", "--songs", "nowhere"],
+        ["--fx", "fake:drive", "--songs", ".", "--set", "seed=1"],
     ],
 )
 def test_what_is_not_understood_is_refused(arguments):

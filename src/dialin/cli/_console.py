@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from dialin.presets.preset import Preset
 
+WANTS_JSON = "dialin wants JSON"
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
 
@@ -297,14 +298,14 @@ def named_effects(output: Output, names: str | list[str]) -> list[str]:
     return list(resolved.uris)
 
 
-def named_effect(output: Output, name: str) -> str:
-    """URI of one effect, or of the chain that a favourite stands for.
+def named_effect(output: Output, name: str | list[str]) -> str:
+    """URI of one effect, or of the chain that several, or a favourite, stand for.
 
     Parameters
     ----------
     output : Output
         Of the command.
-    name : str
+    name : str or list of str
         A URI, a name or a favourite.
 
     Returns
@@ -408,6 +409,35 @@ def obey_orders_to_end() -> Iterator[None]:
 class Commands(TyperGroup):
     """The root command: turns every error into one sentence and an exit code."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Note whether JSON is asked for, before anything else can go wrong.
+
+        Parameters
+        ----------
+        ctx : click.Context
+            Of the program.
+        args : list of str
+            Its arguments.
+
+        Returns
+        -------
+        list of str
+            What is left of them for commands.
+
+        Raises
+        ------
+        Exit
+            With the exit code of what was refused.
+        """
+        ends = args.index("--") if "--" in args else len(args)
+        ctx.meta[WANTS_JSON] = "--json" in args[:ends]
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if _is_click(error):
+                raise _refused(Output(json=ctx.meta[WANTS_JSON]), error) from error
+            raise
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command.
 
@@ -426,7 +456,9 @@ class Commands(TyperGroup):
         Exit
             With the exit code of what went wrong.
         """
-        output = Output(debug=bool(os.environ.get("DIALIN_DEBUG")))
+        output = Output(
+            json=ctx.meta.get(WANTS_JSON, False), debug=bool(os.environ.get("DIALIN_DEBUG"))
+        )
         ctx.obj = output
         try:
             with obey_orders_to_end():
@@ -450,7 +482,7 @@ class Commands(TyperGroup):
             raise
         except Exception as error:
             if _is_click(error):
-                raise
+                raise _refused(output, error) from error
             if is_full(error):
                 raise typer.Exit(say_full(output, error)) from error
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -510,10 +542,26 @@ def _is_click(error: Exception) -> bool:
     return any(base.__name__ == "ClickException" for base in type(error).__mro__)
 
 
+def _refused(output: Output, error: Any) -> Exception:
+    """What ends a command that the parser refuses: one line, and JSON where it is asked for."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        help_wanted: Exception = error
+        return help_wanted
+    context = getattr(error, "ctx", None)
+    message = error.format_message().rstrip(".")
+    if context is not None:
+        message = f"{message}; see {context.command_path} --help"
+    return typer.Exit(_fail(output, UsageError.code, message, error.exit_code))
+
+
+def _error(code: str, message: str, exit_code: int) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "exit_code": exit_code}}
+
+
 def _fail(output: Output, code: str, message: str, exit_code: int) -> int:
     if output.debug and sys.exc_info()[0] is not None:
         traceback.print_exc()
     if output.json:
-        output.data({"error": {"code": code, "message": message, "exit_code": exit_code}})
+        output.data(_error(code, message, exit_code))
     sys.stderr.write(f"error: {' '.join(message.split())}\n")
     return exit_code

@@ -24,6 +24,7 @@ from dialin.cli import (
     train_controller,
 )
 from dialin.cli._console import Commands, Output
+from dialin.cli._options import renamed
 
 HELP = """Find the knob settings that make a recording sound like a reference.
 
@@ -83,9 +84,13 @@ app.add_typer(presets.app, name="presets")
 app.add_typer(map.app, name="map")
 app.add_typer(timbre.app, name="timbre")
 app.add_typer(data.app, name="data")
-app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)
+app.command("evaluate", help=evaluate.HELP, cls=renamed({"--effects": "--fx"}))(evaluate.evaluate)
 app.add_typer(listen.app, name="listen")
-train.app.command("controller", help=train_controller.HELP)(train_controller.controller)
+train.app.command(
+    "controller",
+    help=train_controller.HELP,
+    cls=renamed({"--audio": "--songs", "--model": "--model-folder"}),
+)(train_controller.controller)
 app.add_typer(train.app, name="train")
 app.add_typer(recipes.app, name="recipes")
 app.command("demo", help=demo.HELP)(demo.demo)

@@ -18,8 +18,9 @@ from dialin.cli._console import (
     begin,
     confirm_overwrite,
     load_preset,
-    time_columns,
 )
+from dialin.cli._options import OUTPUT, AmountOption, HeadroomOption, TailOption
+from dialin.cli._progress import progress_bar
 
 if TYPE_CHECKING:
     from dialin.errors import DialinError
@@ -43,20 +44,10 @@ def apply(
     context: typer.Context,
     preset: Annotated[Path, typer.Argument(help="A preset.json written by dialin match.")],
     files: Annotated[list[Path], typer.Argument(help="Audio files of any length, or folders.")],
-    folder: Annotated[Path, typer.Option("--output", "-o", help="Where the results go.")],
-    amount: Annotated[
-        float, typer.Option(help="How much of the preset, in per cent; 0 leaves the sound alone.")
-    ] = 100.0,
-    headroom: Annotated[
-        bool,
-        typer.Option(
-            "--headroom",
-            help="Turn a result that would clip down by just enough (and say by how much).",
-        ),
-    ] = False,
-    tail: Annotated[
-        float, typer.Option(help="Seconds rendered after the end, for reverb to ring out.")
-    ] = 0.0,
+    folder: Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: a folder.")],
+    amount: AmountOption = 100.0,
+    headroom: HeadroomOption = False,
+    tail: TailOption = 0.0,
     trust: TrustOption = False,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
@@ -170,16 +161,7 @@ class FileBar:
 
     def __enter__(self) -> FileBar:
         if self._output.talks and self._output.stderr.is_terminal:
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            self._progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.percentage:>3.0f} %"),
-                *time_columns(),
-                console=self._output.stderr,
-                transient=True,
-            )
+            self._progress = progress_bar(self._output, "{task.percentage:>3.0f} %")
             self._progress.start()
         return self
 
@@ -194,10 +176,16 @@ class FileBar:
         if self._progress is None:
             return
         if progress.files > 1 and self._all is None:
-            self._all = self._progress.add_task(f"{progress.files} files", total=progress.files)
+            self._all = self._progress.add_task(
+                f"{progress.files} files", total=progress.files, note=""
+            )
         if progress.index not in self._tasks:
+            from rich.markup import escape
+
             name = f"{progress.file.name} ({progress.index + 1} of {progress.files})"
-            self._tasks[progress.index] = self._progress.add_task(name, total=progress.seconds)
+            self._tasks[progress.index] = self._progress.add_task(
+                escape(name), total=progress.seconds, note=""
+            )
         task = self._tasks[progress.index]
         self._shares[progress.index] = min(1.0, progress.done / max(progress.seconds, 1e-9))
         # Of many files, those that are done would fill the screen.

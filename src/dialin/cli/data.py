@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json as json_format
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dialin.cli._console import JsonOption, QuietOption, WorkersOption, begin
-from dialin.errors import UsageError
+from dialin.cli._options import OUTPUT, PAIRS, SEED, Engine, EngineOption, example
+from dialin.cli._progress import progress
 
 if TYPE_CHECKING:
     from dialin.data import Progress
@@ -27,17 +26,20 @@ app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
 @app.command()
+@example("dialin data render recipes/mda-overdrive/recipe.toml -o pairs/")
 def render(
     context: typer.Context,
     recipe: Annotated[Path, typer.Argument(help="A recipe, as a TOML file.")],
     output_folder: Annotated[
-        str, typer.Option("--output", "-o", help="Folder, or an fsspec URL such as s3://...")
+        str, typer.Option("--output", "-o", help=f"{OUTPUT}: a folder, or an fsspec URL, s3://...")
     ],
     pairs: Annotated[
-        int | None, typer.Option(min=1, help="So many pairs instead of the recipe's number.")
+        int | None, typer.Option("--pairs", min=1, help=f"{PAIRS}; the recipe's by default.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's seed.")] = None,
-    engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help=f"{SEED}; the recipe's by default.")
+    ] = None,
+    engine: EngineOption = Engine.local,
     cache: Annotated[
         Path | None,
         typer.Option(help="Folder that keeps decoded songs, for the next recipe too."),
@@ -48,39 +50,25 @@ def render(
 ) -> None:
     """Render pairs to disk; an interrupted run is finished by the same command."""
     output = begin(context, json=json, quiet=quiet)
-    if engine not in ("local", "ray"):
-        raise UsageError(f"--engine {engine!r}: use local or ray")
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
     from dialin.data import load_recipe, render_recipe
     from dialin.data.render import with_overrides
 
     plan = with_overrides(load_recipe(recipe), pairs=pairs, seed=seed)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[counts]}"),
-    )
-    hidden = output.quiet or json or not sys.stderr.isatty()
-    with Bar(*columns, console=output.stderr, disable=hidden) as bar:
-        task = bar.add_task("pairs", total=plan.pairs, counts="")
+    with progress(output) as show:
 
-        def show(state: Progress) -> None:
-            bar.update(task, completed=state.done, counts=_counts(state))
+        def tell(state: Progress) -> None:
+            show("pairs", state.done, plan.pairs, _counts(state))
 
         manifest = render_recipe(
             plan,
             output_folder,
-            engine="ray" if engine == "ray" else "local",
+            engine=engine.value,
             workers=workers,
             cache=cache,
-            progress=show,
+            progress=tell,
         )
     if json:
-        sys.stdout.write(json_format.dumps({"output": output_folder, **manifest}) + "\n")
+        output.data({"output": output_folder, **manifest})
         return
     counts = manifest["counts"]
     output.say(f"{counts['pairs'] - counts['lost']} pairs in {output_folder}")
@@ -104,6 +92,7 @@ def _words(counts: Any) -> str:
 
 
 @app.command()
+@example("dialin data report pairs/")
 def report(
     context: typer.Context,
     folder: Annotated[str, typer.Argument(help="A folder of rendered pairs.")],
@@ -121,7 +110,7 @@ def report(
     spec = EffectSpec.from_dict(manifest["effect"])
     found = rejection_report(spec, records)
     if json:
-        sys.stdout.write(json_format.dumps(found.to_dict()) + "\n")
+        output.data(found.to_dict())
         return
     refused = sum(found.causes.values())
     output.say(
@@ -137,6 +126,7 @@ def report(
 
 
 @app.command("fetch-corpus")
+@example("dialin data fetch-corpus songs/")
 def fetch(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Where the corpus goes.")],
@@ -150,13 +140,17 @@ def fetch(
     output = begin(context, json=json, quiet=quiet)
     from dialin.data.fetch import PACKAGES, fetch_corpus
 
-    def show(name: str) -> None:
-        if output.talks:
-            output.stderr.print(f"{name}: {PACKAGES[name][1]} ({PACKAGES[name][0]})")
+    names = package or list(PACKAGES)
+    with progress(output) as show:
 
-    manifest = fetch_corpus(folder, package or tuple(PACKAGES), progress=show)
+        def tell(name: str) -> None:
+            if output.talks:
+                output.stderr.print(f"{name}: {PACKAGES[name][1]} ({PACKAGES[name][0]})")
+            show("packages", names.index(name), len(names), name)
+
+        manifest = fetch_corpus(folder, names, progress=tell)
     if json:
-        sys.stdout.write(json_format.dumps(manifest) + "\n")
+        output.data(manifest)
         return
     output.say(f"{len(manifest['files'])} files, {manifest['hours']:.2f} hours in {folder}")
     if manifest["skipped"]:

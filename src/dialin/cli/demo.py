@@ -13,6 +13,7 @@ import typer
 import dialin
 from dialin.cli import match
 from dialin.cli._console import JsonOption, OverwriteOption, QuietOption, WorkersOption, begin
+from dialin.cli._options import BUDGET, OUTPUT
 from dialin.errors import UsageError
 
 HELP = """Match two recordings that come with dialin, and write a report to look at.
@@ -30,10 +31,10 @@ INPUT, REFERENCE, SEED = "guitar-slide.flac", "guitar-metal.flac", 1
 
 def demo(
     context: typer.Context,
-    folder: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path(
+    folder: Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: a folder.")] = Path(
         "demo-out"
     ),
-    budget: Annotated[int | None, typer.Option(min=1, help="Renders to spend.")] = None,
+    budget: Annotated[int | None, typer.Option("--budget", min=1, help=f"{BUDGET}.")] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
     workers: WorkersOption = None,
     overwrite: OverwriteOption = False,

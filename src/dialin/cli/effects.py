@@ -17,6 +17,9 @@ from dialin.cli._console import (
     begin,
     named_effect,
 )
+from dialin.cli._options import DEADLINE, example
+from dialin.cli._progress import progress, waiting
+from dialin.errors import OutputError
 
 if TYPE_CHECKING:
     from dialin.cli._scan import Verdict
@@ -57,6 +60,7 @@ EffectArgument = Annotated[
 
 
 @app.command("list")
+@example("dialin effects list --format lv2 --search reverb")
 def list_(
     context: typer.Context,
     formats: FormatOption = None,
@@ -140,6 +144,7 @@ def favourite(
 
 
 @app.command()
+@example("dialin effects show builtin:compressor")
 def show(
     context: typer.Context,
     effect: EffectArgument,
@@ -150,14 +155,16 @@ def show(
     output = begin(context, json=json, quiet=quiet)
     from dialin.rendering import RenderPool
 
-    with RenderPool(workers=1) as pool:
-        spec = pool.describe(named_effect(output, effect))
+    uri = named_effect(output, effect)
+    with waiting(output, f"opening {effect}"), RenderPool(workers=1) as pool:
+        spec = pool.describe(uri)
     output.data(spec.to_dict() | {"hash": spec.hash})
     if output.talks:
         _show_spec(output, spec)
 
 
 @app.command()
+@example("dialin effects probe lv2:http://drobilla.net/plugins/mda/Overdrive")
 def probe(
     context: typer.Context,
     effect: EffectArgument,
@@ -169,7 +176,8 @@ def probe(
     from dialin.rendering import RenderPool
 
     effect = named_effect(output, effect)
-    with RenderPool(workers=1, deadline=PROBE_DEADLINE) as pool:
+    busy = waiting(output, f"probing {effect}")
+    with busy, RenderPool(workers=1, deadline=PROBE_DEADLINE) as pool:
         spec = pool.describe(effect)
         found = pool.probe(effect)
     output.data(found.to_dict())
@@ -178,12 +186,13 @@ def probe(
 
 
 @app.command()
+@example("dialin effects scan --format vst3")
 def scan(
     context: typer.Context,
     formats: FormatOption = None,
     search: SearchOption = None,
     deadline: Annotated[
-        float, typer.Option(min=1, help="Seconds one effect may take to open, and per render.")
+        float, typer.Option("--deadline", min=0.1, help=f"{DEADLINE}, and an effect to open.")
     ] = 30.0,
     again: Annotated[
         bool, typer.Option("--again", help="Probe also what an earlier scan has probed.")
@@ -212,24 +221,24 @@ def scan(
     known = load_verdicts(path)
     usable = {} if again else known
 
-    kept = True
+    kept, done = True, 0
 
     def tell(verdict: Verdict) -> None:
-        nonlocal kept
+        nonlocal kept, done
         if known.get(verdict.uri) != verdict:
             known[verdict.uri] = verdict
             try:
                 if kept:
                     save_verdicts(path, known)
-            except OSError as error:
+            except OutputError as error:
                 kept = False
                 output.warn(
-                    f"what the scan finds cannot be kept in {path} ({error.strerror or error}); "
-                    "the next one starts afresh"
+                    f"what the scan finds cannot be kept ({error}); the next one starts afresh"
                 )
-        bar.update(verdict)
+        done += 1
+        scanned("effects", done, len(entries), verdict.name)
 
-    with ScanBar(output, len(entries)) as bar:
+    with progress(output) as scanned:
         verdicts = run(
             entries,
             deadline=deadline,
@@ -260,54 +269,6 @@ def scan(
     bad = sum(verdict.outcome != "ok" for verdict in verdicts)
     where = f"; kept in {escape(str(path))}" if kept else ""
     output.say(f"[dim]{len(verdicts)} effects, {bad} of them unusable{where}[/]")
-
-
-class ScanBar:
-    """Progress of a scan on stderr, and a line for each effect that fails.
-
-    Parameters
-    ----------
-    output : Output
-        Of the command.
-    total : int
-        Effects to be scanned.
-    """
-
-    def __init__(self, output: Output, total: int) -> None:
-        self._output = output
-        self._total = total
-        self._progress: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> ScanBar:
-        if self._output.talks and self._output.stderr.is_terminal:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-            self._progress = Progress(
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.description}"),
-                console=self._output.stderr,
-                transient=True,
-            )
-            self._task = self._progress.add_task("", total=self._total)
-            self._progress.start()
-        return self
-
-    def update(self, verdict: Verdict) -> None:
-        """Count one more.
-
-        Parameters
-        ----------
-        verdict : Verdict
-            Of the effect that was scanned.
-        """
-        if self._progress is not None:
-            self._progress.update(self._task, advance=1, description=verdict.name)
-
-    def __exit__(self, *error: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
 
 
 def _entries(formats: list[str] | None, search: str | None) -> list[EffectEntry]:

@@ -9,6 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dialin.cli._console import JsonOption, QuietOption, WorkersOption, begin, words
+from dialin.cli._options import (
+    METHODS,
+    OUTPUT,
+    CountOption,
+    Engine,
+    EngineOption,
+    FiguresOption,
+    GroupsOption,
+    Layout,
+    SeedOption,
+    SongsOption,
+    Split,
+    SplitOption,
+)
+from dialin.cli._progress import progress
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,8 +34,8 @@ HELP = """Judge methods by a protocol: seed, song, audible, dry, cross, counterf
 \b
   dialin evaluate seed --songs songs/ -n 60 -o table/
   dialin evaluate seed:60 counterfx:100 --songs songs/ -o table/
-  dialin evaluate audible dry:20 --effects builtin:delay,builtin:reverb --songs songs/ -o time/
-  dialin evaluate counterfx --songs songs/ --effects known \\
+  dialin evaluate audible dry:20 --fx builtin:delay,builtin:reverb --songs songs/ -o time/
+  dialin evaluate counterfx --songs songs/ --fx known \\
       --methods untouched,pick:mfcc:512,st-ito:mfcc:512 --curve 1,16,64,512 -o curve/
 
 PROTOCOL:N gives a protocol its own number of items for each effect. The same command goes on where
@@ -33,28 +48,20 @@ system:package.module/factory:FOLDER (code of your own, which only you can name)
 def evaluate(
     context: typer.Context,
     protocol: Annotated[list[str], typer.Argument(help="Protocols, or PROTOCOL:N.")],
-    target: Annotated[Path, typer.Option("--output", "-o", help="Folder for rows and tables.")],
-    songs: Annotated[list[Path], typer.Option("--songs", help="Folder of songs; repeatable.")],
+    target: Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: rows and tables.")],
+    songs: SongsOption,
     methods: Annotated[
-        list[str] | None, typer.Option("--methods", help="Baselines and search by default.")
-    ] = None,
-    effects: Annotated[
         list[str] | None,
-        typer.Option(
-            "--effects", help="Groups of the protocol, or effects' URIs for the first four."
-        ),
+        typer.Option("--methods", help=f"{METHODS}; baselines and search by default."),
     ] = None,
-    count: Annotated[
-        int, typer.Option("--count", "-n", min=1, help="Items of each effect or group.")
-    ] = 60,
-    seed: Annotated[int, typer.Option(min=0, help="Of all random choices.")] = 1,
+    fx: GroupsOption = None,
+    count: CountOption = 60,
+    seed: SeedOption = 0,
     metrics: Annotated[
         list[str] | None, typer.Option("--metrics", help="The protocol's own by default.")
     ] = None,
-    split: Annotated[str, typer.Option(help="test; or valid, while you tune.")] = "test",
-    layout: Annotated[
-        str, typer.Option(help="Of the songs: folder, musdb18 or musdb18hq.")
-    ] = "folder",
+    split: SplitOption = Split.test,
+    layout: Annotated[Layout, typer.Option(help="How --songs is laid out.")] = Layout.folder,
     curve: Annotated[
         list[str] | None,
         typer.Option("--curve", help="Budgets at which searches are looked at, such as 1,16,64."),
@@ -66,17 +73,14 @@ def evaluate(
     exact: Annotated[
         bool, typer.Option("--exact", help="seed, song: truth as in the original, floor included.")
     ] = False,
-    figures: Annotated[bool, typer.Option(help="Draw figures (needs matplotlib).")] = True,
-    engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
+    figures: FiguresOption = True,
+    engine: EngineOption = Engine.local,
     workers: WorkersOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
     """Run protocols, write rows, tables and figures."""
     output = begin(context, json=json, quiet=quiet)
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
     from dialin.evaluation.methods import ALL_BASELINES
     from dialin.evaluation.protocols import Dry, OneEffect
     from dialin.evaluation.report import write_report
@@ -84,7 +88,7 @@ def evaluate(
     from dialin.evaluation.tables import markdown_overview, summarise
 
     plans = []
-    wanted, taken = words(effects), set[str]()
+    wanted, taken = words(fx), set[str]()
     for text in protocol:
         name, colon, number = text.partition(":")
         if colon and not (number.isdigit() and int(number)):
@@ -105,36 +109,28 @@ def evaluate(
                 int(number) if colon else count,
                 tuple(words(methods)) or ALL_BASELINES,
                 tuple(words(metrics)),
-                split,
+                split.value,
                 seed,
-                layout,
+                layout.value,
                 tuple(_numbers(words(curve))),
             )
         )
     for effect in wanted:
         if effect not in taken:
-            raise UsageError(f"--effects {effect!r} is a group of none of {', '.join(protocol)}")
-    hidden = output.quiet or json or not sys.stderr.isatty()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[errors]}"),
-    )
+            raise UsageError(f"--fx {effect!r} is a group of none of {', '.join(protocol)}")
     rows = {}
-    with Bar(*columns, console=output.stderr, disable=hidden) as bar:
+    with progress(output) as show:
         for plan in plans:
-            task = bar.add_task(plan.protocol.name, total=len(plan.groups) * plan.count, errors="")
+            name = plan.protocol.name
+            show(name, 0, len(plan.groups) * plan.count or None)
 
-            def show(state: Progress, task: object = task) -> None:
-                errors = f"{state.errors} answers missing" if state.errors else ""
-                bar.update(task, completed=state.done, total=state.total, errors=errors)  # type: ignore[arg-type]
+            def tell(state: Progress, name: str = name) -> None:
+                note = f"{state.errors} answers missing" if state.errors else ""
+                show(name, state.done, state.total, note)
 
             rows[plan.protocol.name] = run_plan(
-                plan, target, workers=workers, engine=engine, progress=show
+                plan, target, workers=workers, engine=engine.value, progress=tell
             )
-            bar.update(task, completed=len(plan.groups) * plan.count)
     leading = {plan.protocol.name: plan.metrics for plan in plans}
     command = " ".join(["dialin", *sys.argv[1:]])
     written = write_report(rows, leading, target, figures=figures, command=command)

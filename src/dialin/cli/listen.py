@@ -16,33 +16,47 @@ from dialin.cli._console import (
     begin,
     words,
 )
+from dialin.cli._options import (
+    METHODS,
+    NAME,
+    OUTPUT,
+    CountOption,
+    FiguresOption,
+    GroupsOption,
+    SeedOption,
+    SongsOption,
+    Split,
+    SplitOption,
+    example,
+    renamed,
+)
+from dialin.cli._progress import progress
 
 HELP = """Make listening tests (MUSHRA, for webMUSHRA) and analyse what raters said.
 
 \b
-  dialin listen build seed --songs songs/ --effects Overdrive,MultiBand -n 3 -o test/
+  dialin listen build seed --songs songs/ --fx Overdrive,MultiBand -n 3 -o test/
   dialin listen analyse mushra.csv -o results/
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
-@app.command()
+@app.command(cls=renamed({"--effects": "--fx"}))
+@example("dialin listen build seed --songs songs/ --fx Overdrive,MultiBand -n 3 -o test/")
 def build(
     context: typer.Context,
     protocol: Annotated[str, typer.Argument(help="seed, song, cross or counterfx.")],
-    target: Annotated[Path, typer.Option("--output", "-o", help="Folder of the test.")],
-    songs: Annotated[list[Path], typer.Option("--songs", help="Folder of songs; repeatable.")],
+    target: Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: folder of the test.")],
+    songs: SongsOption,
     methods: Annotated[
-        list[str] | None, typer.Option("--methods", help="What is rated beside the anchors.")
+        list[str] | None, typer.Option("--methods", help=f"{METHODS}; search:100 by default.")
     ] = None,
-    effects: Annotated[
-        list[str] | None, typer.Option("--effects", help="Groups of the protocol.")
-    ] = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Trials of each group.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Of all random choices.")] = 1,
-    split: Annotated[str, typer.Option(help="test, or valid.")] = "test",
-    name: Annotated[str, typer.Option(help="Of the test.")] = "dialin",
+    fx: GroupsOption = None,
+    count: CountOption = 3,
+    seed: SeedOption = 0,
+    split: SplitOption = Split.test,
+    name: Annotated[str, typer.Option("--name", help=f"{NAME}: dialin by default.")] = "dialin",
     overwrite: OverwriteOption = False,
     workers: WorkersOption = None,
     quiet: QuietOption = False,
@@ -50,8 +64,6 @@ def build(
 ) -> None:
     """Make a test: stimuli at one loudness, anchors, a practice page, webMUSHRA's config."""
     output = begin(context, json=json, quiet=quiet)
-    from rich.progress import Progress as Bar
-
     from dialin.evaluation.listening import build_test
     from dialin.evaluation.protocols import get_protocol
     from dialin.evaluation.runner import Plan
@@ -59,22 +71,21 @@ def build(
     plan = Plan(
         get_protocol(protocol),
         tuple(str(s) for s in songs),
-        tuple(words(effects)),
+        tuple(words(fx)),
         count,
         tuple(words(methods)) or ("search:100",),
-        split=split,
+        split=split.value,
         seed=seed,
     )
-    hidden = output.quiet or json or not sys.stderr.isatty()
-    with Bar(console=output.stderr, disable=hidden, transient=True) as bar:
-        task = bar.add_task("trials", total=None)
+    with progress(output) as show:
+        show("trials", 0, None)
         written = build_test(
             plan,
             target,
             name=name,
             workers=workers,
             overwrite=overwrite,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=lambda done, total: show("trials", done, total),
         )
     output.data({"written": written})
     for path in written:
@@ -82,13 +93,14 @@ def build(
 
 
 @app.command()
+@example("dialin listen analyse mushra.csv -o results/")
 def analyse(
     context: typer.Context,
     results: Annotated[Path, typer.Argument(help="webMUSHRA's mushra.csv.")],
     target: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for tables and a plot.")
+        Path | None, typer.Option("--output", "-o", help=f"{OUTPUT}: tables and a plot.")
     ] = None,
-    figures: Annotated[bool, typer.Option(help="Draw the plot (needs matplotlib).")] = True,
+    figures: FiguresOption = True,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:

@@ -14,8 +14,9 @@ from dialin.cli._console import (
     WorkersOption,
     begin,
     named_effect,
-    time_columns,
 )
+from dialin.cli._options import MODEL, OUTPUT, SeedOption, Way, example
+from dialin.cli._progress import progress
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,22 +47,23 @@ MapArgument = Annotated[Path, typer.Argument(help="A map, as `dialin map fit` wr
 
 
 @app.command()
+@example("dialin map fit builtin:distortion examples/audio/drums-break.flac -o drive.npz")
 def fit(
     context: typer.Context,
     effect: Annotated[str, typer.Argument(help="An effect, as `dialin effects list` names it.")],
     recordings: Annotated[
         list[Path], typer.Argument(help="What the effect is heard on: one to three recordings.")
     ],
-    file: Annotated[Path, typer.Option("--output", "-o", help="The map, an .npz file.")],
+    file: Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: an .npz file.")],
     way: Annotated[
-        str,
-        typer.Option(help="pca, vae (needs torch) or controller (needs --model)."),
-    ] = "pca",
+        Way, typer.Option(help="What makes it: vae needs torch, controller needs --model.")
+    ] = Way.pca,
     model: Annotated[
-        Path | None, typer.Option(help="Folder of a controller with two latent dimensions.")
+        list[str] | None,
+        typer.Option("--model", help=f"{MODEL}; one, with two latent dimensions."),
     ] = None,
     sounds: Annotated[int, typer.Option(min=20, help="Settings that are heard.")] = 400,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same map.")] = 0,
+    seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
     workers: WorkersOption = None,
     quiet: QuietOption = False,
@@ -69,21 +71,16 @@ def fit(
 ) -> None:
     """Hear an effect at many settings and lay them out on a plane."""
     output = begin(context, json=json, quiet=quiet)
-    from typing import cast
-
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
     from dialin.audio import active_excerpts, read_audio, resample
     from dialin.files import check_not_read
     from dialin.maps import MapOptions, fit_map
-    from dialin.maps.fit import Way
     from dialin.matching.probing import probe_chain
     from dialin.rendering import RenderPool
 
-    options = MapOptions(way=cast(Way, way), sounds=sounds, seed=seed)
-    if way == "controller" and model is None:
-        raise UsageError("a map from a controller needs --model FOLDER")
-    check_not_read([file], recordings)
+    options = MapOptions(way=way.value, sounds=sounds, seed=seed)
+    if (way is Way.controller) != (len(model or []) == 1):
+        raise UsageError("a map from a controller, and no other, needs one --model FOLDER")
+    check_not_read([file], [*recordings, *(model or [])])
     if file.exists() and not overwrite:
         raise UsageError(f"{str(file)!r} is there already; name another file, or --overwrite it")
     uri = named_effect(output, effect)
@@ -92,18 +89,10 @@ def fit(
         audio, rate = read_audio(recording)
         (place,) = active_excerpts(audio, rate, seconds=SECONDS, pieces=1)
         pieces.append(resample(audio[:, place], rate, RATE))
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        *time_columns(),
-    )
-    hidden = not (output.talks and output.stderr.is_terminal)
     with RenderPool(workers) as pool:
         probed = probe_chain(pool, uri)
         spec = _whole(probed)
-        with Progress(*columns, console=output.stderr, disable=hidden, transient=True) as bar:
-            task = bar.add_task("renders", total=sounds * len(pieces))
+        with progress(output) as show:
             found = fit_map(
                 pool,
                 uri,
@@ -111,15 +100,16 @@ def fit(
                 RATE,
                 options,
                 spec=spec,
-                model=model,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
+                model=Path(model[0]) if model else None,
+                progress=lambda done, total: show("renders", done, total),
             )
     found.save(file, overwrite=overwrite)
     output.say(f"{file}: a map of {spec.name} by {way}, {found.about['heard']} sounds, seed {seed}")
-    output.data({"map": file, "effect": uri, "way": way, "about": found.about})
+    output.data({"map": file, "effect": uri, "way": way.value, "about": found.about})
 
 
 @app.command()
+@example("dialin map show drive.npz")
 def show(
     context: typer.Context,
     file: MapArgument,
@@ -155,13 +145,14 @@ def show(
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
+@example("dialin map at drive.npz 0.4 -0.2 -o preset.json")
 def at(
     context: typer.Context,
     file: MapArgument,
     x: Annotated[float, typer.Argument(help="-1 (darker) to 1 (brighter).")],
     y: Annotated[float, typer.Argument(help="-1 to 1 (deeper).")],
     preset: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write a preset of these settings.")
+        Path | None, typer.Option("--output", "-o", help=f"{OUTPUT}: a preset of these settings.")
     ] = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,

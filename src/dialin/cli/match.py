@@ -27,9 +27,20 @@ from dialin.cli._console import (
     named_effects,
     number,
     pairs,
-    time_columns,
     words,
 )
+from dialin.cli._options import (
+    BUDGET,
+    DEADLINE,
+    FX,
+    MODEL,
+    OUTPUT,
+    AmountOption,
+    HeadroomOption,
+    SeedOption,
+    TailOption,
+)
+from dialin.cli._progress import progress
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,29 +84,28 @@ def match(
         list[str],
         typer.Argument(metavar="REFERENCE", help="What it should sound like: FILE[:WEIGHT]."),
     ],
-    folder: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
+    folder: Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: a folder.")],
     fx: Annotated[
         list[str] | None,
         typer.Option(
-            help="An effect, in order; may be repeated: a URI, a name that dialin effects list "
-            "prints, or a favourite. "
-            "Without it: a chain of built-in effects, those that do not help left out."
+            "--fx",
+            metavar="EFFECT",
+            help=f"{FX}. Without it: built-in effects, those that do not help left out.",
         ),
     ] = None,
     budget: Annotated[
         int | None,
-        typer.Option(min=1, help="Renders to spend; by default 20 for each knob, from 100 to 600."),
+        typer.Option(
+            "--budget",
+            min=1,
+            help=f"{BUDGET}; by default 20 for each knob, from 100 to 600.",
+        ),
     ] = None,
     seconds: Annotated[
         float | None, typer.Option(help="Stop searching after this long, whatever the budget.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same match.")] = 0,
-    amount: Annotated[
-        float,
-        typer.Option(
-            help="How much of the match is rendered, in per cent; 0 leaves the sound alone."
-        ),
-    ] = 100.0,
+    seed: SeedOption = 0,
+    amount: AmountOption = 100.0,
     lock: Annotated[
         list[str] | None,
         typer.Option(help="Keep a knob, in its own units: SLOT.KNOB=VALUE. May be repeated."),
@@ -113,8 +123,9 @@ def match(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="Folder of a trained controller to start from; may be repeated. Without it, "
-            "those that dialin train controller --fx made of these effects."
+            "--model",
+            help=f"{MODEL}; one to start from, may be repeated. Without it, those that "
+            "dialin train controller --fx made of these effects.",
         ),
     ] = None,
     models: Annotated[
@@ -126,16 +137,9 @@ def match(
             "--keep", help="Take the nearest candidate even where it is not sure to be better."
         ),
     ] = False,
-    headroom: Annotated[
-        bool,
-        typer.Option("--headroom", help="Turn a result that would clip down by just enough."),
-    ] = False,
-    tail: Annotated[
-        float, typer.Option(help="Seconds rendered after the end, for reverb to ring out.")
-    ] = 0.0,
-    deadline: Annotated[
-        float, typer.Option(min=0.1, help="Seconds a render may take before it counts as failed.")
-    ] = 20.0,
+    headroom: HeadroomOption = False,
+    tail: TailOption = 0.0,
+    deadline: Annotated[float, typer.Option("--deadline", min=0.1, help=f"{DEADLINE}.")] = 20.0,
     workers: WorkersOption = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
@@ -197,9 +201,9 @@ def match(
             overwrite=replace,
             tail=tail,
         ) as place:
-            with watch_interrupt(stopped), SearchBar(output, label) as bar:
-                found = run(source, mix, **options, pool=pool, progress=bar.update)
-            with RenderBar(output) as bar:
+            with watch_interrupt(stopped), search_bar(output, label) as searched:
+                found = run(source, mix, **options, pool=pool, progress=searched)
+            with progress(output, count="{task.percentage:>3.0f} %") as rendered:
                 return save_match(
                     found,
                     place,
@@ -208,7 +212,7 @@ def match(
                     pool=pool,
                     command=command,
                     about=about,
-                    progress=bar.update,
+                    progress=rendered,
                 )
 
     if input.is_dir():
@@ -485,112 +489,27 @@ def show(output: Output, saved: Saved) -> None:
     output.say(f"[dim]{facts['renders']} renders in {facts['seconds']:.1f} s, {speed:.0f}/s[/]")
 
 
-class SearchBar:
-    """Progress of the search on stderr: renders, renders a second, best distance, time left.
+@contextmanager
+def search_bar(output: Output, label: str) -> Iterator[Callable[[MatchProgress], None]]:
+    """Show where a search stands: renders, how fast, the best so far.
 
     Parameters
     ----------
     output : Output
         Of the command.
-    label : str, default 'matching'
+    label : str
         What stands before the bar.
+
+    Yields
+    ------
+    callable
+        Shows a `MatchProgress`.
     """
+    with progress(output, count="{task.completed:.0f} of {task.total:.0f} renders") as show:
 
-    def __init__(self, output: Output, label: str = "matching") -> None:
-        self._output = output
-        self._label = label
-        self._progress: Any = None
-        self._task: Any = None
+        def update(state: MatchProgress) -> None:
+            rate = state.renders / state.seconds if state.seconds > 0 else 0.0
+            note = f"{rate:.0f}/s  best {state.best:.3f}"
+            show(label, state.renders, max(state.budget, 1), note)
 
-    def __enter__(self) -> SearchBar:
-        if self._output.talks and self._output.stderr.is_terminal:
-            from rich.markup import escape
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            self._progress = Progress(
-                TextColumn(escape(self._label)),
-                BarColumn(),
-                TextColumn("{task.completed:.0f} of {task.total:.0f} renders"),
-                TextColumn("{task.fields[rate]}"),
-                TextColumn("{task.fields[best]}"),
-                *time_columns(),
-                console=self._output.stderr,
-                transient=True,
-            )
-            self._task = self._progress.add_task("", total=1, rate="", best="")
-            self._progress.start()
-        return self
-
-    def update(self, progress: MatchProgress) -> None:
-        """Show where the search stands.
-
-        Parameters
-        ----------
-        progress : MatchProgress
-            Of the search.
-        """
-        if self._progress is None:
-            return
-        rate = progress.renders / progress.seconds if progress.seconds > 0 else 0.0
-        self._progress.update(
-            self._task,
-            completed=progress.renders,
-            total=max(progress.budget, 1),
-            rate=f"{rate:.0f}/s",
-            best=f"best {progress.best:.3f}",
-        )
-
-    def __exit__(self, *error: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-
-class RenderBar:
-    """Progress on stderr of what comes after the search: the whole file is rendered.
-
-    Parameters
-    ----------
-    output : Output
-        Of the command.
-    """
-
-    def __init__(self, output: Output) -> None:
-        self._output = output
-        self._progress: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> RenderBar:
-        if self._output.talks and self._output.stderr.is_terminal:
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            self._progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.percentage:>3.0f} %"),
-                *time_columns(),
-                console=self._output.stderr,
-                transient=True,
-            )
-            self._task = self._progress.add_task("rendering", total=None)
-            self._progress.start()
-        return self
-
-    def update(self, what: str, done: float, seconds: float) -> None:
-        """Show what is made, and how many seconds of how many.
-
-        Parameters
-        ----------
-        what : str
-            Name of what is made.
-        done : float
-            In seconds.
-        seconds : float
-            In all; 0 where nobody knows.
-        """
-        if self._progress is not None:
-            total = seconds or None
-            self._progress.update(self._task, description=what, completed=done, total=total)
-
-    def __exit__(self, *error: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        yield update

@@ -17,7 +17,9 @@ from dialin.cli._console import (
     begin,
     load_preset,
 )
-from dialin.errors import PresetError, UsageError
+from dialin.cli._options import NAME, OUTPUT, Kind, example
+from dialin.cli._progress import waiting
+from dialin.errors import PresetError
 
 if TYPE_CHECKING:
     from dialin.presets.preset import Preset
@@ -34,12 +36,11 @@ app = typer.Typer(
 """,
 )
 
-KINDS = ("vstpreset", "lv2", "reaper")
-
 PresetArgument = Annotated[Path, typer.Argument(help="A preset.json written by dialin match.")]
 
 
 @app.command()
+@example("dialin presets show out/preset.json")
 def show(
     context: typer.Context,
     preset: PresetArgument,
@@ -57,16 +58,15 @@ def show(
 
 
 @app.command()
+@example("dialin presets export out/preset.json --to vstpreset -o presets/")
 def export(
     context: typer.Context,
     preset: PresetArgument,
-    to: Annotated[str, typer.Option(help="vstpreset, lv2 or reaper.")],
-    folder: Annotated[Path, typer.Option("--output", "-o", help="Where the files go.")] = Path(),
+    to: Annotated[Kind, typer.Option(help="What for: .vstpreset, LV2 or REAPER.")],
+    folder: Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: a folder.")] = Path(),
     name: Annotated[
         str,
-        typer.Option(
-            help="What the preset is called there; after the recording it was made for by default."
-        ),
+        typer.Option("--name", help=f"{NAME}: after the recording it was made for by default."),
     ] = "",
     verify: Annotated[
         bool,
@@ -82,17 +82,16 @@ def export(
 ) -> None:
     """Write a preset as files that other hosts read, and check that they sound like it."""
     output = begin(context, json=json, quiet=quiet)
-    if to not in KINDS:
-        raise UsageError(f"--to {to!r} is unknown; use one of {', '.join(KINDS)}")
     from dialin.configuration import config_file
     from dialin.presets.export import export_preset
     from dialin.presets.verify import verify_export
 
     loaded = load_preset(output, preset, trust)
     written = export_preset(
-        loaded, to, folder, name=name, overwrite=overwrite, reads=[preset, config_file()]
+        loaded, to.value, folder, name=name, overwrite=overwrite, reads=[preset, config_file()]
     )
-    verdicts = verify_export(loaded, written) if verify else {}
+    with waiting(output, "comparing with a fresh plugin"):
+        verdicts = verify_export(loaded, written) if verify else {}
     output.data(
         {
             "written": [str(path) for path in written],
@@ -116,6 +115,7 @@ def export(
 
 
 @app.command()
+@example("dialin presets check out/preset.json")
 def check(
     context: typer.Context,
     preset: PresetArgument,

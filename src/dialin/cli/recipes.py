@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from dialin.cli._console import JsonOption, QuietOption, begin
+from dialin.cli._options import OUTPUT, example
 from dialin.errors import OutputError, UsageError
 
 HELP = """Recipes that come with dialin: training data, encoders, controllers.
@@ -28,6 +29,7 @@ NameArgument = Annotated[str, typer.Argument(help="A recipe's name, as list prin
 
 
 @app.command("list")
+@example("dialin recipes list")
 def list_recipes(
     context: typer.Context, quiet: QuietOption = False, json: JsonOption = False
 ) -> None:
@@ -49,6 +51,7 @@ def list_recipes(
 
 
 @app.command()
+@example("dialin recipes show controller")
 def show(
     context: typer.Context,
     name: NameArgument,
@@ -69,11 +72,12 @@ def show(
 
 
 @app.command()
+@example("dialin recipes copy controller")
 def copy(
     context: typer.Context,
     name: NameArgument,
     folder: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder to make; recipes/NAME by default.")
+        Path | None, typer.Option("--output", "-o", help=f"{OUTPUT}: recipes/NAME by default.")
     ] = None,
     quiet: QuietOption = False,
     json: JsonOption = False,

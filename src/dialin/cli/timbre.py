@@ -22,6 +22,8 @@ from dialin.cli._console import (
     named_effects,
     words,
 )
+from dialin.cli._options import FX, OUTPUT, SeedOption, example
+from dialin.cli._progress import progress
 from dialin.configuration import config_file
 from dialin.errors import AudioFileError, DialinError, OutputError, UsageError
 from dialin.files import check_not_read
@@ -94,6 +96,7 @@ app = typer.Typer(cls=DefaultCommand, help=HELP, no_args_is_help=True)
 
 
 @app.command()
+@example("dialin timbre measure album/ -o timbre.csv --excerpt 5")
 def measure(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Audio files, or folders of them.")],
@@ -111,7 +114,7 @@ def measure(
     output_file: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Write CSV here, as it is made; files already in it are skipped."
+            "--output", "-o", help=f"{OUTPUT}: CSV, as it is made; files in it are skipped."
         ),
     ] = None,
     workers: WorkersOption = None,
@@ -163,18 +166,15 @@ def _results(
     workers: int | None,
 ) -> Iterator[tuple[Path, Timbre | DialinError]]:
     """Each file with its result, with a progress bar on stderr where someone looks."""
-    from rich.progress import Progress
-
     from dialin.timbre import timbre_files
 
     # A process takes half a second to start, so few files are measured faster in this one.
     count = workers or (1 if len(paths) < 8 else os.cpu_count() or 1)
-    hidden = not (output.talks or len(paths) > 1) or output.quiet or not sys.stderr.isatty()
-    with Progress(console=output.stderr, disable=hidden, transient=True) as progress:
-        task = progress.add_task("measuring", total=len(paths))
+    with progress(output) as show:
+        show("measuring", 0, len(paths))
         found = timbre_files(paths, names, excerpt=excerpt, workers=count)
-        for path, result in zip(paths, found, strict=True):
-            progress.advance(task)
+        for done, (path, result) in enumerate(zip(paths, found, strict=True), 1):
+            show("measuring", done, len(paths))
             if isinstance(result, DialinError):
                 sys.stderr.write(f"error: {' '.join(str(result).split())}\n")
             yield path, result
@@ -322,17 +322,19 @@ def _show(
 
 
 @app.command()
+@example("dialin timbre analyse songs/ -o analysis/")
 def analyse(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="A folder of songs.")],
     target: Annotated[
-        Path, typer.Option("--output", "-o", help="Where table, heat map and report go.")
+        Path, typer.Option("--output", "-o", help=f"{OUTPUT}: table, heat map and report.")
     ],
     excerpts: Annotated[int, typer.Option(min=18, help="How many excerpts.")] = 3_915,
-    effect: Annotated[
-        list[str] | None, typer.Option("--fx", help="Effects; nine of them by default.")
+    fx: Annotated[
+        list[str] | None,
+        typer.Option("--fx", metavar="EFFECT", help=f"{FX}; here each by itself, nine by default."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of places and settings.")] = 0,
+    seed: SeedOption = 0,
     workers: WorkersOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
@@ -342,23 +344,20 @@ def analyse(
     A run that was stopped goes on where it was.
     """
     output = begin(context, json=json, quiet=quiet)
-    from rich.progress import Progress
-
     from dialin.evaluation.timbre_analysis import EFFECTS, analyse
 
     if not folder.is_dir():
         raise AudioFileError(f"there is no folder {str(folder)!r}; name a folder of songs")
-    hidden = not output.talks or not sys.stderr.isatty()
-    with Progress(console=output.stderr, disable=hidden, transient=True) as progress:
-        task = progress.add_task("rendering and measuring", total=excerpts)
+    with progress(output) as show:
+        show("rendering and measuring", 0, excerpts)
         written = analyse(
             folder,
             target,
             count=excerpts,
             seed=seed,
-            effects=named_effects(output, words(effect)) if effect else EFFECTS,
+            effects=named_effects(output, words(fx)) if fx else EFFECTS,
             workers=workers,
-            progress=lambda done: progress.update(task, completed=done),
+            progress=lambda done: show("rendering and measuring", done, excerpts),
         )
     output.data({"written": [str(path) for path in written]})
     for path in written:

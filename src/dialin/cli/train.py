@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dialin.cli._console import JsonOption, QuietOption, WorkersOption, begin
+from dialin.cli._options import OUTPUT, example
+from dialin.cli._progress import progress
 from dialin.errors import MissingPackageError
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ paths start at the current folder, in --set and in variables too; those in a rec
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 RecipeArgument = Annotated[Path, typer.Argument(help="A training recipe, as a TOML file.")]
-FolderOption = Annotated[
-    Path, typer.Option("--output", "-o", help="Folder of the run; the model ends up in it.")
-]
+FolderOption = Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: folder of the run.")]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Another value for the recipe, as in optimiser.rate=1e-3."),
@@ -63,6 +61,7 @@ def need_torch() -> None:
 
 
 @app.command()
+@example("dialin train vae recipes/vae/recipe.toml -o runs/vae")
 def vae(
     context: typer.Context,
     recipe: RecipeArgument,
@@ -80,6 +79,7 @@ def vae(
 
 
 @app.command()
+@example("dialin train encoder recipes/encoder/recipe.toml -o runs/encoder --set loop.epochs=5")
 def encoder(
     context: typer.Context,
     recipe: RecipeArgument,
@@ -119,7 +119,7 @@ def _train(
 
     output.quiet = output.quiet or not is_first_process()
     # Rendering and reading stay on the screen when they are done; an epoch makes room for the next.
-    with bars(output, lambda what: what.startswith("epoch")) as show:
+    with progress(output, gone=lambda what: what.startswith("epoch")) as show:
         found = train_encoder(
             stage,
             plan,
@@ -132,38 +132,6 @@ def _train(
         )
     figures = dict(sorted(found.figures.items()))
     tell(output, folder, found.finished, found.model, figures, 32, debug=plan.debug)
-
-
-@contextmanager
-def bars(output: Output, gone: Callable[[str], bool]) -> Iterator[Callable[[str, int, int], None]]:
-    """Progress bars, one for each thing that is shown; `gone` says which vanish when done.
-
-    Parameters
-    ----------
-    output : Output
-        Of the command.
-    gone : callable
-        Whether a bar of a name vanishes when it is done.
-
-    Yields
-    ------
-    callable
-        Shows a name, how much is done, and of how much.
-    """
-    from rich.progress import Progress as Bar
-
-    hidden = not output.talks or not sys.stderr.isatty()
-    with Bar(console=output.stderr, disable=hidden, transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def show(what: str, done: int, count: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=count)
-            bar.update(tasks[what], completed=done)
-            if done == count and gone(what):
-                bar.update(tasks.pop(what), visible=False)
-
-        yield show
 
 
 def tell(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dialin.cli._console import JsonOption, QuietOption, WorkersOption, begin, named_effect
-from dialin.cli.train import RenderedOption, ResumeOption, SetOption, bars, need_torch, tell
+from dialin.cli._options import OUTPUT, PAIRS, SONGS, FxOption
+from dialin.cli._progress import progress
+from dialin.cli.train import RenderedOption, ResumeOption, SetOption, need_torch, tell
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,36 +22,42 @@ HELP = """Train a controller: a network that hears a recording and a reference a
 
 \b
   dialin train controller recipes/controller/recipe.toml -o runs/overdrive
-  dialin train controller --fx lv2:http://drobilla.net/plugins/mda/Delay --audio songs/
+  dialin train controller --fx lv2:http://drobilla.net/plugins/mda/Delay --songs songs/
 
-With --fx and --audio no recipe is needed: the effect is probed, the time is estimated, and the
+With --fx and --songs no recipe is needed: the effect is probed, the time is estimated, and the
 model goes where matching looks for models of that effect (see dialin.networks.store), or to
---model. A run that was stopped, or killed, goes on with --resume.
+--model-folder. A run that was stopped, or killed, goes on with --resume.
 """
+
+PAIRS_OF_ONE = 1200
+"""Pairs that one effect is learned on."""
 
 
 def controller(
     context: typer.Context,
     recipe: Annotated[
-        Path | None, typer.Argument(help="A training recipe; or use --fx and --audio.")
+        Path | None, typer.Argument(help="A training recipe; or use --fx and --songs.")
     ] = None,
-    fx: Annotated[str | None, typer.Option(help="Effect to learn: a URI or a name.")] = None,
-    audio: Annotated[
-        Path | None, typer.Option(help="Folder of songs to learn it on, with --fx.")
+    fx: FxOption = None,
+    songs: Annotated[
+        list[Path] | None, typer.Option("--songs", help=f"{SONGS}; one, to learn --fx on.")
     ] = None,
     encoder: Annotated[
         str, typer.Option(help="Folder of a trained encoder, with --fx; statistics by default.")
     ] = "",
     pairs: Annotated[
-        int, typer.Option(min=32, help="Pairs rendered for training, with --fx.")
-    ] = 1200,
+        int | None,
+        typer.Option("--pairs", min=32, help=f"{PAIRS}; 1200 by default, with --fx."),
+    ] = None,
     by_ear: Annotated[
         bool, typer.Option(help="Finish with training on rendered audio, with --fx.")
     ] = True,
     output_folder: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of the run.")
+        Path | None, typer.Option("--output", "-o", help=f"{OUTPUT}: folder of the run.")
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="Folder of the finished model.")] = None,
+    keep_as: Annotated[
+        Path | None, typer.Option("--model-folder", help="Where the finished model goes.")
+    ] = None,
     set: SetOption = None,
     resume: ResumeOption = False,
     rendered: RenderedOption = None,
@@ -60,24 +68,25 @@ def controller(
     """Train a controller from a recipe, or of an effect of your own."""
     output = begin(context, json=json, quiet=quiet)
     need_torch()
-    if (recipe is None) == (fx is None) or (fx is None) != (audio is None):
-        raise UsageError("name a recipe, or an effect with --fx and a folder of songs with --audio")
-    if fx is not None and set:
+    if (recipe is None) == (not fx) or (not fx) != (not songs) or len(songs or []) > 1:
+        raise UsageError("name a recipe, or an effect with --fx and a folder of songs with --songs")
+    if fx and set:
         raise UsageError("--set changes a recipe; with --fx use --pairs, --encoder and --by-ear")
-    if fx is not None and audio is not None:
+    if fx and songs:
         from dialin.networks.store import model_place
         from dialin.training.inputs import check_inputs
         from dialin.training.own_effect import check_audio_folder, recipe_for
         from dialin.training.runs import PARAMETERS, refuse_run
 
         # Before a minute goes into finding out what it does and how long it would take.
-        check_audio_folder(audio)
+        check_audio_folder(songs[0])
         spec, notes = _look(named_effect(output, fx))
         place = model_place(spec)
-        model, folder = model or place, output_folder or Path("runs") / place.name
+        keep_as, folder = keep_as or place, output_folder or Path("runs") / place.name
         if not resume:
             refuse_run(folder / PARAMETERS)
-        plan = recipe_for(spec, audio, encoder=encoder, pairs=pairs, by_ear=by_ear)
+        pairs = pairs or PAIRS_OF_ONE
+        plan = recipe_for(spec, songs[0], encoder=encoder, pairs=pairs, by_ear=by_ear)
         root = rendered or folder / "rendered"
         check_inputs(plan, root, folder / PARAMETERS, "controller", resume=resume)
         # How much of a run is left cannot be told from its recipe.
@@ -95,7 +104,7 @@ def controller(
         folder = output_folder or Path("runs/controller")
         root = rendered or folder / "rendered"
         check_inputs(plan, root, folder / PARAMETERS, "controller", resume=resume)
-    _run(output, plan, folder, model, resume, rendered, workers)
+    _run(output, plan, folder, keep_as, resume, rendered, workers)
 
 
 def _look(fx: str) -> tuple[EffectSpec, tuple[str, ...]]:
@@ -146,7 +155,7 @@ def _run(
 ) -> None:
     from dialin.training.learn import train_controller
 
-    with bars(output, lambda what: True) as show:
+    with progress(output, gone=lambda what: True) as show:
         found = train_controller(
             plan,
             folder,
