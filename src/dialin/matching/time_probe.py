@@ -24,7 +24,6 @@ from dialin.audio import Audio
 from dialin.effects.effect import Effect
 from dialin.effects.probe import probe_cache, write_cache
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.errors import DialinError
 from dialin.files.reading import read_json
 from dialin.matching.carrier_search import SURE, noise
 from dialin.matching.impulses import PREROLL, SECONDS, SHORTEST, impulse
@@ -218,7 +217,8 @@ class _Prober:
         self._renders += 1
         try:
             wet = self._effect.process(audio, RATE, settings)
-        except DialinError:
+        except Exception:
+            # Whatever a host throws: settings that cannot be rendered tell nothing.
             return None
         wet = wet[:, round((PREROLL + delay) * RATE) :]
         if not np.isfinite(wet).all() or float(np.abs(wet).max(initial=0.0)) < 1e-6:
@@ -252,7 +252,7 @@ class _Prober:
         self._renders += 1
         try:
             wet = self._effect.process(noise(RATE, self._channels), RATE, settings)
-        except DialinError:
+        except Exception:
             return []
         return symmetry_lines(wet, RATE) if np.isfinite(wet).all() else []
 
