@@ -19,7 +19,8 @@ test: $(VENV)/.dev plugins  ## run all tests (installs the plugins they use, whe
 	$(BIN)/python -m pytest
 
 fuzz: $(VENV)/.dev  ## damaged files, documents and killed processes, for an hour or so
-	$(BIN)/python -m tests.fuzz audio --count 10000 --seed $(FUZZ_SEED)
+	$(BIN)/python -m tests.fuzz audio --count 10000 --seed $(FUZZ_SEED) --no-ffmpeg
+	$(BIN)/python -m tests.fuzz audio --count 500 --seed $(FUZZ_SEED)
 	$(BIN)/python -m tests.fuzz documents --count 2000 --seed $(FUZZ_SEED)
 	$(BIN)/python -m tests.fuzz kills --count 20 --seed $(FUZZ_SEED)
 

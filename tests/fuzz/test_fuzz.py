@@ -10,8 +10,23 @@ from tests.fuzz import kills, mutate, runs
 needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 
 
+@pytest.mark.parametrize(("kind", "count"), [("audio", 400), ("documents", 250)])
+def test_damage_is_refused_in_words(kind, count, monkeypatch):
+    # A machine that is busy with other tests is slow, which is no hang.
+    monkeypatch.setattr(runs, "SECONDS", 30.0)
+    tally = runs.run(kind, count, seed=7, ffmpeg=False)
+    assert tally.faults == []
+    assert tally.outcomes["refused"] > count / 10 and tally.outcomes["ok"] > 0
+    assert tally.processes == 1
+
+
+def test_what_ffmpeg_is_asked_for_is_refused_in_words_too(monkeypatch):
+    monkeypatch.setattr(runs, "SECONDS", 30.0)
+    assert runs.run("audio", 20, seed=8).faults == []
+
+
 @needs_proc
-@pytest.mark.parametrize("kind", ["worker", "parent", "terminated", "apply"])
+@pytest.mark.parametrize("kind", ["worker", "parent", "terminated", "apply", "together"])
 def test_killing_breaks_no_promise(kind):
     assert kills.once(kind, seed=7, index=0) is None
 

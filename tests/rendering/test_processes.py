@@ -15,6 +15,7 @@ import pytest
 from dialin.effects.open import open_effect
 from dialin.errors import RenderError
 from dialin.rendering import Job, RenderPool, load_effect, memory
+from dialin.rendering import process as process_module
 from dialin.workers.start import exit_name
 from tests.rendering.test_pool import alive
 
@@ -146,6 +147,37 @@ def test_a_worker_that_cannot_start_says_why(monkeypatch, tmp_path):
         pool.call(os.getpid)
     assert "could not start (exit status 1)" in str(caught.value)
     assert "numpy is out of order" in str(caught.value)
+
+
+def killed_at_start(monkeypatch, module, times):
+    """Have the first workers that a module starts killed at once."""
+    begun = []
+    start = module.start_interpreter
+
+    def start_and_kill(*arguments):
+        made = start(*arguments)
+        begun.append(made)
+        if len(begun) <= times:
+            made.process.kill()
+        return made
+
+    monkeypatch.setattr(module, "start_interpreter", start_and_kill)
+    return begun
+
+
+def test_a_worker_killed_while_it_starts_is_replaced(monkeypatch):
+    begun = killed_at_start(monkeypatch, process_module, 2)
+    audio = np.ones((1, 8), np.float32)
+    with RenderPool(workers=1) as pool:
+        (result,) = pool.render([Job("fake:gain", audio, [0.5], 44_100)])
+        assert result.failure is None
+    assert len(begun) == 3
+
+
+def test_workers_killed_again_and_again_are_given_up(monkeypatch):
+    killed_at_start(monkeypatch, process_module, 100)
+    with RenderPool(workers=1) as pool, pytest.raises(RenderError, match=r"not start \(SIGKILL\)"):
+        pool.call(os.getpid)
 
 
 def test_a_worker_killed_while_idle_is_replaced():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dialin.errors import AudioError, UsageError, WorkerError
-from dialin.workers import CallPool
+from dialin.workers import CallPool, calls
 from tests.workers import functions
 
 SCRIPT = """
@@ -114,3 +114,25 @@ def test_workers_end_with_a_program_that_is_killed(tmp_path):
             return
         time.sleep(0.1)
     raise AssertionError("the worker lives on")
+
+
+@pytest.mark.parametrize(("times", "served"), [(2, True), (100, False)])
+def test_a_worker_killed_while_it_starts_is_replaced(monkeypatch, times, served):
+    begun = []
+    start = calls.start_interpreter
+
+    def start_and_kill(*arguments):
+        made = start(*arguments)
+        begun.append(made)
+        if len(begun) <= times:
+            made.process.kill()
+        return made
+
+    monkeypatch.setattr(calls, "start_interpreter", start_and_kill)
+    with CallPool(workers=1) as pool:
+        if served:
+            assert list(pool.map(functions.square, [(3,), (4,)])) == [9, 16]
+            return
+        with pytest.raises(WorkerError, match="could not start"):
+            list(pool.map(functions.square, [(3,)]))
+    assert len(begun) == 4

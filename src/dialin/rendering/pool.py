@@ -30,7 +30,7 @@ from dialin.rendering.job import Job, Result, SharedAudio, describe_settings
 from dialin.rendering.memory import MemoryFolder, write_shared
 from dialin.rendering.process import Task, WorkerProcess
 from dialin.rendering.protocol import CallRequest, RenderRequest
-from dialin.workers.start import START_DEADLINE, exit_name
+from dialin.workers.start import KILLED_STARTS, START_DEADLINE, exit_name
 
 if TYPE_CHECKING:
     from dialin.effects.probe import Probe
@@ -90,6 +90,7 @@ class RenderPool:
         self._numbers = itertools.count()
         self._processes: list[WorkerProcess] = []
         self._offences: Counter[str] = Counter()
+        self._killed = 0
         self._specs: dict[str, EffectSpec] = {}
         self._folder: MemoryFolder | None = None
         self._bell: tuple[socket.socket, socket.socket] | None = None
@@ -582,6 +583,11 @@ class RenderPool:
         loading = worker.loading_since is not None
         log = worker.log()
         if not worker.ready:
+            if kind is RenderCrashError and self._killed < KILLED_STARTS and worker.was_killed():
+                # It did nothing wrong: somebody killed it, or the system did for its memory.
+                self._killed += 1
+                self._remove(worker, keep_running=True)
+                return
             code = self._remove(worker, keep_running=False)
             how = exit_name(code)
             if kind is RenderTimeoutError:

@@ -237,6 +237,17 @@ class WorkerProcess:
         remove_folder(self.folder)
         return code
 
+    def was_killed(self) -> bool:
+        """Whether a process whose connection broke was ended by a signal.
+
+        Returns
+        -------
+        bool
+        """
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(1.0) < 0
+        return False
+
     def log(self, characters: int = 2_000) -> str:
         """The end of what the worker and its plugins printed.
 

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from dialin.errors import DialinError, UsageError, WorkerError
 from dialin.workers.start import (
+    KILLED_STARTS,
     START_DEADLINE,
     Interpreter,
     end_of_log,
@@ -79,6 +80,7 @@ class CallPool:
         self._workers: list[_Worker] = []
         self._folder: Path | None = None
         self._numbers = count()
+        self._killed = 0
 
     def __enter__(self) -> Self:
         return self
@@ -160,7 +162,7 @@ class CallPool:
                         break
                 else:
                     if order:
-                        self._listen(results)
+                        self._listen(queue, results)
         finally:
             # Whoever stopped asking, or was stopped, is owed nothing more.
             for worker in [w for w in self._workers if w.call is not None]:
@@ -181,7 +183,7 @@ class CallPool:
                 with contextlib.suppress(OSError):
                     worker.interpreter.connection.send(worker.call.payload)
 
-    def _listen(self, results: dict[int, Any]) -> None:
+    def _listen(self, queue: deque[_Call], results: dict[int, Any]) -> None:
         busy: dict[Any, _Worker] = {
             w.interpreter.connection: w for w in self._workers if w.call is not None
         }
@@ -192,7 +194,7 @@ class CallPool:
             try:
                 kind, content = worker.interpreter.connection.recv()
             except (EOFError, OSError):
-                self._lose(worker, results, None)
+                self._lose(worker, queue, results, None)
                 continue
             if kind == "ready":
                 worker.ready, worker.since = True, time.monotonic()
@@ -206,12 +208,18 @@ class CallPool:
         for worker in list(self._workers):
             limit = self._limit(worker) if worker.call is not None else None
             if limit is not None and now > worker.since + limit:
-                self._lose(worker, results, limit)
+                self._lose(worker, queue, results, limit)
 
     def _limit(self, worker: _Worker) -> float | None:
         return self.deadline if worker.ready else START_DEADLINE
 
-    def _lose(self, worker: _Worker, results: dict[int, Any], limit: float | None) -> None:
+    def _lose(
+        self,
+        worker: _Worker,
+        queue: deque[_Call],
+        results: dict[int, Any],
+        limit: float | None,
+    ) -> None:
         call, log = worker.call, end_of_log(worker.folder)
         if limit is None:
             with contextlib.suppress(Exception):
@@ -219,6 +227,12 @@ class CallPool:
         code = self._end(worker)
         how = f"died ({exit_name(code)})" if limit is None else f"was not done within {limit:g} s"
         printed = f"; it printed: {log}" if log else ""
+        if not worker.ready and code < 0 and limit is None and self._killed < KILLED_STARTS:
+            # It did nothing wrong: somebody killed it, or the system did for its memory.
+            self._killed += 1
+            if call is not None:
+                queue.appendleft(call)
+            return
         if not worker.ready:
             raise WorkerError(f"a worker process could not start: it {how}{printed}")
         assert call is not None

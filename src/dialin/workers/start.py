@@ -18,6 +18,10 @@ from pathlib import Path
 START_DEADLINE = 60.0
 """Seconds a fresh interpreter may take to start, on the busiest of machines."""
 
+KILLED_STARTS = 3
+"""Fresh interpreters that may be killed, by a person or for want of memory, before it is one
+too many."""
+
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """One thread of linear algebra each: there is a worker for each core."""
 
