@@ -117,3 +117,16 @@ def test_overtones_of_a_tremolo_are_no_carrier():
     square = 1 + 0.9 * np.sign(np.sin(2 * np.pi * 10 * clock(noise.shape[1])))
     assert motion.carrier_of(noise * square, noise, RATE) == pytest.approx(30.0, abs=0.1)
     assert np.isnan(motion.carrier_of(noise * square, noise, RATE, rate=10.0))
+
+
+@pytest.mark.parametrize("block", [180, 256])
+def test_an_oscillator_set_once_a_block_has_its_own_rate_not_a_fraction(block):
+    # After ten blocks and more the blocks fall into the same places again.
+    def process(wave):
+        time = clock(wave.shape[1])
+        held = np.floor(time * RATE / block) * block / RATE
+        lag = (4.0 + 3.0 * np.sin(2 * np.pi * 5.48 * held)) / 1000 * RATE
+        late = np.interp(np.arange(time.size) - lag, np.arange(time.size), wave[0])
+        return (0.5 * wave + 0.5 * late).astype(np.float32)
+
+    assert rate_of(lines_of(process)) == pytest.approx(5.48, rel=0.01)

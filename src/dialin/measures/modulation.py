@@ -47,6 +47,9 @@ CARRIER_HZ = 25.0
 CARRIER_SHARE = 0.1
 """Least amplitude of a carrier, re the output."""
 
+TOLD, OVERTONES = 0.3, 12
+"""Share of what moves that overtones must hold to tell a rate from its fractions, and how many."""
+
 FINER = 4
 FASTEST_HZ = 30.0
 LOW_LINES = (4, 16)
@@ -227,8 +230,37 @@ def rate_of_lines(levels: Floats, step: float) -> float:
     for lines in LOW_LINES:
         part, low = sweep_of(levels[:, :, :lines])
         if part >= 0.3 * whole:
-            return rate_of(low, step)
-    return rate_of(deviations, step)
+            return _fundamental(low, step, rate_of(low, step))
+    return _fundamental(deviations, step, rate_of(deviations, step))
+
+
+def _fundamental(deviations: Floats, step: float, rate: float) -> float:
+    """The multiple of a rate whose overtones hold what moves.
+
+    An oscillator that is set once a block repeats exactly only after several turns, and those are
+    what an autocorrelation likes best.
+    """
+    if not np.isfinite(rate):
+        return rate
+    every = max(1, int(0.25 / (FASTEST_HZ * step)))
+    coarse = deviations[::every]
+    axes = np.linalg.eigh(coarse.T @ coarse)[1][:, -6:]
+    paths = coarse @ axes
+    times = np.arange(paths.shape[0]) * step * every
+    shares = []
+    for turns in range(1, int(FASTEST_HZ / rate) + 1):
+        angle = 2 * np.pi * turns * rate * times[:, None] * np.arange(1, OVERTONES + 1)
+        angle = angle[:, turns * rate * np.arange(1, OVERTONES + 1) < 0.45 / (step * every)]
+        basis = np.concatenate([np.ones((times.size, 1)), np.cos(angle), np.sin(angle)], axis=1)
+        square = basis.T @ basis + 1e-4 * times.size * np.eye(basis.shape[1])
+        fit = np.linalg.solve(square, basis.T @ paths)
+        shares.append(1.0 - float(((paths - basis @ fit) ** 2).sum()) / float((paths**2).sum()))
+    if max(shares, default=0.0) < TOLD:
+        # So fast a sweep that few overtones tell nothing.
+        return rate
+    # Fractions have the same overtones; multiples lack some.
+    most = int(np.flatnonzero(np.array(shares) >= 0.95 * max(shares))[-1])
+    return rate * (most + 1)
 
 
 def rate_of(deviations: Floats, step: float) -> float:
