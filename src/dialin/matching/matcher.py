@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import AudioError, ParameterError, UsageError
 from dialin.matching.features import ASPECTS, style_features
 from dialin.matching.learned import Folder, find_learned, guesses
+from dialin.matching.motion_guesses import find_motions
 from dialin.matching.probing import Probed, probe_chain
 from dialin.matching.result import (
     AspectReport,
@@ -374,22 +376,32 @@ def _echoes(
     locked: Mapping[int, float],
     seed: int,
 ) -> Echoes:
-    """What is heard of echoes in the references, and which settings make them."""
+    """What is heard of echoes and motion in the references, and which settings make them."""
+    rate, channels = sound.sample_rate, sound.pieces[0].shape[0]
+
+    @functools.cache
+    def heard() -> tuple[tuple[Audio, int], list[tuple[Audio, int, float]]]:
+        theirs = [(listened(s.recording), s.sample_rate, w) for s, w in references]
+        return (listened(sound.recording), rate), theirs
 
     def listen() -> Ear | None:
-        theirs = [(listened(s.recording), s.sample_rate, w) for s, w in references]
-        return make_ear((listened(sound.recording), sound.sample_rate), theirs)
+        return make_ear(*heard())
 
-    return find_echoes(
-        pool,
-        probed.spec,
-        probed.slots,
-        listen,
-        locked,
-        sample_rate=sound.sample_rate,
-        channels=sound.pieces[0].shape[0],
+    echoes = find_echoes(
+        *(pool, probed.spec, probed.slots, listen, locked),
+        sample_rate=rate,
+        channels=channels,
         seed=seed,
     )
+    # What answers impulses alike at any time does not move.
+    others = sorted(set(range(len(probed.slots))) - {e.slot for e in echoes.found})
+    motions = find_motions(
+        *(pool, probed.spec, probed.slots, others, heard, locked),
+        sample_rate=rate,
+        channels=channels,
+        seed=seed,
+    )
+    return replace(echoes, found=(*echoes.found, *motions))
 
 
 def _references(

@@ -1,0 +1,111 @@
+"""What is heard of motion in a reference, and the settings that make it.
+
+For each slot of a chain whose effect goes round (`dialin.matching.motion_probe`), settings are
+found by its answers to impulses (`dialin.matching.motion_search`). A motion is *heard* where it
+stands out from the music in both halves of the reference, beyond what the input does by itself.
+Where none is heard nothing is said: the effect may have other uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from dialin.audio import Audio
+from dialin.effects.chain import chain_slots
+from dialin.effects.spec import EffectSpec
+from dialin.errors import DialinError
+from dialin.matching.motion_probe import MotionProbe, probe_motion
+from dialin.matching.motion_search import MotionFit, MotionSearch, make_motion_ears
+from dialin.matching.time_guesses import Echo
+from dialin.rendering import RenderPool
+
+SAME_RATE = 0.05
+"""Logarithm of the rates' ratio up to which two effects explain one and the same motion."""
+
+
+def find_motions(
+    pool: RenderPool,
+    spec: EffectSpec,
+    slots: Sequence[EffectSpec],
+    wanted: Sequence[int],
+    listen: Callable[[], tuple[tuple[Audio, int], Sequence[tuple[Audio, int, float]]]],
+    locked: Mapping[int, float],
+    *,
+    sample_rate: int,
+    channels: int,
+    seed: int = 0,
+) -> tuple[Echo, ...]:
+    """Find settings of the effects that move in a chain.
+
+    Parameters
+    ----------
+    pool : RenderPool
+        Renders the impulses.
+    spec : EffectSpec
+        Of the chain.
+    slots : sequence of EffectSpec
+        Of its effects.
+    wanted : sequence of int
+        Slots to look at.
+    listen : callable
+        Returns the input, ``(audio, sample_rate)``, and the references, ``(audio, sample_rate,
+        weight)`` each; called only where something moves.
+    locked : mapping
+        Place in the chain's settings -> position.
+    sample_rate, channels : int
+        As the input is rendered.
+    seed : int
+        Of the settings that are drawn.
+
+    Returns
+    -------
+    tuple of Echo
+        Of the slots whose motion is heard, or may be.
+    """
+    places = chain_slots(spec)
+    probes = {uri: _probe(pool, uri) for uri in dict.fromkeys(places[n][1] for n in wanted)}
+    moving = [n for n in wanted if (p := probes[places[n][1]]) is not None and p.moves]
+    ears = make_motion_ears(*listen()) if moving else None
+    if ears is None:
+        return ()
+    fits: list[tuple[int, MotionFit, tuple[int, ...]]] = []
+    for number in moving:
+        _, uri, place = places[number]
+        own_spec, probe = slots[number], probes[uri]
+        assert probe is not None
+        start = own_spec.default
+        kept = {n - place.start: v for n, v in locked.items() if place.start <= n < place.stop}
+        for n, position in kept.items():
+            start[n] = position
+        free = [
+            n for n, p in enumerate(own_spec.parameters) if n not in kept and p.status == "live"
+        ]
+        search = MotionSearch(
+            *(pool, own_spec, ears, probe, start, free),
+            sample_rate=sample_rate,
+            channels=channels,
+            seed=seed,
+        )
+        fit = search.run() if search.places else None
+        if fit is not None and fit.verdict != "absent":
+            fits.append((number, fit, search.places))
+    found: list[Echo] = []
+    rates: list[float] = []
+    for number, fit, held in sorted(fits, key=lambda f: -f[1].score):
+        if any(abs(np.log(fit.rate / rate)) < SAME_RATE for rate in rates):
+            continue
+        rates.append(fit.rate)
+        sigma = float(np.sqrt(fit.score))
+        text = f"{slots[number].name}: motion at {fit.rate:.3g} Hz, {sigma:.0f} sigma"
+        found.append(Echo(number, fit.verdict, fit.settings, [], held, fit.score, sigma, text))
+    return tuple(sorted(found, key=lambda e: e.slot))
+
+
+def _probe(pool: RenderPool, uri: str) -> MotionProbe | None:
+    try:
+        probe: MotionProbe = pool.call(probe_motion, effect=uri, deadline=10 * pool.deadline)
+    except DialinError:
+        return None
+    return probe

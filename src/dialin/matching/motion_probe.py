@@ -1,0 +1,379 @@
+"""What an effect's knobs do to its motion, found out by trains of impulses alone.
+
+An effect that stands still answers each impulse of a train alike, whatever else it does. Where the
+answers go round, one knob after another is moved: the one that changes the rate most is the *rate*
+knob, and its law is taken down at some positions; those that change the answers' motion are its
+*shape* knobs; the rest does not touch it. Nothing of the effect's name, units or formulas is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from dialin._version import __version__
+from dialin.audio import Audio
+from dialin.effects.effect import Effect
+from dialin.effects.probe import probe_cache, write_cache
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.errors import DialinError
+from dialin.measures.motion import (
+    SHORT,
+    STEADY,
+    Floats,
+    Turning,
+    impulse_cepstra,
+    motion_depth,
+    turning,
+)
+
+VERSION = 1
+"""Of what is kept in the cache."""
+
+RATE = 24_000
+SPACINGS = (0.025, 0.0203, 0.0171)
+"""Seconds between impulses. Something that goes round faster than every other impulse seems to
+have another rate with another spacing."""
+
+TRUE_HZ = 0.6
+"""Rates below are what they seem: what folds to them with one spacing is not steady."""
+
+LEADS = (0.5, 4.0)
+"""Seconds before answers count: most settle at once, rotors take their time."""
+
+SECONDS, LONG_SECONDS = 6.0, 30.0
+DRAWS = 10
+MOVES_DB = 0.5
+PEAK, BED = 0.5, 1e-5
+MOST_KNOBS = 24
+POSITIONS = (0.0, 0.12, 0.25, 0.38, 0.5, 0.62, 0.75, 0.88, 1.0)
+RATE_POSITIONS = (0.3, 0.5, 0.7, 0.9)
+LEAST_CHANGE = 0.15
+"""Change of the rate, as a logarithm, from which a knob sets it."""
+
+EASY_HZ = 1.5
+"""Rate at which shapes are asked for."""
+
+
+def impulse_train(
+    sample_rate: int, channels: int, spacing: float, lead: float, seconds: float
+) -> tuple[Audio, int, int]:
+    """Impulses at equal distances in noise of -100 dBFS, which keeps effects awake.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+    channels : int
+        All alike.
+    spacing, lead, seconds : float
+        Between two impulses, before answers count, and after.
+
+    Returns
+    -------
+    audio : ndarray, shape (channels, samples)
+    start : int
+        Place of the first impulse that counts.
+    spacing : int
+        In samples.
+    """
+    step = max(2, round(spacing * sample_rate))
+    before = int(np.ceil(lead / spacing))
+    count = before + max(16, int(np.ceil(seconds / spacing)))
+    train = BED * np.random.default_rng(5).standard_normal(count * step)
+    train[::step] += PEAK
+    return np.repeat(train.astype(np.float32)[None], channels, axis=0), before * step, step
+
+
+@dataclass(frozen=True)
+class MotionProbe:
+    """What was found out.
+
+    Attributes
+    ----------
+    moves : bool
+        Whether anything goes round slower than 20 Hz.
+    lead, spacing : float
+        Seconds, see `impulse_train`.
+    rate_knob : str
+        Id of the knob that sets the rate; empty where none does.
+    law : tuple of (position, hertz)
+        Of that knob.
+    shape : tuple of str
+        Ids of other knobs that change the motion.
+    renders : int
+    """
+
+    moves: bool
+    lead: float = LEADS[0]
+    spacing: float = SPACINGS[0]
+    rate_knob: str = ""
+    law: tuple[tuple[float, float], ...] = ()
+    shape: tuple[str, ...] = ()
+    renders: int = 0
+
+    def rate_at(self, position: float) -> float:
+        """Rate where the law was taken down.
+
+        Parameters
+        ----------
+        position : float
+            Of the rate knob, in [0, 1].
+
+        Returns
+        -------
+        float
+            In hertz.
+        """
+        places, logs = self._law()
+        if len(places) == 1:
+            return float(np.exp(logs[0]))
+        slope = (logs[1] - logs[0]) / (places[1] - places[0])
+        if position < places[0]:
+            return float(np.exp(logs[0] + slope * (position - places[0])))
+        if position > places[-1]:
+            slope = (logs[-1] - logs[-2]) / (places[-1] - places[-2])
+            return float(np.exp(logs[-1] + slope * (position - places[-1])))
+        return float(np.exp(PchipInterpolator(places, logs)(position)))
+
+    def position_of(self, rate: float) -> float:
+        """Position of the rate knob for a rate, within its travel.
+
+        Parameters
+        ----------
+        rate : float
+            In hertz.
+
+        Returns
+        -------
+        float
+            In [0, 1].
+        """
+        grid = np.linspace(0.0, 1.0, 401)
+        logs = np.log([self.rate_at(float(u)) for u in grid])
+        wanted = np.log(rate)
+        order = np.argsort(logs, kind="stable")
+        return float(np.interp(wanted, logs[order], grid[order]))
+
+    def _law(self) -> tuple[Floats, Floats]:
+        places, hertz = zip(*self.law, strict=True)
+        return np.array(places), np.log(hertz)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> MotionProbe:
+        """Read what was written to the cache.
+
+        Parameters
+        ----------
+        data : mapping
+            Plain data.
+
+        Returns
+        -------
+        MotionProbe
+        """
+        law = tuple((float(u), float(f)) for u, f in data["law"])
+        return cls(**{**data, "law": law, "shape": tuple(data["shape"])})
+
+
+def probe_motion(effect: Effect, *, use_cache: bool = True) -> MotionProbe:
+    """Find out what an effect's knobs do to its motion, or take what is in the user's cache.
+
+    Runs where the effect is. The cache is beside that of `dialin.effects.probe`, under the same
+    conditions.
+
+    Parameters
+    ----------
+    effect : Effect
+        The effect, opened here.
+    use_cache : bool, default True
+        Whether what was found out before may be taken.
+
+    Returns
+    -------
+    MotionProbe
+    """
+    place = _cache_file(effect.spec)
+    if use_cache:
+        try:
+            return MotionProbe.from_dict(json.loads(place.read_text("utf-8")))
+        except (OSError, ValueError, TypeError, KeyError):
+            pass
+    found = _Prober(effect).run()
+    if use_cache:
+        write_cache(place, json.dumps(asdict(found), indent=1))
+    return found
+
+
+def _cache_file(spec: EffectSpec) -> Path:
+    key = "\n".join(
+        [spec.uri, spec.hash, spec.file_hash, spec.version, __version__, f"motion {VERSION}"]
+    )
+    return probe_cache() / f"motion-{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+
+
+class _Prober:
+    def __init__(self, effect: Effect) -> None:
+        self._effect = effect
+        self._renders = 0
+        self._lead = LEADS[0]
+
+    def run(self) -> MotionProbe:
+        spec = self._effect.spec
+        live = [n for n, p in enumerate(spec.parameters) if p.status == "live"]
+        rng = np.random.default_rng([29, spec.size])
+        drawn = [spec.default]
+        for _ in range(DRAWS if live else 0):
+            drawn.append(spec.check(0.05 + 0.9 * rng.random(spec.size)))
+        seen: list[tuple[float, Settings, Turning | None]] = []
+        for vector in drawn:
+            cepstra = self._cepstra(vector)
+            if cepstra is not None:
+                found = turning(cepstra, SPACINGS[0])
+                seen.append((motion_depth(cepstra), vector, found))
+        moving = [s for s in seen if s[0] >= MOVES_DB]
+        if not moving:
+            return MotionProbe(False, renders=self._renders)
+        unsteady = [v for _, v, t in moving if t is None or t.steady < 0.9]
+        if unsteady:
+            self._lead = self._settled(unsteady[:2])
+            if self._lead != LEADS[0]:
+                moving = [(d, v, self._turning(v)) for d, v, _ in moving]
+        turns = [(d * t.steady, v, t) for d, v, t in moving if t is not None and t.steady >= STEADY]
+        turns = [(d, v, t) for d, v, t in turns if self._is_true(v, t)]
+        turns.sort(key=lambda x: -x[0])
+        # What moves too slowly or too fast as drawn may show with another knob.
+        contexts = [v for _, v, _ in turns[:2]] or [v for _, v, _ in moving[:2]]
+        knob, law = self._rate_knob(live[:MOST_KNOBS], contexts)
+        if not turns and knob is None:
+            return MotionProbe(False, renders=self._renders)
+        shape = [n for n in live if n != knob]
+        names = tuple(spec.parameters[n].id for n in shape)
+        return MotionProbe(
+            True,
+            self._lead,
+            SPACINGS[0],
+            "" if knob is None else spec.parameters[knob].id,
+            tuple(law),
+            tuple(n for n, p in zip(names, shape, strict=True) if self._shapes(p, contexts)),
+            self._renders,
+        )
+
+    def _settled(self, vectors: Sequence[Settings]) -> float:
+        """Seconds to wait: longer where what goes round is steadier later."""
+        shares = []
+        for lead in LEADS:
+            self._lead = lead
+            found = [self._turning(v) for v in vectors]
+            shares.append(np.mean([0.0 if t is None else t.steady for t in found]))
+        return LEADS[int(shares[1] > shares[0] + 0.1)]
+
+    def _is_true(self, vector: Settings, found: Turning, seconds: float = SECONDS) -> bool:
+        """Whether it has the same rate when it is looked at more often."""
+        for spacing in SPACINGS[1:] if found.rate > TRUE_HZ else ():
+            again = self._turning(vector, spacing, seconds)
+            if again is None or abs(np.log(again.rate / found.rate)) > 0.05:
+                return False
+        return True
+
+    def _rate_knob(
+        self, live: Sequence[int], contexts: Sequence[Settings]
+    ) -> tuple[int | None, list[tuple[float, float]]]:
+        best: tuple[float, int, Settings] | None = None
+        for place in live:
+            parameter = self._effect.spec.parameters[place]
+            if parameter.is_stepped and parameter.steps <= 3:
+                continue
+            for vector in contexts:
+                rates = []
+                for position in RATE_POSITIONS:
+                    moved = vector.copy()
+                    moved[place] = parameter.snap(position)
+                    found = self._turning(moved)
+                    if found is not None and found.steady >= STEADY:
+                        rates.append(found.rate)
+                    elif len(rates) > 1:
+                        break
+                if len(rates) >= 2:
+                    change = abs(float(np.log(rates[-1] / rates[0])))
+                    if change >= LEAST_CHANGE and (best is None or change > 1.2 * best[0]):
+                        best = (change, place, vector)
+        if best is None:
+            return None, []
+        _, place, vector = best
+        parameter = self._effect.spec.parameters[place]
+        points = []
+        for position in dict.fromkeys(parameter.snap(u) for u in POSITIONS):
+            moved = vector.copy()
+            moved[place] = position
+            seconds = SECONDS
+            found = self._turning(moved)
+            if found is None or found.steady < STEADY or found.rate * SECONDS < 2.5:
+                seconds = LONG_SECONDS
+                found = self._turning(moved, seconds=seconds)
+            if (
+                found is not None
+                and found.steady >= STEADY
+                and self._is_true(moved, found, seconds)
+            ):
+                points.append((float(position), found.rate))
+        law = _monotone(points)
+        return (place, law) if len(law) > 1 else (None, [])
+
+    def _shapes(self, place: int, contexts: Sequence[Settings]) -> bool:
+        parameter = self._effect.spec.parameters[place]
+        for vector in contexts:
+            here = self._cepstra(vector)
+            moved = vector.copy()
+            moved[place] = parameter.snap(vector[place] + (0.4 if vector[place] < 0.5 else -0.4))
+            there = self._cepstra(moved)
+            if here is None or there is None:
+                return True
+            one, two = (
+                here - here.mean(axis=1, keepdims=True),
+                there - there.mean(axis=1, keepdims=True),
+            )
+            if float(((one - two) ** 2).sum()) > 1e-3 * float((one**2).sum()):
+                return True
+        return False
+
+    def _turning(
+        self, vector: Settings, spacing: float = SPACINGS[0], seconds: float = SECONDS
+    ) -> Turning | None:
+        cepstra = self._cepstra(vector, spacing, seconds)
+        return None if cepstra is None else turning(cepstra, spacing)
+
+    def _cepstra(
+        self, vector: Settings, spacing: float = SPACINGS[0], seconds: float = SECONDS
+    ) -> Floats | None:
+        train, start, step = impulse_train(RATE, 2, spacing, self._lead, seconds)
+        self._renders += 1
+        try:
+            wet = self._effect.process(train, RATE, vector)[:, start:]
+        except DialinError:
+            return None
+        if not np.isfinite(wet).all() or float(np.abs(wet).max(initial=0.0)) < 1e-6:
+            return None
+        # What moves across shows in each side; one is enough.
+        return impulse_cepstra(wet[:1], RATE, step, SHORT)
+
+
+def _monotone(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The longest run of points whose rates only rise, or only fall."""
+    best: list[tuple[float, float]] = []
+    for sign in (1, -1):
+        chains: list[list[tuple[float, float]]] = []
+        for point in points:
+            before = [c for c in chains if sign * (point[1] - c[-1][1]) > 0]
+            chains.append([*max(before, key=len, default=[]), point])
+        longest = max(chains, key=len, default=[])
+        if len(longest) > len(best):
+            best = longest
+    return best

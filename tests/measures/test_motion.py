@@ -1,0 +1,96 @@
+"""Motion that is known is found in music-like sound at its rate, and not where there is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dialin.measures.motion import (
+    LONG,
+    SHORT,
+    MotionEar,
+    frame_cepstra,
+    impulse_cepstra,
+    motion_depth,
+    turning,
+    window_smear,
+)
+from tests.measures.test_cepstrum import music
+
+RATE = 24_000
+
+
+def flanged(sound: np.ndarray, rate: float, start: float = 0.0) -> np.ndarray:
+    """Sound plus 0.7 of itself, 1 to 5 ms late."""
+    times = np.arange(sound.shape[1])
+    lag = RATE * (0.003 + 0.002 * np.sin(2 * np.pi * (rate * times / RATE + start)))
+    late = [np.interp(times - lag, times, channel) for channel in sound]
+    return (sound + 0.7 * np.array(late)).astype(np.float32)
+
+
+def shaken(sound: np.ndarray, rate: float) -> np.ndarray:
+    times = np.arange(sound.shape[1]) / RATE
+    return (sound * (1 + 0.6 * np.sin(2 * np.pi * rate * times))).astype(np.float32)
+
+
+def turns(effect, rate: float, frame: float = SHORT):
+    train = np.zeros((1, 8 * RATE), np.float32)
+    step = round(0.025 * RATE)
+    train[:, ::step] = 0.5
+    return turning(impulse_cepstra(effect(train, rate), RATE, step, frame), 0.025)
+
+
+@pytest.mark.parametrize("rate", [0.6, 1.3, 4.0])
+@pytest.mark.parametrize("effect", [flanged, shaken])
+def test_turns_are_those_of_the_oscillator(effect, rate):
+    found = turns(effect, rate)
+    assert found is not None
+    assert found.rate == pytest.approx(rate, rel=0.02)
+    assert found.steady > 0.6
+    assert found.depth > 1.0
+
+
+def test_what_stands_still_has_no_turns():
+    assert turns(lambda sound, _: sound, 1.0) is None
+    train = np.zeros((1, RATE), np.float32)
+    train[:, ::600] = 0.5
+    assert motion_depth(impulse_cepstra(train, RATE, 600)) < 1e-3
+    assert motion_depth(np.zeros((1, 0, 0))) == 0.0
+
+
+@pytest.mark.parametrize("frame", [SHORT, LONG])
+@pytest.mark.parametrize("rate", [0.7, 2.3])
+def test_a_sweep_is_heard_in_music_at_its_rate_whatever_its_phase(rate, frame):
+    shape = turns(flanged, 1.0, frame)
+    assert shape is not None
+    dry = frame_cepstra(music(RATE, 2), RATE, frame)
+    wet = frame_cepstra(flanged(music(RATE, 1), rate, start=0.37), RATE, frame)
+    drops, gains = MotionEar([wet], frame, [dry]).drops(shape)
+    ear = MotionEar([wet], frame)
+    place = int(np.argmax(drops))
+    assert ear.rates[place] == pytest.approx(rate, rel=0.03)
+    assert drops[place] > 100
+    assert 0.1 < gains[place] < 2.0
+    clean = MotionEar([frame_cepstra(music(RATE, 1), RATE, frame)], frame, [dry])
+    assert clean.drops(shape)[0].max() < 40
+
+
+def test_beats_of_the_input_are_no_tremolo():
+    shape = turns(shaken, 2.0)
+    assert shape is not None
+    beating = frame_cepstra(shaken(music(RATE, 1), 3.1), RATE)
+    other = frame_cepstra(shaken(music(RATE, 2), 3.1), RATE)
+    alone = MotionEar([beating]).drops(shape)[0].max()
+    assert alone > 100
+    assert MotionEar([beating], own=[other]).drops(shape)[0].max() < 0.3 * alone
+
+
+def test_channels_are_heard_by_their_difference_too():
+    both = np.concatenate([music(RATE, 1), music(RATE, 1)])
+    assert frame_cepstra(both, RATE).shape[0] == 2
+    assert np.abs(frame_cepstra(both, RATE)[1]).max() < 1e-3
+
+
+def test_short_recordings_have_no_frames_and_windows_smear():
+    assert frame_cepstra(np.zeros((1, 100), np.float32), RATE).shape[1] == 0
+    assert window_smear(np.array([0.0, 4.0])) == pytest.approx([1.0, 0.0], abs=0.01)
