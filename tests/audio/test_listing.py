@@ -2,7 +2,7 @@
 
 import pytest
 
-from dialin.audio.listing import audio_files
+from dialin.audio.listing import audio_files, named_audio
 from dialin.errors import AudioFileError
 
 
@@ -24,3 +24,4 @@ def test_none_is_an_error(tmp_path):
         audio_files(tmp_path)
     with pytest.raises(AudioFileError, match="cannot be listed"):
         audio_files(tmp_path / "missing")
+    assert named_audio(tmp_path) == []

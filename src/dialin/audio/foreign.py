@@ -13,12 +13,6 @@ from typing import BinaryIO
 
 from dialin.errors import AudioFileError
 
-SUFFIXES = (
-    ".m4a", ".m4b", ".mp4", ".aac", ".alac", ".mov", ".wma", ".mka", ".mkv", ".webm", ".wv",
-    ".ape", ".tta", ".mpc", ".ac3", ".dts", ".dsf", ".spx", ".tak",
-)  # fmt: skip
-"""Of files that are read by ffmpeg."""
-
 _MAGIC = (
     # Content, where it stands, ffmpeg's demuxer. The demuxer is given by name, so that a file
     # that pretends to be a playlist makes ffmpeg open nothing else.

@@ -9,10 +9,14 @@ from pathlib import Path
 from dialin.errors import AudioFileError
 
 SUFFIXES = frozenset(
-    ".aac .ac3 .aif .aifc .aiff .alac .ape .au .bwf .caf .dsf .flac .m4a .m4b .mka .mp2 .mp3 .mp4 "
-    ".mpc .oga .ogg .opus .rf64 .snd .spx .tak .tta .voc .w64 .wav .wave .webm .wma .wv".split()
+    ".aac .ac3 .aif .aifc .aiff .alac .ape .au .bwf .caf .dsf .dts .flac .m4a .m4b .mka .mkv .mov "
+    ".mp2 .mp3 .mp4 .mpc .oga .ogg .opus .rf64 .snd .spx .tak .tta .voc .w64 .wav .wave .webm "
+    ".wma .wv".split()
 )
-"""What people name audio files; those that cannot be read are for the reader to refuse."""
+"""What people name audio files, those that ffmpeg reads among them.
+
+Those that cannot be read are for the reader to refuse.
+"""
 
 
 BESIDE = frozenset(
@@ -45,10 +49,34 @@ def audio_files(
         If it holds none, or cannot be listed.
     """
     root = Path(folder)
-    found = [path for path in _files(root, without) if path.suffix.lower() in SUFFIXES]
+    found = named_audio(root, without=without)
     if not found:
         raise AudioFileError(f"there are no audio files in {str(root)!r}; check the path")
     return found
+
+
+def named_audio(
+    folder: str | os.PathLike[str], *, without: Iterable[str | os.PathLike[str]] = ()
+) -> list[Path]:
+    """As `audio_files`, for folders that may hold none.
+
+    Parameters
+    ----------
+    folder : path-like
+        Looked through with all folders below it.
+    without : iterable of path-like
+        Folders that are passed over.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    AudioFileError
+        If it cannot be listed.
+    """
+    return [path for path in _files(Path(folder), without) if path.suffix.lower() in SUFFIXES]
 
 
 def other_files(folder: str | os.PathLike[str]) -> list[Path]:

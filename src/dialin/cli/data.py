@@ -52,7 +52,10 @@ def render(
     output = begin(context, json=json, quiet=quiet)
     from dialin.data import load_recipe, render_recipe
     from dialin.data.render import with_overrides
+    from dialin.files import check_not_read
 
+    written = [Path(output_folder) / name for name in ("plan.json", "manifest.json")]
+    check_not_read(written, [recipe])
     plan = with_overrides(load_recipe(recipe), pairs=pairs, seed=seed)
     with progress(output) as show:
 

@@ -86,7 +86,12 @@ def evaluate(
     from dialin.evaluation.report import write_report
     from dialin.evaluation.runner import Plan, Progress, run_plan
     from dialin.evaluation.tables import markdown_overview, summarise
+    from dialin.files import check_not_read
 
+    check_not_read(
+        [target / name for name in ("rows.jsonl", "table.md", "table.csv", "table.json")],
+        [manifests / name for name in ("audio.csv", "targets.jsonl")] if manifests else [],
+    )
     plans = []
     wanted, taken = words(fx), set[str]()
     for text in protocol:

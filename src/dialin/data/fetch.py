@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from dialin.audio import audio_info
-from dialin.data.songs import SUFFIXES, split_key, split_of
+from dialin.audio.listing import SUFFIXES
+from dialin.data.songs import split_key, split_of
 from dialin.errors import AudioFileError, OutputError, UsageError
 from dialin.files import atomic_file, write_json
 

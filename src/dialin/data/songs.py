@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from dialin.audio import audio_info
+from dialin.audio.listing import named_audio
 from dialin.data.recipe import Recipe, SongSource, Split, digest
 from dialin.data.stems import stem_info
 from dialin.errors import AudioFileError, UsageError
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".oga")
 STEMS = ("mixture", "drums", "bass", "other", "vocals")
 STEM_NAMES = frozenset((*STEMS, "guitar", "rhythm", "keys", "song", "preview", "backing"))
 """Files named so are stems: their song is called like their folder."""
@@ -320,7 +320,7 @@ def _nothing(root: Path, source: SongSource) -> str:
             "test/*/mixture.wav"
         )
     patterns = f" matching {list(source.include)}" if source.include else ""
-    return f"{str(root)!r} holds no songs: looked for {', '.join(SUFFIXES)} files{patterns}"
+    return f"{str(root)!r} holds no songs: looked for .wav, .flac and other audio files{patterns}"
 
 
 def _odds(tracks: Sequence[Track], weighting: str) -> tuple[float, ...]:
@@ -371,11 +371,8 @@ def _folder(root: Path, source: SongSource, recipe: Recipe, unreadable: list[str
 
 def _files(root: Path, source: SongSource) -> Iterator[Path]:
     """Audio files of a source, by their names."""
-    for path in sorted(root.rglob("*")):
-        wanted = path.suffix.lower() in SUFFIXES and _wanted(
-            path.relative_to(root).as_posix(), source
-        )
-        if wanted and path.is_file():
+    for path in named_audio(root):
+        if _wanted(path.relative_to(root).as_posix(), source) and path.is_file():
             yield path
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from dialin.audio import audio_info, read_audio
 from dialin.audio.excerpts import SILENCE_MEAN_SQUARE, silence_level
+from dialin.audio.listing import named_audio
 from dialin.errors import AudioError, DialinError, OutputError, UsageError
 from dialin.evaluation.timbre_statistics import (
     SEED_CLIPS,
@@ -29,7 +30,7 @@ from dialin.evaluation.timbre_statistics import (
     plot_correlation,
     seed_agreement,
 )
-from dialin.files import write_text
+from dialin.files import check_not_read, write_text
 from dialin.rendering import Job, RenderPool
 from dialin.timbre import ATTRIBUTES, timbre
 from dialin.workers import CallPool
@@ -61,7 +62,6 @@ LEAST_LIKENESS = 0.75
 
 CHUNK = 90
 DRAWS = 6
-SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff"}
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def songs(folder: Path) -> list[Path]:
         If there are none.
     """
     found = []
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
+    for path in named_audio(folder):
         try:
             info = audio_info(path)
         except AudioError:
@@ -428,6 +428,7 @@ def analyse(
     except OSError as error:
         raise OutputError(f"cannot write to {str(output)!r}: {error.strerror}") from error
     table = output / "clips.csv"
+    check_not_read([table, output / "report.md", output / "correlation.png"], named_audio(folder))
     with RenderPool(workers) as pool:
         collect(
             folder,

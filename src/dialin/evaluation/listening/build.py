@@ -27,7 +27,7 @@ from dialin.evaluation.listening.config import (
 )
 from dialin.evaluation.methods import Outcome, get_method
 from dialin.evaluation.runner import Bench, Plan
-from dialin.files import write_json, write_text
+from dialin.files import check_not_read, write_json, write_text
 from dialin.rendering import Job, RenderPool
 
 RATE = 48_000
@@ -129,6 +129,8 @@ def build_test(
         raise OutputError(f"{str(config)!r} exists already; choose another name or overwrite it")
     methods = [m for m in plan.methods if m not in ANCHORS]
     sounds = output / "configs" / "resources" / name
+    there = sounds.iterdir() if sounds.is_dir() else ()
+    check_not_read([config, output / "key.json", output / "README.md", *there], plan.songs)
     key: dict[str, Any] = {"test": name, "seed": plan.seed, "split": plan.split, "trials": {}}
     pages = []
     total = len(plan.groups) * plan.count + 1
