@@ -212,3 +212,13 @@ def test_unknown_names_are_refused(stereo):
     for protocol in (CounterFx(), CrossEffect(), Mastering()):
         with pytest.raises(UsageError, match="no group"):
             protocol.make(stereo, "nothing", 0)
+
+
+def test_songs_that_are_all_published_end_the_looking_for_another(tmp_path, monkeypatch):
+    files = str(tmp_path / "audio.csv"), str(tmp_path / "targets.jsonl")
+    protocol = ManifestCounterFx(*files, str(tmp_path))
+    rows = [({"audio_relpath": "fma/000/7.mp3"}, {})]
+    monkeypatch.setattr(ManifestCounterFx, "rows", rows)
+    monkeypatch.setattr(CounterFx, "windows", lambda *_: (None, None, {"track": "000/7.mp3"}))
+    with pytest.raises(UsageError, match="all among the published items"):
+        protocol.clean(None, np.random.default_rng(0))

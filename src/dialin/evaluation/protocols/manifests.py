@@ -64,6 +64,10 @@ def _checked(target: dict[str, Any]) -> dict[str, Any]:
     return target
 
 
+TRIES = 1000
+"""Draws of a song that is none of the published items, before there is taken to be none."""
+
+
 @dataclass(frozen=True)
 class ManifestCounterFx:
     """Protocol (b) on the published items.
@@ -148,10 +152,13 @@ class ManifestCounterFx:
             Untouched music, as items are made from.
         """
         items = {Path(row["audio_relpath"]).stem for row, _ in self.rows}
-        while True:
+        for _ in range(TRIES):
             window, _, where = CounterFx().windows(source, rng)
             if Path(where["track"]).stem not in items:
                 return window
+        raise UsageError(
+            f"{TRIES} songs drawn were all among the published items; add songs that are not"
+        )
 
     def make(self, source: Source, group: str, index: int) -> Item:
         """See `ItemProtocol.make`.
