@@ -13,7 +13,6 @@ import os
 import resource
 import signal
 import sys
-import time
 import traceback
 import warnings
 from collections.abc import Callable
@@ -67,7 +66,8 @@ def broken_case(folder: Path) -> Case:
         if count == 1:
             raise ZeroDivisionError("a fault")
         if count == 2:
-            time.sleep(60)
+            while True:
+                pass
         if count == 3:
             os.kill(os.getpid(), signal.SIGSEGV)
 

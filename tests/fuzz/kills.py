@@ -118,8 +118,8 @@ class Scene:
         return found
 
     def nothing_runs(self) -> None:
-        """Every process that the run started is gone within five seconds."""
-        end = time.monotonic() + 5
+        """Every process that the run started is gone, as soon as the machine lets it."""
+        end = time.monotonic() + 30
         while self.alive() and time.monotonic() < end:
             time.sleep(0.05)
         check(not self.alive(), f"processes are left: {self.alive()}")

@@ -5,6 +5,7 @@ Commands import what they need when they run, so that ``dialin --help`` stays qu
 
 from __future__ import annotations
 
+import os
 import sys
 
 __all__ = ["main"]
@@ -18,6 +19,7 @@ def main() -> None:
     """
     from dialin.files.text import register_bytes_of_names
 
+    _open_closed_streams()
     errors = register_bytes_of_names()
     for stream in (sys.stdout, sys.stderr):
         # A terminal of an odd locale gets question marks for what it cannot show, not a crash,
@@ -39,3 +41,18 @@ def main() -> None:
         if not is_full(error):
             raise
         raise SystemExit(say_full(Output(), error)) from None
+
+
+def _open_closed_streams() -> None:
+    """Put the null device where a caller closed a standard stream (``dialin ... >&-``).
+
+    Otherwise the next file that is opened would take the stream's place, and whatever is printed
+    would land in it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is not None:
+            continue
+        # The lowest free number is taken, and those before it are open by now.
+        place = os.open(os.devnull, os.O_RDWR)
+        os.set_inheritable(place, place == number)
+        setattr(sys, name, os.fdopen(place, mode, encoding="utf-8"))
