@@ -119,7 +119,7 @@ def test_overtones_of_a_tremolo_are_no_carrier():
     assert np.isnan(motion.carrier_of(noise * square, noise, RATE, rate=10.0))
 
 
-@pytest.mark.parametrize("block", [180, 256])
+@pytest.mark.parametrize("block", [480, 512])
 def test_an_oscillator_set_once_a_block_has_its_own_rate_not_a_fraction(block):
     # After ten blocks and more the blocks fall into the same places again.
     def process(wave):

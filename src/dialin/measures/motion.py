@@ -59,6 +59,9 @@ FINER = 3
 FASTEST_HZ = 40.0
 """Modulation frequencies above are left out."""
 
+DEEPEST = 2.0
+"""How much stronger than it was measured a motion may be."""
+
 HIDDEN = 0.75
 """Turns of the oscillator that a stretch must hold at least."""
 
@@ -327,7 +330,7 @@ class MotionEar:
         drops : ndarray, shape (rates,)
             Summed over the stretches.
         gains : ndarray, shape (rates,)
-            How much weaker, or up to twice as strong, the motion is.
+            How much weaker, or up to `DEEPEST` times as strong, the motion is.
         """
         rates = self.rates if rates is None else np.asarray(rates, dtype=np.float64)
         harmonics = motion.lines.shape[1]
@@ -355,7 +358,7 @@ class MotionEar:
             best = ((cross * (2 * smear)) @ turn).real.max(axis=1)
             shared += best
             squares += power
-        gains = np.clip(shared / np.maximum(squares, 1e-12), 0.0, 2.0)
+        gains = np.clip(shared / np.maximum(squares, 1e-12), 0.0, DEEPEST)
         return gains * (2 * shared - gains * squares), gains
 
 
