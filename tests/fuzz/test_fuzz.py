@@ -23,7 +23,7 @@ def test_what_ffmpeg_is_asked_for_is_refused_in_words_too():
 
 
 @needs_proc
-@pytest.mark.parametrize("kind", ["worker", "parent", "terminated", "apply", "together"])
+@pytest.mark.parametrize("kind", ["worker", "parent", "apply", "together"])
 def test_killing_breaks_no_promise(kind):
     assert kills.once(kind, seed=7, index=0) is None
 
