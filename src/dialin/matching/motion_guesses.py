@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from dialin.audio import Audio
+from dialin.effects.amount import settings_at_amount
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec
 from dialin.errors import DialinError
@@ -20,6 +21,9 @@ from dialin.matching.motion_probe import MotionProbe, probe_motion
 from dialin.matching.motion_search import MotionFit, MotionSearch, make_motion_ears
 from dialin.matching.time_guesses import Echo
 from dialin.rendering import RenderPool
+
+MILDER = (70.0, 45.0)
+"""Amounts, in per cent, at which a motion that is heard is tried besides."""
 
 SAME_RATE = 0.05
 """Logarithm of the rates' ratio up to which two effects explain one and the same motion."""
@@ -99,7 +103,18 @@ def find_motions(
         rates.append(fit.rate)
         sigma = float(np.sqrt(fit.score))
         text = f"{slots[number].name}: motion at {fit.rate:.3g} Hz, {sigma:.0f} sigma"
-        found.append(Echo(number, fit.verdict, fit.settings, [], held, fit.score, sigma, text))
+        # How deep it goes is heard far less well than how fast: milder ones are as likely.
+        milder = [
+            (settings_at_amount(slots[number], fit.settings, share)[0], fit.score)
+            for share in MILDER
+        ]
+        alike = [(v, score) for v, score in milder if not np.array_equal(v, fit.settings)]
+        found.append(
+            Echo(
+                *(number, fit.verdict, fit.settings, alike, held, fit.score, sigma, text),
+                exact=False,
+            )
+        )
     return tuple(sorted(found, key=lambda e: e.slot))
 
 

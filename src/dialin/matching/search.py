@@ -626,7 +626,10 @@ class Search:
         best = place or 1 + int(np.argmin(risk[1:]))
         gain = float(values[0] - values[best]) + field[best].size_cost
         share = float(risk[best] / max(risk[0], 1e-12))
-        sure = bool(self._wanted or self._heard) or (
+        # A motion's rate is heard, not how deep it goes: what takes the sound further from the
+        # reference than leaving it alone is no answer.
+        told = any(echo.exact or gain >= -self._asked for echo in self._heard)
+        sure = bool(self._wanted or told) or (
             bool(self._active) and place > 0 and gain >= self._asked and share <= MAX_RISK
         )
         parts = tuple(

@@ -130,6 +130,8 @@ class Echo:
         Whether that echo is the softer in the references; see `dialin.measures.order`.
     lines : tuple of (hertz, sigma)
         About which the references' spectrum is symmetrical, where it is a ring modulator's.
+    exact : bool
+        Whether all its settings follow from what was heard; of a motion only the rate does.
     """
 
     slot: int
@@ -143,6 +145,7 @@ class Echo:
     lag: float | None = None
     order: float = 0.0
     lines: tuple[tuple[float, float], ...] = ()
+    exact: bool = True
 
 
 @dataclass(frozen=True, eq=False)
