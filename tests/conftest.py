@@ -5,8 +5,11 @@ import signal
 import tempfile
 from pathlib import Path
 
-# A shell that starts tests in the background has them ignore Ctrl-C, which some of them press.
+# A shell that starts tests in the background has them ignore Ctrl-C, which some of them press; and
+# one that is to outlive its terminal has them ignore SIGHUP.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Models that whoever runs the tests has trained are none of theirs.
 os.environ["DIALIN_MODELS"] = str(Path(tempfile.gettempdir()) / "dialin-tests-have-no-models")

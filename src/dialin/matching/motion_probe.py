@@ -23,7 +23,6 @@ from dialin.audio import Audio
 from dialin.effects.effect import Effect
 from dialin.effects.probe import probe_cache, write_cache
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.errors import DialinError
 from dialin.measures.motion import (
     SHORT,
     STEADY,
@@ -357,7 +356,8 @@ class _Prober:
         self._renders += 1
         try:
             wet = self._effect.process(train, RATE, vector)[:, start:]
-        except DialinError:
+        except Exception:
+            # Whatever a host throws: settings that cannot be rendered tell nothing.
             return None
         if not np.isfinite(wet).all() or float(np.abs(wet).max(initial=0.0)) < 1e-6:
             return None
