@@ -16,7 +16,7 @@ demo: $(VENV)/.core  ## match a clean slide guitar to a metal one, both shipped 
 	$(BIN)/dialin demo -o demo-out --overwrite
 
 test: $(VENV)/.dev plugins  ## run all tests (installs the plugins they use, where apt can)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 fuzz: $(VENV)/.dev  ## damaged files, documents and killed processes, for an hour or so
 	$(BIN)/python -m tests.fuzz audio --count 10000 --seed $(FUZZ_SEED) --no-ffmpeg
