@@ -47,10 +47,11 @@ def parse_uri(uri: str) -> tuple[str, str]:
         If it names no format that dialin knows.
     """
     text = uri.strip()
-    # What follows a format is kept as it is: a path may end in a space.
     head, colon, rest = uri.lstrip().partition(":")
     if colon and head.lower() in FORMATS and rest.strip():
-        return head.lower(), rest
+        # What names a file is kept as it is: a path may end in a space.
+        path = head.lower() in ("vst3", "au", "faust")
+        return head.lower(), rest if path else rest.strip()
     if text.startswith(("http://", "https://", "urn:")):
         return "lv2", text
     suffix = Path(re.sub(r"(\.vst3)#.*", r"\1", text, flags=re.IGNORECASE)).suffix.lower()

@@ -23,6 +23,7 @@ from dialin.audio import Audio
 from dialin.effects.effect import Effect
 from dialin.effects.probe import probe_cache, write_cache
 from dialin.effects.spec import EffectSpec, Settings
+from dialin.files.reading import read_json
 from dialin.measures.motion import (
     SHORT,
     STEADY,
@@ -202,7 +203,7 @@ def probe_motion(effect: Effect, *, use_cache: bool = True) -> MotionProbe:
     place = _cache_file(effect.spec)
     if use_cache:
         try:
-            return MotionProbe.from_dict(json.loads(place.read_text("utf-8")))
+            return MotionProbe.from_dict(read_json(place))
         except (OSError, ValueError, TypeError, KeyError):
             pass
     found = _Prober(effect).run()
