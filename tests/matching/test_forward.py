@@ -1,6 +1,7 @@
 """The fewest effects that explain a difference come first."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -107,3 +108,27 @@ def test_a_very_short_reference_destroys_nothing(seconds):
     audio, _ = match.audio()
     kept = np.sum(audio.astype(float) ** 2) / np.sum(music(1).astype(float) ** 2)
     assert 0.01 < kept < 100
+
+
+def test_effects_that_undo_each_other_go_together():
+    uris = ["fake:drive", "fake:tilt", "fake:tilt"]
+    slots = [open_effect(uri).spec for uri in uris]
+    spec = chain_spec("chain:" + json.dumps(uris), slots)
+    drive = slots[0].vector({"drive": 30, "mix": 100})
+    tilt = slots[1].index("tilt")
+    up, down = slots[1].default, slots[2].default
+    up[tilt], down[tilt] = 0.9, 0.1
+    settings = np.concatenate([drive, up, down])
+    target = make_target(
+        [style_features(open_effect(uris[0]).process(music(1), RATE, drive), RATE)]
+    )
+    with RenderPool(workers=1) as pool:
+        untouched = (style_features(music(1), RATE), detail(music(1), RATE))
+        audio = pool.share(music(1), RATE)
+        search = Search(pool, spec, audio, untouched, target, locked={}, seed=0, budget=40)
+        (pick,) = search._render((0, 1, 2), [settings])
+        alone = search._without(settings, [(0, 1), (0, 2)])
+        kept, pruned, left_out = search._prune(pick, (0, 1, 2))
+    assert all(c.distance > pick.distance + 2 * SLOT_COST for c in alone)
+    assert kept == (0,) and pruned.distance <= pick.distance + 2 * SLOT_COST
+    assert {1, 2} <= set(left_out)

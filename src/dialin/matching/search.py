@@ -29,6 +29,7 @@ among others.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -737,7 +738,8 @@ class Search:
         """Take out effects that bring too little, the least useful first.
 
         Each slot is left out once by itself, to rank them; then they go one after another, as
-        long as what is lost altogether stays within the tolerance.
+        long as what is lost altogether stays within the tolerance. Last go two that undo each
+        other.
         """
         whole = pick.settings
         assert whole is not None
@@ -775,12 +777,37 @@ class Search:
                 f"{100 * PRUNE_TOLERANCE:.0f} % it must"
             )
             pick, slots = candidate, trial
+        pick, slots = self._part_pairs(whole, pick, slots, [s for s in removable if s in slots])
+        for gone in set(removable) - set(slots) - set(left_out):
+            left_out[gone] = "it and another effect undid each other, so both are out"
         if self._gain is not None and pick.settings is not None:
             gain = self._spec.parameters[self._gain].to_native(pick.settings[self._gain])
             if abs(gain) < LEVEL_TOLERANCE:
                 left_out[slots[-1]] = "the level is right without it"
                 slots = slots[:-1]
         return slots, pick, left_out
+
+    def _part_pairs(
+        self, whole: Settings, pick: Candidate, slots: tuple[int, ...], removable: Sequence[int]
+    ) -> tuple[Candidate, tuple[int, ...]]:
+        """Take out two effects that undo each other: each by itself is missed, both are not.
+
+        Together they must have brought what two effects have to.
+        """
+        others = len(slots) - (self._gain is not None)
+        pairs = list(itertools.combinations(removable, 2)) if others > 2 else []
+        if not pairs or self.renders + len(pairs) > self._budget:
+            return pick, slots
+        trials = [tuple(s for s in slots if s not in pair) for pair in pairs]
+        found = [
+            (candidate.distance, trial, candidate)
+            for trial, candidate in zip(trials, self._without(whole, trials), strict=True)
+            if candidate is not None and candidate.distance <= pick.distance + 2 * SLOT_COST
+        ]
+        if not found:
+            return pick, slots
+        _, trial, candidate = min(found, key=lambda f: f[0])
+        return candidate, trial
 
     def _without(
         self, whole: Settings, trials: Sequence[tuple[int, ...]]
