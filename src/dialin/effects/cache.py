@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from dialin._version import __version__
+from dialin.effects.spec import EffectSpec
 from dialin.errors import OutputError
 from dialin.files import cache_folder, write_text
 from dialin.files.reading import read_json
+
+T = TypeVar("T")
 
 
 def read_cache(name: str) -> dict[str, Any]:
@@ -42,3 +48,55 @@ def write_cache(name: str, found: dict[str, Any]) -> None:
     """
     with contextlib.suppress(OutputError):
         write_text(cache_folder() / name, json.dumps(found), parents=True)
+
+
+def probe_name(spec: EffectSpec, *details: str, kind: str = "") -> str:
+    """Name of the cache file of what was found out about one build of an effect.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the effect.
+    *details : str
+        What else the findings depend on.
+    kind : str
+        Of the findings; begins the name.
+
+    Returns
+    -------
+    str
+    """
+    key = "\n".join([spec.uri, spec.hash, spec.file_hash, spec.version, __version__, *details])
+    return f"probes/{kind}{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+
+
+def remembered(
+    name: str,
+    read: Callable[[Any], T],
+    make: Callable[[], T],
+    plain: Callable[[T], dict[str, Any]],
+) -> T:
+    """What a cache file holds; where it is not there, or not what was written, made and kept.
+
+    Parameters
+    ----------
+    name : str
+        Of the file in the cache folder.
+    read : callable
+        Makes the value of the file's plain data.
+    make : callable
+        Makes it anew.
+    plain : callable
+        Makes plain data of it.
+
+    Returns
+    -------
+    object
+        As `read` and `make` return it.
+    """
+    try:
+        return read(read_json(cache_folder() / name))
+    except (OSError, ValueError, TypeError, KeyError):
+        result = make()
+    write_cache(name, plain(result))
+    return result

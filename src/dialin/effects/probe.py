@@ -12,25 +12,19 @@ of them. Both are findings about half a second of sound: a knob that only matter
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dialin._version import __version__
 from dialin.audio import Audio
+from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.errors import DialinError, OutputError
-from dialin.files import cache_folder, write_text
-from dialin.files.reading import read_json
+from dialin.errors import DialinError
 
 SAMPLE_RATE = 44_100
 GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -163,17 +157,14 @@ def probe_effect(
     -------
     Probe
     """
-    place = _cache_file(effect.spec, seed, quick)
-    if use_cache:
-        try:
-            return Probe.from_dict(read_json(place))
-        except (OSError, ValueError, TypeError, KeyError):
-            # Not there, or not what was written: probe, and write it anew.
-            pass
-    result = _Prober(effect, seed, quick, progress).run()
-    if use_cache:
-        write_cache(place, json.dumps(result.to_dict(), indent=1))
-    return result
+
+    def probed() -> Probe:
+        return _Prober(effect, seed, quick, progress).run()
+
+    if not use_cache:
+        return probed()
+    name = probe_name(effect.spec, str(seed), *(["quick"] if quick else []))
+    return remembered(name, Probe.from_dict, probed, Probe.to_dict)
 
 
 def apply_probe(spec: EffectSpec, probe: Probe) -> EffectSpec:
@@ -484,28 +475,3 @@ def _distance(one: Audio, two: Audio) -> float:
 
 def _db(amplitude: float) -> float:
     return float(20 * np.log10(amplitude)) if amplitude > 1e-15 else QUIET
-
-
-def probe_cache() -> Path:
-    """Folder of the user's cache where probes are kept; it may not be there yet."""
-    return cache_folder() / "probes"
-
-
-def _cache_file(spec: EffectSpec, seed: int, quick: bool) -> Path:
-    identity = [spec.uri, spec.hash, spec.file_hash, spec.version, __version__, str(seed)]
-    key = "\n".join([*identity, "quick"] if quick else identity)
-    return probe_cache() / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
-
-
-def write_cache(place: Path, text: str) -> None:
-    """Write to the cache; a cache that cannot be written is no reason to fail.
-
-    Parameters
-    ----------
-    place : Path
-        File to be written.
-    text : str
-        The whole content.
-    """
-    with contextlib.suppress(OutputError):
-        write_text(place, text, parents=True)

@@ -8,22 +8,17 @@ knob, and its law is taken down at some positions; those that change the answers
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from dialin._version import __version__
 from dialin.audio import Audio
+from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
-from dialin.effects.probe import probe_cache, write_cache
-from dialin.effects.spec import EffectSpec, Settings
-from dialin.files.reading import read_json
+from dialin.effects.spec import Settings
 from dialin.measures.motion import (
     SHORT,
     STEADY,
@@ -200,23 +195,14 @@ def probe_motion(effect: Effect, *, use_cache: bool = True) -> MotionProbe:
     -------
     MotionProbe
     """
-    place = _cache_file(effect.spec)
-    if use_cache:
-        try:
-            return MotionProbe.from_dict(read_json(place))
-        except (OSError, ValueError, TypeError, KeyError):
-            pass
-    found = _Prober(effect).run()
-    if use_cache:
-        write_cache(place, json.dumps(asdict(found), indent=1))
-    return found
 
+    def probed() -> MotionProbe:
+        return _Prober(effect).run()
 
-def _cache_file(spec: EffectSpec) -> Path:
-    key = "\n".join(
-        [spec.uri, spec.hash, spec.file_hash, spec.version, __version__, f"motion {VERSION}"]
-    )
-    return probe_cache() / f"motion-{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+    if not use_cache:
+        return probed()
+    name = probe_name(effect.spec, f"motion {VERSION}", kind="motion-")
+    return remembered(name, MotionProbe.from_dict, probed, asdict)
 
 
 class _Prober:

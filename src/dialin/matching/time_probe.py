@@ -9,22 +9,17 @@ of it in place (a *lag* knob: delay time, size, pre-delay), one that only scales
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin._version import __version__
 from dialin.audio import Audio
+from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
-from dialin.effects.probe import probe_cache, write_cache
-from dialin.effects.spec import EffectSpec, Settings
-from dialin.files.reading import read_json
+from dialin.effects.spec import Settings
 from dialin.matching.carrier_search import SURE, noise
 from dialin.matching.impulses import PREROLL, SECONDS, SHORTEST, impulse
 from dialin.measures.carriers import strongest, symmetry_lines
@@ -130,23 +125,14 @@ def probe_time(effect: Effect, *, use_cache: bool = True) -> TimeProbe:
     -------
     TimeProbe
     """
-    place = _cache_file(effect.spec)
-    if use_cache:
-        try:
-            return TimeProbe.from_dict(read_json(place))
-        except (OSError, ValueError, TypeError, KeyError):
-            pass
-    found = _Prober(effect).run()
-    if use_cache:
-        write_cache(place, json.dumps(asdict(found), indent=1))
-    return found
 
+    def probed() -> TimeProbe:
+        return _Prober(effect).run()
 
-def _cache_file(spec: EffectSpec) -> Path:
-    key = "\n".join(
-        [spec.uri, spec.hash, spec.file_hash, spec.version, __version__, f"time {VERSION}"]
-    )
-    return probe_cache() / f"time-{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+    if not use_cache:
+        return probed()
+    name = probe_name(effect.spec, f"time {VERSION}", kind="time-")
+    return remembered(name, TimeProbe.from_dict, probed, asdict)
 
 
 class _Prober:
