@@ -16,9 +16,9 @@ from dialin.audio import Audio
 from dialin.effects.amount import settings_at_amount
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec
-from dialin.errors import DialinError
-from dialin.matching.motion_probe import MotionProbe, probe_motion
+from dialin.matching.motion_probe import probe_motion
 from dialin.matching.motion_search import MotionFit, MotionSearch, make_motion_ears
+from dialin.matching.probing import ask_effect
 from dialin.matching.time_guesses import Echo
 from dialin.rendering import RenderPool
 
@@ -69,7 +69,10 @@ def find_motions(
         Of the slots whose motion is heard, or may be.
     """
     places = chain_slots(spec)
-    probes = {uri: _probe(pool, uri) for uri in dict.fromkeys(places[n][1] for n in wanted)}
+    probes = {
+        uri: ask_effect(pool, probe_motion, uri)
+        for uri in dict.fromkeys(places[n][1] for n in wanted)
+    }
     moving = [n for n in wanted if (p := probes[places[n][1]]) is not None and p.moves]
     ears = make_motion_ears(*listen()) if moving else None
     if ears is None:
@@ -116,11 +119,3 @@ def find_motions(
             )
         )
     return tuple(sorted(found, key=lambda e: e.slot))
-
-
-def _probe(pool: RenderPool, uri: str) -> MotionProbe | None:
-    try:
-        probe: MotionProbe = pool.call(probe_motion, effect=uri, deadline=10 * pool.deadline)
-    except DialinError:
-        return None
-    return probe

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dialin.effects.chain import chain_slots, chain_spec
+from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec
-from dialin.errors import EffectError
+from dialin.errors import DialinError, EffectError
 
 if TYPE_CHECKING:
     from dialin.rendering import RenderPool
+
+T = TypeVar("T")
 
 _KNOWN = ("builtin", "fake")
 """Formats whose knobs are known, so that there is nothing to find out."""
@@ -81,3 +85,26 @@ def probe_chain(pool: RenderPool, uri: str) -> Probed:
             )
     slots = tuple(found[slot] for _, slot, _ in chain_slots(whole))
     return Probed(chain_spec(uri, slots), slots, tuple(notes))
+
+
+def ask_effect(pool: RenderPool, function: Callable[[Effect], T], uri: str) -> T | None:
+    """Let a worker find something out about an effect; None where the effect does not let it.
+
+    Parameters
+    ----------
+    pool : RenderPool
+        Whose worker opens the effect.
+    function : callable
+        At the top of a module; called with the effect.
+    uri : str
+        Of the effect.
+
+    Returns
+    -------
+    object or None
+    """
+    try:
+        answer: T = pool.call(function, effect=uri, deadline=10 * pool.deadline)
+    except DialinError:
+        return None
+    return answer

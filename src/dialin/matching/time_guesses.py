@@ -18,10 +18,10 @@ import numpy as np
 from dialin.audio import Audio, audio_info, read_audio
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.errors import DialinError
 from dialin.matching.carrier_search import CarrierSearch, reference_lines
 from dialin.matching.echo_search import EchoFit, EchoSearch
 from dialin.matching.impulses import EchoTarget, ImpulseLab, Values, echo_target
+from dialin.matching.probing import ask_effect
 from dialin.matching.time_probe import TimeProbe, probe_time
 from dialin.measures.cepstrum import (
     BLOCK_SECONDS,
@@ -292,7 +292,10 @@ def find_echoes(
     fits: list[tuple[int, EchoFit, ImpulseLab, tuple[int, ...], EffectSpec]] = []
     impulses = 0
     rings: list[Echo] = []
-    probes = {uri: _probe(pool, uri) for uri in dict.fromkeys(s[1] for s in chain_slots(spec))}
+    probes = {
+        uri: ask_effect(pool, probe_time, uri)
+        for uri in dict.fromkeys(s[1] for s in chain_slots(spec))
+    }
     ear = (
         listen()
         if any(p is not None and (p.echoes or p.carriers) for p in probes.values())
@@ -339,14 +342,6 @@ def find_echoes(
             lab.close()
     found = sorted([*found, *rings], key=lambda e: e.slot)
     return Echoes(tuple(found), impulses)
-
-
-def _probe(pool: RenderPool, uri: str) -> TimeProbe | None:
-    try:
-        probe: TimeProbe = pool.call(probe_time, effect=uri, deadline=10 * pool.deadline)
-    except DialinError:
-        return None
-    return probe
 
 
 def _ring(
