@@ -1,5 +1,6 @@
 """Matching: finds known settings, keeps what it is told to, and never makes things up."""
 
+import dataclasses
 import itertools
 import os
 import signal
@@ -11,7 +12,14 @@ import pytest
 import dialin
 from dialin.audio import write_audio
 from dialin.effects.open import open_effect
-from dialin.errors import AudioError, EffectNotFoundError, ParameterError, UsageError
+from dialin.errors import (
+    AudioError,
+    EffectNotFoundError,
+    ParameterError,
+    RenderError,
+    UsageError,
+)
+from dialin.matching import matcher
 from dialin.matching.optimiser import KnobSearch
 from dialin.matching.surrogate import LinearModel
 from dialin.rendering import RenderPool
@@ -315,3 +323,19 @@ def test_the_model_steps_to_the_goal_of_a_linear_effect():
     proposal = model.propose(positions, features, values)
     assert np.abs(proposal - goal).max() < 0.5 * np.abs(positions[values.argmin()] - goal).max()
     assert model.propose(positions[:5], features[:5], values[:5]) is None
+
+
+class _Sulking:
+    """A pool whose workers die of every question."""
+
+    def call(self, function, *arguments, **options):
+        raise RenderError("the worker died of signal 11")
+
+
+def test_an_effect_that_crashes_when_asked_for_its_state_costs_the_state_alone():
+    fake = open_effect(TILT).spec
+    plugin = dataclasses.replace(fake, uri="lv2:urn:x", format="lv2")
+    facts, notes = matcher._host_facts(_Sulking(), [fake, plugin], np.zeros(2 * fake.size))
+    assert facts == {"states": [None, None], "positions": [None, None]}
+    assert len(notes) == 1
+    assert "signal 11" in notes[0]

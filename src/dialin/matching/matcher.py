@@ -30,7 +30,7 @@ from dialin.effects import chain_slots, chain_uri, default_chain, resolve_effect
 from dialin.effects.chain import chain_spec
 from dialin.effects.effect import Effect, Plugin
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.errors import AudioError, ParameterError, UsageError
+from dialin.errors import AudioError, DialinError, ParameterError, UsageError
 from dialin.matching.features import ASPECTS, style_features
 from dialin.matching.learned import Folder, find_learned, guesses
 from dialin.matching.motion_guesses import find_motions
@@ -273,8 +273,14 @@ def _match(
             uris, settings = settings_of(one, spec)
             output = excerpt
             if uris:
-                output = pool.render([Job(chain_uri(uris), shared, settings)])[0].get()
+                job = Job(chain_uri(uris), shared, settings)
+                (render,) = pool.render([job])
+                if render.failure is not None:
+                    # It worked in the search: a plugin that crashes now and then gets another go.
+                    (render,) = pool.render([job])
+                output = render.get()
             specs = [probed.slots[number] for number in one.slots]
+            facts, unsaid = _host_facts(pool, specs, settings)
             report = MatchReport(
                 before=one.untouched,
                 after=one.distance,
@@ -290,7 +296,7 @@ def _match(
                 seconds=time.monotonic() - began,
                 interrupted=one.interrupted,
                 models=learned.folders,
-                notes=tuple(notes),
+                notes=(*notes, *unsaid),
                 version=__version__,
                 sure=one.sure,
                 gain=one.gain,
@@ -301,7 +307,7 @@ def _match(
             preset = Preset.from_settings(
                 specs,
                 settings,
-                **_host_facts(pool, specs, settings),
+                **facts,
                 provenance={
                     "input": sound.name,
                     "references": [{"name": s.name, "weight": w} for s, w in references],
@@ -507,20 +513,31 @@ def _locks(spec: EffectSpec, lock: Mapping[str, float]) -> dict[int, float]:
 
 def _host_facts(
     pool: RenderPool, specs: Sequence[EffectSpec], settings: Settings
-) -> dict[str, Any]:
-    """What the plugins' hosts say at these settings, for `Preset.from_settings`."""
+) -> tuple[dict[str, Any], list[str]]:
+    """What the plugins' hosts say at these settings, for `Preset.from_settings`; and notes.
+
+    A plugin that crashes when it is asked costs its own state, not the match: the preset sets its
+    knobs by themselves.
+    """
     states: list[bytes | None] = []
     positions: list[list[float] | None] = []
+    notes: list[str] = []
     start = 0
     for spec in specs:
         part = settings[start : start + spec.size]
         start += spec.size
-        known = (None, None)
+        known: tuple[bytes | None, list[float] | None] = (None, None)
         if spec.format not in ("builtin", "fake"):
-            known = pool.call(_host_facts_of, part, effect=spec.uri)
+            try:
+                known = pool.call(_host_facts_of, part, effect=spec.uri)
+            except DialinError as error:
+                notes.append(
+                    f"{spec.name} could not be asked for its state, so the preset holds its knobs "
+                    f"alone: {error}"
+                )
         states.append(known[0])
         positions.append(known[1])
-    return {"states": states, "positions": positions}
+    return {"states": states, "positions": positions}, notes
 
 
 def _host_facts_of(effect: Effect, settings: Settings) -> tuple[bytes | None, list[float] | None]:

@@ -154,7 +154,8 @@ def band_end(audio: Audio, sample_rate: int) -> float:
     power = (np.abs(sfft.rfft(frames * np.hanning(size), axis=2)) ** 2).mean(axis=(0, 1))
     hertz = sample_rate / size
     smooth = uniform_filter1d(power, max(1, round(200.0 / hertz)))
-    level = 10 * np.log10(smooth + 1e-30)
+    # Running sums may fall a little below nothing.
+    level = 10 * np.log10(np.maximum(smooth, 0.0) + 1e-30)
     step = max(1, round(800.0 / hertz))
     end = 0.48 * sample_rate
     alive = level > level.max() - 80.0
