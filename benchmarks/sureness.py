@@ -2,7 +2,7 @@
 
 Excerpts of songs; the input is one half, the reference the other half through known settings of
 one effect, or dry. Each item is matched once with the nearest candidate kept, so that one run
-tells what any pair of thresholds (`MIN_GAIN`, `MAX_RISK` in ``dialin.matching.search``) would do:
+tells what any pair of thresholds (`min_gain`, `max_risk` of `dialin.matching.options`) would do:
 
 * *left alone*: items of an effect whose input would be left alone,
 * *rescued*: those of them whose nearest candidate is nearer (MRSTFT) to the truth than the input,

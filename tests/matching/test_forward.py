@@ -9,13 +9,27 @@ import pytest
 import dialin
 from dialin.effects.chain import chain_spec
 from dialin.effects.open import open_effect
+from dialin.matching.candidate import Choice
 from dialin.matching.detail import detail
 from dialin.matching.features import style_features
-from dialin.matching.forward import SLOT_COST, select_forward
-from dialin.matching.search import EXTREME, Search
+from dialin.matching.forward import select_forward
+from dialin.matching.options import SearchOptions
+from dialin.matching.prune import prune, without
+from dialin.matching.space import SearchSpace
 from dialin.matching.style import make_target, noise_growth, with_gain
+from dialin.matching.trials import Trials
 from dialin.rendering import RenderPool
 from tests.matching.test_style import RATE, music
+
+OPTIONS = SearchOptions()
+SLOT_COST = OPTIONS.slot_cost
+
+
+def trials(pool, spec, audio, target, budget):
+    """Renders of music, as a search makes them."""
+    untouched = (style_features(music(1), RATE), detail(music(1), RATE))
+    space = SearchSpace(spec, {})
+    return Trials(pool, space, audio, untouched, target, budget=budget, options=OPTIONS)
 
 
 def grown(brings, budget=200, wanted=()):
@@ -30,7 +44,7 @@ def grown(brings, budget=200, wanted=()):
     def value(slots):
         return 1.0 - sum(brings[s] for s in slots) + SLOT_COST * len(slots)
 
-    select_forward(range(len(brings)), wanted, explore, value, budget)
+    select_forward(range(len(brings)), wanted, explore, value, budget, OPTIONS)
     assert sum(renders for _, renders in tried) <= budget
     return tried
 
@@ -65,19 +79,10 @@ def test_one_effect_is_answered_by_one():
 def test_a_level_moved_further_than_is_likely_counts_against_a_setting():
     spec = chain_spec('chain:["fake:gain"]', [open_effect("fake:gain").spec])
     features = style_features(music(1), RATE)
-    search = Search(
-        None,
-        spec,
-        None,
-        (features, detail(music(1), RATE)),
-        make_target([features]),
-        locked={},
-        seed=0,
-        budget=9,
-    )
+    tried = trials(None, spec, None, make_target([features]), 9)
     for gain, excess in ((10, 0), (24, 0), (30, 6), (-19, 0), (-26, 6)):
-        cost = search._unlikely(with_gain(features, gain))
-        assert cost == pytest.approx(EXTREME * excess, abs=1e-9)
+        cost = tried.unlikely(with_gain(features, gain))
+        assert cost == pytest.approx(OPTIONS.extreme * excess, abs=1e-9)
 
 
 def test_the_less_is_heard_the_more_must_speak_for_a_match():
@@ -123,12 +128,11 @@ def test_effects_that_undo_each_other_go_together():
         [style_features(open_effect(uris[0]).process(music(1), RATE, drive), RATE)]
     )
     with RenderPool(workers=1) as pool:
-        untouched = (style_features(music(1), RATE), detail(music(1), RATE))
-        audio = pool.share(music(1), RATE)
-        search = Search(pool, spec, audio, untouched, target, locked={}, seed=0, budget=40)
-        (pick,) = search._render((0, 1, 2), [settings])
-        alone = search._without(settings, [(0, 1), (0, 2)])
-        kept, pruned, left_out = search._prune(pick, (0, 1, 2))
-    assert all(c.distance > pick.distance + 2 * SLOT_COST for c in alone)
-    assert kept == (0,) and pruned.distance <= pick.distance + 2 * SLOT_COST
-    assert {1, 2} <= set(left_out)
+        tried = trials(pool, spec, pool.share(music(1), RATE), target, 40)
+        (best,) = tried.render((0, 1, 2), [settings])
+        alone = without(tried, settings, [(0, 1), (0, 2)])
+        pruned = prune(tried, Choice(best, sure=True, slots=(0, 1, 2)))
+    assert all(c.distance > best.distance + 2 * SLOT_COST for c in alone)
+    assert pruned.slots == (0,)
+    assert pruned.candidate.distance <= best.distance + 2 * SLOT_COST
+    assert {1, 2} <= set(pruned.left_out)

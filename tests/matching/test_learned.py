@@ -10,8 +10,8 @@ import dialin
 from dialin.effects import open_effect
 from dialin.effects.chain import chain_spec, chain_uri
 from dialin.errors import UsageError
-from dialin.matching import search
 from dialin.matching.learned import DRAWN, find_learned, guesses
+from dialin.matching.options import MatchOptions, SearchOptions
 from dialin.networks import controller_runtime
 from dialin.networks.configuration import FORMAT
 from dialin.networks.store import model_place
@@ -81,14 +81,19 @@ def test_an_answer_counts_in_the_pick_where_it_is_about_the_whole(sounds, model,
     near = np.array([0.7, 0.4, 0.9])
     monkeypatch.setattr(Oracle, "settings", lambda *asked: near.copy())
     # As if controllers were never wrong: whatever sounds unlike the answer is out.
-    monkeypatch.setattr(search, "LEARNED", 1e-4)
-    options = {"budget": 60, "seed": 1, "models": [model()]}
-    found = dialin.match(*sounds, ["fake:drive"], **options)
+    options = {
+        "budget": 60,
+        "seed": 1,
+        "models": [model()],
+        "search": SearchOptions(learned=1e-4),
+    }
+    found = dialin.match(*sounds, ["fake:drive"], options=MatchOptions(**options))
     assert np.allclose(found.settings, near, atol=1e-6)
     for other in ({"only": ["tone"]}, {"reference_for": {"level": sounds[1]}}):
-        found = dialin.match(*sounds, ["fake:drive"], **options, **other)
+        asked = MatchOptions(**options, **other)
+        found = dialin.match(*sounds, ["fake:drive"], options=asked)
         assert not np.allclose(found.settings, near, atol=1e-3)
-    found = dialin.match(*sounds, ["fake:gain", "fake:drive"], **options)
+    found = dialin.match(*sounds, ["fake:gain", "fake:drive"], options=MatchOptions(**options))
     assert not np.allclose(found.settings[-3:], near, atol=1e-3)
 
 

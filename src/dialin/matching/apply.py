@@ -23,12 +23,12 @@ from dialin.files import check_distinct, check_not_read, check_space, working_fo
 from dialin.matching.file_render import (
     Applied,
     OutputPlan,
-    check_tail,
     plan_output,
     render_file,
     try_output,
 )
 from dialin.matching.fit import Fitted, settings_for
+from dialin.matching.options import check_tail
 
 if TYPE_CHECKING:
     from dialin.presets.preset import Preset

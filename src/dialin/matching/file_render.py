@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dialin.audio import AudioInfo, audio_info, copy_metadata, format_for, to_db, write_audio
-from dialin.errors import OutputError, RenderCrashError, RenderTimeoutError, UsageError
+from dialin.errors import OutputError, RenderCrashError, RenderTimeoutError
 from dialin.files import check_name, check_not_read, check_space, move, working_folder
+from dialin.matching.options import check_tail
 from dialin.matching.streaming import (
     FileJob,
     FileRender,
@@ -338,23 +339,6 @@ def level_remark(result: Applied, again: str = "") -> str:
     if result.peak_dbfs < -90:
         return f"{result.target} is silent (peak {result.peak_dbfs:.1f} dBFS)"
     return ""
-
-
-def check_tail(tail: float) -> None:
-    """Raise `UsageError` unless a tail lies in 0 to 600 seconds.
-
-    Parameters
-    ----------
-    tail : float
-        In seconds.
-
-    Raises
-    ------
-    UsageError
-        If it lies elsewhere.
-    """
-    if not 0 <= tail <= 600:
-        raise UsageError(f"the tail is {tail:g} s; it must lie between 0 and 600")
 
 
 def _call(

@@ -54,13 +54,13 @@ from dialin.files.text import json_text, plain, shown
 from dialin.matching.file_render import (
     Applied,
     OutputPlan,
-    check_tail,
     level_remark,
     plan_output,
     render_file,
     try_output,
 )
 from dialin.matching.fit import Fitted, settings_for
+from dialin.matching.options import check_tail
 from dialin.reports import Kind, Track, report_html
 from dialin.reports.clips import AUDIO_BYTES
 

@@ -4,9 +4,9 @@ A long chain can imitate almost anything by moves that cancel each other: a shel
 and reverb, a high-pass against a low shelf. So effects are added one at a time (forward selection;
 Efroymson, "Multiple regression analysis", 1960): each is tried alone, the best one is kept, the
 others are tried behind it, and so on, as long as one more effect takes away more distance than
-`SLOT_COST`, as in an information criterion. At last all that were kept are turned together; where
-much is left unexplained, the whole chain too, which then must be better by `SLOT_COST` for each of
-its effects.
+`slot_cost`, as in an information criterion. At last all that were kept are turned together; where
+much is left unexplained, the whole chain too, which then must be better by `slot_cost` for each of
+its effects. The figures are fields of `dialin.matching.options.SearchOptions`.
 """
 
 from __future__ import annotations
@@ -14,23 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-SLOT_COST = 0.05
-"""Distance that an effect must take away to be added: a twelfth of what two pieces of one recording
-differ by."""
-
-FIRST, NEXT, TOGETHER = 0.4, 0.15, 0.08
-"""Shares of the budget: each effect alone, each one more, and all that are kept after each."""
-
-UNEXPLAINED = 0.8
-"""Distance above which much is left: then all effects are also turned at once, with half of the
-renders that are left, since a difference may need several together."""
-
-LEAST = 8
-"""Renders that an effect is tried with, at least."""
-
-LEAST_EFFECTS, LEAST_BUDGET = 3, 20
-"""Effects, and renders for each of them, from which on this is done; else all are turned at
-once."""
+from dialin.matching.options import SearchOptions
 
 T = TypeVar("T")
 
@@ -41,22 +25,25 @@ def select_forward(
     explore: Callable[[tuple[int, ...], tuple[int, ...], T | None, int], T | None],
     value: Callable[[T], float],
     budget: int,
+    options: SearchOptions,
 ) -> None:
     """Spend a budget of renders on chains that grow.
 
     Parameters
     ----------
     effects : sequence of int
-        Places of the effects in the whole chain.
+        Indices of the effects in the whole chain.
     wanted : sequence of int
         Those that are in it whatever they bring.
     explore : callable
         ``explore(slots, turned, start, renders)``: search the chain of `slots` with the knobs of
         `turned` alone, from an earlier answer; the best answer, or None if every render failed.
     value : callable
-        What is minimised, `SLOT_COST` for each effect included.
+        What is minimised, `slot_cost` for each effect included.
     budget : int
         Renders.
+    options : SearchOptions
+        Shares of the budget, and what an effect must bring.
     """
     left = budget
     chosen = tuple(sorted(wanted))
@@ -64,36 +51,36 @@ def select_forward(
 
     def spend(slots: tuple[int, ...], turned: tuple[int, ...], share: int) -> T | None:
         nonlocal left
-        share = min(max(share, LEAST), left)
+        share = min(max(share, options.least_renders), left)
         if share <= 0:
             return None
         left -= share
         return explore(slots, turned, best, share)
 
     if chosen:
-        best = spend(chosen, chosen, int(FIRST * budget / len(effects)) * len(chosen))
-    share = FIRST
+        best = spend(chosen, chosen, int(options.first * budget / len(effects)) * len(chosen))
+    share = options.first
     while left > 0:
         rest = [effect for effect in effects if effect not in chosen]
         if not rest:
             break
-        found: list[tuple[float, int, T]] = []
+        answers: list[tuple[float, int, T]] = []
         for effect in rest:
             slots = tuple(sorted((*chosen, effect)))
             answer = spend(slots, (effect,), int(share * budget / len(rest)))
             if answer is not None:
-                found.append((value(answer), effect, answer))
-        if not found:
+                answers.append((value(answer), effect, answer))
+        if not answers:
             break
-        least, effect, answer = min(found, key=lambda entry: entry[0])
+        least, effect, answer = min(answers, key=lambda entry: entry[0])
         if best is not None and least >= value(best):
             break
-        chosen, best, share = tuple(sorted((*chosen, effect))), answer, NEXT
+        chosen, best, share = tuple(sorted((*chosen, effect))), answer, options.next
         if len(chosen) > 1:
-            better = spend(chosen, chosen, int(TOGETHER * budget))
+            better = spend(chosen, chosen, int(options.together * budget))
             best = better if better is not None and value(better) < value(best) else best
     everything = tuple(effects)
-    much = best is not None and value(best) - SLOT_COST * len(chosen) > UNEXPLAINED
+    much = best is not None and value(best) - options.slot_cost * len(chosen) > options.unexplained
     if much and len(chosen) < len(everything):
         spend(everything, everything, left // 2)
     if chosen and left > 0:

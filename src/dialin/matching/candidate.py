@@ -1,0 +1,196 @@
+"""What a search renders and compares: candidates, the case for one, what it all came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio import Audio
+from dialin.effects.chain import chain_slots
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.errors import RenderError
+from dialin.matching.detail import Detail, detail
+from dialin.matching.features import Vector, style_features
+
+SILENT = 1e-6
+"""Swing (-120 dBFS) below which a render counts as silent."""
+
+
+def measure(audio: Audio, sample_rate: int) -> tuple[Vector, Detail]:
+    """What a worker sends back of a render.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        The render.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        From `style_features` and `detail`.
+
+    Raises
+    ------
+    RenderError
+        If it is silent, or constant: silence may be nearer to a reference than the input is, by
+        what it lacks.
+    """
+    if float(np.ptp(audio, axis=1).max()) < SILENT:
+        raise RenderError(
+            "the effects gave back nothing but silence or direct current; a plugin may need a "
+            "file or a window to be set up (see: dialin effects probe): leave it out or lock its "
+            "volume"
+        )
+    return style_features(audio, sample_rate), detail(audio, sample_rate)
+
+
+@dataclass(eq=False)
+class Candidate:
+    """One rendered setting; `settings` is None for the untouched input.
+
+    Attributes
+    ----------
+    settings : ndarray, float64, shape (knobs,), or None
+        Positions of the knobs, 0 to 1.
+    features : Vector
+        What the render sounds like.
+    detail : Detail
+        A sample of its spectrogram.
+    distance : float
+        To the target, in units of content noise.
+    cost : float
+        What counts against it beside its distance.
+    slots : tuple of int
+        Indices of its effects in the whole chain, without a gain that is computed.
+    size_cost : float
+        What the number of its effects counts.
+    """
+
+    settings: Settings | None
+    features: Vector
+    detail: Detail
+    distance: float
+    cost: float = 0.0
+    slots: tuple[int, ...] = ()
+    size_cost: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """What is minimised."""
+        return self.distance + self.cost + self.size_cost
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A pick and the case for it; see `SearchResult`.
+
+    Attributes
+    ----------
+    candidate : Candidate
+        What was picked.
+    sure : bool
+        Whether there was evidence enough.
+    gain : float
+        Distance that it takes away.
+    risk : float
+        Expected audible difference to what the reference may be, as a share of the input's.
+    evidence : tuple of str
+        What speaks for and against it, for a person.
+    parts : tuple of float
+        The gain by parts of the references.
+    slots : tuple of int
+        Indices of the effects to use.
+    left_out : dict of int to str
+        Index of a slot that is not used -> why.
+    """
+
+    candidate: Candidate
+    sure: bool
+    gain: float = 0.0
+    risk: float = 1.0
+    evidence: tuple[str, ...] = ()
+    parts: tuple[float, ...] = ()
+    slots: tuple[int, ...] = ()
+    left_out: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class SearchResult:
+    """What a search came to: the nearest candidate, sure or not.
+
+    Attributes
+    ----------
+    slots : tuple of int
+        Indices, in the chain searched, of the effects to use; empty for the untouched input.
+    settings : ndarray
+        Of the whole chain searched.
+    features : ndarray
+        Style features of the pick.
+    distance, untouched : float
+        Of the pick and of the input.
+    sure : bool
+        Whether it is better to take it than to leave the input alone.
+    gain : float
+        Distance it takes away.
+    risk : float
+        Its expected audible difference to what the reference may be, as a share of the untouched
+        input's.
+    evidence : tuple of str
+        What speaks for and against it, for a person.
+    parts : tuple of float
+        The gain by parts of the references.
+    left_out : dict
+        Index of a slot that is not used -> why.
+    absent : dict
+        The same of those whose echoes were listened for and not heard.
+    renders, failures : int
+        How many there were.
+    seconds : float
+        That the search took.
+    interrupted : bool
+        Whether Ctrl-C or the time limit ended it.
+    """
+
+    slots: tuple[int, ...]
+    settings: Settings
+    features: Vector
+    distance: float
+    untouched: float
+    sure: bool
+    gain: float = 0.0
+    risk: float = 1.0
+    evidence: tuple[str, ...] = ()
+    parts: tuple[float, ...] = ()
+    left_out: dict[int, str] = field(default_factory=dict)
+    absent: dict[int, str] = field(default_factory=dict)
+    renders: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+
+
+def settings_of(
+    result: SearchResult, spec: EffectSpec
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """URIs and settings of the effects that a search kept.
+
+    Parameters
+    ----------
+    result : SearchResult
+        What the search kept.
+    spec : EffectSpec
+        Of the chain that was searched.
+
+    Returns
+    -------
+    (tuple of str, ndarray)
+        Settings of the kept effects alone, 0 to 1.
+    """
+    slots = chain_slots(spec)
+    uris = tuple(slots[s][1] for s in result.slots)
+    parts = [result.settings[slots[s][2]] for s in result.slots]
+    return uris, np.concatenate(parts) if parts else np.zeros(0)

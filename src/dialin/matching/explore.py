@@ -1,0 +1,167 @@
+"""Spending a budget of renders: on the knobs of some effects, or on chains that grow.
+
+The optimiser minimises the style distance, plus a little for straying from the default, which
+keeps knobs that do nothing where they are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dialin.effects.spec import Settings
+from dialin.matching.alike import choices, choose
+from dialin.matching.candidate import Candidate
+from dialin.matching.forward import select_forward
+from dialin.matching.optimiser import KnobSearch
+from dialin.matching.surrogate import LinearModel
+from dialin.matching.trials import Trials
+
+
+class Explorer:
+    """Searches the knobs of effects for the least distance.
+
+    Parameters
+    ----------
+    trials : Trials
+        Renders, and what is searched.
+    seed : int
+        Of the optimiser.
+    learned : int, default 0
+        How many of the first guesses are answers of controllers that listen to all there is, and
+        so are witnesses in the pick.
+
+    Attributes
+    ----------
+    said : list of Candidate
+        Renders of those answers.
+    """
+
+    def __init__(self, trials: Trials, seed: int, learned: int = 0) -> None:
+        self._trials, self._seed, self._learned = trials, seed, learned
+        self.said: list[Candidate] = []
+
+    def run(self, budget: int) -> None:
+        """Spend the budget: on chains that grow, or on the whole chain at once.
+
+        Parameters
+        ----------
+        budget : int
+            Renders, those that are spent included.
+        """
+        trials, space = self._trials, self._trials.space
+        left = budget - trials.renders
+        if not trials.grows:
+            self.explore(space.rendered, space.rendered, None, left)
+            return
+        select_forward(
+            space.effects,
+            sorted(space.kept),
+            self.explore,
+            lambda candidate: candidate.value,
+            left,
+            trials.options,
+        )
+
+    def explore(
+        self,
+        slots: tuple[int, ...],
+        turned: tuple[int, ...],
+        start: Candidate | None,
+        budget: int,
+    ) -> Candidate | None:
+        """Search the chain of some slots, with the knobs of some of them.
+
+        Parameters
+        ----------
+        slots : tuple of int
+            Effects that are rendered.
+        turned : tuple of int
+            Those whose knobs are turned.
+        start : Candidate or None
+            An earlier answer to begin with.
+        budget : int
+            Renders to spend.
+
+        Returns
+        -------
+        Candidate or None
+            The best of it; None if every render failed.
+        """
+        trials, space = self._trials, self._trials.space
+        free = space.free_of(turned)
+        origin = space.start
+        if start is not None and start.settings is not None:
+            origin = start.settings.copy()
+            if space.gain is not None:
+                origin[space.gain] = space.start[space.gain]
+        goal, weights = trials.target.goal()
+        search = KnobSearch(
+            [space.spec.parameters[index] for index in free],
+            origin[free],
+            seed=self._seed,
+            budget=budget if free else 1,
+            guesses=[vector[free] for vector in space.guesses],
+            model=LinearModel(goal, weights),
+            near=start is not None and start.slots == turned,
+        )
+        end = trials.renders + (budget if free else min(budget, 1))
+        best: Candidate | None = None
+        while trials.renders < end:
+            asked = search.ask(end - trials.renders)
+            if not asked:
+                break
+            settings = []
+            for position in asked:
+                vector = origin.copy()
+                vector[free] = position
+                settings.append(vector)
+            rendered = trials.render(slots, settings)
+            values = [
+                np.inf if candidate is None else candidate.value + self._stray(vector)
+                for candidate, vector in zip(rendered, settings, strict=True)
+            ]
+            if self._learned and not self.said:
+                # The first batch is the default, then the guesses.
+                self.said = [c for c in rendered[1 : 1 + self._learned] if c is not None]
+            nothing = np.full(goal.size, np.nan)
+            rows = [nothing if c is None else c.features / trials.target.noise for c in rendered]
+            search.tell(asked, values, rows)
+            best = min((c for c in (best, *rendered) if c is not None), key=_value, default=None)
+        return best
+
+    def choose_alike(self) -> None:
+        """Of settings that explain the echoes alike, take the most likely for the start."""
+        trials, space = self._trials, self._trials.space
+        for echo in space.heard:
+            _, uri, knobs = space.slots[echo.slot]
+            options = choices(echo, trials.budget // 4)
+            if len(options) == 1:
+                continue
+            vectors = []
+            for settings, _ in options:
+                vector = space.start.copy()
+                vector[knobs] = settings
+                vectors.append(vector)
+            rendered = trials.render(space.rendered, vectors)
+            distances = [np.inf if c is None else c.value for c in rendered]
+            chosen = choose(
+                *(trials.pool, uri, trials.audio, echo, options, distances),
+                space.spec.default[knobs],
+                trials.options.temperature,
+            )
+            space.start[knobs] = vectors[chosen][knobs]
+            trials.candidates = [
+                c
+                for c in trials.candidates
+                if c.settings is not None and np.array_equal(c.settings[knobs], space.start[knobs])
+            ]
+
+    def _stray(self, vector: Settings) -> float:
+        """Cost of straying from the default."""
+        space = self._trials.space
+        moved = np.abs(vector - space.spec.default)[space.free]
+        return self._trials.options.prior * float(moved.mean()) if moved.size else 0.0
+
+
+def _value(candidate: Candidate) -> float:
+    return candidate.value

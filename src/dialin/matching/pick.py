@@ -1,0 +1,131 @@
+"""Judging candidates: which one is the best bet, and whether it is sure.
+
+The lowest distance is not the best bet: input and reference play different music, so distances
+carry content noise. Every candidate i gets a weight ``exp(-(d_i - d_min) / T)``, shared with those
+that sound the same, and the pick is the candidate whose expected audible difference to all the
+others, weighted so, is least (minimum Bayes risk; a weighted medoid). The untouched input is a
+candidate like any other, so where the evidence is weak it wins. T grows with the square of
+``d_min``, up to `largest_noise`: what the effect could not mend is mostly content, and tells how
+large its noise is for this pair.
+
+A pick is *sure* if it brings the sound closer by `min_gain`, and its expected difference is at most
+`max_risk` times the untouched input's (`dialin.matching.options.SearchOptions`). Where none is,
+what comes back is the nearest candidate by the same measure, marked as not sure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from dialin.matching.candidate import Candidate, Choice
+from dialin.matching.detail import detail_distances
+from dialin.matching.style import Target, level_of
+from dialin.matching.trials import Trials
+
+
+def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> Choice:
+    """The candidate of least expected difference to what the reference may be.
+
+    Parameters
+    ----------
+    trials : Trials
+        What was rendered.
+    said : sequence of Candidate
+        Renders of controllers' answers: a second witness.
+    parts : sequence of Target
+        Parts of the references by themselves, which tell how consistent a gain is.
+
+    Returns
+    -------
+    Choice
+    """
+    space, target, options = trials.space, trials.target, trials.options
+    ranked = sorted(trials.candidates, key=lambda c: c.value)[: options.candidates - 1]
+    # The others have the reference's level by the gain alone, which must not speak for them.
+    base = trials.levelled(replace(trials.untouched, settings=space.start))
+    field = [base, *ranked]
+    values = np.array([c.value for c in field])
+    least = values.min()
+    noise = np.clip(least / options.same_recording, 1.0, options.largest_noise)
+    temperature = options.temperature * noise**2 * target.doubt**2
+    weights = np.exp(-(values - least) / temperature)
+    apart = detail_distances(np.stack([c.detail[:: options.every] for c in field]))
+    weights /= np.exp(-((apart / options.crowd) ** 2)).sum(axis=1)
+    if said:
+        # It heard the same recordings, but listens to other things in them.
+        heard = detail_distances(np.stack([c.detail[:: options.every] for c in (*said, *field)]))
+        count = len(said)
+        weights *= np.exp(-heard[:count, count:] / options.learned).mean(axis=0)
+    # Renders are compared at one level; where the level counts, so do its differences.
+    level = np.array([level_of(c.features) for c in field])
+    apart += target.level_weight * np.abs(level[:, None] - level) / 20.0
+    risk = apart @ (weights / weights.sum())
+    if not ranked:
+        return Choice(trials.untouched, sure=False)
+    first = int(np.argmin(risk))
+    best = first or 1 + int(np.argmin(risk[1:]))
+    gain = float(values[0] - values[best]) + field[best].size_cost
+    share = float(risk[best] / max(risk[0], 1e-12))
+    asked = asked_gain(trials)
+    # A motion's rate is heard, not how deep it goes: what takes the sound further from the
+    # reference than leaving it alone is no answer.
+    told = any(echo.exact or gain >= -asked for echo in space.heard)
+    sure = bool(space.wanted or told) or (
+        bool(space.active) and first > 0 and gain >= asked and share <= options.max_risk
+    )
+    return Choice(
+        candidate=field[best],
+        sure=sure,
+        gain=gain,
+        risk=share,
+        evidence=_evidence(trials, field[best], base, gain, share),
+        parts=tuple(
+            float(part.distance(base.features) - part.distance(field[best].features))
+            for part in parts
+        ),
+        slots=field[best].slots,
+    )
+
+
+def asked_gain(trials: Trials) -> float:
+    """Distance that a sure match takes away; more where there is little sound to tell from.
+
+    Parameters
+    ----------
+    trials : Trials
+        Of the search.
+
+    Returns
+    -------
+    float
+    """
+    return trials.options.min_gain * trials.target.doubt**2
+
+
+def _evidence(
+    trials: Trials, best: Candidate, base: Candidate, gain: float, share: float
+) -> tuple[str, ...]:
+    """What speaks for and against a candidate."""
+    space, options = trials.space, trials.options
+    parts = f"two pieces of one recording differ by {options.same_recording:g}"
+    level = " at the reference's level" if space.gain is not None else ""
+    lines = [f"heard in the reference: {echo.text}" for echo in space.heard]
+    lines += [
+        f"it takes {gain:.2f} off the distance of {base.distance:.2f} that the input has"
+        f"{level}; to be sure it should take {asked_gain(trials):.2g} ({parts})"
+        if gain > 0
+        else f"its distance to the reference is no smaller than the input's ({parts})",
+        f"what it may still be wrong by is {100 * share:.0f} % of what leaving the input alone "
+        f"may be wrong by; to be sure it should be {100 * options.max_risk:.0f} % at most",
+    ]
+    if best.cost > 0:
+        moved = level_of(best.features) - level_of(trials.untouched.features)
+        if space.gain is not None and best.settings is not None:
+            moved -= space.spec.parameters[space.gain].to_native(best.settings[space.gain])
+        lines.append(f"its effects move the level by {moved:+.0f} dB, which is unlikely")
+    if space.wanted:
+        lines.append("its effect was asked for, since a knob of it is locked")
+    return tuple(lines)

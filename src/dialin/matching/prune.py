@@ -1,0 +1,133 @@
+"""Taking effects out of a chain that bring too little, and pairs that undo each other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from dialin.effects.spec import Settings
+from dialin.matching.candidate import Candidate, Choice
+from dialin.matching.trials import Trials
+
+
+def prune(trials: Trials, choice: Choice) -> Choice:
+    """Take out effects that bring too little, the least useful first.
+
+    Each slot is left out once by itself, to rank them; then they go one after another, as long as
+    what is lost altogether stays within `SearchOptions.prune_tolerance`. Last go two that undo
+    each other.
+
+    Parameters
+    ----------
+    trials : Trials
+        Renders.
+    choice : Choice
+        What was picked.
+
+    Returns
+    -------
+    Choice
+        The same, with fewer effects.
+    """
+    space, options = trials.space, trials.options
+    best, slots = choice.candidate, choice.slots
+    whole = best.settings
+    assert whole is not None
+    reached, gain = best.distance, trials.untouched.distance - best.distance
+    allowed = reached + options.prune_tolerance * max(gain, 0.0)
+    left_out: dict[int, str] = {}
+    if space.gain is not None:
+        # Its level is put right by the gain, whatever else goes; it is looked at last.
+        whole = whole.copy()
+        whole[space.gain] = space.start[space.gain]
+    last = None if space.gain is None else slots[-1]
+    complete = len(slots)
+    removable = tuple(s for s in slots if s != last and s not in space.kept)
+    if not removable or trials.renders + len(removable) > trials.budget:
+        return choice
+    alone = without(trials, whole, [tuple(s for s in slots if s != out) for out in removable])
+    costs = [np.inf if c is None else c.distance - reached for c in alone]
+    for number in np.argsort(costs, kind="stable"):
+        gone, cost = removable[int(number)], costs[int(number)]
+        if not np.isfinite(cost) or cost + reached > allowed:
+            break
+        trial = tuple(s for s in slots if s != gone)
+        again = len(trial) < complete - 1
+        if all(s == last for s in trial) or (again and trials.renders >= trials.budget):
+            break
+        (candidate,) = without(trials, whole, [trial]) if again else [alone[int(number)]]
+        if candidate is None or candidate.distance > allowed:
+            continue
+        share = 100 * cost / max(gain, 1e-9)
+        left_out[gone] = (
+            "with it off, and all else as it is, the match is no further from the reference"
+            if share <= 0
+            else f"it brought {share:.1f} % of the gain, less than the "
+            f"{100 * options.prune_tolerance:.0f} % it must"
+        )
+        best, slots = candidate, trial
+    best, slots = _part_pairs(trials, whole, best, slots, [s for s in removable if s in slots])
+    for gone in set(removable) - set(slots) - set(left_out):
+        left_out[gone] = "it and another effect undid each other, so both are out"
+    if space.gain is not None and best.settings is not None:
+        gain = space.spec.parameters[space.gain].to_native(best.settings[space.gain])
+        if abs(gain) < options.level_tolerance:
+            left_out[slots[-1]] = "the level is right without it"
+            slots = slots[:-1]
+    return replace(choice, candidate=best, slots=slots, left_out=choice.left_out | left_out)
+
+
+def _part_pairs(
+    trials: Trials,
+    whole: Settings,
+    best: Candidate,
+    slots: tuple[int, ...],
+    removable: Sequence[int],
+) -> tuple[Candidate, tuple[int, ...]]:
+    """Take out two effects that undo each other: each by itself is missed, both are not.
+
+    Together they must have brought what two effects have to.
+    """
+    others = len(slots) - (trials.space.gain is not None)
+    pairs = list(itertools.combinations(removable, 2)) if others > 2 else []
+    if not pairs or trials.renders + len(pairs) > trials.budget:
+        return best, slots
+    chains = [tuple(s for s in slots if s not in pair) for pair in pairs]
+    allowed = best.distance + 2 * trials.options.slot_cost
+    parted = [
+        (candidate.distance, chain, candidate)
+        for chain, candidate in zip(chains, without(trials, whole, chains), strict=True)
+        if candidate is not None and candidate.distance <= allowed
+    ]
+    if not parted:
+        return best, slots
+    _, chain, candidate = min(parted, key=lambda entry: entry[0])
+    return candidate, chain
+
+
+def without(
+    trials: Trials, whole: Settings, chains: Sequence[tuple[int, ...]]
+) -> list[Candidate | None]:
+    """Render with some slots only; the settings stay those of the whole chain.
+
+    Parameters
+    ----------
+    trials : Trials
+        Renders.
+    whole : ndarray, float64, shape (knobs,)
+        Settings of the whole chain, 0 to 1.
+    chains : sequence of tuple of int
+        Slots of each render.
+
+    Returns
+    -------
+    list of Candidate or None
+        None for a render that failed; none of them may be picked.
+    """
+    rendered: list[Candidate | None] = []
+    for slots in chains:
+        rendered += trials.render(slots, [whole], kept=False)
+    return rendered

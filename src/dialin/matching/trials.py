@@ -1,0 +1,194 @@
+"""Rendering candidates in the workers, and keeping count of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from dialin.effects.chain import chain_uri
+from dialin.effects.spec import Settings
+from dialin.errors import DialinError
+from dialin.matching.candidate import Candidate, measure
+from dialin.matching.detail import Detail
+from dialin.matching.features import Vector
+from dialin.matching.options import SearchOptions
+from dialin.matching.space import SearchSpace
+from dialin.matching.style import Target, level_of, with_gain
+from dialin.rendering import Job, RenderPool, SharedAudio
+
+
+class TimeUp(Exception):
+    """The time limit was reached."""
+
+
+class Trials:
+    """Renders of an excerpt, measured in the workers, each a `Candidate`.
+
+    Parameters
+    ----------
+    pool : RenderPool
+        Workers that render.
+    space : SearchSpace
+        What is searched.
+    audio : SharedAudio
+        The input's excerpt.
+    untouched : tuple of features and detail
+        Of that excerpt as it is.
+    target : Target
+        What it should sound like.
+    budget : int
+        Renders in all.
+    options : SearchOptions
+        What counts against a candidate.
+    seconds : float, optional
+        Time limit.
+    progress : callable, optional
+        ``progress(renders, seconds, best)``.
+
+    Attributes
+    ----------
+    candidates : list of Candidate
+        Those that may be picked, in the order in which they came back.
+    best : float
+        The least distance so far.
+    renders, failures : int
+        How many there were.
+    last_failure : DialinError or None
+        The last one.
+    grows : bool
+        Whether chains grow, and so every effect of a candidate counts against it.
+    """
+
+    def __init__(
+        self,
+        pool: RenderPool,
+        space: SearchSpace,
+        audio: SharedAudio,
+        untouched: tuple[Vector, Detail],
+        target: Target,
+        *,
+        budget: int,
+        options: SearchOptions,
+        seconds: float | None = None,
+        progress: Callable[[int, float, float], None] | None = None,
+    ) -> None:
+        self.pool, self.space, self.audio, self.target = pool, space, audio, target
+        self.budget, self.options = budget, options
+        self.untouched = Candidate(None, *untouched, float(target.distance(untouched[0])))
+        self.grows = space.grows(budget, options)
+        self.candidates: list[Candidate] = []
+        self.best = self.untouched.distance
+        self.renders = self.failures = 0
+        self.last_failure: DialinError | None = None
+        self._limit, self._progress = seconds, progress
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the search began."""
+        return time.monotonic() - self._began
+
+    def render(
+        self, slots: tuple[int, ...], settings: Sequence[Settings], *, kept: bool = True
+    ) -> list[Candidate | None]:
+        """Render some slots of the chain at settings of the whole.
+
+        Parameters
+        ----------
+        slots : tuple of int
+            Which effects.
+        settings : sequence of ndarray, float64, shape (knobs,)
+            Of the whole chain, 0 to 1.
+        kept : bool, default True
+            Whether they may be picked.
+
+        Returns
+        -------
+        list of Candidate or None
+            None for a render that failed.
+
+        Raises
+        ------
+        TimeUp
+            Once the time limit is reached.
+        """
+        whole = self.space.slots
+        uri = self.space.spec.uri
+        parts = list(settings)
+        if len(slots) < len(whole):
+            uri = chain_uri([whole[s][1] for s in slots])
+            parts = [np.concatenate([vector[whole[s][2]] for s in slots]) for vector in settings]
+        effects = tuple(s for s in slots if s in self.space.effects)
+        size = self.options.slot_cost * len(effects) if self.grows else 0.0
+        jobs = [Job(uri, self.audio, part, measure=measure) for part in parts]
+        rendered: list[Candidate | None] = [None] * len(jobs)
+        for number, result in self.pool.render_iter(jobs):
+            self.renders += 1
+            if result.failure is not None:
+                self.failures += 1
+                self.last_failure = result.failure
+            else:
+                features, sample = result.value
+                distance = float(self.target.distance(features))
+                cost = self.unlikely(features)
+                candidate = self.levelled(
+                    Candidate(settings[number], features, sample, distance, cost, effects, size)
+                )
+                rendered[number] = candidate
+                if kept:
+                    # At once, so that Ctrl-C loses none.
+                    self.candidates.append(candidate)
+                    self.best = min(self.best, candidate.distance)
+            now = self.seconds
+            if self._progress is not None:
+                self._progress(self.renders, now, self.best)
+            if self._limit is not None and now > self._limit:
+                raise TimeUp
+        return rendered
+
+    def levelled(self, candidate: Candidate) -> Candidate:
+        """The candidate with the gain that brings it to the reference's level.
+
+        Parameters
+        ----------
+        candidate : Candidate
+            As rendered.
+
+        Returns
+        -------
+        Candidate
+            The same where the chain does not end in a gain.
+        """
+        space = self.space
+        if space.gain is None or candidate.settings is None:
+            return candidate
+        knob = space.spec.parameters[space.gain]
+        wanted = self.target.level_offset(candidate.features)
+        gain = float(np.clip(wanted, knob.minimum, knob.maximum))
+        settings = candidate.settings.copy()
+        settings[space.gain] = knob.to_normalised(gain)
+        features = with_gain(candidate.features, gain)
+        distance = float(self.target.distance(features))
+        return replace(candidate, settings=settings, features=features, distance=distance)
+
+    def unlikely(self, features: Vector) -> float:
+        """Cost of moving the level further than is likely, before a gain puts it right.
+
+        Parameters
+        ----------
+        features : ndarray, float64, shape (features,)
+            Of a render.
+
+        Returns
+        -------
+        float
+            Distance, 0 or more.
+        """
+        moved = level_of(features) - level_of(self.untouched.features)
+        wanted = self.target.level_offset(self.untouched.features)
+        above = moved - max(wanted, 0.0) - self.options.loudest_step
+        below = min(wanted, 0.0) + self.options.softest_step - moved
+        return self.options.extreme * max(above, below, 0.0)
