@@ -17,7 +17,7 @@ import numpy as np
 
 from dialin.effects import list_effects
 from dialin.errors import DialinError
-from dialin.matching.matcher import _host_facts
+from dialin.matching.describe import host_facts
 from dialin.presets import Preset, export_preset
 from dialin.presets.verify import verify_export
 from dialin.rendering import RenderPool
@@ -29,7 +29,7 @@ def verdict_of(uri: str, format: str, folder: Path, seed: int) -> str:
         with RenderPool(workers=1, deadline=60.0) as pool:
             spec = pool.describe(uri)
             settings = spec.random(np.random.default_rng(seed))
-            facts = _host_facts(pool, [spec], settings)
+            facts, _ = host_facts(pool, [spec], settings)
         preset = Preset.from_settings([spec], settings, **facts)
         exported = export_preset(preset, {"vst3": "vstpreset", "lv2": "lv2"}[format], folder)
         (verdict,) = verify_export(preset, exported).values()

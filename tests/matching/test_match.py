@@ -19,7 +19,7 @@ from dialin.errors import (
     RenderError,
     UsageError,
 )
-from dialin.matching import matcher
+from dialin.matching import describe
 from dialin.matching.optimiser import KnobSearch
 from dialin.matching.surrogate import LinearModel
 from dialin.rendering import RenderPool
@@ -335,7 +335,7 @@ class _Sulking:
 def test_an_effect_that_crashes_when_asked_for_its_state_costs_the_state_alone():
     fake = open_effect(TILT).spec
     plugin = dataclasses.replace(fake, uri="lv2:urn:x", format="lv2")
-    facts, notes = matcher._host_facts(_Sulking(), [fake, plugin], np.zeros(2 * fake.size))
+    facts, notes = describe.host_facts(_Sulking(), [fake, plugin], np.zeros(2 * fake.size))
     assert facts == {"states": [None, None], "positions": [None, None]}
     assert len(notes) == 1
     assert "signal 11" in notes[0]
