@@ -26,6 +26,7 @@ import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 
 from dialin.networks import load_encoder
+from dialin.training.batches import Batches
 from dialin.training.config import (
     EncoderRecipe,
     LoopOptions,
@@ -35,10 +36,10 @@ from dialin.training.config import (
     VaeRecipe,
     load_recipe,
 )
-from dialin.training.data import CLEAN, Batches, FeatureSet, build_features
+from dialin.training.data import CLEAN, FeatureSet, build_features
 from dialin.training.diagnostics import part
 from dialin.training.loop import fit, make_trainer
-from dialin.training.probes import active_units, beside_clean, embed_set, probe
+from dialin.training.probes import active_units, embed_set, probe
 from dialin.training.rendered import render_parts
 from dialin.training.style import StyleModule
 from dialin.training.vae import VaeModule
@@ -47,6 +48,34 @@ CHANNELS = (8, 16, 32, 64, 96)
 EPOCHS, ITEMS, BATCH = 10, 1600, 32
 PROBE_ITEMS = 4000
 TRANSPARENT = "lv2:http://drobilla.net/plugins/mda/Dynamics"
+
+
+def beside_clean(vectors: np.ndarray, data: FeatureSet) -> tuple[np.ndarray, FeatureSet]:
+    """Put the embedding of untouched music beside that of processed music.
+
+    A controller hears both: what is to be changed, and what it should sound like. Here, too, the
+    untouched clip is another piece of music than the processed one: the other half of the excerpt
+    (of the same number, which nearly always is the same song).
+
+    Returns embeddings, each with how far it is from the untouched one's, and their items.
+    """
+    clean = data.label == (data.classes.index(CLEAN) if CLEAN in data.classes else -1)
+    fellows = {
+        (int(c), int(h)): row
+        for row, c, h in zip(
+            np.flatnonzero(clean), data.content[clean], data.half[clean], strict=True
+        )
+    }
+    fellow = np.array(
+        [
+            -1 if own else fellows.get((int(c), 1 - int(h)), -1)
+            for own, c, h in zip(clean, data.content, data.half, strict=True)
+        ],
+        np.int64,
+    )
+    keep = fellow >= 0
+    apart = vectors[keep] - vectors[fellow[keep]]
+    return np.concatenate([vectors[keep], apart], axis=1), data.only(keep)
 
 
 class Data(LightningDataModule):

@@ -13,7 +13,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from dialin.audio import write_audio
-from dialin.data import Recipe, read_manifest, render_recipe
+from dialin.data import PairReader, Recipe, read_manifest, render_recipe
 from dialin.errors import OutputError, UsageError
 
 RATE = 24_000
@@ -53,6 +53,23 @@ def test_shards_are_readable_without_dialin(unbroken):
     assert (audio.shape, rate) == ((RATE // 2,), RATE)
     assert 20 * np.log10(np.abs(audio).max()) == pytest.approx(-12.0, abs=0.05)
     assert manifest["spec_hash"] and manifest["versions"]["numpy"] == np.__version__
+
+
+def test_pairs_are_read_back_one_by_one_and_in_their_order(unbroken):
+    folder, _ = unbroken
+    reader = PairReader(folder)
+    read = [(index, name) for index, name, _ in reader.excerpts("input", "target")]
+    assert read == [(i, name) for i in range(12) for name in ("input", "target")]
+    for index, _, audio in reader.excerpts("target"):
+        assert np.array_equal(reader.read(index, "target"), audio)
+    with tarfile.open(folder / "shard-00001.tar") as archive:
+        data = archive.extractfile("000000005.target.flac").read()
+    wanted, _ = soundfile.read(io.BytesIO(data), dtype="float32")
+    assert np.array_equal(reader.read(5, "target"), wanted[None])
+    with pytest.raises(UsageError, match=r"lacks the audio of pair 11 \(clean\)"):
+        reader.read(11, "clean")
+    with pytest.raises(UsageError, match=r"shard-00003\.tar.*cannot be read"):
+        reader.read(12, "input")
 
 
 def test_the_number_of_workers_changes_nothing(songs, unbroken, tmp_path):

@@ -1,6 +1,5 @@
 """The controller's network: where it starts, what it learns, what it refuses."""
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -9,11 +8,11 @@ from dialin.errors import UsageError  # noqa: E402
 from dialin.networks.controller import (  # noqa: E402
     Controller,
     join,
-    kl_divergence,
     saturation,
     split_mixture,
 )
 from dialin.networks.controller_options import ControllerConfig  # noqa: E402
+from dialin.networks.latent import kl_divergence  # noqa: E402
 
 HEADS = ("bottleneck", "direct", "linear")
 OUTPUTS = ("point", "bins", "mixture")
@@ -128,12 +127,3 @@ def test_configurations_are_plain_data():
 def test_configurations_that_make_no_sense_are_refused(options):
     with pytest.raises(UsageError):
         made(**options)
-
-
-def test_kl_divergence_is_zero_at_the_prior():
-    assert kl_divergence(torch.zeros(1, 2), torch.zeros(1, 2)).sum() == 0
-    mean, log_variance = torch.tensor([[1.0, -2.0]]), torch.tensor([[0.5, -1.0]])
-    ours = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
-    theirs = torch.distributions.Normal(torch.zeros(1, 2), torch.ones(1, 2))
-    wanted = torch.distributions.kl_divergence(ours, theirs).numpy()
-    assert np.allclose(kl_divergence(mean, log_variance).numpy(), wanted)

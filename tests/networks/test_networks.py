@@ -6,7 +6,7 @@ from dialin.errors import UsageError  # noqa: E402
 from dialin.networks import Encoder, FrontEndConfig, StyleEncoder, Vae  # noqa: E402
 from dialin.networks.encoder import as_excerpts  # noqa: E402
 from dialin.networks.excerpts import starts  # noqa: E402
-from dialin.networks.vae import divergence, sample  # noqa: E402
+from dialin.networks.latent import kl_divergence, sample  # noqa: E402
 
 SMALL = FrontEndConfig(bands=32, fft=1024, hop=256)
 MAKERS = [
@@ -51,7 +51,7 @@ def test_divergence_is_that_of_normal_distributions():
     mean, log_variance = torch.tensor([[0.0, 1.5, -0.3]]), torch.tensor([[0.0, -1.0, 0.7]])
     ours = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
     expected = torch.distributions.kl_divergence(ours, torch.distributions.Normal(0.0, 1.0))
-    assert torch.allclose(divergence(mean, log_variance), expected, atol=1e-6)
+    assert torch.allclose(kl_divergence(mean, log_variance), expected, atol=1e-6)
 
 
 def test_samples_have_the_distribution_asked_for():

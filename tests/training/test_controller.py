@@ -24,7 +24,7 @@ from dialin.training.controller import ControllerModule  # noqa: E402
 from dialin.training.controller_recipe import ControllerRecipe  # noqa: E402
 from dialin.training.end_to_end import EndToEndModule  # noqa: E402
 from dialin.training.learn import open_encoder, train_controller  # noqa: E402
-from dialin.training.pairs import open_pairs, read_audio  # noqa: E402
+from dialin.training.pairs import open_pairs  # noqa: E402
 from dialin.training.rendered import parts  # noqa: E402
 
 RATE, SAMPLES = 24_000, 20_480
@@ -120,13 +120,13 @@ def test_pairs_are_halves_with_the_reference_from_the_other(controller_recipe, r
     pairs = open_pairs(folder, encoder, key)
     assert len(pairs) == 2 * len(pairs.index)
     items = np.array([2, 3])
-    whole = read_audio(folder, int(pairs.index[1]), "target")[0]
+    whole = pairs.reader.read(int(pairs.index[1]), "target")[0]
     with torch.no_grad():
         halves = encoder(torch.from_numpy(whole[: 2 * SAMPLES].reshape(2, SAMPLES).copy()))
     inputs = pairs.inputs(items)
     assert torch.allclose(inputs[0, encoder.dimensions :], halves[1], atol=1e-4)
     assert torch.allclose(inputs[1, encoder.dimensions :], halves[0], atol=1e-4)
-    dry = read_audio(folder, int(pairs.index[1]), "input")[0]
+    dry = pairs.reader.read(int(pairs.index[1]), "input")[0]
     assert np.array_equal(pairs.audio(items).numpy().ravel(), dry[: 2 * SAMPLES])
 
 

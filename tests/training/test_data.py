@@ -6,8 +6,9 @@ pytest.importorskip("lightning", reason="lightning is not installed")
 
 from dialin.data.fields import build  # noqa: E402
 from dialin.errors import UsageError  # noqa: E402
+from dialin.training.batches import Batches, grouped  # noqa: E402
 from dialin.training.config import VaeRecipe  # noqa: E402
-from dialin.training.data import Batches, build_features, grouped  # noqa: E402
+from dialin.training.data import build_features  # noqa: E402
 from dialin.training.rendered import parts, render_parts  # noqa: E402
 
 

@@ -11,6 +11,7 @@ pytest.importorskip("lightning")
 pytest.importorskip("onnxscript")
 
 from dialin.audio import write_audio
+from dialin.cli.train_controller import _look
 from dialin.effects import open_effect
 from dialin.errors import UsageError
 from dialin.networks.store import find_model, model_place
@@ -80,6 +81,19 @@ def test_dead_knobs_are_left_alone(songs):
     )
     recipe = recipe_for(dead, songs)
     assert set(recipe.data.settings.priors) == {"drive"}
+
+
+def test_dead_knobs_of_a_chain_are_found_as_in_matching(songs, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = tmp_path / "dead.dsp"
+    source.write_text(
+        'import("stdfaust.lib"); nothing = hslider("nothing", 0, 0, 1, 0.01);\n'
+        'process = _ * hslider("drive", 1, 0, 4, 0.01) : attach(_, nothing) <: _, _;\n'
+    )
+    spec, notes = _look(f'chain:["fake:gain","faust:{source}"]')
+    assert {p.id for p in spec.parameters if p.status == "dead"} == {"dead.nothing"}
+    assert set(recipe_for(spec, songs).data.settings.priors) == {"dead.nothing"}
+    assert notes == ()
 
 
 def test_an_effect_without_live_knobs_is_refused_before_anything_is_rendered(songs):

@@ -7,7 +7,7 @@ pytest.importorskip("lightning", reason="lightning is not installed")
 from dialin.training.data import FeatureSet  # noqa: E402
 from dialin.training.diagnostics import part  # noqa: E402
 from dialin.training.pictures import principal_plane  # noqa: E402
-from dialin.training.probes import active_units, beside_clean, probe, r_squared, ridge  # noqa: E402
+from dialin.training.probes import active_units, probe, r_squared, ridge  # noqa: E402
 
 
 def made(seed, items=600):
@@ -28,7 +28,7 @@ def made(seed, items=600):
         classes=("a", "b", "none"),
         knobs=(("known", "hidden"), ("known",), ()),
         maps=(np.zeros((items, 2, 2), np.float16),),
-        place=np.stack([np.zeros(items, np.int64), np.arange(items)], axis=1),
+        rows=np.stack([np.zeros(items, np.int64), np.arange(items)], axis=1),
         label=label,
         content=content,
         half=np.arange(items) % 2,
@@ -47,16 +47,6 @@ def test_probes_find_what_is_there_and_nothing_else():
     assert found.loudness > 0.95
     assert found.mean_settings == pytest.approx(0.75, abs=0.06)
     assert set(found.to_dict()) >= {"effect", "loudness", "mean_settings"}
-
-
-def test_untouched_music_is_put_beside_processed_music():
-    vectors, data = made(0)
-    found, fewer = beside_clean(vectors, data)
-    assert 2 not in fewer.label and found.shape == (len(fewer), 12)
-    item = len(fewer) // 2
-    content, half = fewer.content[item], fewer.half[item]
-    clean = (data.label == 2) & (data.content == content) & (data.half == 1 - half)
-    assert any(np.allclose(found[item, :6] - found[item, 6:], v) for v in vectors[clean])
 
 
 def test_ridge_shrinks_where_there_is_nothing_to_find():

@@ -20,9 +20,11 @@ from dialin.cli.app import app  # noqa: E402
 from dialin.data.fields import build  # noqa: E402
 from dialin.errors import OutputError, TrainingError, UsageError  # noqa: E402
 from dialin.networks import load_encoder, load_runtime  # noqa: E402
-from dialin.training import loop, runs, stages  # noqa: E402
+from dialin.training import learn, loop, runs  # noqa: E402
 from dialin.training.config import EncoderRecipe, VaeRecipe  # noqa: E402
-from dialin.training.stages import train_encoder  # noqa: E402
+from dialin.training.diagnostics import Diagnostics  # noqa: E402
+from dialin.training.learn import encoder_module, feature_data, train_encoder  # noqa: E402
+from dialin.training.rendered import render_parts  # noqa: E402
 
 KINDS = {"vae": VaeRecipe, "encoder": EncoderRecipe}
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -50,13 +52,13 @@ def train(stage, body, folder, rendered, log, stop=-1):
         made.append(trainer)
         return trainer
 
-    before, stages.make_trainer = stages.make_trainer, make
-    saving, stages.save_model = stages.save_model, lambda *a, **k: None
+    before, learn.make_trainer = learn.make_trainer, make
+    saving, learn.save_encoder = learn.save_encoder, lambda *a, **k: None
     try:
         recipe = build(KINDS[stage], body)
         train_encoder(stage, recipe, Path(folder), rendered=Path(rendered), resume=True, workers=1)
     finally:
-        stages.make_trainer, stages.save_model = before, saving
+        learn.make_trainer, learn.save_encoder = before, saving
     return made[0]
 
 
@@ -99,9 +101,9 @@ def test_ctrl_c_saves_after_the_step_it_comes_in(tiny_recipe, tiny_rendered, tmp
                 os.kill(os.getpid(), signal.SIGINT)
 
     recipe = build(VaeRecipe, tiny_recipe())
-    stages.render_parts(recipe.data, tiny_rendered, workers=1)
-    data = stages.FeatureData(recipe.data, recipe.front_end, recipe.loop, tiny_rendered)
-    module = stages._module(recipe, data)
+    render_parts(recipe.data, tiny_rendered, workers=1)
+    data, train, _ = feature_data("vae", recipe, tiny_rendered)
+    module = encoder_module(recipe, train, data.steps)
     trainer = loop.make_trainer(recipe.loop, tmp_path, callbacks=[Press()])
     before = signal.getsignal(signal.SIGINT)
     assert not loop.fit(trainer, module, data)
@@ -113,9 +115,9 @@ def test_ctrl_c_saves_after_the_step_it_comes_in(tiny_recipe, tiny_rendered, tmp
 
 def test_weights_that_are_not_finite_are_never_saved(tiny_recipe, tiny_rendered, tmp_path):
     recipe = build(VaeRecipe, tiny_recipe(loop={"checkpoint_minutes": 0.0}))
-    stages.render_parts(recipe.data, tiny_rendered, workers=1)
-    data = stages.FeatureData(recipe.data, recipe.front_end, recipe.loop, tiny_rendered)
-    module = stages._module(recipe, data)
+    render_parts(recipe.data, tiny_rendered, workers=1)
+    data, train, _ = feature_data("vae", recipe, tiny_rendered)
+    module = encoder_module(recipe, train, data.steps)
 
     class Poison(Callback):
         def on_train_batch_end(self, trainer, module, outputs, batch, place):
@@ -129,10 +131,10 @@ def test_weights_that_are_not_finite_are_never_saved(tiny_recipe, tiny_rendered,
 
 def test_collapse_of_the_posterior_raises_the_alarm(tiny_recipe, tiny_rendered, tmp_path):
     recipe = build(VaeRecipe, tiny_recipe())
-    stages.render_parts(recipe.data, tiny_rendered, workers=1)
-    data = stages.FeatureData(recipe.data, recipe.front_end, recipe.loop, tiny_rendered)
-    network = stages._module(recipe, data).network
-    looks = stages.Diagnostics(recipe.diagnostics, data.train, data.valid, tmp_path)
+    render_parts(recipe.data, tiny_rendered, workers=1)
+    data, train, valid = feature_data("vae", recipe, tiny_rendered)
+    network = encoder_module(recipe, train, data.steps).network
+    looks = Diagnostics(recipe.diagnostics, train, valid, tmp_path)
     torch.nn.init.normal_(network.heads.weight, std=0.3)
     found = looks.look(network)
     assert found["active"] == 8 and not found["collapsed"] and not looks.alarm

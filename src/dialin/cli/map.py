@@ -22,7 +22,6 @@ from dialin.errors import UsageError
 if TYPE_CHECKING:
     from dialin.effects.spec import EffectSpec
     from dialin.maps import EffectMap
-    from dialin.matching.probing import Probed
 
 HELP = """Make a map of an effect: a plane on which its sounds lie in order.
 
@@ -91,7 +90,7 @@ def fit(
         pieces.append(resample(audio[:, place], rate, RATE))
     with RenderPool(workers) as pool:
         probed = probe_chain(pool, uri)
-        spec = _whole(probed)
+        spec = probed.effect
         with progress(output) as show:
             found = fit_map(
                 pool,
@@ -187,14 +186,10 @@ def _read(file: Path) -> tuple[EffectMap, EffectSpec, tuple[EffectSpec, ...]]:
     found = load_map(file)
     with RenderPool(1) as pool:
         probed = probe_chain(pool, found.effect)
-    spec = _whole(probed)
+    spec = probed.effect
     if spec.hash != found.spec_hash:
         raise UsageError(
             f"{str(file)!r} is a map of another version of {spec.name} (spec {found.spec_hash}, "
             f"installed {spec.hash}); fit it again"
         )
     return found, spec, probed.slots
-
-
-def _whole(probed: Probed) -> EffectSpec:
-    return probed.spec if len(probed.slots) > 1 else probed.slots[0]

@@ -115,7 +115,7 @@ def _train(
     plan = load_recipe(recipe, kinds[stage], overrides or ())
     # Whatever is wrong is said before torch is imported, which takes seconds.
     check_inputs(plan, rendered or folder / "rendered", folder, stage, resume=resume)
-    from dialin.training.stages import train_encoder
+    from dialin.training.learn import train_encoder
 
     output.quiet = output.quiet or not is_first_process()
     # Rendering and reading stay on the screen when they are done; an epoch makes room for the next.

@@ -109,11 +109,12 @@ def controller(
 
 def _look(fx: str) -> tuple[EffectSpec, tuple[str, ...]]:
     """Spec of an effect of one's own, and what its probe has to say."""
+    from dialin.matching.probing import probe_chain
     from dialin.rendering import RenderPool
-    from dialin.training.own_effect import probe_spec
 
     with RenderPool(1) as pool:
-        return probe_spec(pool, fx)
+        probed = probe_chain(pool, fx)
+    return probed.effect, probed.notes
 
 
 def _estimate(

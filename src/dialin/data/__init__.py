@@ -7,6 +7,7 @@ not imported here.
 from dialin.data.checks import CAUSES, check_render
 from dialin.data.engine import Progress
 from dialin.data.manifest import read_manifest
+from dialin.data.pair_reader import PairReader
 from dialin.data.pairs import Pair, Plan, make_pair
 from dialin.data.recipe import Recipe, SongSource, load_recipe
 from dialin.data.render import make_plan, render_recipe
@@ -17,6 +18,7 @@ __all__ = [
     "CAUSES",
     "Corpus",
     "Pair",
+    "PairReader",
     "Plan",
     "Progress",
     "Recipe",

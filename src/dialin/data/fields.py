@@ -100,3 +100,26 @@ def _defaults(kind: Any) -> dict[str, Any]:
         elif field.default_factory is not dataclasses.MISSING:
             found[field.name] = field.default_factory()
     return found
+
+
+def between(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a value outside its range by its name in the recipe.
+
+    Parameters
+    ----------
+    name : str
+        As the recipe spells it.
+    value : float
+        What the recipe says.
+    low : float
+        Least value allowed.
+    high : float
+        Largest value allowed.
+
+    Raises
+    ------
+    RecipeError
+        If it lies outside.
+    """
+    if not low <= value <= high:
+        raise RecipeError(f"{name} = {value!r:.40} in the recipe: use {low:g} to {high:g}")

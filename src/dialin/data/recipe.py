@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dialin.data.fields import build
+from dialin.data.fields import between, build
 from dialin.errors import RecipeError
 from dialin.files.reading import read_toml as read_toml_file
 
@@ -284,27 +284,22 @@ class Recipe:
     checks: CheckOptions = field(default_factory=CheckOptions)
 
     def __post_init__(self) -> None:
-        self._between("pairs", self.pairs, 1, 10**9)
-        self._between("shard", self.shard, 1, 100_000)
-        self._between("excerpt.seconds", self.excerpt.seconds, 0.1, 600.0)
-        self._between("excerpt.sample_rate", self.excerpt.sample_rate, 8000, 192_000)
-        self._between("excerpt.channels", self.excerpt.channels, 1, 2)
-        self._between("settings.redraws", self.settings.redraws, 1, 10_000)
-        self._between("settings.excerpts", self.settings.excerpts, 1, 10_000)
+        between("pairs", self.pairs, 1, 10**9)
+        between("shard", self.shard, 1, 100_000)
+        between("excerpt.seconds", self.excerpt.seconds, 0.1, 600.0)
+        between("excerpt.sample_rate", self.excerpt.sample_rate, 8000, 192_000)
+        between("excerpt.channels", self.excerpt.channels, 1, 2)
+        between("settings.redraws", self.settings.redraws, 1, 10_000)
+        between("settings.excerpts", self.settings.excerpts, 1, 10_000)
         for name in ("input_probability", "target_probability", "preset_probability"):
-            self._between(f"settings.{name}", getattr(self.settings, name), 0.0, 1.0)
-        self._between("augment.probability", self.augment.probability, 0.0, 1.0)
+            between(f"settings.{name}", getattr(self.settings, name), 0.0, 1.0)
+        between("augment.probability", self.augment.probability, 0.0, 1.0)
         if self.bits not in (16, 24):
             raise RecipeError(f"bits = {self.bits} in the recipe: use 16 or 24")
         if not self.songs:
             raise RecipeError("the recipe names no songs; add a [[songs]] table with a root")
         if min(self.splits) < 0 or abs(sum(self.splits) - 1) > 1e-6:
             raise RecipeError(f"splits = {list(self.splits)} in the recipe: three shares, sum 1")
-
-    @staticmethod
-    def _between(name: str, value: float, low: float, high: float) -> None:
-        if not low <= value <= high:
-            raise RecipeError(f"{name} = {value!r:.40} in the recipe: use {low:g} to {high:g}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` reads it back."""

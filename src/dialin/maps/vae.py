@@ -36,6 +36,8 @@ def embed(
     import torch
     from torch import nn
 
+    from dialin.networks.latent import kl_divergence, sample
+
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -54,11 +56,10 @@ def embed(
         for _ in range(steps):
             mean, log_variance = encoder(sounds).chunk(2, dim=1)
             log_variance = log_variance.clamp(-8.0, 2.0)
-            latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-            found = decoder(latent)
-            error = (found[:, : sounds.shape[1]] - sounds).square().mean()
-            error = error + (found[:, sounds.shape[1] :] - knobs).square().mean()
-            divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+            decoded = decoder(sample(mean, log_variance))
+            error = (decoded[:, : sounds.shape[1]] - sounds).square().mean()
+            error = error + (decoded[:, sounds.shape[1] :] - knobs).square().mean()
+            divergence = kl_divergence(mean, log_variance).sum(1).mean()
             optimiser.zero_grad()
             (error + beta * divergence).backward()
             optimiser.step()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from dialin.effects.chain import chain_slots, chain_spec
+from dialin.effects.chain import chain_slots, chain_spec, is_chain
 from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec
 from dialin.errors import DialinError, EffectError
@@ -26,6 +26,8 @@ class Probed:
 
     Attributes
     ----------
+    uri : str
+        Of the chain, or of one effect.
     spec : EffectSpec
         Of the chain, dead knobs and neutral positions marked.
     slots : tuple of EffectSpec
@@ -34,9 +36,15 @@ class Probed:
         What a person should know of them.
     """
 
+    uri: str
     spec: EffectSpec
     slots: tuple[EffectSpec, ...]
     notes: tuple[str, ...]
+
+    @property
+    def effect(self) -> EffectSpec:
+        """What was asked about: the chain, or the one effect by itself, its own ids for knobs."""
+        return self.spec if is_chain(self.uri) else self.slots[0]
 
 
 def probe_chain(pool: RenderPool, uri: str) -> Probed:
@@ -84,7 +92,7 @@ def probe_chain(pool: RenderPool, uri: str) -> Probed:
                 "window to be set up (see: dialin effects probe)"
             )
     slots = tuple(found[slot] for _, slot, _ in chain_slots(whole))
-    return Probed(chain_spec(uri, slots), slots, tuple(notes))
+    return Probed(uri, chain_spec(uri, slots), slots, tuple(notes))
 
 
 def ask_effect(pool: RenderPool, function: Callable[[Effect], T], uri: str) -> T | None:

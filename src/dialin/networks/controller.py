@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from dialin.errors import UsageError
 from dialin.networks.controller_options import ControllerConfig
+from dialin.networks.latent import sample
 
 SATURATED = 0.02
 """Settings nearer than this to an end count as saturated."""
@@ -128,8 +129,7 @@ class Controller(nn.Module):
             log_variance = log_variance.clamp(-10.0, 4.0)
             hidden = mean
             if self.training:
-                noise = torch.randn_like(mean)
-                hidden = mean + noise * (0.5 * log_variance).exp()
+                hidden = sample(mean, log_variance)
         raw = self.decoder(hidden)
         return Prediction(self.settings_of(raw), raw, mean, log_variance)
 
@@ -204,9 +204,9 @@ class Controller(nn.Module):
             return ((prediction.settings - truth).abs() * share).sum(dim=1)
         if config.output == "bins":
             logs = raw.reshape(-1, config.knobs, config.bins).log_softmax(dim=2)
-            place = (truth * config.bins - 0.5).clamp(0.0, config.bins - 1.0)
-            low = place.floor().clamp_max(config.bins - 2.0)
-            upper = (place - low)[:, :, None]
+            offset = (truth * config.bins - 0.5).clamp(0.0, config.bins - 1.0)
+            low = offset.floor().clamp_max(config.bins - 2.0)
+            upper = (offset - low)[:, :, None]
             at = low.long()[:, :, None]
             likelihood = (1 - upper) * logs.gather(2, at) + upper * logs.gather(2, at + 1)
             return -(likelihood[:, :, 0] * share).sum(dim=1)
@@ -255,26 +255,6 @@ def join(
             f"{config.timbre}) inputs"
         )
     return inputs
-
-
-def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL divergence of the latent from its prior, a dimension: ``(batch, latent)``.
-
-    D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", arXiv:1312.6114, appendix B.
-
-    Parameters
-    ----------
-    mean : Tensor, shape (batch, latent)
-        Of the posterior.
-    log_variance : Tensor, shape (batch, latent)
-        Of the posterior.
-
-    Returns
-    -------
-    Tensor, shape (batch, latent)
-        In nats.
-    """
-    return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)
 
 
 def saturation(settings: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from dialin.networks.convolutions import Up, halved
@@ -104,41 +103,3 @@ class Vae(ConvolutionalEncoder):
         hidden = nn.functional.silu(self.grow(latent)).reshape(-1, *self._inner)
         out: Tensor = self.up(hidden)
         return out[:, 0]
-
-
-def sample(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draw latents (Kingma & Welling 2014, section 2.4).
-
-    Parameters
-    ----------
-    mean : Tensor, shape (batch, dimensions)
-        Of the posterior.
-    log_variance : Tensor, shape (batch, dimensions)
-        Of the posterior.
-    generator : Generator, optional
-        Source of the noise; torch's own by default.
-
-    Returns
-    -------
-    Tensor, shape (batch, dimensions)
-    """
-    noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
-    return mean + noise * (0.5 * log_variance).exp()
-
-
-def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL divergence from the standard normal, in nats, of each item and dimension.
-
-    Parameters
-    ----------
-    mean : Tensor, shape (batch, dimensions)
-        Of the posterior.
-    log_variance : Tensor, shape (batch, dimensions)
-        Of the posterior.
-
-    Returns
-    -------
-    Tensor, shape (batch, dimensions)
-        In nats.
-    """
-    return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)

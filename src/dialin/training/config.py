@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from dialin.data.fields import build
+from dialin.data.fields import between, build
 from dialin.data.recipe import (
     CheckOptions,
     SettingsOptions,
@@ -326,29 +326,6 @@ class EncoderRecipe(StageRecipe):
     """
 
     model: StyleOptions = field(default_factory=StyleOptions)
-
-
-def between(name: str, value: float, low: float, high: float) -> None:
-    """Refuse a value outside its range by its name in the recipe.
-
-    Parameters
-    ----------
-    name : str
-        As the recipe spells it.
-    value : float
-        What the recipe says.
-    low : float
-        Least value allowed.
-    high : float
-        Largest value allowed.
-
-    Raises
-    ------
-    RecipeError
-        If it lies outside.
-    """
-    if not low <= value <= high:
-        raise RecipeError(f"{name} = {value!r:.40} in the recipe: use {low:g} to {high:g}")
 
 
 def load_recipe(path: str | os.PathLike[str], kind: type[T], overrides: Sequence[str] = ()) -> T:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any, cast
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch import LightningModule
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dialin.networks.controller import Controller, kl_divergence, saturation
+from dialin.networks.controller import Controller, saturation
 from dialin.networks.controller_options import ControllerConfig, NetworkOptions
-from dialin.training.config import LoopOptions
+from dialin.networks.latent import kl_divergence
+from dialin.training.batches import Batch
 from dialin.training.controller_recipe import ControllerRecipe
-from dialin.training.data import Batches
 from dialin.training.loop import optimiser
 from dialin.training.pairs import PairSet
 
@@ -23,61 +23,35 @@ VARIED = 1e-3
 """Deviation of a knob in the training set above which it counts as varied."""
 
 
-class _Items:
-    """Pairs as `Batches` takes them: items by number, and what a batch of them is."""
+@dataclass(frozen=True)
+class PairItems:
+    """Pairs as `dialin.training.batches.Batches` takes them: embeddings and settings.
 
-    def __init__(self, pairs: PairSet) -> None:
-        self.pairs = pairs
+    Attributes
+    ----------
+    pairs : PairSet
+        What is trained with.
+    """
+
+    pairs: PairSet
 
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def batch(self, items: NDArray[np.int64]) -> dict[str, Tensor]:
-        return {
-            "inputs": self.pairs.inputs(items),
-            "settings": self.pairs.truth(items),
-            "items": torch.from_numpy(items),
-        }
+    def batch(self, items: NDArray[np.int64]) -> Batch:
+        """Tensors of items.
 
+        Parameters
+        ----------
+        items : ndarray, int64, shape (items,)
+            Twice the pair, plus 1 for its second half.
 
-class PairData(LightningDataModule):
-    """Batches of embeddings and settings.
-
-    Parameters
-    ----------
-    train, valid : PairSet
-    loop : LoopOptions
-    seed : int
-    """
-
-    def __init__(self, train: PairSet, valid: PairSet, loop: LoopOptions, seed: int) -> None:
-        super().__init__()
-        self.train, self.valid, self.loop, self.seed = train, valid, loop, seed
-
-    @property
-    def steps(self) -> int:
-        """Steps of an epoch."""
-        return len(self._training(0, self.loop.devices * self.loop.nodes))
-
-    def train_dataloader(self) -> Batches:
-        """Training batches of this process."""
-        return self._training(*self._rank())
-
-    def val_dataloader(self) -> Batches:
-        """Validation batches of this process, always the same."""
-        rank, world = self._rank()
-        size = max(1, min(self.loop.batch, len(self.valid) // world))
-        items = cast(Any, _Items(self.valid))
-        wanted = self.loop.valid_items
-        return Batches(items, size, items=wanted, fixed=True, rank=rank, world=world)
-
-    def _training(self, rank: int, world: int) -> Batches:
-        size = min(self.loop.batch, len(self.train) // world)
-        items = cast(Any, _Items(self.train))
-        return Batches(items, size, seed=self.seed, items=self.loop.items, rank=rank, world=world)
-
-    def _rank(self) -> tuple[int, int]:
-        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        Returns
+        -------
+        dict of str to Tensor
+            ``inputs`` and ``settings``.
+        """
+        return {"inputs": self.pairs.inputs(items), "settings": self.pairs.truth(items)}
 
 
 def counted_knobs(pairs: PairSet) -> NDArray[np.bool_]:
@@ -149,7 +123,7 @@ class ControllerModule(LightningModule):
         counted = torch.from_numpy(counted_knobs(pairs).astype(np.float32))
         self.register_buffer("counted", counted, persistent=False)
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step. Dropout and the latent's noise depend on the step alone.
 
         Parameters
@@ -167,13 +141,13 @@ class ControllerModule(LightningModule):
         torch.manual_seed(
             hash((self.recipe.seed, self.global_rank, self.global_step)) & (2**63 - 1)
         )
-        found = self.network(batch["inputs"])
-        loss = self.network.loss(found, batch["settings"], self.counted).mean()
-        divergence = kl_divergence(found.mean, found.log_variance).sum(dim=1).mean()
+        prediction = self.network(batch["inputs"])
+        loss = self.network.loss(prediction, batch["settings"], self.counted).mean()
+        divergence = kl_divergence(prediction.mean, prediction.log_variance).sum(dim=1).mean()
         self.log_dict({"train/loss": loss.detach(), "train/divergence": divergence.detach()})
         return loss + self.recipe.model.beta * divergence
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Without noise.
 
         Parameters
@@ -183,20 +157,20 @@ class ControllerModule(LightningModule):
         batch_idx : int
             Number of the batch in its epoch.
         """
-        found = self.network(batch["inputs"])
-        size = len(found.settings)
-        loss = self.network.loss(found, batch["settings"], self.counted).mean()
-        gap = (found.settings - batch["settings"]).abs().mean(dim=0)
-        ends = saturation(found.settings)
+        prediction = self.network(batch["inputs"])
+        size = len(prediction.settings)
+        loss = self.network.loss(prediction, batch["settings"], self.counted).mean()
+        gap = (prediction.settings - batch["settings"]).abs().mean(dim=0)
+        ends = saturation(prediction.settings)
         values = {
             "loss": loss,
             "error": (gap * self.counted).sum() / self.counted.sum().clamp_min(1.0),
             "saturated": (ends * self.counted).sum() / self.counted.sum().clamp_min(1.0),
-            "divergence": kl_divergence(found.mean, found.log_variance).sum(dim=1).mean(),
+            "divergence": kl_divergence(prediction.mean, prediction.log_variance).sum(dim=1).mean(),
         }
-        for place, parameter in enumerate(self.spec.parameters):
-            if self.counted[place] > 0:
-                values[f"error/{parameter.id}"] = gap[place]
+        for index, parameter in enumerate(self.spec.parameters):
+            if self.counted[index] > 0:
+                values[f"error/{parameter.id}"] = gap[index]
         for name, value in values.items():
             self.log(f"valid/{name}", value, batch_size=size, sync_dist=True)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dialin.data.fields import between
 from dialin.errors import RecipeError
 from dialin.networks.controller_options import NetworkOptions
 from dialin.networks.frontend_numpy import FrontEndConfig
-from dialin.training.config import DataOptions, LoopOptions, OptimiserOptions, between
+from dialin.training.config import DataOptions, LoopOptions, OptimiserOptions
 from dialin.training.perturbation import SpsaOptions
 
 

@@ -1,42 +1,36 @@
-"""Features of rendered excerpts, memory-mapped, in batches whose order can be taken up anywhere.
+"""Features of rendered excerpts, memory-mapped.
 
 A `FeatureSet` is made once from the shards of `dialin.training.rendered` (half precision, one file
-for each of their folders) and is only read from then on. `Batches` walks through it in an order
-that seed and epoch decide; its position is part of a checkpoint.
+for each of their folders) and is only read from then on.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
-import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from dialin.audio import Audio, integrated_loudness
-from dialin.data import read_manifest
+from dialin.audio import integrated_loudness
+from dialin.data import PairReader, read_manifest
 from dialin.data.priors import varied_knobs
 from dialin.data.recipe import Split, digest
-from dialin.data.shards import shard_name
 from dialin.effects.spec import EffectSpec
 from dialin.errors import UsageError
 from dialin.files import atomic_file
 from dialin.networks.frontend_numpy import FrontEndConfig, features
+from dialin.training.batches import Batch
 from dialin.training.config import DataOptions
 from dialin.training.rendered import Part, parts
 
 CLEAN = "none"
 """Name of the class of untouched excerpts."""
-
-Batch = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -51,8 +45,8 @@ class FeatureSet:
         Ids of the parameters that were varied, by class.
     maps : tuple of ndarray
         float16 ``(items, bands, frames)``, memory-mapped, one for each folder.
-    place : ndarray, int, shape (items, 2)
-        Which of `maps`, and which row.
+    rows : ndarray, int, shape (items, 2)
+        Which of `maps`, and which of its rows.
     label : ndarray, int, shape (items,)
         Class.
     content : ndarray, int, shape (items,)
@@ -70,7 +64,7 @@ class FeatureSet:
     classes: tuple[str, ...]
     knobs: tuple[tuple[str, ...], ...]
     maps: tuple[NDArray[np.float16], ...]
-    place: NDArray[np.int64]
+    rows: NDArray[np.int64]
     label: NDArray[np.int64]
     content: NDArray[np.int64]
     half: NDArray[np.int64]
@@ -93,8 +87,8 @@ class FeatureSet:
         -------
         ndarray, float32, shape (items, bands, frames)
         """
-        rows = [self.maps[part][row] for part, row in self.place[items]]
-        return np.stack(rows).astype(np.float32)
+        spectra = [self.maps[part][row] for part, row in self.rows[items]]
+        return np.stack(spectra).astype(np.float32)
 
     def batch(self, items: NDArray[np.int64]) -> Batch:
         """Tensors of items.
@@ -128,7 +122,7 @@ class FeatureSet:
         -------
         FeatureSet
         """
-        names = ("place", "label", "content", "half", "settings", "loudness")
+        names = ("rows", "label", "content", "half", "settings", "loudness")
         return dataclasses.replace(self, **{name: getattr(self, name)[keep] for name in names})
 
 
@@ -171,8 +165,8 @@ def build_features(
         )
     wanted = [part for part in parts(options, root) if part.split == split]
     tables = [
-        _part(part, place, len(wanted), options, front_end, progress)
-        for place, part in enumerate(wanted)
+        _part(part, turn, len(wanted), options, front_end, progress)
+        for turn, part in enumerate(wanted)
     ]
     classes = (*options.effects, *((CLEAN,) if options.clean else ()))
     width = max([1, *(len(t.knobs) for t in tables)])
@@ -190,7 +184,7 @@ def build_features(
         classes=classes,
         knobs=(*(t.knobs for t in tables[: len(options.effects)]), *([()] * options.clean)),
         maps=tuple(t.map for t in tables),
-        place=np.stack([owner, np.concatenate([np.arange(size) for size in sizes])], axis=1),
+        rows=np.stack([owner, np.concatenate([np.arange(size) for size in sizes])], axis=1),
         label=np.where(clean, len(options.effects), owner),
         content=joined[:, 0],
         half=joined[:, 1],
@@ -214,7 +208,7 @@ class _Table:
 
 def _part(
     part: Part,
-    place: int,
+    turn: int,
     count: int,
     options: DataOptions,
     front_end: FrontEndConfig,
@@ -234,7 +228,7 @@ def _part(
         for position, record in enumerate(records)
         for kind in (0, 1)
         for half in (0, 1)
-        if (effected if kind == 0 else options.clean and record["index"] % count == place)
+        if (effected if kind == 0 else options.clean and record["index"] % count == turn)
     ]
     key = digest(
         [
@@ -243,7 +237,7 @@ def _part(
             options.samples,
             options.clean,
             effected,
-            place,
+            turn,
             count,
         ]
     )
@@ -280,11 +274,14 @@ def _write(
     with atomic_file(file, parents=True) as temporary:
         out = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
         loudness = np.full(len(jobs), np.nan, np.float32)
-        places = {job: row for row, job in enumerate(jobs)}
-        for position, name, audio in _excerpts(part.folder, records):
-            kind = int(name == "input")
+        rows = {job: row for row, job in enumerate(jobs)}
+        positions = {record["index"]: position for position, record in enumerate(records)}
+        for index, name, audio in PairReader(part.folder).excerpts("input", "target"):
+            if index not in positions:
+                continue
+            position, kind = positions[index], int(name == "input")
             for half in (0, 1):
-                row = places.get((position, half, kind))
+                row = rows.get((position, half, kind))
                 if row is None:
                     continue
                 piece = audio[:1, half * samples : (half + 1) * samples]
@@ -296,180 +293,6 @@ def _write(
         out.flush()
         with atomic_file(file.with_suffix(".npz")) as beside, beside.open("wb") as handle:
             np.savez(handle, loudness=loudness)
-
-
-def _excerpts(folder: Path, records: list[dict[str, Any]]) -> Iterator[tuple[int, str, Audio]]:
-    """Clean and effected excerpts in the order of their shards."""
-    import soundfile
-
-    position = {f"{record['index']:09d}": place for place, record in enumerate(records)}
-    for shard in range(len(list(folder.glob("shard-*.tar")))):
-        file = folder / f"{shard_name(shard)}.tar"
-        try:
-            with tarfile.open(file) as archive:
-                for member in archive:
-                    index, name, suffix = [*member.name.split("."), "", ""][:3]
-                    # Nothing is unpacked, and links, which may point anywhere, are not followed.
-                    wanted = suffix == "flac" and name in ("input", "target") and member.isfile()
-                    if not wanted or index not in position:
-                        continue
-                    data = archive.extractfile(member)
-                    assert data is not None
-                    content = io.BytesIO(data.read())
-                    audio, _ = soundfile.read(content, dtype="float32", always_2d=True)
-                    yield position[index], name, audio.T
-        except (tarfile.TarError, OSError, soundfile.LibsndfileError) as error:
-            raise UsageError(
-                f"{str(file)!r} cannot be read ({error}); remove it and render the recipe again"
-            ) from error
-
-
-class Batches:
-    """Batches of a `FeatureSet`, the same for a seed, from any epoch and any batch on.
-
-    Parameters
-    ----------
-    data : FeatureSet
-    batch : int
-        Items in a batch of one process.
-    seed : int
-    items : int
-        Items of an epoch; 0 for all. Epochs go on where the last one stopped, so that all items
-        come up equally often.
-    order : {"shuffled", "effects", "groups", "straight"}
-        All items mixed; one class an epoch; clips of the same content next to each other (see
-        `grouped`); or as they lie.
-    fixed : bool
-        Every epoch is the first one, as validation needs it.
-    rank, world : int
-        Which process this is, of how many; each takes every `world`-th batch.
-    """
-
-    def __init__(
-        self,
-        data: FeatureSet,
-        batch: int,
-        *,
-        seed: int = 0,
-        items: int = 0,
-        order: Literal["shuffled", "effects", "groups", "straight"] = "shuffled",
-        fixed: bool = False,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
-        if len(data) < batch * world:
-            raise UsageError(
-                f"{len(data)} items are too few for a batch of {batch * world}; render more pairs "
-                "or make loop.batch smaller"
-            )
-        self.data, self.batch, self.seed, self.order = data, batch, seed, order
-        self.items = min(items, len(data)) or len(data)
-        self.fixed, self.rank, self.world = fixed, rank, world
-        self.epoch, self.position = 0, 0
-
-    def __len__(self) -> int:
-        """Batches of an epoch, for each process."""
-        return self.items // (self.batch * self.world) or 1
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Go through the rest of this epoch, then stand at the start of the next."""
-        chosen = self.indices(self.epoch)
-        for place in range(self.position, len(self)):
-            # Moved on before the batch is out: whoever takes the last one may not ask again.
-            last = place + 1 == len(self)
-            self.epoch += last and not self.fixed
-            self.position = 0 if last else place + 1
-            start = (place * self.world + self.rank) * self.batch
-            yield self.data.batch(chosen[start : start + self.batch])
-
-    def indices(self, epoch: int) -> NDArray[np.int64]:
-        """Items of an epoch, in order.
-
-        Parameters
-        ----------
-        epoch : int
-            From 0.
-
-        Returns
-        -------
-        ndarray, int64, shape (items,)
-        """
-        if self.order == "effects":
-            kinds = np.unique(self.data.label)
-            turn, place = divmod(epoch, len(kinds))
-            kind = self._generator(1, turn).permutation(kinds)[place]
-            items = self._generator(2, epoch).permutation(np.flatnonzero(self.data.label == kind))
-            return np.resize(items, self.items)
-        first, last = epoch * self.items, (epoch + 1) * self.items
-        whole = len(self.data)
-        turns = range(first // whole, (last - 1) // whole + 1)
-        joined = np.concatenate([self._turn(turn) for turn in turns])
-        start = first - turns[0] * whole
-        return joined[start : start + self.items]
-
-    def _turn(self, turn: int) -> NDArray[np.int64]:
-        if self.order == "straight":
-            return np.arange(len(self.data))
-        if self.order == "groups":
-            return grouped(self.data, self._generator(0, turn))
-        return self._generator(0, turn).permutation(len(self.data))
-
-    def _generator(self, *key: int) -> np.random.Generator:
-        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
-
-    def state_dict(self) -> dict[str, int]:
-        """Where it stands."""
-        return {"epoch": self.epoch, "position": self.position}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where a checkpoint stood.
-
-        Parameters
-        ----------
-        state : dict of str to int
-            What `state_dict` gave.
-        """
-        self.epoch, self.position = int(state["epoch"]), int(state["position"])
-
-
-GROUP = 4
-"""Classes of the same content that are put next to each other."""
-
-
-def grouped(data: FeatureSet, rng: np.random.Generator) -> NDArray[np.int64]:
-    """All items, shuffled in groups of `GROUP` classes of one content, two halves each.
-
-    Within a batch a clip then meets its other half, which is other music with the same processing,
-    and clips of the same music with other processing.
-
-    Parameters
-    ----------
-    data : FeatureSet
-        Items of one split.
-    rng : numpy.random.Generator
-        Source of chance; drawn from in a fixed order.
-
-    Returns
-    -------
-    ndarray, int64, shape (items,)
-        Indices.
-    """
-    # Shuffled first, so that which classes meet is chance; then sorted by content, keeping that.
-    pairs = rng.permutation(np.unique(data.content * len(data.classes) + data.label))
-    contents = pairs // len(data.classes)
-    pairs = pairs[np.argsort(contents, kind="stable")]
-    starts = np.flatnonzero(np.diff(pairs // len(data.classes), prepend=-1))
-    groups = [
-        piece
-        for block in np.split(pairs, starts[1:])
-        for piece in np.split(block, range(GROUP, len(block), GROUP))
-    ]
-    ordered = np.concatenate([groups[place] for place in rng.permutation(len(groups))])
-    key = data.content * len(data.classes) + data.label
-    by_key = np.argsort(key * 2 + data.half, kind="stable")
-    left = np.searchsorted(key[by_key], ordered, side="left")
-    right = np.searchsorted(key[by_key], ordered, side="right")
-    return np.concatenate([by_key[a:b] for a, b in zip(left, right, strict=True)])
 
 
 def describe(data: FeatureSet) -> dict[str, Any]:

@@ -9,103 +9,72 @@ Dropout and the latent's noise are off: what is trained here is what is used.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch import LightningModule
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dialin.errors import UsageError
-from dialin.networks.controller import Controller, kl_divergence, saturation
+from dialin.networks.controller import Controller, saturation
 from dialin.networks.encoder import EncoderModule
+from dialin.networks.latent import kl_divergence
 from dialin.rendering import RenderPool
 from dialin.training.balance import Balancer
+from dialin.training.batches import Batch
 from dialin.training.controller import counted_knobs
 from dialin.training.controller_recipe import ControllerRecipe
-from dialin.training.data import Batches
 from dialin.training.loop import optimiser
 from dialin.training.losses import LOSSES, magnitudes, make_losses, mrstft, peak_normalised
-from dialin.training.pairs import PairSet, read_audio
-from dialin.training.perturbation import Perturber, SpsaOptions
+from dialin.training.pairs import PairSet
+from dialin.training.perturbation import Perturber
 from dialin.training.spsa import EffectLayer
 
 PARAMETERS = "parameters"
 
 
-class _Sounds:
-    """Items with the audio of their inputs, and of references where the encoder is trained."""
+@dataclass(frozen=True)
+class SoundItems:
+    """Pairs with the audio of their inputs, and of references where the encoder is trained.
 
-    def __init__(self, pairs: PairSet, references: bool) -> None:
-        self.pairs, self.references = pairs, references
+    Attributes
+    ----------
+    pairs : PairSet
+        What is trained with.
+    with_references : bool
+        Whether references are needed.
+    """
+
+    pairs: PairSet
+    with_references: bool
 
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def batch(self, items: NDArray[np.int64]) -> dict[str, Tensor]:
-        found = {
+    def batch(self, items: NDArray[np.int64]) -> Batch:
+        """Tensors of items.
+
+        Parameters
+        ----------
+        items : ndarray, int64, shape (items,)
+            Twice the pair, plus 1 for its second half.
+
+        Returns
+        -------
+        dict of str to Tensor
+            ``inputs``, ``settings``, ``audio`` and perhaps ``reference``.
+        """
+        batch = {
             "inputs": self.pairs.inputs(items),
             "settings": self.pairs.truth(items),
             "audio": self.pairs.audio(items),
         }
-        if self.references:
-            found["reference"] = torch.from_numpy(np.stack([self._reference(i) for i in items]))
-        return found
-
-    def _reference(self, item: int) -> NDArray[np.float32]:
-        pairs = self.pairs
-        whole = read_audio(pairs.folder, int(pairs.index[item // 2]), "target").mean(axis=0)
-        start = (1 - int(item % 2)) * pairs.samples
-        return np.asarray(whole[start : start + pairs.samples], np.float32)
-
-
-class SoundData(LightningDataModule):
-    """Batches with audio.
-
-    Parameters
-    ----------
-    train, valid : PairSet
-    recipe : ControllerRecipe
-    """
-
-    def __init__(self, train: PairSet, valid: PairSet, recipe: ControllerRecipe) -> None:
-        super().__init__()
-        self.train, self.valid, self.recipe = train, valid, recipe
-
-    @property
-    def steps(self) -> int:
-        """Steps of an epoch."""
-        return len(self._batches(self.train, "train", 0, self._world()))
-
-    def train_dataloader(self) -> Batches:
-        """Training batches of this process."""
-        return self._batches(self.train, "train", *self._rank())
-
-    def val_dataloader(self) -> Batches:
-        """Validation batches of this process, always the same."""
-        return self._batches(self.valid, "valid", *self._rank())
-
-    def _batches(self, pairs: PairSet, split: str, rank: int, world: int) -> Batches:
-        options = self.recipe.end_to_end
-        items = cast(Any, _Sounds(pairs, self.recipe.encoder.finetune))
-        size = max(1, min(options.batch, len(pairs) // world))
-        training = split == "train"
-        return Batches(
-            items,
-            size,
-            seed=self.recipe.seed + 1,
-            items=options.items if training else options.valid_items,
-            fixed=not training,
-            rank=rank,
-            world=world,
-        )
-
-    def _rank(self) -> tuple[int, int]:
-        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-
-    def _world(self) -> int:
-        return self.recipe.loop.devices * self.recipe.loop.nodes
+        if self.with_references:
+            batch["reference"] = self.pairs.references(items)
+        return batch
 
 
 class EndToEndModule(LightningModule):
@@ -145,7 +114,7 @@ class EndToEndModule(LightningModule):
         uri = recipe.data.effects[0]
         counted = counted_knobs(pairs)
         still = tuple(p.id for p, c in zip(self.spec.parameters, counted, strict=True) if not c)
-        spsa = _with(options.spsa, fixed=tuple({*options.spsa.fixed, *still}))
+        spsa = replace(options.spsa, fixed=tuple({*options.spsa.fixed, *still}))
         self.layer = EffectLayer(pool, uri, recipe.data.sample_rate, spsa)
         unknown = [n for n in options.losses if n not in (*LOSSES, PARAMETERS)]
         if unknown:
@@ -159,7 +128,7 @@ class EndToEndModule(LightningModule):
         default = torch.from_numpy(self.spec.default.astype(np.float32))
         self.register_buffer("default", default, False)
 
-    def predict(self, batch: dict[str, Tensor]) -> Any:
+    def predict(self, batch: Batch) -> Any:
         """Prediction for a batch, through the encoder where that is trained.
 
         Parameters
@@ -175,8 +144,8 @@ class EndToEndModule(LightningModule):
         inputs = batch["inputs"]
         if self.recipe.encoder.finetune:
             size = self.network.config.embedding
-            found = [self.encoder(batch[name]) for name in ("audio", "reference")]
-            inputs = torch.cat([*found, inputs[:, 2 * size :]], dim=1)
+            vectors = [self.encoder(batch[name]) for name in ("audio", "reference")]
+            inputs = torch.cat([*vectors, inputs[:, 2 * size :]], dim=1)
         prediction = self.network(inputs)
         kept = self.counted * prediction.settings + (1.0 - self.counted) * self.default
         return prediction, kept
@@ -207,10 +176,10 @@ class EndToEndModule(LightningModule):
         stage : str
             Lightning's name of what begins; not used.
         """
-        options = _with(self.layer.perturber.options, stream=self.global_rank)
+        options = replace(self.layer.perturber.options, stream=self.global_rank)
         self.layer.perturber = Perturber(self.layer.spec, options)
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor | None:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         """One step; none where no item could be rendered both ways.
 
         Parameters
@@ -254,7 +223,7 @@ class EndToEndModule(LightningModule):
         loss: Tensor = (settings * slope).sum() + self.recipe.model.beta * divergence
         return loss
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """MRSTFT as the referee has it, which early stopping and the best checkpoint go by.
 
         Parameters
@@ -296,9 +265,9 @@ class EndToEndModule(LightningModule):
             levels = magnitudes(mono[None], 1024, 512)[0].log10().clamp_min(-3.0)
             picture = (levels.flip(0) + 3.0) / (levels.max() + 3.0).clamp_min(1e-3)
             board.add_image(f"valid/{name}", picture[None], step)
-        for place, parameter in enumerate(self.spec.parameters):
-            if self.counted[place] > 0:
-                board.add_histogram(f"settings/{parameter.id}", settings[:, place], step)
+        for index, parameter in enumerate(self.spec.parameters):
+            if self.counted[index] > 0:
+                board.add_histogram(f"settings/{parameter.id}", settings[:, index], step)
 
     def configure_optimizers(self) -> Any:
         """AdamW over the controller, and the encoder where it is trained."""
@@ -308,9 +277,3 @@ class EndToEndModule(LightningModule):
             options.optimiser,
             self.steps * max(1, options.epochs),
         )
-
-
-def _with(options: SpsaOptions, **changes: Any) -> SpsaOptions:
-    from dataclasses import replace
-
-    return replace(options, **changes)

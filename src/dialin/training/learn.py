@@ -1,33 +1,43 @@
-"""Learning to set an effect: from a recipe to a model folder.
+"""The driver of all training: from a recipe to a model folder.
 
-The stages are kept in one folder: ``rendered`` pairs (which may lie elsewhere and be shared),
-embeddings beside them, the run ``parameters``, the run ``end_to_end``, and in the end ``model``.
-Each can be stopped at any moment and is taken up where it stood.
+Every stage goes the same way. What it needs is looked at, its folder is claimed, excerpts that are
+missing are rendered (``rendered`` may lie elsewhere and be shared), the network is trained from
+where the folder stands, and the best of it is judged and written as ``model``. Each can be stopped
+at any moment and is taken up where it stood.
+
+A controller has two stages in folders of their own, ``parameters`` and ``end_to_end``.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import Callback
-from torch import Tensor, nn
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
 
+from dialin.data.recipe import Split
 from dialin.networks.controller import Controller
 from dialin.networks.encoder import EncoderModule
 from dialin.networks.statistics import StatisticsEncoder
 from dialin.rendering import RenderPool
-from dialin.training.config import DEBUG, settings_of
-from dialin.training.controller import ControllerModule, PairData, counted_knobs
+from dialin.training.batches import ItemData
+from dialin.training.config import EncoderRecipe, LoopOptions, VaeRecipe, settings_of
+from dialin.training.controller import ControllerModule, PairItems, counted_knobs
 from dialin.training.controller_recipe import ControllerRecipe
-from dialin.training.end_to_end import EndToEndModule, SoundData
+from dialin.training.data import FeatureSet, build_features
+from dialin.training.diagnostics import Diagnostics
+from dialin.training.end_to_end import EndToEndModule, SoundItems
+from dialin.training.export import save_controller, save_encoder
 from dialin.training.inputs import check_inputs
 from dialin.training.loop import (
     Reporter,
@@ -40,34 +50,223 @@ from dialin.training.loop import (
 )
 from dialin.training.losses import mrstft, peak_normalised
 from dialin.training.pairs import PairSet, open_pairs
-from dialin.training.rendered import parts, render_parts
+from dialin.training.rendered import SPLITS, parts, render_parts
 from dialin.training.runs import PARAMETERS, claim
 from dialin.training.spsa import EffectLayer
+from dialin.training.style import StyleModule
+from dialin.training.vae import VaeModule
 
-FINAL = ("untouched", "default", "middle", "parameters", "error")
+ENCODER_FIGURES = ("loss", "active", "probe_effect", "probe_settings", "probe_loudness")
+CONTROLLER_FIGURES = ("untouched", "default", "middle", "parameters", "error")
 """Figures by which runs are compared."""
+
+MODEL, END_TO_END = "model", "end_to_end"
+"""Folders in a run's folder: of the model, and of a controller's second stage."""
 
 Show = Callable[[str, int, int], None]
 
 
-@dataclasses.dataclass(frozen=True)
-class Learned:
-    """What training a controller ends with.
+@dataclass(frozen=True)
+class Trained:
+    """What a training ends with.
 
     Attributes
     ----------
     finished : bool
         False where it was stopped before its end.
     model : Path or None
-        The model folder.
+        The model folder, once it is finished.
     figures : dict of str to float
-        On validation songs: MRSTFT ``untouched``, of the ``default`` and the ``middle`` of all
-        knobs, after ``parameters`` and after ``end_to_end``; ``error`` of the knobs.
+        Of an encoder: its best validation. Of a controller, on validation songs: MRSTFT
+        ``untouched``, of the ``default`` and the ``middle`` of all knobs, after ``parameters`` and
+        after ``end_to_end``; ``error`` of the knobs.
     """
 
     finished: bool
     model: Path | None
     figures: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Driver:
+    """What all stages do alike; `show` and `say` hear how far they are."""
+
+    recipe: VaeRecipe | EncoderRecipe | ControllerRecipe
+    root: Path
+    resume: bool
+    workers: int | None
+    show: Show | None
+    say: Callable[[str], None] | None
+
+    def prepare(self, stage: str, folder: Path) -> Path | None:
+        """Look at what is needed, claim the folder, render; where to go on from."""
+        check_inputs(self.recipe, self.root, folder, stage, resume=self.resume)
+        check_loop(self.recipe.loop)
+        checkpoint = claim(folder, stage, self.recipe, resume=self.resume)
+        if self.recipe.loop.threads:
+            torch.set_num_threads(self.recipe.loop.threads)
+
+        def rendering(name: str, state: Any) -> None:
+            if self.show is not None:
+                self.show(f"render {name}", state.done, state.pairs)
+
+        render_parts(self.recipe.data, self.root, workers=self.workers, progress=rendering)
+        return checkpoint
+
+    def train(
+        self,
+        folder: Path,
+        module: LightningModule,
+        data: ItemData,
+        checkpoint: Path | None,
+        *,
+        loop: LoopOptions,
+        clip: float,
+        figures: Sequence[str],
+        callbacks: Sequence[Callback] = (),
+        look_first: bool = False,
+    ) -> tuple[Trainer, int] | None:
+        """Train and load the best weights; trainer and their epoch, or None where it was stopped.
+
+        With `look_first` the curve begins with where training starts from.
+        """
+        told = [Settings(settings_of(self.recipe), figures), Reporter(self.show, self.say)]
+        trainer = make_trainer(loop, folder, clip=clip, callbacks=[*callbacks, *told])
+        if look_first and checkpoint is None:
+            trainer.validate(module, data, verbose=False)
+        if not fit(trainer, module, data, checkpoint):
+            return None
+        return trainer, int(load_best(folder, module)["epoch"])
+
+
+def train_encoder(
+    stage: str,
+    recipe: VaeRecipe | EncoderRecipe,
+    folder: Path,
+    *,
+    rendered: Path | None = None,
+    resume: bool = False,
+    workers: int | None = None,
+    show: Show | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Trained:
+    """Train a beta-VAE or the encoder that recognises processing.
+
+    Parameters
+    ----------
+    stage : {"vae", "encoder"}
+        Which of the two.
+    recipe : VaeRecipe or EncoderRecipe
+        All that decides the encoder.
+    folder : Path
+        Of the run. Ends with a model folder ``model`` in it.
+    rendered : Path, optional
+        Where effected excerpts are kept, ``folder / "rendered"`` by default; recipes with the same
+        ``data`` may share it.
+    resume : bool
+        Go on with the run in `folder`, if there is one.
+    workers : int, optional
+        Rendering processes.
+    show : callable, optional
+        Hears what is being done, how far it is, of how many.
+    say : callable, optional
+        Hears a line after each epoch.
+
+    Returns
+    -------
+    Trained
+    """
+    root = rendered or folder / "rendered"
+    driver = _Driver(recipe, root, resume, workers, show, say)
+    checkpoint = driver.prepare(stage, folder)
+    data, train, valid = feature_data(stage, recipe, root, show=show)
+    module = encoder_module(recipe, train, data.steps)
+    looks = Diagnostics(recipe.diagnostics, train, valid, folder / "pictures", debug=recipe.debug)
+    done = driver.train(
+        folder,
+        module,
+        data,
+        checkpoint,
+        loop=recipe.loop,
+        clip=recipe.optimiser.clip,
+        figures=ENCODER_FIGURES,
+        callbacks=[looks],
+    )
+    if done is None:
+        return Trained(False, None, {})
+    trainer, epoch = done
+    network = module.network.eval()
+    figures = {**_validate(module, data), **looks.look(network)}
+    log_final(trainer, {name: figures[name] for name in ENCODER_FIGURES if name in figures})
+    if trainer.is_global_zero:
+        save_encoder(folder / MODEL, stage, recipe, network, train, valid, epoch, figures)
+    return Trained(True, folder / MODEL, figures)
+
+
+def feature_data(
+    stage: str, recipe: VaeRecipe | EncoderRecipe, root: Path, *, show: Show | None = None
+) -> tuple[ItemData, FeatureSet, FeatureSet]:
+    """Batches of features for an encoder, and the two sets that they are of.
+
+    Parameters
+    ----------
+    stage : {"vae", "encoder"}
+        What is trained.
+    recipe : VaeRecipe or EncoderRecipe
+        Of the run.
+    root : Path
+        Where the rendered pairs lie.
+    show : callable, optional
+        Hears how far making features is.
+
+    Returns
+    -------
+    (ItemData, FeatureSet, FeatureSet)
+        Batches; items of train and of valid songs.
+    """
+
+    def measuring(name: str, done: int, count: int) -> None:
+        if show is not None:
+            show(f"features {name}", done, count)
+
+    options, front_end = recipe.data, recipe.front_end
+    train = build_features(options, front_end, root, "train", progress=measuring)
+    valid = build_features(options, front_end, root, "valid", progress=measuring)
+    mixed = "effects" if options.mixing == "epoch" else "shuffled"
+    order: Any = "groups" if stage == "encoder" else mixed
+    return ItemData(train, valid, recipe.loop, seed=options.seed, order=order), train, valid
+
+
+def encoder_module(recipe: VaeRecipe | EncoderRecipe, train: FeatureSet, steps: int) -> Any:
+    """The network that a recipe asks for, ready to be trained.
+
+    Parameters
+    ----------
+    recipe : VaeRecipe or EncoderRecipe
+        Of the run.
+    train : FeatureSet
+        What it is trained with.
+    steps : int
+        Of an epoch.
+
+    Returns
+    -------
+    VaeModule or StyleModule
+    """
+    if isinstance(recipe, VaeRecipe):
+        return VaeModule(recipe, steps)
+    return StyleModule(recipe, steps, train.classes, train.knobs)
+
+
+def _validate(module: Any, data: ItemData) -> dict[str, float]:
+    """Means of the validation losses."""
+    module.eval()
+    sums: dict[str, list[float]] = {}
+    with torch.no_grad():
+        for number, batch in enumerate(data.val_dataloader()):
+            for name, value in module.validation_losses(batch, number).items():
+                sums.setdefault(name, []).append(float(value))
+    return {name: sum(values) / len(values) for name, values in sums.items()}
 
 
 def open_encoder(recipe: ControllerRecipe) -> tuple[EncoderModule, str]:
@@ -106,7 +305,7 @@ def train_controller(
     show: Show | None = None,
     say: Callable[[str], None] | None = None,
     export: bool = True,
-) -> Learned:
+) -> Trained:
     """Train a controller by parameter loss and then by ear.
 
     Parameters
@@ -132,22 +331,11 @@ def train_controller(
 
     Returns
     -------
-    Learned
+    Trained
     """
-    told = (Settings(settings_of(recipe), FINAL), Reporter(show, say))
     root = rendered or folder / "rendered"
-    uri = recipe.data.effects[0]
-    check_inputs(recipe, root, folder / PARAMETERS, "controller", resume=resume)
-    check_loop(recipe.loop)
-    checkpoint = claim(folder / PARAMETERS, "controller", recipe, resume=resume)
-    if recipe.loop.threads:
-        torch.set_num_threads(recipe.loop.threads)
-
-    def rendering(name: str, state: Any) -> None:
-        if show is not None:
-            show(f"render {name}", state.done, state.pairs)
-
-    render_parts(recipe.data, root, workers=workers, progress=rendering)
+    driver = _Driver(recipe, root, resume, workers, show, say)
+    checkpoint = driver.prepare("controller", folder / PARAMETERS)
     encoder, key = open_encoder(recipe)
     with RenderPool(workers, quarantine=0) as pool:
         measuring = pool if recipe.model.timbre else None
@@ -156,70 +344,85 @@ def train_controller(
             for part in parts(recipe.data, root)
         }
         train, valid = sets["train"], sets["valid"]
-        data = PairData(train, valid, recipe.loop, recipe.seed)
+        data = ItemData(PairItems(train), PairItems(valid), recipe.loop, seed=recipe.seed)
         module = ControllerModule(recipe, train, data.steps)
-        clip = recipe.optimiser.clip
-        trainer = make_trainer(recipe.loop, folder / PARAMETERS, clip=clip, callbacks=told)
-        if not fit(trainer, module, data, checkpoint):
-            return Learned(False, None, {})
-        load_best(folder / PARAMETERS, module)
+        done = driver.train(
+            folder / PARAMETERS,
+            module,
+            data,
+            checkpoint,
+            loop=recipe.loop,
+            clip=recipe.optimiser.clip,
+            figures=CONTROLLER_FIGURES,
+        )
+        if done is None:
+            return Trained(False, None, {})
         network = module.network.eval()
-        figures = _judge(recipe, network, valid, pool, uri)
-        log_final(trainer, figures)
+        figures = _judge(recipe, network, valid, pool)
+        log_final(done[0], figures)
         if recipe.end_to_end.epochs:
-            tuned = _by_ear(recipe, folder, network, encoder, (train, valid), pool, resume, told)
+            tuned = _by_ear(driver, recipe, folder / END_TO_END, network, encoder, sets, pool)
             if tuned is None:
-                return Learned(False, None, figures)
-            figures["end_to_end"] = _judge(recipe, tuned, valid, pool, uri)["parameters"]
+                return Trained(False, None, figures)
+            figures[END_TO_END] = _judge(recipe, tuned, valid, pool)["parameters"]
             # What listening did not improve is not kept: validation songs decide.
-            if figures["end_to_end"] < figures["parameters"]:
+            if figures[END_TO_END] < figures["parameters"]:
                 network = tuned
     if not export:
-        return Learned(True, None, figures)
-    place = model or folder / "model"
-    save_controller(place, recipe, network, encoder, train, key, figures, overwrite=resume)
-    return Learned(True, place, figures)
+        return Trained(True, None, figures)
+    target = model or folder / MODEL
+    save_controller(target, recipe, network, encoder, train, key, figures, overwrite=resume)
+    return Trained(True, target, figures)
 
 
 def _by_ear(
+    driver: _Driver,
     recipe: ControllerRecipe,
     folder: Path,
     network: Controller,
     encoder: EncoderModule,
-    sets: tuple[PairSet, PairSet],
+    sets: Mapping[Split, PairSet],
     pool: RenderPool,
-    resume: bool,
-    told: tuple[Callback, ...],
 ) -> Controller | None:
     """The end-to-end stage; None where it was stopped."""
-    import copy
-
     options = recipe.end_to_end
-    place = folder / "end_to_end"
-    checkpoint = claim(place, "end_to_end", recipe, resume=resume or not place.exists())
-    data = SoundData(*sets, recipe)
-    module = EndToEndModule(recipe, copy.deepcopy(network), encoder, sets[0], pool, data.steps)
-    loop = dataclasses.replace(recipe.loop, epochs=options.epochs, patience=0)
-    trainer = make_trainer(loop, place, clip=options.optimiser.clip, callbacks=told)
+    resume = driver.resume or not folder.exists()
+    checkpoint = claim(folder, END_TO_END, recipe, resume=resume)
+    loop = dataclasses.replace(
+        recipe.loop,
+        epochs=options.epochs,
+        batch=options.batch,
+        items=options.items,
+        valid_items=options.valid_items,
+        patience=0,
+    )
+    train, valid = (SoundItems(sets[split], recipe.encoder.finetune) for split in SPLITS)
+    seed = recipe.seed + 1
+    data = ItemData(train, valid, loop, seed=seed, valid_seed=seed)
+    tuned = copy.deepcopy(network)
+    module = EndToEndModule(recipe, tuned, encoder, sets["train"], pool, data.steps)
     with warnings.catch_warnings():
         # Dropout is off on purpose.
         warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")
-        if checkpoint is None:
-            # Where it starts from, as the first point of its curve.
-            trainer.validate(module, data, verbose=False)
-        if not fit(trainer, module, data, checkpoint):
-            return None
-    load_best(place, module)
-    tuned: Controller = module.network.eval()
-    return tuned
+        done = driver.train(
+            folder,
+            module,
+            data,
+            checkpoint,
+            loop=loop,
+            clip=options.optimiser.clip,
+            figures=CONTROLLER_FIGURES,
+            look_first=True,
+        )
+    return None if done is None else tuned.eval()
 
 
 def _judge(
-    recipe: ControllerRecipe, network: Controller, valid: PairSet, pool: RenderPool, uri: str
+    recipe: ControllerRecipe, network: Controller, valid: PairSet, pool: RenderPool
 ) -> dict[str, float]:
     """MRSTFT on validation songs, of the controller and of answers that hear nothing."""
     options = recipe.end_to_end
-    layer = EffectLayer(pool, uri, recipe.data.sample_rate)
+    layer = EffectLayer(pool, recipe.data.effects[0], recipe.data.sample_rate)
     counted = torch.from_numpy(counted_knobs(valid).astype(np.float32))
     default = torch.from_numpy(valid.spec.default.astype(np.float32))
     count = min(options.valid_items, len(valid))
@@ -247,141 +450,3 @@ def _judge(
             gap = (answers["parameters"] - truth).abs() * counted
             totals.setdefault("error", []).append(gap.sum(dim=1) / counted.sum().clamp_min(1))
     return {name: round(float(torch.cat(rows).mean()), 4) for name, rows in totals.items()}
-
-
-class _Whole(nn.Module):
-    """A controller as it is exported: inputs to settings, what they are made from, latent."""
-
-    def __init__(self, network: Controller) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        found = self.network(inputs)
-        if self.network.config.head != "bottleneck":
-            return found.settings, found.raw
-        return found.settings, found.raw, found.mean
-
-
-class _Decoder(nn.Module):
-    """The way from the latent to settings."""
-
-    def __init__(self, network: Controller) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, latent: Tensor) -> Tensor:
-        return self.network.decode(latent)
-
-
-def save_controller(
-    folder: Path,
-    recipe: ControllerRecipe,
-    network: Controller,
-    encoder: EncoderModule,
-    train: PairSet,
-    key: str,
-    figures: dict[str, float],
-    *,
-    overwrite: bool = False,
-) -> Path:
-    """Write a controller with its encoder as a model folder that is used without torch.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the model, to be written.
-    recipe : ControllerRecipe
-        Of the controller.
-    network : Controller
-        The trained controller.
-    encoder : EncoderModule
-        What makes its embeddings.
-    train : PairSet
-        Pairs it was trained with.
-    key : str
-        From `open_encoder`.
-    figures : dict of str to float
-        From validation, by name.
-    overwrite : bool, default False
-        Whether a file that is there may be replaced.
-
-    Returns
-    -------
-    Path
-        The same folder.
-
-    Raises
-    ------
-    OutputError
-        If the folder is there and may not be replaced, or an export differs from torch.
-    """
-    from dialin.networks.controller_runtime import KIND
-    from dialin.networks.folder import OnnxPart, encoder_part, save_model
-
-    config = network.config
-    uri = recipe.data.effects[0]
-    with torch.no_grad():
-        example = train.inputs(np.arange(min(4, len(train))))
-    onnx = {
-        "encoder": encoder_part(encoder),
-        "controller": OnnxPart(
-            _Whole(network),
-            {"inputs": example},
-            ("settings", "raw", "latent")[: 3 if config.head == "bottleneck" else 2],
-        ),
-    }
-    if config.head == "bottleneck":
-        points = torch.randn(3, config.latent, generator=torch.Generator().manual_seed(0))
-        onnx["decoder"] = OnnxPart(_Decoder(network), {"latent": points}, ("settings",))
-    whole = nn.ModuleDict({"encoder": encoder, "controller": network})
-    body = {
-        "kind": KIND,
-        "effect": uri,
-        "spec_hash": train.spec.hash,
-        "spec": train.spec.to_dict(),
-        "default": [round(float(v), 6) for v in train.spec.default],
-        "counted": [bool(v) for v in counted_knobs(train)],
-        "controller": config.to_dict(),
-        "sample_rate": encoder.sample_rate,
-        "samples": encoder.samples,
-        "dimensions": encoder.dimensions,
-        "front_end": dataclasses.asdict(encoder.front_end.config),
-        "encoder": {"folder": Path(recipe.encoder.folder).name, "key": key},
-        "data": {"pairs": len(train.index), "manifest": train.hash, "seed": recipe.data.seed},
-        "seed": recipe.seed,
-        "debug": recipe.debug,
-        "figures": figures,
-    }
-    return save_model(
-        folder, body, whole, card=_card(recipe, train, figures), onnx=onnx, overwrite=overwrite
-    )
-
-
-def _card(recipe: ControllerRecipe, train: PairSet, figures: dict[str, float]) -> str:
-    rows = "\n".join(f"| {name} | {value:.3f} |" for name, value in figures.items())
-    source = recipe.encoder.folder or "statistics of the spectrum (not trained)"
-    count = min(recipe.end_to_end.valid_items, 2 * recipe.data.valid_pairs)
-    warning = f"**{DEBUG}**\n\n" if recipe.debug else ""
-    return f"""# Controller of {train.spec.name}
-
-{warning}Sets the knobs of `{train.spec.uri}` (spec {train.spec.hash}) so that a recording sounds
-like a reference.
-
-- Data: {len(train.index)} rendered pairs, manifest {train.hash[:16]}; input and reference are
-  different halves of an excerpt, {train.samples} samples at {recipe.data.sample_rate} Hz, mono.
-- Encoder: {source}. Head: {recipe.model.head}, output: {recipe.model.output}. Seed {recipe.seed}.
-
-| on {count} items of validation songs | mean |
-|---|---|
-{rows}
-
-`error` is the mean absolute error of knobs in [0, 1]; all others are MRSTFT to the true render at
-the same peak level, where the true settings are at 0.
-
-Limits: trained on music of one level (peaks at {recipe.end_to_end.peak_dbfs:g} dBFS); what two
-halves of one excerpt share, other music may not. Knobs that were not varied stay at their default.
-
-Licence: GPL-3.0-or-later, as dialin; the recordings that it was trained on have licences of their
-own.
-"""

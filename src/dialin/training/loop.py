@@ -28,8 +28,8 @@ from torch import nn
 
 from dialin.errors import MissingPackageError, TrainingError, UsageError
 from dialin.files import atomic_file
+from dialin.training.batches import Batches
 from dialin.training.config import LoopOptions, OptimiserOptions
-from dialin.training.data import Batches
 from dialin.training.runs import BEST, LAST
 
 MONITOR = "valid/loss"
@@ -123,9 +123,9 @@ class Checkpoints(Callback):
         pl_module : LightningModule
             What is trained.
         """
-        found = trainer.callback_metrics.get(MONITOR)
-        if found is not None and float(found) < self.best:
-            self.best = float(found)
+        loss = trainer.callback_metrics.get(MONITOR)
+        if loss is not None and float(loss) < self.best:
+            self.best = float(loss)
             self._save(trainer, BEST)
         self._save(trainer, LAST)
         self._leave()
@@ -228,11 +228,11 @@ class Reporter(Callback):
             What is trained.
         """
         if self._say is not None and trainer.is_global_zero:
-            found = {n: float(v) for n, v in sorted(trainer.callback_metrics.items())}
+            metrics = {n: float(v) for n, v in sorted(trainer.callback_metrics.items())}
             # Lightning keeps figures of epochs before; what is not looked at each time is not new.
-            new = {n: v for n, v in found.items() if "valid/" in n and v != self._before.get(n)}
+            new = {n: v for n, v in metrics.items() if "valid/" in n and v != self._before.get(n)}
             figures = [f"{n.removeprefix('valid/')} {v:.4g}" for n, v in new.items()]
-            self._before = found
+            self._before = metrics
             seconds = time.monotonic() - self._begun
             name = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
             self._say(f"{name}: {', '.join(figures)} ({seconds:.0f} s)")
@@ -448,11 +448,11 @@ def load_best(folder: Path, module: nn.Module) -> dict[str, Any]:
     """
     file = folder / BEST if (folder / BEST).is_file() else folder / LAST
     try:
-        found = torch.load(file, map_location="cpu", weights_only=True)
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UsageError(f"{str(folder)!r} has no checkpoint: {error}") from error
-    module.load_state_dict(found["state_dict"], strict=True)
-    return dict(found)
+    module.load_state_dict(checkpoint["state_dict"], strict=True)
+    return dict(checkpoint)
 
 
 def optimiser(module: nn.Module, options: OptimiserOptions, steps: int) -> dict[str, Any]:

@@ -13,10 +13,8 @@ from pathlib import Path
 
 from dialin.data import render_recipe
 from dialin.data.recipe import Prior, SettingsOptions, SongSource
-from dialin.effects.probe import apply_probe
 from dialin.effects.spec import EffectSpec
-from dialin.errors import EffectError, UsageError
-from dialin.rendering import RenderPool
+from dialin.errors import UsageError
 from dialin.training.config import DataOptions
 from dialin.training.controller_recipe import ControllerRecipe, EncoderOptions
 from dialin.training.rendered import parts
@@ -147,35 +145,6 @@ def check_audio_folder(audio: str | os.PathLike[str]) -> Path:
     return root
 
 
-def probe_spec(pool: RenderPool, uri: str) -> tuple[EffectSpec, tuple[str, ...]]:
-    """Spec of an effect or chain with dead knobs marked, and what else the probe says.
-
-    Parameters
-    ----------
-    pool : RenderPool
-        Workers that render.
-    uri : str
-        Of the effect or chain.
-
-    Returns
-    -------
-    (EffectSpec, tuple of str)
-    """
-    spec = pool.describe(uri)
-    if spec.format in ("builtin", "fake", "chain"):
-        return spec, ()
-    try:
-        probe = pool.probe(uri)
-    except EffectError as error:
-        return spec, (f"it could not be probed, so all its knobs are varied: {error}",)
-    found = apply_probe(spec, probe)
-    dead = [p.name for p in found.parameters if p.status == "dead"]
-    notes = [f"knobs that do nothing, left alone: {', '.join(dead)}"] if dead else []
-    if probe.verdict in ("silent", "no effect"):
-        notes.append(f"the probe's verdict is {probe.verdict!r}: there may be nothing to learn")
-    return found, tuple(notes)
-
-
 def estimate(
     recipe: ControllerRecipe, spec: EffectSpec, notes: Sequence[str], workers: int | None = None
 ) -> Estimate:
@@ -188,7 +157,7 @@ def estimate(
     spec : EffectSpec
         Of the effect.
     notes : sequence of str
-        What is already known, such as by `probe_spec`.
+        What is already known, such as by `dialin.matching.probing.probe_chain`.
     workers : int, optional
         Rendering processes; one a core by default.
 
@@ -236,9 +205,11 @@ def estimate(
     steps = 2 * recipe.data.pairs / recipe.loop.batch
     heard = recipe.end_to_end
     items = heard.epochs * (min(heard.items, 2 * recipe.data.pairs) + heard.valid_items)
+    dead = [p.name for p in spec.parameters if p.status == "dead"]
+    left = [f"knobs that do nothing, left alone: {', '.join(dead)}"] if dead else []
     return Estimate(
         spec,
-        tuple(notes),
+        (*notes, *left),
         rendering=start + pairs * each,
         embedding=4 * pairs * excerpt,
         training=recipe.loop.epochs * (EPOCH_SECONDS + steps * STEP_SECONDS),

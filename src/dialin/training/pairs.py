@@ -7,9 +7,6 @@ from the other half of the target: other music, the processing asked for.
 
 from __future__ import annotations
 
-import functools
-import io
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dialin.audio import Audio
-from dialin.data import read_manifest
+from dialin.data import PairReader, read_manifest
 from dialin.data.recipe import digest
-from dialin.data.shards import shard_name
 from dialin.effects.spec import EffectSpec
 from dialin.errors import UsageError
 from dialin.files import atomic_file
@@ -43,7 +38,8 @@ class PairSet:
 
     Attributes
     ----------
-    folder : Path
+    reader : PairReader
+        Of their audio.
     spec : EffectSpec
     hash : str
         Of the manifest.
@@ -58,7 +54,7 @@ class PairSet:
         Of a half.
     """
 
-    folder: Path
+    reader: PairReader
     spec: EffectSpec
     hash: str
     index: NDArray[np.int64]
@@ -107,7 +103,7 @@ class PairSet:
         return torch.from_numpy(self.settings[items // 2])
 
     def audio(self, items: NDArray[np.int64]) -> Tensor:
-        """Halves of inputs, ``(items, samples)``; of the mix of their channels.
+        """Halves of inputs, of the mix of their channels.
 
         Parameters
         ----------
@@ -118,12 +114,28 @@ class PairSet:
         -------
         Tensor, shape (items, samples)
         """
-        pieces = []
-        for item in items:
-            whole = read_audio(self.folder, int(self.index[item // 2]), "input").mean(axis=0)
-            start = int(item % 2) * self.samples
-            pieces.append(whole[start : start + self.samples])
-        return torch.from_numpy(np.stack(pieces).astype(np.float32))
+        return self._halves(items, "input", items % 2)
+
+    def references(self, items: NDArray[np.int64]) -> Tensor:
+        """The other halves, with the processing asked for, of the mix of their channels.
+
+        Parameters
+        ----------
+        items : ndarray, int64, shape (items,)
+            Twice the pair, plus 1 for its second half.
+
+        Returns
+        -------
+        Tensor, shape (items, samples)
+        """
+        return self._halves(items, "target", 1 - items % 2)
+
+    def _halves(self, items: NDArray[np.int64], name: str, which: NDArray[np.int64]) -> Tensor:
+        halves = [
+            _halves(self.reader, int(self.index[item // 2]), name, self.samples)[half]
+            for item, half in zip(items, which, strict=True)
+        ]
+        return torch.from_numpy(np.stack(halves))
 
 
 def open_pairs(
@@ -170,19 +182,20 @@ def open_pairs(
     if not kept:
         raise UsageError(f"{str(folder)!r} holds no pair with an effect; render more, or others")
     samples = whole // 2
+    reader = PairReader(folder)
     name = f"{folder.name}-{digest([manifest['hash'], key, samples])}"
     embeddings = _kept(
         folder.parent / "embeddings" / f"{name}.npy",
-        lambda: _embed(folder, kept, encoder, samples, progress),
+        lambda: _embed(reader, kept, encoder, samples, progress),
     )
     measured = np.zeros((2, len(kept), 2, 0), np.float32)
     if pool is not None:
         measured = _kept(
             folder.parent / "timbre" / f"{folder.name}-{digest([manifest['hash']])}.npy",
-            lambda: _measure(folder, kept, samples, rate, pool, progress),
+            lambda: _measure(reader, kept, samples, rate, pool, progress),
         )
     return PairSet(
-        folder,
+        reader,
         EffectSpec.from_dict(manifest["effect"]),
         manifest["hash"],
         np.array([r["index"] for r in kept], np.int64),
@@ -204,7 +217,7 @@ def _kept(file: Path, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.flo
 
 
 def _embed(
-    folder: Path,
+    reader: PairReader,
     records: list[dict[str, Any]],
     encoder: EncoderModule,
     samples: int,
@@ -214,23 +227,23 @@ def _embed(
     for start in range(0, len(records), GROUP // 2):
         part = records[start : start + GROUP // 2]
         for side, name in enumerate(SIDES):
-            halves = np.concatenate([_halves(folder, r["index"], name, samples) for r in part])
+            halves = np.concatenate([_halves(reader, r["index"], name, samples) for r in part])
             with torch.no_grad():
-                found = encoder(torch.from_numpy(halves)).numpy()
-            result[side, start : start + len(part)] = found.reshape(len(part), 2, -1)
+                vectors = encoder(torch.from_numpy(halves)).numpy()
+            result[side, start : start + len(part)] = vectors.reshape(len(part), 2, -1)
         if progress is not None:
-            progress(f"embeddings of {folder.name}", start + len(part), len(records))
+            progress(f"embeddings of {reader.folder.name}", start + len(part), len(records))
     return result
 
 
-def _halves(folder: Path, index: int, name: str, samples: int) -> NDArray[np.float32]:
-    whole = read_audio(folder, index, name).mean(axis=0, dtype=np.float32)
+def _halves(reader: PairReader, index: int, name: str, samples: int) -> NDArray[np.float32]:
+    whole = reader.read(index, name).mean(axis=0, dtype=np.float32)
     halves: NDArray[np.float32] = whole[: 2 * samples].reshape(2, samples)
     return halves
 
 
 def _measure(
-    folder: Path,
+    reader: PairReader,
     records: list[dict[str, Any]],
     samples: int,
     rate: int,
@@ -240,10 +253,12 @@ def _measure(
     rows: list[Any] = []
     for start in range(0, len(records), GROUP):
         part = records[start : start + GROUP]
-        calls = [(str(folder), r["index"], name, samples, rate) for r in part for name in SIDES]
+        calls = [
+            (str(reader.folder), r["index"], name, samples, rate) for r in part for name in SIDES
+        ]
         rows += [result.get() for result in pool.map(timbre_of_halves, calls, deadline=300.0)]
         if progress is not None:
-            progress(f"timbre of {folder.name}", start + len(part), len(records))
+            progress(f"timbre of {reader.folder.name}", start + len(part), len(records))
     return np.array(rows, np.float32).reshape(len(records), 2, 2, -1).swapaxes(0, 1)
 
 
@@ -270,73 +285,5 @@ def timbre_of_halves(
     list of list of float
         One list of values for each half.
     """
-    halves = _halves(Path(folder), index, name, samples)
+    halves = _halves(PairReader(Path(folder)), index, name, samples)
     return [[float(v) for v in timbre(h[None], rate).values()] for h in halves]
-
-
-def read_audio(folder: Path, index: int, name: str) -> Audio:
-    """Audio of a pair, float32 ``(channels, samples)``.
-
-    Parameters
-    ----------
-    folder : Path
-        Of rendered pairs.
-    index : int
-        Of the pair, from 0.
-    name : str
-        Of the excerpt in the pair, such as ``input``.
-
-    Returns
-    -------
-    ndarray, float32, shape (channels, samples)
-
-    Raises
-    ------
-    UsageError
-        If it is not there.
-    """
-    import soundfile
-
-    file = folder / f"{shard_name(index // _shard_size(folder))}.tar"
-    try:
-        offset, size = _members(file)[f"{index:09d}.{name}.flac"]
-        with file.open("rb") as handle:
-            handle.seek(offset)
-            data = handle.read(size)
-    except (OSError, KeyError, tarfile.TarError) as error:
-        raise UsageError(
-            f"{str(file)!r} lacks the audio of pair {index} ({error}); render the recipe again"
-        ) from error
-    audio, _ = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
-    return np.ascontiguousarray(audio.T)
-
-
-@functools.lru_cache(maxsize=512)
-def _members(file: Path) -> dict[str, tuple[int, int]]:
-    """Where each member of a tar file lies."""
-    with tarfile.open(file) as archive:
-        return {m.name: (m.offset_data, m.size) for m in archive}
-
-
-@functools.lru_cache(maxsize=64)
-def _shard_size(folder: Path) -> int:
-    return int(read_manifest(folder)[0]["recipe"]["shard"])
-
-
-def describe(pairs: PairSet) -> dict[str, Any]:
-    """What a model's configuration says of its data.
-
-    Parameters
-    ----------
-    pairs : PairSet
-        What a model was trained with.
-
-    Returns
-    -------
-    dict
-    """
-    return {
-        "pairs": len(pairs.index),
-        "manifest": pairs.hash,
-        "samples": pairs.samples,
-    }

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from dialin.networks.encoder import EncoderModule
-from dialin.training.data import CLEAN, FeatureSet
+from dialin.training.data import FeatureSet
 
 ACTIVE = 0.01
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -160,46 +160,6 @@ def probe(
         settings=settings,
         loudness=_loudness(b, test_set, seed),
     )
-
-
-def beside_clean(vectors: Vectors, data: FeatureSet) -> tuple[Vectors, FeatureSet]:
-    """Put the embedding of untouched music beside that of processed music.
-
-    A controller hears both: what is to be changed, and what it should sound like. Here, too, the
-    untouched clip is another piece of music than the processed one: the other half of the excerpt
-    (of the same number, which nearly always is the same song).
-
-    Parameters
-    ----------
-    vectors : ndarray, float32, shape (items, dimensions)
-        Embeddings.
-    data : FeatureSet
-        What they are embeddings of.
-
-    Returns
-    -------
-    vectors : ndarray, shape (fewer items, 2 * dimensions)
-        Embedding, and how far it is from the untouched one's.
-    data : FeatureSet
-        The effected items that have an untouched fellow.
-    """
-    clean = data.label == (data.classes.index(CLEAN) if CLEAN in data.classes else -1)
-    fellows = {
-        (int(c), int(h)): row
-        for row, c, h in zip(
-            np.flatnonzero(clean), data.content[clean], data.half[clean], strict=True
-        )
-    }
-    place = np.array(
-        [
-            -1 if own else fellows.get((int(c), 1 - int(h)), -1)
-            for own, c, h in zip(clean, data.content, data.half, strict=True)
-        ],
-        np.int64,
-    )
-    keep = place >= 0
-    apart = vectors[keep] - vectors[place[keep]]
-    return np.concatenate([vectors[keep], apart], axis=1), data.only(keep)
 
 
 def _loudness(vectors: Vectors, data: FeatureSet, seed: int) -> float:

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dialin.networks.style_encoder import StyleEncoder
+from dialin.training.batches import Batch
 from dialin.training.config import EncoderRecipe
-from dialin.training.data import CLEAN, Batch
+from dialin.training.data import CLEAN
 from dialin.training.loop import optimiser
 
 UNIFORM_VARIANCE = 1.0 / 12.0
@@ -74,7 +75,7 @@ class StyleModule(LightningModule):
         Parameters
         ----------
         batch : Batch
-            Tensors of some items, from `dialin.training.data.Batches`.
+            Tensors of some items, from `dialin.training.batches.Batches`.
 
         Returns
         -------
@@ -86,10 +87,10 @@ class StyleModule(LightningModule):
         label, wanted = batch["label"], batch["settings"]
         logits = self.effect(embedding)
         effect = functional.cross_entropy(logits, label)
-        found = self.knobs(embedding).reshape(len(label), -1, self.width)
-        found = found[torch.arange(len(label), device=label.device), label].sigmoid()
+        knobs = self.knobs(embedding).reshape(len(label), -1, self.width)
+        predicted = knobs[torch.arange(len(label), device=label.device), label].sigmoid()
         there = ~wanted.isnan()
-        apart = torch.where(there, found - wanted.nan_to_num(), 0.0).square().sum()
+        apart = torch.where(there, predicted - wanted.nan_to_num(), 0.0).square().sum()
         settings = apart / there.sum().clamp(min=1) / UNIFORM_VARIANCE
         contrast = supervised_contrast(
             self.projection(embedding), self._alike(batch), options.temperature
@@ -114,7 +115,7 @@ class StyleModule(LightningModule):
         Parameters
         ----------
         batch : Batch
-            Tensors of some items, from `dialin.training.data.Batches`.
+            Tensors of some items, from `dialin.training.batches.Batches`.
         batch_idx : int
             Number of the batch in its epoch.
 
@@ -123,9 +124,9 @@ class StyleModule(LightningModule):
         Tensor, shape ()
             Loss.
         """
-        found = self.losses(batch)
-        self.log_dict({f"train/{name}": value.detach() for name, value in found.items()})
-        return found["loss"]
+        losses = self.losses(batch)
+        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
+        return losses["loss"]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """The same losses on other songs.
@@ -133,21 +134,21 @@ class StyleModule(LightningModule):
         Parameters
         ----------
         batch : Batch
-            Tensors of some items, from `dialin.training.data.Batches`.
+            Tensors of some items, from `dialin.training.batches.Batches`.
         batch_idx : int
             Number of the batch in its epoch.
         """
         for name, value in self.validation_losses(batch, batch_idx).items():
             self.log(f"valid/{name}", value, batch_size=len(batch["label"]), sync_dist=True)
 
-    def validation_losses(self, batch: Batch, place: int) -> dict[str, Tensor]:
+    def validation_losses(self, batch: Batch, number: int) -> dict[str, Tensor]:
         """Losses of a batch of validation.
 
         Parameters
         ----------
         batch : Batch
-            Tensors of some items, from `dialin.training.data.Batches`.
-        place : int
+            Tensors of some items, from `dialin.training.batches.Batches`.
+        number : int
             Number of the batch in its epoch; not used.
 
         Returns

@@ -16,9 +16,10 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn import functional
 
-from dialin.networks.vae import Vae, divergence, sample
+from dialin.networks.latent import kl_divergence, sample
+from dialin.networks.vae import Vae
+from dialin.training.batches import Batch
 from dialin.training.config import VaeOptions, VaeRecipe
-from dialin.training.data import Batch
 from dialin.training.loop import optimiser
 
 POOLINGS = (1, 2, 4, 8)
@@ -46,18 +47,18 @@ def beta_at(options: VaeOptions, epoch: float) -> float:
         return options.beta
     if options.schedule == "linear":
         return options.beta * min(1.0, epoch / options.period)
-    place = min(1.0, 2.0 * (epoch % options.period) / options.period)
-    return options.beta * 0.5 * (1.0 - cos(pi * place))
+    fraction = min(1.0, 2.0 * (epoch % options.period) / options.period)
+    return options.beta * 0.5 * (1.0 - cos(pi * fraction))
 
 
-def reconstruction_error(wanted: Tensor, found: Tensor, kind: str) -> Tensor:
+def reconstruction_error(wanted: Tensor, decoded: Tensor, kind: str) -> Tensor:
     """Error for each element, the mean over the batch; features ``(batch, bands, frames)``.
 
     Parameters
     ----------
     wanted : Tensor, shape (batch, bands, frames)
         Features.
-    found : Tensor, shape (batch, bands, frames)
+    decoded : Tensor, shape (batch, bands, frames)
         What the decoder gave.
     kind : str
         ``mse``, or anything else for the mean over several poolings.
@@ -67,10 +68,10 @@ def reconstruction_error(wanted: Tensor, found: Tensor, kind: str) -> Tensor:
     Tensor, shape ()
     """
     if kind == "mse":
-        return functional.mse_loss(found, wanted)
+        return functional.mse_loss(decoded, wanted)
     errors = [
         functional.mse_loss(
-            functional.avg_pool2d(found[:, None], size),
+            functional.avg_pool2d(decoded[:, None], size),
             functional.avg_pool2d(wanted[:, None], size),
         )
         for size in POOLINGS
@@ -118,10 +119,10 @@ class VaeModule(LightningModule):
         """
         options = self.recipe.model
         mean, log_variance = self.network.distribution(features)
-        found = self.network.decode(sample(mean, log_variance, generator))
-        error = reconstruction_error(features, found, options.reconstruction)
+        decoded = self.network.decode(sample(mean, log_variance, generator))
+        error = reconstruction_error(features, decoded, options.reconstruction)
         # Averaged over the batch before the floor, so that a dimension is free, not an item.
-        each = divergence(mean, log_variance).mean(dim=0)
+        each = kl_divergence(mean, log_variance).mean(dim=0)
         charged = each.clamp(min=options.free_bits * log(2.0)).sum()
         elements = features[0].numel()
         loss = 0.5 * error + beta * charged / elements
@@ -133,7 +134,7 @@ class VaeModule(LightningModule):
         Parameters
         ----------
         batch : Batch
-            Tensors of some items, from `dialin.training.data.Batches`.
+            Tensors of some items, from `dialin.training.batches.Batches`.
         batch_idx : int
             Number of the batch in its epoch.
 
@@ -144,10 +145,10 @@ class VaeModule(LightningModule):
         """
         step = self.global_step
         beta = beta_at(self.recipe.model, step / self.steps)
-        found = self.losses(batch["features"], beta, self._noise(step))
-        self.log_dict({f"train/{name}": value.detach() for name, value in found.items()})
+        losses = self.losses(batch["features"], beta, self._noise(step))
+        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
         self.log("train/beta", beta)
-        return found["loss"]
+        return losses["loss"]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log the losses on other songs.
@@ -155,21 +156,21 @@ class VaeModule(LightningModule):
         Parameters
         ----------
         batch : Batch
-            Tensors of some items, from `dialin.training.data.Batches`.
+            Tensors of some items, from `dialin.training.batches.Batches`.
         batch_idx : int
             Number of the batch in its epoch.
         """
         for name, value in self.validation_losses(batch, batch_idx).items():
             self.log(f"valid/{name}", value, batch_size=len(batch["features"]), sync_dist=True)
 
-    def validation_losses(self, batch: Batch, place: int) -> dict[str, Tensor]:
+    def validation_losses(self, batch: Batch, number: int) -> dict[str, Tensor]:
         """The same noise each time, and beta at its full value, so that epochs compare.
 
         Parameters
         ----------
         batch : Batch
-            Tensors of some items, from `dialin.training.data.Batches`.
-        place : int
+            Tensors of some items, from `dialin.training.batches.Batches`.
+        number : int
             Number of the batch in its epoch, which decides the noise.
 
         Returns
@@ -177,7 +178,7 @@ class VaeModule(LightningModule):
         dict of str to Tensor
             By name.
         """
-        return self.losses(batch["features"], self.recipe.model.beta, self._noise(-1 - place))
+        return self.losses(batch["features"], self.recipe.model.beta, self._noise(-1 - number))
 
     def configure_optimizers(self) -> Any:
         """AdamW."""
