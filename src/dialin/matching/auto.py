@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,7 +29,13 @@ from dialin.effects.chain import slot_names
 from dialin.effects.spec import EffectSpec
 from dialin.errors import UsageError
 from dialin.matching.auto_voters import Recordings, Vote, Voter, ask_voters, log_odds, pooled
+from dialin.matching.result import FamilyReport
 from dialin.measures.lattice import lattice_bits
+
+if TYPE_CHECKING:
+    from dialin.matching.auto_order import Ordered
+    from dialin.matching.candidate import SearchResult
+    from dialin.matching.time_guesses import Echoes
 
 AUTO, DEFAULT = "auto", "default"
 """What people write in place of effects."""
@@ -37,6 +44,9 @@ UNLIKELY = 0.08
 """Probability by all voters below which an effect is not tried."""
 
 GAIN = "builtin:gain"
+
+BENDING = ("distortion", "compressor", "bitcrush", "pitch")
+"""Built-ins that do not commute with others."""
 
 
 @dataclass(frozen=True)
@@ -86,31 +96,6 @@ WEIGHTS = {"bias": -1.0, "gain": 1.0, "heard": 3.0, "absent": -2.0}
 
 LEAST_GAIN, MOST_GAIN = -2.0, 6.0
 """Within which gains count."""
-
-
-@dataclass(frozen=True)
-class FamilyReport:
-    """What is thought of one family.
-
-    Attributes
-    ----------
-    name, title : str
-    probability : float
-        That it is there.
-    used : bool
-        Whether the match uses one of its effects.
-    effects : tuple of str
-        Names of the slots in use.
-    evidence : tuple of str
-        What speaks for and against it.
-    """
-
-    name: str
-    title: str
-    probability: float
-    used: bool
-    effects: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,6 +241,71 @@ def _crushed(heard: Recordings) -> float | None:
     return float(np.mean(found))
 
 
+def bending_slots(plan: AutoPlan) -> frozenset[int]:
+    """Slots of effects that do not commute with others.
+
+    Parameters
+    ----------
+    plan : AutoPlan
+        What is tried.
+
+    Returns
+    -------
+    frozenset of int
+    """
+    bending = {f"builtin:{name}" for name in BENDING}
+    return frozenset(n for n, uri in enumerate(plan.uris) if uri in bending)
+
+
+def order_notes(plan: AutoPlan, ordered: Ordered | None) -> list[str]:
+    """What was heard of the effects' order, for a person.
+
+    Parameters
+    ----------
+    plan : AutoPlan
+        What was tried.
+    ordered : Ordered, optional
+        What swapping came to.
+
+    Returns
+    -------
+    list of str
+    """
+    if ordered is None:
+        return []
+    names = slot_names(plan.uris)
+    return [
+        f"{names[first]} stands before {names[second]}: the other way round it would sound "
+        f"{gain:.2f} farther from the reference"
+        for first, second, gain in (*ordered.swaps, *ordered.told)
+    ]
+
+
+def family_reports(
+    plan: AutoPlan, found: SearchResult, echoes: Echoes | None, used: Sequence[int]
+) -> tuple[FamilyReport, ...]:
+    """How likely each family is there, after a search; see `judge_families`.
+
+    Parameters
+    ----------
+    plan : AutoPlan
+        What was tried.
+    found : Found
+        What the search came to.
+    echoes : Echoes, optional
+        What was heard.
+    used : sequence of int
+        Slots that the match uses.
+
+    Returns
+    -------
+    tuple of FamilyReport
+    """
+    heard = () if echoes is None else echoes.found
+    verdicts = {echo.slot: (echo.verdict, echo.text) for echo in heard}
+    return judge_families(plan, found.gains, verdicts, used, found.temperature)
+
+
 def judge_families(
     plan: AutoPlan,
     gains: Mapping[int, float],
@@ -290,14 +340,15 @@ def judge_families(
     for family in plan.families:
         uris = {f"builtin:{name}" for name in family.effects}
         places = [n for n, uri in enumerate(plan.uris) if uri in uris]
-        best, evidence = 0.0, []
+        evidence: list[str] = []
+        best: tuple[float, float | None, str] = (0.0, None, "")
         for place in places:
             verdict, text = verdicts.get(place, ("", ""))
             votes = 0.0
             if any(plan.uris[place] in vote.presence for vote in plan.votes):
                 votes = log_odds(pooled(plan.uris[place], plan.votes, prior)) - log_odds(prior)
-            chance = probability(gains.get(place), verdict, temperature, votes)
-            best = max(best, chance)
+            gain = gains[place] / temperature if place in gains else None
+            best = max(best, (probability(gain, verdict, votes), gain, verdict), key=_first)
             if verdict == "heard":
                 evidence.append(f"heard: {text}")
             elif place in used and gains.get(place, 0.0) > 0:
@@ -316,23 +367,27 @@ def judge_families(
         mine = tuple(names[p] for p in places if p in used)
         reports.append(
             FamilyReport(
-                family.name, family.title, round(best, 3), bool(mine), mine, tuple(evidence)
+                *(family.name, family.title, round(best[0], 3), bool(mine), mine, tuple(evidence)),
+                gain=best[1],
+                verdict=best[2],
             )
         )
     return tuple(reports)
 
 
-def probability(gain: float | None, verdict: str, temperature: float, votes: float = 0.0) -> float:
+def _first(entry: tuple[float, float | None, str]) -> float:
+    return entry[0]
+
+
+def probability(gain: float | None, verdict: str, votes: float = 0.0) -> float:
     """That an effect is there.
 
     Parameters
     ----------
     gain : float, optional
-        Distance that it brings; None where it was never tried.
+        Distance that it brings, in units of the temperature; None where it was never tried.
     verdict : {"heard", "doubt", "absent", ""}
         Of listening; empty where the effect is none that can be listened for.
-    temperature : float
-        Distance that counts as one.
     votes : float
         Log odds that voters add.
 
@@ -342,8 +397,6 @@ def probability(gain: float | None, verdict: str, temperature: float, votes: flo
         0 to 1.
     """
     odds = WEIGHTS["bias"] + WEIGHTS.get(verdict, 0.0) + votes
-    if gain is not None:
-        odds += WEIGHTS["gain"] * float(np.clip(gain / temperature, LEAST_GAIN, MOST_GAIN))
-    elif verdict != "heard":
-        odds += WEIGHTS["gain"] * LEAST_GAIN
+    held = LEAST_GAIN if gain is None and verdict != "heard" else gain or 0.0
+    odds += WEIGHTS["gain"] * float(np.clip(held, LEAST_GAIN, MOST_GAIN))
     return float(1.0 / (1.0 + np.exp(-odds)))

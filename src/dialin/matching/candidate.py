@@ -11,6 +11,7 @@ from dialin.audio import Audio
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import RenderError
+from dialin.matching.auto_order import Ordered
 from dialin.matching.detail import Detail, detail
 from dialin.matching.features import Vector, style_features
 
@@ -147,6 +148,12 @@ class SearchResult:
         Index of a slot that is not used -> why.
     absent : dict
         The same of those whose echoes were listened for and not heard.
+    gains : dict of int to float
+        Slot -> distance that the best of all chains with it is nearer than the best without.
+    temperature : float
+        Difference in distance at which a likelihood fell to 1/e.
+    ordered : Ordered, optional
+        What swapping effects came to, where it was tried.
     renders, failures : int
         How many there were.
     seconds : float
@@ -167,6 +174,9 @@ class SearchResult:
     parts: tuple[float, ...] = ()
     left_out: dict[int, str] = field(default_factory=dict)
     absent: dict[int, str] = field(default_factory=dict)
+    gains: dict[int, float] = field(default_factory=dict)
+    temperature: float = 1.0
+    ordered: Ordered | None = None
     renders: int = 0
     failures: int = 0
     seconds: float = 0.0

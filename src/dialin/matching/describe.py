@@ -147,7 +147,11 @@ def slot_reports(
     tuple of SlotReport
     """
     reports = []
-    for number, (slot, uri, span) in enumerate(chain_slots(spec)):
+    places = chain_slots(spec)
+    # Effects that changed places are told of in the order in which they run.
+    turns = iter(result.slots)
+    for number in [next(turns) if n in result.slots else n for n in range(len(places))]:
+        slot, uri, span = places[number]
         own = slots[number]
         knobs = []
         for offset, parameter in enumerate(own.parameters):

@@ -60,6 +60,7 @@ class Explorer:
             lambda candidate: candidate.value,
             left,
             trials.options,
+            {slot: space.slots[slot][1] for slot in space.effects},
         )
 
     def explore(

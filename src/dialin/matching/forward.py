@@ -11,7 +11,8 @@ its effects. The figures are fields of `dialin.matching.options.SearchOptions`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from dialin.matching.options import SearchOptions
@@ -26,6 +27,7 @@ def select_forward(
     value: Callable[[T], float],
     budget: int,
     options: SearchOptions,
+    alike: Mapping[int, str] | None = None,
 ) -> None:
     """Spend a budget of renders on chains that grow.
 
@@ -44,7 +46,11 @@ def select_forward(
         Renders.
     options : SearchOptions
         Shares of the budget, and what an effect must bring.
+    alike : mapping of int to str, optional
+        Slot -> effect: of several slots of one effect only the first that is free is tried.
     """
+    same = alike or {}
+    worth: dict[int, float] = {}
     left = budget
     chosen = tuple(sorted(wanted))
     best: T | None = None
@@ -61,7 +67,7 @@ def select_forward(
         best = spend(chosen, chosen, int(options.first * budget / len(effects)) * len(chosen))
     share = options.first
     while left > 0:
-        rest = [effect for effect in effects if effect not in chosen]
+        rest = _tried(effects, chosen, same, worth, options)
         if not rest:
             break
         answers: list[tuple[float, int, T]] = []
@@ -72,6 +78,7 @@ def select_forward(
                 answers.append((value(answer), effect, answer))
         if not answers:
             break
+        worth = {effect: distance for distance, effect, _ in answers}
         least, effect, answer = min(answers, key=lambda entry: entry[0])
         if best is not None and least >= value(best):
             break
@@ -85,3 +92,24 @@ def select_forward(
         spend(everything, everything, left // 2)
     if chosen and left > 0:
         spend(chosen, chosen, left)
+
+
+def _tried(
+    effects: Sequence[int],
+    chosen: tuple[int, ...],
+    same: Mapping[int, str],
+    worth: Mapping[int, float],
+    options: SearchOptions,
+) -> list[int]:
+    """Effects that a round tries: each once, and of the last round's only the better part."""
+    rest: dict[object, int] = {}
+    for effect in effects:
+        if effect not in chosen:
+            rest.setdefault(same.get(effect, effect), effect)
+    kept = list(rest.values())
+    if worth:
+        count = max(options.least_effects, math.ceil(options.halving * len(worth)))
+        known = {same.get(effect, effect): value for effect, value in worth.items()}
+        kept.sort(key=lambda effect: known.get(same.get(effect, effect), -math.inf))
+        kept = sorted(kept[:count])
+    return kept

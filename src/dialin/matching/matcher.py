@@ -18,6 +18,17 @@ from dialin.effects import chain_uri, default_chain, resolve_effects
 from dialin.effects.chain import chain_spec
 from dialin.effects.spec import EffectSpec
 from dialin.errors import ParameterError, UsageError
+from dialin.matching.auto import (
+    DEFAULT,
+    AutoPlan,
+    bending_slots,
+    family_reports,
+    is_auto,
+    order_notes,
+    plan_auto,
+    wanted_families,
+)
+from dialin.matching.auto_voters import Recordings, Voter
 from dialin.matching.candidate import SearchResult, measure, settings_of
 from dialin.matching.describe import (
     KEPT,
@@ -33,7 +44,7 @@ from dialin.matching.describe import (
 )
 from dialin.matching.learned import Folder, Learned, find_learned, guesses
 from dialin.matching.motion_guesses import find_motions
-from dialin.matching.options import MatchOptions, Recording
+from dialin.matching.options import MatchOptions, Recording, SearchOptions
 from dialin.matching.probing import Probed, probe_chain
 from dialin.matching.recordings import Heard, hear
 from dialin.matching.result import Match, MatchProgress, MatchReport
@@ -45,6 +56,12 @@ from dialin.rendering import Job, RenderPool, SharedAudio
 RENDERS_PER_KNOB = 20
 DEFAULT_BUDGETS = (100, 600)
 """Least and most renders spent where no budget is given."""
+
+AUTO_HALVING = 0.6
+"""Share of the effects of one round that the next tries, where dialin chooses among all."""
+
+AUTO_BUDGETS = (100, 300)
+"""The same where dialin chooses the effects: listening has told much by then."""
 
 
 def match(
@@ -62,6 +79,7 @@ def match(
     models: Sequence[Folder] | None = None,
     keep: bool = False,
     options: MatchOptions | None = None,
+    voters: Sequence[Voter] = (),
     pool: RenderPool | None = None,
     progress: Callable[[MatchProgress], None] | None = None,
 ) -> Match:
@@ -74,8 +92,10 @@ def match(
     reference : path, or (audio, sample_rate), or a sequence of those or of (recording, weight)
         What it should sound like: other music is welcome. Several are weighed.
     effects : sequence of str, optional
-        URIs, or names as ``dialin effects list`` prints them, in order. By default a chain of
-        built-in effects, of which those that do not help are left out.
+        URIs, or names as ``dialin effects list`` prints them, in order. ``auto``, as without any:
+        built-ins of the families that are heard in the reference; ``auto:drive,delay``: of these
+        families alone; ``default``: a fixed chain of built-ins, without delay and modulation, of
+        which those that do not help are left out.
     budget : int, optional
         Renders to spend; by default 20 for each knob, but 100 to 600.
     seconds : float, optional
@@ -99,6 +119,8 @@ def match(
     options : MatchOptions, optional
         All of the above from `budget` to `keep` in one, and how knobs are searched; in place of
         them, not beside them.
+    voters : sequence of Voter
+        Who else is asked which effects are there, with ``auto``.
     pool : RenderPool, optional
         A pool to use; one is made and closed otherwise.
     progress : callable, optional
@@ -141,10 +163,27 @@ def match(
             "reference_for, models and keep; give one or the other"
         )
     heard = hear(input, reference, options)
-    uri = chain_uri(default_chain() if effects is None else resolve_effects(effects).uris)
+    families = wanted_families(effects) if is_auto(effects) else ()
+    named = () if families else _named(effects)
     kept = str(Path(input)) if isinstance(input, str | os.PathLike) else input
     with nullcontext(pool) if pool is not None else RenderPool() as used:
-        return _Matching(heard, kept, uri, options, used).run(progress)
+        plan = None
+        if families:
+            recordings = Recordings(
+                (heard.input.pieces[0], heard.input.sample_rate),
+                tuple((*sound.whole, sound.weight) for sound in heard.whole),
+                options.seed,
+            )
+            plan = plan_auto(families, voters, recordings, used.describe)
+        uri = chain_uri(named if plan is None else plan.uris)
+        return _Matching(heard, kept, uri, options, used, plan).run(progress)
+
+
+def _named(effects: Sequence[str] | str | None) -> Sequence[str]:
+    """URIs of effects that were named."""
+    if effects is None or effects == DEFAULT or list(effects) == [DEFAULT]:
+        return default_chain()
+    return resolve_effects(effects).uris
 
 
 class _Matching:
@@ -157,15 +196,18 @@ class _Matching:
         uri: str,
         options: MatchOptions,
         pool: RenderPool,
+        plan: AutoPlan | None = None,
     ) -> None:
         self._began = time.monotonic()
         self._heard, self._input, self._options, self._pool = heard, input, options, pool
+        self._plan, self._echoes = plan, Echoes()
         self._probed = probe_chain(pool, uri)
         spec = self._probed.spec
         self._locked = locked_knobs(spec, options.lock or {})
         free = [p for n, p in enumerate(spec.parameters) if n not in self._locked]
         live = sum(p.status == "live" for p in free)
-        self._budget = options.budget or int(np.clip(RENDERS_PER_KNOB * live, *DEFAULT_BUDGETS))
+        usual = DEFAULT_BUDGETS if plan is None else AUTO_BUDGETS
+        self._budget = options.budget or int(np.clip(RENDERS_PER_KNOB * live, *usual))
         self._excerpt, self._rate = heard.input.pieces[0], heard.input.sample_rate
         self._untouched = measure(self._excerpt, self._rate)
 
@@ -181,8 +223,10 @@ class _Matching:
         heard, options, probed = self._heard, self._options, self._probed
         learned = find_learned(probed.slots, options.models)
         result = self._search(shared, learned, progress)
+        plan = self._plan
         notes = [
             *probed.notes,
+            *(() if plan is None else (*plan.notes, *order_notes(plan, result.ordered))),
             *learned.notes,
             *(note for sound in (heard.input, *heard.references) for note in sound.notes),
             *search_notes(result, self._budget, options.seconds),
@@ -220,7 +264,12 @@ class _Matching:
                 progress(MatchProgress(renders, budget, so_far, best, before))
 
         whole = [sound.whole for sound in heard.whole]
-        listen = options.all_aspects
+        listen, plan = options.all_aspects, self._plan
+        if listen:
+            self._echoes = find_time(self._pool, probed, heard, self._locked, seed)
+        how = options.search
+        if plan is not None and how == SearchOptions():
+            how = replace(how, halving=AUTO_HALVING)
         search = Search(
             self._pool,
             spec,
@@ -230,13 +279,14 @@ class _Matching:
             locked=self._locked,
             seed=seed,
             budget=budget,
-            options=options.search,
+            options=how,
             seconds=options.seconds,
             guesses=guesses(learned, spec, probed.slots, (self._excerpt, self._rate), whole, seed),
             # A controller knows its effect alone, and listens to all there is.
             trusted=listen and len(probed.slots) == 1,
             parts=heard.parts,
-            echoes=find_time(self._pool, probed, heard, self._locked, seed) if listen else None,
+            echoes=self._echoes if listen else None,
+            bending=None if plan is None else bending_slots(plan),
             progress=tell,
         )
         return search.run()
@@ -284,6 +334,9 @@ class _Matching:
             risk=result.risk,
             evidence=result.evidence,
             parts=result.parts,
+            families=()
+            if self._plan is None
+            else family_reports(self._plan, result, self._echoes, result.slots),
         )
         preset = Preset.from_settings(
             specs,

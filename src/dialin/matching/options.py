@@ -95,6 +95,11 @@ class SearchOptions:
     first, next, together : float, default 0.4, 0.15 and 0.08
         Shares of the budget of a chain that grows: for each effect alone, for each one more, and
         for all that are kept after each.
+    halving : float, default 1
+        Share of the effects of one round that the next one tries, the better ones: less than 1
+        for long chains of which few effects are needed (successive halving; Jamieson and
+        Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization",
+        AISTATS 2016).
     unexplained : float, default 0.8
         Distance above which much is left: then all effects are also turned at once, with half of
         the renders that are left, since a difference may need several together.
@@ -136,6 +141,7 @@ class SearchOptions:
     first: float = 0.4
     next: float = 0.15
     together: float = 0.08
+    halving: float = 1.0
     unexplained: float = 0.8
     least_renders: int = 8
     least_effects: int = 3
@@ -165,6 +171,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "first": _SHARE,
     "next": _SHARE,
     "together": _SHARE,
+    "halving": _SHARE,
     "prune_tolerance": _SHARE,
 }
 _DIVISORS = frozenset({"temperature", "crowd", "learned", "same_recording"})

@@ -49,8 +49,7 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     field = [base, *ranked]
     values = np.array([c.value for c in field])
     least = values.min()
-    noise = np.clip(least / options.same_recording, 1.0, options.largest_noise)
-    temperature = options.temperature * noise**2 * target.doubt**2
+    temperature = trials.temperature(float(least))
     weights = np.exp(-(values - least) / temperature)
     apart = detail_distances(np.stack([c.detail[:: options.every] for c in field]))
     weights /= np.exp(-((apart / options.crowd) ** 2)).sum(axis=1)

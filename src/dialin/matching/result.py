@@ -159,6 +159,38 @@ class SoundReport:
 
 
 @dataclass(frozen=True)
+class FamilyReport:
+    """What is thought of one family of effects, where choosing them was left to dialin.
+
+    Attributes
+    ----------
+    name, title : str
+    probability : float
+        That it is in the reference.
+    used : bool
+        Whether the match uses one of its effects.
+    effects : tuple of str
+        Names of the slots in use.
+    evidence : tuple of str
+        What speaks for and against it.
+    gain : float, optional
+        Distance that its best effect brings, in units of what makes a likelihood 1/e; None where
+        none was tried.
+    verdict : str
+        ``heard``, ``doubt`` or ``absent``; empty where it cannot be listened for.
+    """
+
+    name: str
+    title: str
+    probability: float
+    used: bool
+    effects: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    gain: float | None = None
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
 class MatchReport:
     """Everything worth knowing of a match.
 
@@ -190,6 +222,8 @@ class MatchReport:
         What speaks for and against it.
     parts : tuple of float
         Distance it takes away in each part of the reference by itself.
+    families : tuple of FamilyReport
+        Where the effects were left to dialin: how likely each family of effects is there.
     """
 
     before: float
@@ -213,6 +247,7 @@ class MatchReport:
     risk: float = 1.0
     evidence: tuple[str, ...] = ()
     parts: tuple[float, ...] = ()
+    families: tuple[FamilyReport, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; infinite levels (silence) become None."""

@@ -15,11 +15,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.matching.candidate import Choice, SearchResult
+from dialin.matching.auto_order import MOST_SWAPS, Ordered, best_order
+from dialin.matching.candidate import Candidate, Choice, SearchResult
 from dialin.matching.detail import Detail
 from dialin.matching.explore import Explorer
 from dialin.matching.features import Vector
@@ -27,7 +28,7 @@ from dialin.matching.level_alone import level_alone, level_differs
 from dialin.matching.options import SearchOptions
 from dialin.matching.output_level import OUTPUT_RENDERS
 from dialin.matching.pick import pick
-from dialin.matching.prune import prune
+from dialin.matching.prune import prune, without
 from dialin.matching.space import SearchSpace
 from dialin.matching.style import Target
 from dialin.matching.time_guesses import Echoes
@@ -71,6 +72,8 @@ class Search:
         Parts of the references by themselves, which tell how consistent a gain is.
     echoes : Echoes, optional
         What was heard of echoes.
+    bending : collection of int, optional
+        Slots of effects that are not linear, round which other orders are tried.
     progress : callable, optional
         ``progress(renders, seconds, best)``.
     """
@@ -92,6 +95,7 @@ class Search:
         trusted: bool = False,
         parts: Sequence[Target] = (),
         echoes: Echoes | None = None,
+        bending: Collection[int] | None = None,
         progress: Callable[[int, float, float], None] | None = None,
     ) -> None:
         self._space = SearchSpace(spec, locked, guesses, echoes)
@@ -107,7 +111,8 @@ class Search:
             progress=progress,
         )
         self._explorer = Explorer(self._trials, seed, len(guesses) if trusted else 0)
-        self._parts = parts
+        self._parts, self._bending = parts, bending
+        self._ordered: Ordered | None = None
 
     def run(self) -> SearchResult:
         """Search, pick and prune; Ctrl-C ends the search and keeps the best so far.
@@ -128,7 +133,8 @@ class Search:
                 return self._result(asked, interrupted=False)
         interrupted = False
         count = len(space.active)
-        pruning = min(2 * count, trials.budget // 4) if count > 1 else 0
+        swaps = 0 if self._bending is None else MOST_SWAPS
+        pruning = min(2 * count + swaps, trials.budget // 4) if count > 1 else 0
         if len(space.slots) == 1 and level_differs(trials):
             # Kept for its output knob.
             pruning = min(OUTPUT_RENDERS, trials.budget // 4)
@@ -145,10 +151,38 @@ class Search:
             return self._result(level, interrupted=interrupted)
         if pruning and len(choice.slots) > 1:
             try:
-                choice = prune(trials, choice)
+                choice = self._in_order(prune(trials, choice))
             except (KeyboardInterrupt, TimeUp):
                 interrupted = True
         return self._result(choice, interrupted=interrupted)
+
+    def _in_order(self, choice: Choice) -> Choice:
+        """Try other orders of the effects, where that was asked for; a gain stays last."""
+        trials, space, bending = self._trials, self._trials.space, self._bending
+        whole = choice.candidate.settings
+        effects = tuple(s for s in choice.slots if s in space.effects)
+        if bending is None or whole is None or len(effects) < 2:
+            return choice
+        last = tuple(s for s in choice.slots if s not in space.effects)
+        whole = whole.copy()
+        if space.gain is not None:
+            whole[space.gain] = space.start[space.gain]
+        tried: dict[tuple[int, ...], Candidate] = {}
+
+        def distance(order: tuple[int, ...]) -> float | None:
+            if trials.renders >= trials.budget:
+                return None
+            (candidate,) = without(trials, whole, [(*order, *last)])
+            if candidate is None:
+                return None
+            tried[order] = candidate
+            return candidate.distance
+
+        self._ordered = best_order(
+            effects, choice.candidate.distance, lambda slot: slot in bending, distance
+        )
+        order = self._ordered.slots
+        return replace(choice, candidate=tried.get(order, choice.candidate), slots=(*order, *last))
 
     def _budget(self, pruning: int) -> int:
         """Renders to spend before pruning: few where echoes have told nearly everything."""
@@ -187,6 +221,9 @@ class Search:
             parts=choice.parts,
             left_out=choice.left_out | unheard,
             absent=absent,
+            gains=trials.gains(),
+            temperature=trials.temperature(trials.best),
+            ordered=self._ordered,
             renders=trials.renders,
             failures=trials.failures,
             seconds=trials.seconds,

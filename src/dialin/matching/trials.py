@@ -52,6 +52,8 @@ class Trials:
     ----------
     candidates : list of Candidate
         Those that may be picked, in the order in which they came back.
+    seen : list of (tuple of int, float)
+        Effects and distance of all that came back, those that may not be picked included.
     best : float
         The least distance so far.
     renders, failures : int
@@ -80,6 +82,7 @@ class Trials:
         self.untouched = Candidate(None, *untouched, float(target.distance(untouched[0])))
         self.grows = space.grows(budget, options)
         self.candidates: list[Candidate] = []
+        self.seen: list[tuple[tuple[int, ...], float]] = []
         self.best = self.untouched.distance
         self.renders = self.failures = 0
         self.last_failure: DialinError | None = None
@@ -90,6 +93,41 @@ class Trials:
     def seconds(self) -> float:
         """Since the search began."""
         return time.monotonic() - self._began
+
+    def temperature(self, least: float) -> float:
+        """Difference in distance at which likelihoods fall to 1/e.
+
+        Parameters
+        ----------
+        least : float
+            Distance of the best candidate: what no effect could mend tells how large the noise is.
+
+        Returns
+        -------
+        float
+        """
+        options = self.options
+        noise = np.clip(least / options.same_recording, 1.0, options.largest_noise)
+        return float(options.temperature * noise**2 * self.target.doubt**2)
+
+    def gains(self) -> dict[int, float]:
+        """What each effect brings: the best of all chains with it against the best without.
+
+        Returns
+        -------
+        dict of int to float
+            Slot -> distance, below 0 where it takes the sound farther away; slots that were
+            rendered.
+        """
+        base = self.levelled(replace(self.untouched, settings=self.space.start))
+        seen = [((), base.distance), *self.seen]
+        result = {}
+        for slot in self.space.effects:
+            having = [distance for slots, distance in seen if slot in slots]
+            if having:
+                without = min(distance for slots, distance in seen if slot not in slots)
+                result[slot] = without - min(having)
+        return result
 
     def render(
         self, slots: tuple[int, ...], settings: Sequence[Settings], *, kept: bool = True
@@ -118,7 +156,7 @@ class Trials:
         whole = self.space.slots
         uri = self.space.spec.uri
         parts = list(settings)
-        if len(slots) < len(whole):
+        if slots != tuple(range(len(whole))):
             uri = chain_uri([whole[s][1] for s in slots])
             parts = [np.concatenate([vector[whole[s][2]] for s in slots]) for vector in settings]
         effects = tuple(s for s in slots if s in self.space.effects)
@@ -138,6 +176,7 @@ class Trials:
                     Candidate(settings[number], features, sample, distance, cost, effects, size)
                 )
                 rendered[number] = candidate
+                self.seen.append((effects, candidate.distance + candidate.cost))
                 if kept:
                     # At once, so that Ctrl-C loses none.
                     self.candidates.append(candidate)
