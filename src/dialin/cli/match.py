@@ -60,6 +60,8 @@ and listen to.
   dialin match takes/ ref.wav -o out/
   dialin match dry.wav ref.wav -o out/ --fx compressor --fx reverb --seed 7
   dialin match dry.wav ref.wav -o out/ --fx ZamComp --amount 60
+  dialin match dry.wav ref.wav -o out/ --fx auto
+  dialin match dry.wav ref.wav -o out/ --fx auto:drive,delay,reverb
   dialin match dry.wav ref.wav -o out/ \\
       --fx lv2:http://drobilla.net/plugins/mda/Overdrive
   dialin match dry.wav a.wav:0.7 b.wav:0.3 -o out/
@@ -90,7 +92,8 @@ def match(
         typer.Option(
             "--fx",
             metavar="EFFECT",
-            help=f"{FX}. Without it: built-in effects, those that do not help left out.",
+            help=f"{FX}. auto: built-ins, chosen by what is heard in the reference. default, as "
+            "without it: a fixed chain of built-ins, those that do not help left out.",
         ),
     ] = None,
     budget: Annotated[
@@ -164,7 +167,7 @@ def match(
     from dialin.rendering import RenderPool
 
     check_amount(amount)
-    chosen = named_effects(output, fx) if fx else None
+    chosen = chosen_effects(output, fx)
     if model and not models:
         raise UsageError("--model names what --no-models leaves out; use one of them")
     heard = [*(path for path, _ in mix), *map(Path, for_aspect.values())]
@@ -197,7 +200,7 @@ def match(
             target,
             source,
             reads=[*heard, *(model or [])],
-            effects=chosen or (),
+            effects=chosen if isinstance(chosen, list) else (),
             overwrite=replace,
             tail=tail,
         ) as place:
@@ -231,6 +234,44 @@ def match(
         raise saved.error
     if stopped.is_set():
         raise typer.Exit(INTERRUPTED)
+
+
+def chosen_effects(output: Output, names: Sequence[str] | None) -> list[str] | str | None:
+    """URIs of the effects that were named; ``auto`` and ``default`` stand as they are.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    names : sequence of str, optional
+        As given.
+
+    Returns
+    -------
+    list of str, str, or None
+        None where none was named.
+
+    Raises
+    ------
+    UsageError
+        If ``auto`` or ``default`` stands beside other effects, or a family is unknown.
+    EffectNotFoundError
+        If there is no effect of a name.
+    """
+    from dialin.matching.auto import AUTO, DEFAULT, is_auto, wanted_families
+
+    named = list(names or ())
+    for name in named:
+        if is_auto(name) or name == DEFAULT:
+            if len(named) > 1:
+                raise UsageError(
+                    f"--fx {name} lets dialin choose the effects, so it stands alone; name "
+                    f"families with --fx {AUTO}:drive,delay, or each effect with --fx"
+                )
+            if name != DEFAULT:
+                wanted_families(name)
+            return name
+    return named_effects(output, named) if named else None
 
 
 def match_all(
@@ -454,6 +495,7 @@ def show(output: Output, saved: Saved) -> None:
     output.table(table)
     output.say(escape(still_off(facts["aspects"])))
     output.say("")
+    show_families(output, facts.get("families") or ())
     for slot in facts["slots"]:
         if not slot["used"]:
             reason = f": {escape(slot['reason'])}" if slot["reason"] else ""
@@ -487,6 +529,36 @@ def show(output: Output, saved: Saved) -> None:
     for folder in facts["models"]:
         output.say(f"[dim]began with the answer of {escape(folder)}[/]")
     output.say(f"[dim]{facts['renders']} renders in {facts['seconds']:.1f} s, {speed:.0f}/s[/]")
+
+
+def show_families(output: Output, families: Sequence[Mapping[str, Any]]) -> None:
+    """Say how likely each family of effects is in the reference, where dialin chose them.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    families : sequence of mapping
+        As in ``report.json``.
+    """
+    if not families:
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("heard in the reference?")
+    table.add_column("likely", justify="right")
+    table.add_column("why")
+    for family in sorted(families, key=lambda each: -each["probability"]):
+        name = escape(family["title"])
+        table.add_row(
+            f"[bold]{name}[/]" if family["used"] else f"[dim]{name}[/]",
+            f"{100 * family['probability']:.0f} %",
+            f"[dim]{escape('; '.join(family['evidence']))}[/]",
+        )
+    output.table(table)
+    output.say("")
 
 
 @contextmanager

@@ -126,8 +126,8 @@ class AutoPlan:
 def is_auto(effects: object) -> bool:
     """Whether it is left to dialin which effects to use.
 
-    >>> is_auto(None), is_auto("auto"), is_auto(["auto:drive,delay"]), is_auto("automaton")
-    (True, True, True, False)
+    >>> is_auto("auto"), is_auto(["auto:drive,delay"]), is_auto("automaton"), is_auto(None)
+    (True, True, False, False)
 
     Parameters
     ----------
@@ -139,12 +139,12 @@ def is_auto(effects: object) -> bool:
     bool
     """
     if effects is None:
-        return True
+        return False
     words = [effects] if isinstance(effects, str) else list(effects)  # type: ignore[call-overload]
     return len(words) == 1 and (words[0] == AUTO or str(words[0]).startswith(f"{AUTO}:"))
 
 
-def wanted_families(effects: str | Sequence[str] | None) -> tuple[Family, ...]:
+def wanted_families(effects: str | Sequence[str]) -> tuple[Family, ...]:
     """Families that ``auto`` or ``auto:drive,delay`` ask for.
 
     >>> [family.name for family in wanted_families("auto:delay,drive")]
@@ -152,7 +152,7 @@ def wanted_families(effects: str | Sequence[str] | None) -> tuple[Family, ...]:
 
     Parameters
     ----------
-    effects : str, sequence of str, or None
+    effects : str or sequence of str
         For which `is_auto` holds.
 
     Returns
@@ -165,7 +165,7 @@ def wanted_families(effects: str | Sequence[str] | None) -> tuple[Family, ...]:
     UsageError
         If there is no family of a name.
     """
-    text = AUTO if effects is None else effects if isinstance(effects, str) else effects[0]
+    text = effects if isinstance(effects, str) else effects[0]
     names = [word.strip() for word in text.partition(":")[2].split(",") if word.strip()]
     if not names:
         return tuple(family for family in FAMILIES if family.usual)

@@ -92,10 +92,10 @@ def match(
     reference : path, or (audio, sample_rate), or a sequence of those or of (recording, weight)
         What it should sound like: other music is welcome. Several are weighed.
     effects : sequence of str, optional
-        URIs, or names as ``dialin effects list`` prints them, in order. ``auto``, as without any:
-        built-ins of the families that are heard in the reference; ``auto:drive,delay``: of these
-        families alone; ``default``: a fixed chain of built-ins, without delay and modulation, of
-        which those that do not help are left out.
+        URIs, or names as ``dialin effects list`` prints them, in order. ``auto``: built-ins of
+        the families that are heard in the reference; ``auto:drive,delay``: of these families
+        alone; ``default``, as without any: a fixed chain of built-ins, without delay and
+        modulation, of which those that do not help are left out.
     budget : int, optional
         Renders to spend; by default 20 for each knob, but 100 to 600.
     seconds : float, optional
@@ -163,7 +163,7 @@ def match(
             "reference_for, models and keep; give one or the other"
         )
     heard = hear(input, reference, options)
-    families = wanted_families(effects) if is_auto(effects) else ()
+    families = wanted_families(effects) if effects is not None and is_auto(effects) else ()
     named = () if families else _named(effects)
     kept = str(Path(input)) if isinstance(input, str | os.PathLike) else input
     with nullcontext(pool) if pool is not None else RenderPool() as used:
