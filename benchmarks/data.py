@@ -24,7 +24,7 @@ import numpy as np
 
 from dialin.data import Recipe, find_songs, make_pair
 from dialin.data.engine import data_pool, packed_pairs
-from dialin.data.pairs import Plan
+from dialin.data.pairs import PairPlan
 from dialin.data.reading import ReadingCache
 from dialin.data.render import make_plan
 from dialin.effects.open import open_effect
@@ -49,7 +49,7 @@ def recipe(songs: str, effect: str, pairs: int) -> Recipe:
     return Recipe.from_dict(body)
 
 
-def plain_pair(plan: Plan, index: int) -> int:
+def plain_pair(plan: PairPlan, index: int) -> int:
     """One pair, step after step, nothing kept; returns the number of renders."""
     import librosa
 
@@ -88,7 +88,7 @@ def cost(make: Callable[[int], Any], indices: range) -> tuple[float, list[Any]]:
     return (time.process_time() - start) / len(indices), made
 
 
-def filling(plan: Plan, songs: int = 4) -> float:
+def filling(plan: PairPlan, songs: int = 4) -> float:
     """Processor seconds that decoding an hour of music takes, over a few songs."""
     options = plan.recipe.excerpt
     hours = 0.0
@@ -115,8 +115,8 @@ def measure(songs: str, name: str, pairs: int) -> dict[str, Any]:
     effect = open_effect(body.effect)
     row: dict[str, Any] = {"effect": name}
     with tempfile.TemporaryDirectory() as cache:
-        plain = Plan(body, find_songs(body), effect.spec)
-        cached = Plan(body, plain.corpus, effect.spec, cache=cache)
+        plain = PairPlan(body, find_songs(body), effect.spec)
+        cached = PairPlan(body, plain.corpus, effect.spec, cache=cache)
         make_pair(effect, plain, 0)
         seconds, made = cost(lambda i: make_pair(effect, plain, i), range(1, pairs + 1))
         row["pairs_per_cpu_s"] = 1 / seconds

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from dialin.data import Recipe, find_songs, make_pair
-from dialin.data.pairs import Plan
+from dialin.data.pairs import PairPlan
 from dialin.effects.open import open_effect
 
 MDA = "lv2:http://drobilla.net/plugins/mda/"
@@ -27,7 +27,7 @@ def main() -> None:
     for row, name in zip(axes, ("Overdrive", "RingMod", "Delay"), strict=True):
         effect = open_effect(MDA + name)
         body = Recipe.from_dict({"effect": MDA + name, "songs": [{"root": songs}], "seed": 4})
-        plan = Plan(body, find_songs(body), effect.spec)
+        plan = PairPlan(body, find_songs(body), effect.spec)
         for column in (0, 2):
             pair = make_pair(effect, plan, column)
             texts = effect.spec.texts(pair.record["settings"])

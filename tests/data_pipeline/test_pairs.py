@@ -4,7 +4,7 @@ import pytest
 from dialin.audio import write_audio
 from dialin.data import Recipe, check_render, find_songs, load_recipe, make_pair
 from dialin.data.augment import draw_augmentation, finish, stretch, tilt
-from dialin.data.pairs import Plan
+from dialin.data.pairs import PairPlan
 from dialin.data.priors import check_priors, draw_settings
 from dialin.data.recipe import AugmentOptions, CheckOptions, ExcerptOptions, SettingsOptions
 from dialin.effects.fake import open_fake
@@ -34,7 +34,7 @@ def plan(songs, effect="drive", **body):
     base = {"effect": f"fake:{effect}", "songs": [source], "splits": [1.0, 0.0, 0.0]}
     recipe = Recipe.from_dict({**base, "excerpt": {"seconds": 1.0}, **body})
     spec = open_fake(effect).spec
-    return Plan(recipe, find_songs(recipe), spec)
+    return PairPlan(recipe, find_songs(recipe), spec)
 
 
 def test_a_pair_is_a_pure_function_of_its_index(songs):

@@ -13,7 +13,7 @@ import pytest
 from dialin.effects.open import open_effect
 from dialin.errors import OutputError, PresetError, UsageError
 from dialin.presets.export import EXPORT_KINDS, export_preset
-from dialin.presets.preset import Knob, Preset
+from dialin.presets.preset import Preset, PresetKnob
 from tests.effects.streams import noise
 from tests.plugins import MDA, needs_lv2, needs_program, needs_vst3, vst3_path
 from tests.presets.test_preset import made
@@ -150,7 +150,7 @@ def test_nothing_is_left_out_without_a_word(tmp_path: Path) -> None:
 
 def test_a_mix_is_exported_as_what_it_mixes(tmp_path: Path) -> None:
     (slot,) = vst3_like().slots
-    mix = Knob("dry_wet", "Dry/wet", "%", 25.0, 0.25, "25 %", 0.0)
+    mix = PresetKnob("dry_wet", "Dry/wet", "%", 25.0, 0.25, "25 %", 0.0)
     mixed = replace(slot, uri=f"mix:{slot.uri}", format="mix", knobs=(*slot.knobs, mix))
     mixed = replace(mixed, state=b"VST3 and more")
     exported = export_preset(Preset((mixed,)), "vstpreset", tmp_path)

@@ -11,7 +11,7 @@ import pytest
 
 from dialin.presets.export import export_preset
 from dialin.presets.jsfx import jsfx
-from dialin.presets.preset import Knob, Preset, PresetSlot
+from dialin.presets.preset import Preset, PresetKnob, PresetSlot
 from tests.plugins import REQUIRED, needs_lv2
 from tests.presets.test_preset import made
 
@@ -74,12 +74,12 @@ def run(preset: Preset, folder: Path, plugins: dict[str, tuple[list[str], int, i
     return done.stdout.splitlines()[:-1]
 
 
-def knob(name: str, at: float, **options: Any) -> Knob:
+def knob(name: str, at: float, **options: Any) -> PresetKnob:
     id = options.pop("id", name.lower())
-    return Knob(id, name, "", at, at, f"{at}", position=at, **options)
+    return PresetKnob(id, name, "", at, at, f"{at}", position=at, **options)
 
 
-def slot(*knobs: Knob, channels: int = 2) -> PresetSlot:
+def slot(*knobs: PresetKnob, channels: int = 2) -> PresetSlot:
     return PresetSlot("vst3:/x/Tube.vst3", "Tube", "vst3", knobs, channels=channels)
 
 

@@ -12,13 +12,13 @@ from dialin.errors import PresetError
 from dialin.matching import apply_preset
 from dialin.matching.apply import render_audio
 from dialin.presets import whereabouts
-from dialin.presets.preset import Knob, Preset, PresetSlot
+from dialin.presets.preset import Preset, PresetKnob, PresetSlot
 from dialin.presets.whereabouts import check_trust, located, untrusted
 from tests.effects.streams import noise
 from tests.plugins import needs_vst3, vst3_path
 from tests.presets.test_preset import made
 
-KNOB = Knob("gain", "Gain", "dB", 0.0, 0.5, "0 dB")
+KNOB = PresetKnob("gain", "Gain", "dB", 0.0, 0.5, "0 dB")
 
 
 def naming(*uris: str, origin: Path | None = None, trusted: bool = False) -> Preset:

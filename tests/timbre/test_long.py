@@ -9,7 +9,7 @@ import pytest
 from dialin.audio import write_audio
 from dialin.errors import AudioError
 from dialin.timbre import ATTRIBUTES, blocks, clip, resampling, timbre, timbre_files
-from dialin.timbre.clip import Clip
+from dialin.timbre.clip import TimbreClip
 from dialin.timbre.loudness import integrated_loudness
 from dialin.timbre.resampling import Resampler, resample
 from dialin.timbre.streams import LoudnessMeter
@@ -41,7 +41,7 @@ def long_song(tmp_path_factory):
 
 def test_blocks_change_nothing_that_could_be_heard(long_song, monkeypatch):
     file, audio = long_song
-    assert Clip(audio, RATE).is_long
+    assert TimbreClip(audio, RATE).is_long
     (streamed,) = timbre_files([file], workers=1)
     in_blocks = timbre(audio, RATE)
     for module in (clip, sys.modules["dialin.timbre.attributes.depth"]):

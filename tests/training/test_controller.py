@@ -100,7 +100,7 @@ found = system.settings(dry, wet, 24_000, spec)
 assert found.shape == (3,) and effect == "fake:drive" and spec_hash == spec.hash
 many = system.candidates(dry, wet, 24_000, spec, 5, np.random.default_rng(1))
 assert len(many) == 5 and np.array_equal(many[0], found) and not np.array_equal(*many[1:3])
-place = system.place(dry, wet, 24_000)
+place = system.latent_point(dry, wet, 24_000)
 assert np.allclose(system.decode(place[None])[0], found, atol=1e-4)
 assert "torch" not in sys.modules
 """
@@ -233,7 +233,7 @@ def test_other_outputs_and_heads(controller_recipe, rendered, tmp_path, output):
     else:
         assert len(system.candidates(noise, noise, RATE, spec, 3, np.random.default_rng(0))) == 3
     with pytest.raises(UsageError, match="bottleneck"):
-        system.place(noise, noise, RATE)
+        system.latent_point(noise, noise, RATE)
 
 
 def test_a_controller_sets_one_effect(controller_recipe):

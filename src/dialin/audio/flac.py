@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dialin.audio.mpeg import Data
-from dialin.audio.splice import Layout, Section
+from dialin.audio.splice import FileLayout, Section
 
 _MARK = b"fLaC\x00\x00\x00\x22"
 _TAIL = 1 << 20
@@ -126,7 +126,7 @@ def _one(data: Data, start: int, stop: int) -> tuple[Section, int]:
     return Section(pieces, frames=there), max(0, total - there)
 
 
-def flac_layout(data: Data) -> Layout | None:
+def flac_layout(data: Data) -> FileLayout | None:
     """Sections of a FLAC file; None where there is no FLAC stream.
 
     A header without a count (from an encoder that wrote to a pipe) or with a wrong one is mended
@@ -139,7 +139,7 @@ def flac_layout(data: Data) -> Layout | None:
 
     Returns
     -------
-    Layout or None
+    FileLayout or None
         Empty where the decoder can be trusted.
     """
     starts: list[int] = []
@@ -153,5 +153,5 @@ def flac_layout(data: Data) -> Layout | None:
     missing = sum(lost for _, lost in found)
     sections = tuple(section for section, _ in found)
     if len(sections) == 1 and not missing and sections[0].frames < 0:
-        return Layout()
-    return Layout(sections, missing)
+        return FileLayout()
+    return FileLayout(sections, missing)

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass, field
 from mmap import mmap
 
-from dialin.audio.splice import Layout, Piece, Section
+from dialin.audio.splice import FileLayout, Piece, Section
 
 Data = mmap | bytes
 
@@ -319,7 +319,7 @@ def _section(data: Data, stream: _Stream) -> tuple[Section, int]:
     return Section(((start, stream.tag + 8), count, (stream.tag + 12, stop), *frames)), 0
 
 
-def mpeg_layout(data: Data, start: int = 0, stop: int | None = None) -> Layout | None:
+def mpeg_layout(data: Data, start: int = 0, stop: int | None = None) -> FileLayout | None:
     """Sections of the MPEG audio in ``data[start:stop]``; None if there is none.
 
     Several recordings one after the other (files that were joined) are as many sections.
@@ -335,11 +335,11 @@ def mpeg_layout(data: Data, start: int = 0, stop: int | None = None) -> Layout |
 
     Returns
     -------
-    Layout or None
+    FileLayout or None
         Each section with its pieces in bytes and its samples.
     """
     streams = _walk(data, start, len(data) if stop is None else stop)
     if not streams:
         return None
     found = [_section(data, stream) for stream in streams]
-    return Layout(tuple(s for s, _ in found), sum(missing for _, missing in found))
+    return FileLayout(tuple(s for s, _ in found), sum(missing for _, missing in found))

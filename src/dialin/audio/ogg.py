@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dialin.audio.mpeg import Data
-from dialin.audio.splice import Layout, Section
+from dialin.audio.splice import FileLayout, Section
 
 _BEGINS = 2
 """Flag of a page that begins a stream."""
 
 
-def ogg_layout(data: Data) -> Layout:
+def ogg_layout(data: Data) -> FileLayout:
     """Sections of an Ogg file, one for each link of the chain.
 
     libsndfile reads the first link only. All first pages of streams that are played together stand
@@ -22,7 +22,7 @@ def ogg_layout(data: Data) -> Layout:
 
     Returns
     -------
-    Layout
+    FileLayout
         Empty for a single link.
     """
     links: list[int] = []
@@ -35,5 +35,7 @@ def ogg_layout(data: Data) -> Layout:
         beginning = begins
         place += 27 + segments + sum(data[place + 27 : place + 27 + segments])
     if len(links) < 2:
-        return Layout()
-    return Layout(tuple(Section(((a, b),)) for a, b in zip(links, [*links[1:], size], strict=True)))
+        return FileLayout()
+    return FileLayout(
+        tuple(Section(((a, b),)) for a, b in zip(links, [*links[1:], size], strict=True))
+    )

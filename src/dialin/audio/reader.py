@@ -28,7 +28,7 @@ from dialin.audio.gate import MAX_CHANNELS, check_sample_rate
 from dialin.audio.mpeg import is_mpeg, mpeg_layout
 from dialin.audio.ogg import ogg_layout
 from dialin.audio.riff import riff_layout
-from dialin.audio.splice import Layout, Section, Spliced
+from dialin.audio.splice import FileLayout, Section, Spliced
 from dialin.errors import AudioError, AudioFileError
 
 UNKNOWN_SIZE = 0x7FFF0000
@@ -150,17 +150,17 @@ def _file_name(path: Path) -> str | bytes:
     return str(path) if os.name == "nt" else os.fsencode(path)
 
 
-def _find_layout(path: Path, kind: str = "") -> Layout:
+def _find_layout(path: Path, kind: str = "") -> FileLayout:
     info = path.stat()
     return _layout(str(path), kind, info.st_size, info.st_mtime_ns, info.st_ino)
 
 
 # A file is opened for each excerpt that is cut from it; walking through it once is enough.
 @lru_cache(maxsize=256)
-def _layout(path: str, kind: str, *_: int) -> Layout:
+def _layout(path: str, kind: str, *_: int) -> FileLayout:
     with Path(path).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         head = bytes(data[:4])
-        found: Layout | None = None
+        found: FileLayout | None = None
         if head == b"OggS":
             found = ogg_layout(data)
         elif head in (b"RIFF", b"RIFX", b"FORM", b"RF64", b"BW64"):
@@ -171,7 +171,7 @@ def _layout(path: str, kind: str, *_: int) -> Layout:
             found = mpeg_layout(data)
         elif head[:3] == b"ID3":
             found = flac_layout(data)
-        return found or Layout()
+        return found or FileLayout()
 
 
 def _chunk_sizes(log: str) -> tuple[int, int]:
@@ -245,7 +245,7 @@ class AudioReader:
                 raise
             self._source = made.file
             made.file.seek(0, os.SEEK_END)
-            self._layout = Layout((Section(((0, made.file.tell()),)),))
+            self._layout = FileLayout((Section(((0, made.file.tell()),)),))
             self._file = self._open(self._layout.sections[0])
             bits = (made.bits or 16) if is_lossless(made.codec) else 0
             subtype, format = made.codec.upper() or kind.upper(), FOREIGN

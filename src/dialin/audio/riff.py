@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass, replace
 
 from dialin.audio.mpeg import Data, mpeg_layout
-from dialin.audio.splice import Layout, Section
+from dialin.audio.splice import FileLayout, Section
 
 MPEG_TAGS = (0x50, 0x55)
 """Format tags of MP2 and MP3 inside WAV."""
@@ -98,7 +98,7 @@ def _reads_as_chunks(data: Data, place: int, order: str) -> bool:
     return True
 
 
-def riff_layout(data: Data) -> Layout | None:
+def riff_layout(data: Data) -> FileLayout | None:
     """Sections of a WAV or AIFF file; None for what is neither.
 
     Parameters
@@ -108,7 +108,7 @@ def riff_layout(data: Data) -> Layout | None:
 
     Returns
     -------
-    Layout or None
+    FileLayout or None
         Empty where the decoder can be trusted.
     """
     order = byte_order(data)
@@ -125,12 +125,12 @@ def riff_layout(data: Data) -> Layout | None:
             for section in part.sections if part else ():
                 whole = section if section.pieces else Section(((0, stop - start),))
                 sections.append(_moved(whole, start))
-        return Layout(tuple(sections))
+        return FileLayout(tuple(sections))
     name = b"SSND" if data[:4] == b"FORM" else b"data"
     sound = next((chunk for chunk in found if chunk.name == name), None)
     format = next((chunk for chunk in found if chunk.name == b"fmt "), None)
     if sound is None:
-        return Layout()
+        return FileLayout()
     there = len(data) - sound.start
     unfilled = sound.size == 0 and not _reads_as_chunks(data, sound.start, order)
     if format is not None and format.start + 2 <= len(data):
@@ -138,14 +138,14 @@ def riff_layout(data: Data) -> Layout | None:
         if tag in MPEG_TAGS:
             stop = sound.start + (there if unfilled else min(there, sound.size))
             inside = mpeg_layout(data, sound.start, stop)
-            return Layout(inside.sections, inside.missing, "WAV") if inside else Layout()
+            return FileLayout(inside.sections, inside.missing, "WAV") if inside else FileLayout()
     if not unfilled or there >= 2**32:
-        return Layout()
+        return FileLayout()
     size = struct.pack(f"{order}I", there)
     pieces: list[bytes | tuple[int, int]] = [(0, sound.start - 4), size, (sound.start, len(data))]
     if name == b"SSND":
         pieces = _aiff_pieces(data, found, sound, size)
-    return Layout((Section(tuple(pieces)),))
+    return FileLayout((Section(tuple(pieces)),))
 
 
 def _moved(section: Section, start: int) -> Section:

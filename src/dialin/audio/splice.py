@@ -36,7 +36,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileLayout:
     """What a file really holds, found by walking through it.
 
     Attributes

@@ -12,7 +12,7 @@ from dialin.cli._options import OUTPUT, PAIRS, SEED, Engine, EngineOption, examp
 from dialin.cli._progress import progress
 
 if TYPE_CHECKING:
-    from dialin.data import Progress
+    from dialin.data import RenderProgress
 
 HELP = """Make training data: pairs of a clean and an effected excerpt, with the settings.
 
@@ -59,7 +59,7 @@ def render(
     plan = with_overrides(load_recipe(recipe), pairs=pairs, seed=seed)
     with progress(output) as show:
 
-        def tell(state: Progress) -> None:
+        def tell(state: RenderProgress) -> None:
             show("pairs", state.done, plan.pairs, _counts(state))
 
         manifest = render_recipe(
@@ -81,7 +81,7 @@ def render(
     output.say(f"manifest {manifest['hash']}")
 
 
-def _counts(state: Progress) -> str:
+def _counts(state: RenderProgress) -> str:
     text = f"{state.rate:.1f}/s"
     if state.rejected:
         text += f", refused {_words(state.rejected)}"

@@ -5,26 +5,26 @@ not imported here.
 """
 
 from dialin.data.checks import CAUSES, check_render
-from dialin.data.engine import Progress
+from dialin.data.engine import RenderProgress
 from dialin.data.manifest import read_manifest
 from dialin.data.pair_reader import PairReader
-from dialin.data.pairs import Pair, Plan, make_pair
+from dialin.data.pairs import Pair, PairPlan, make_pair
 from dialin.data.recipe import Recipe, SongSource, load_recipe
 from dialin.data.render import make_plan, render_recipe
 from dialin.data.report import RejectionReport, rejection_report
-from dialin.data.songs import Corpus, Track, find_songs, split_key, split_of
+from dialin.data.songs import Corpus, SongTrack, find_songs, split_key, split_of
 
 __all__ = [
     "CAUSES",
     "Corpus",
     "Pair",
+    "PairPlan",
     "PairReader",
-    "Plan",
-    "Progress",
     "Recipe",
     "RejectionReport",
+    "RenderProgress",
     "SongSource",
-    "Track",
+    "SongTrack",
     "check_render",
     "find_songs",
     "load_recipe",

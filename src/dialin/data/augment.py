@@ -32,8 +32,8 @@ def draw_augmentation(rng: np.random.Generator, options: AugmentOptions) -> dict
     """
     u = rng.random(9)
 
-    def within(place: int, span: tuple[float, float]) -> float:
-        return span[0] + float(u[place]) * (span[1] - span[0])
+    def within(index: int, span: tuple[float, float]) -> float:
+        return span[0] + float(u[index]) * (span[1] - span[0])
 
     if u[0] >= options.probability:
         return {}

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dialin.data.pairs import Plan, write_plan
+from dialin.data.pairs import PairPlan, write_plan
 from dialin.data.recipe import Recipe
-from dialin.data.shards import Store, packed_pair_in_worker, write_shard
+from dialin.data.shards import ShardStore, packed_pair_in_worker, write_shard
 from dialin.errors import RenderCrashError, RenderError, RenderTimeoutError
 from dialin.rendering import RenderPool
 
@@ -24,7 +24,7 @@ Packed = tuple[dict[str, Any], dict[str, bytes], dict[str, float]]
 
 
 @dataclass
-class Progress:
+class RenderProgress:
     """How far a run is. `seconds` is the time workers spent, by step.
 
     Attributes
@@ -33,7 +33,7 @@ class Progress:
         Of the recipe.
     done : int
         Pairs made so far, those of earlier runs included.
-    found : int
+    resumed : int
         Pairs that were there already.
     lost : int
         Pairs given up.
@@ -49,7 +49,7 @@ class Progress:
 
     pairs: int
     done: int = 0
-    found: int = 0
+    resumed: int = 0
     lost: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -83,7 +83,7 @@ class Progress:
     @property
     def rate(self) -> float:
         """Pairs a second in this run."""
-        return (self.done - self.found) / max(1e-6, time.monotonic() - self.started)
+        return (self.done - self.resumed) / max(1e-6, time.monotonic() - self.started)
 
     @property
     def eta(self) -> float:
@@ -129,11 +129,11 @@ def shard_range(recipe: Recipe, shard: int) -> range:
 
 def render_shards(
     pool: RenderPool,
-    plan: Plan,
-    store: Store,
+    plan: PairPlan,
+    store: ShardStore,
     shards: Iterable[int],
-    state: Progress,
-    progress: Callable[[Progress], None] | None = None,
+    state: RenderProgress,
+    progress: Callable[[RenderProgress], None] | None = None,
 ) -> Iterator[list[dict[str, Any]]]:
     """Make shards on a pool, yielding each one's records once it is written.
 
@@ -141,13 +141,13 @@ def render_shards(
     ----------
     pool : RenderPool
         Workers that render.
-    plan : Plan
+    plan : PairPlan
         What to make; see `make_plan`.
-    store : Store
+    store : ShardStore
         Where they are written.
     shards : iterable of int
         Numbers of the wanted shards.
-    state : Progress
+    state : RenderProgress
         Where progress is counted.
     progress : callable, optional
         Called with `state` after each pair.
@@ -173,14 +173,14 @@ def render_shards(
             current = []
 
 
-def packed_pairs(pool: RenderPool, plan: Plan, indices: Iterable[int]) -> Iterator[Packed]:
+def packed_pairs(pool: RenderPool, plan: PairPlan, indices: Iterable[int]) -> Iterator[Packed]:
     """Make pairs on a pool, in order, some ahead of what is asked for.
 
     Parameters
     ----------
     pool : RenderPool
         Workers that render.
-    plan : Plan
+    plan : PairPlan
         What to make; see `make_plan`.
     indices : iterable of int
         Of pairs, from 0.

@@ -85,10 +85,10 @@ def fetch_corpus(
     for package in packages:
         if progress is not None:
             progress(package)
-        place = root / package
-        if not place.is_dir():
+        unpacked = root / package
+        if not unpacked.is_dir():
             _fetch(root, package)
-        _decode_g722(place)
+        _decode_g722(unpacked)
         _list(root, package, files, skipped)
     manifest = {
         "hours": round(sum(f["seconds"] for f in files) / 3600, 3),
@@ -125,20 +125,20 @@ def _run(command: list[str], folder: Path) -> None:
         )
 
 
-def _decode_g722(place: Path) -> None:
+def _decode_g722(folder: Path) -> None:
     """Turn raw G.722, which nothing but ffmpeg reads, into FLAC; leave it where ffmpeg lacks."""
     if shutil.which("ffmpeg") is None:
         return
     wanted = [
         path
-        for path in sorted(place.rglob("*.g722"))
+        for path in sorted(folder.rglob("*.g722"))
         if path.stat().st_size and not path.with_suffix(".flac").exists()
     ]
 
     def decode(path: Path) -> None:
         command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-f", "g722", "-threads", "1"]
         with atomic_file(path.with_suffix(".flac")) as part:
-            _run([*command, "-i", str(path.resolve()), "-f", "flac", str(part.resolve())], place)
+            _run([*command, "-i", str(path.resolve()), "-f", "flac", str(part.resolve())], folder)
 
     # Hundreds of short files: what takes the time is ffmpeg's start.
     with ThreadPoolExecutor() as threads:

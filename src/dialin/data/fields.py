@@ -93,13 +93,13 @@ def build(kind: Any, value: Any, where: str = "", base: Any = None) -> Any:
 
 def _defaults(kind: Any) -> dict[str, Any]:
     """Defaults of a dataclass's fields, of those that have any."""
-    found = {}
+    defaults = {}
     for field in dataclasses.fields(kind):
         if field.default is not dataclasses.MISSING:
-            found[field.name] = field.default
+            defaults[field.name] = field.default
         elif field.default_factory is not dataclasses.MISSING:
-            found[field.name] = field.default_factory()
-    return found
+            defaults[field.name] = field.default_factory()
+    return defaults
 
 
 def between(name: str, value: float, low: float, high: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dialin.data.shards import Store, read_lines
+from dialin.data.shards import ShardStore, read_lines
 from dialin.effects.spec import EffectSpec
 from dialin.errors import ParameterError, UsageError
 from dialin.files.reading import parse_json
@@ -43,10 +43,10 @@ def read_manifest(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], list[
     UsageError
         If it is not finished, or is damaged: the message says where.
     """
-    store = Store(folder)
+    store = ShardStore(folder)
     if "manifest.json" not in store.names():
         raise UsageError(
-            f"{store.place!r} has no manifest.json: no finished data; render the recipe there"
+            f"{store.location!r} has no manifest.json: no finished data; render the recipe there"
         )
     try:
         manifest = parse_json(store.read("manifest.json"))
@@ -59,7 +59,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], list[
             _check_record(record, size, f"line {number} of manifest.jsonl")
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(
-            f"the manifest in {store.place!r} is damaged ({error}); render the recipe there again"
+            f"the manifest in {store.location!r} is damaged ({error}); render the recipe again"
         ) from error
     return manifest, records
 

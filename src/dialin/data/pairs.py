@@ -4,7 +4,7 @@ A pair is a pure function of the plan (recipe, songs, spec) and its index. How m
 machines there are, in which order they work, and what was lost on the way change nothing.
 
 Excerpts and settings are drawn from generators of their own, so that recipes of different effects
-with one seed are cut from the same places.
+with one seed are cut from the same spots.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from dialin.data.checks import check_render
 from dialin.data.priors import draw_settings
 from dialin.data.reading import ReadingCache, read_track
 from dialin.data.recipe import Recipe, digest
-from dialin.data.songs import Corpus, Track
+from dialin.data.songs import Corpus, SongTrack
 from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import AudioFileError, RenderError
@@ -44,7 +44,7 @@ DIGITS = 6
 
 
 @dataclass(frozen=True)
-class Plan:
+class PairPlan:
     """Everything that decides pairs, small enough to send to any machine.
 
     Attributes
@@ -117,10 +117,10 @@ class _Dropped(Exception):
 class _Maker:
     """The state of making one pair."""
 
-    def __init__(self, effect: Effect, plan: Plan, index: int) -> None:
+    def __init__(self, effect: Effect, plan: PairPlan, index: int) -> None:
         self.effect, self.plan, self.recipe = effect, plan, plan.recipe
         seed = plan.recipe.seed
-        self.places = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, 0)))
+        self.excerpt_rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, 0)))
         self.knobs = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, 1)))
         self.rejected: list[list[Any]] = []
         self.dropped: Counter[str] = Counter()
@@ -138,13 +138,13 @@ class _Maker:
         options = self.recipe.excerpt
         rate, samples = options.sample_rate, options.samples
         for _ in range(options.places):
-            track = self.plan.corpus.draw(self.places, besides)
-            change = draw_augmentation(self.places, self.recipe.augment)
+            track = self.plan.corpus.draw(self.excerpt_rng, besides)
+            change = draw_augmentation(self.excerpt_rng, self.recipe.augment)
             wanted = source_samples(change, samples, rate)
             speed = change.get("speed", 1.0)
             room = track.seconds - wanted / rate * speed
-            start = round(float(self.places.random()) * room, DIGITS)
-            noise = np.random.default_rng(self.places.integers(2**63))
+            start = round(float(self.excerpt_rng.random()) * room, DIGITS)
+            noise = np.random.default_rng(self.excerpt_rng.integers(2**63))
             if room < 0:
                 self.dropped["too short"] += 1
                 continue
@@ -169,7 +169,7 @@ class _Maker:
             return audio, {**where, "augmentation": change} if change else where
         raise _Dropped("no active excerpt")
 
-    def _decode(self, track: Track, start: float, samples: int, speed: float) -> Audio | None:
+    def _decode(self, track: SongTrack, start: float, samples: int, speed: float) -> Audio | None:
         options = self.recipe.excerpt
         with self.timed("decode"):
             try:
@@ -262,7 +262,7 @@ def _numbers(settings: Settings) -> list[float]:
     return [round(float(v), DIGITS) for v in settings]
 
 
-def make_pair(effect: Effect, plan: Plan, index: int) -> Pair:
+def make_pair(effect: Effect, plan: PairPlan, index: int) -> Pair:
     """Make pair number `index`.
 
     Excerpts for which no settings are accepted are dropped and counted; after
@@ -273,7 +273,7 @@ def make_pair(effect: Effect, plan: Plan, index: int) -> Pair:
     ----------
     effect : Effect
         The recipe's, opened here.
-    plan : Plan
+    plan : PairPlan
         From `make_plan`.
     index : int
         From 0; the pair depends on nothing else.
@@ -311,8 +311,8 @@ def make_pair(effect: Effect, plan: Plan, index: int) -> Pair:
 def _timbre(audio: Audio, sample_rate: int) -> dict[str, float | None]:
     from dialin.timbre import timbre
 
-    found = timbre(audio, sample_rate)
-    return {k: round(float(v), 4) if np.isfinite(v) else None for k, v in found.items()}
+    values = timbre(audio, sample_rate)
+    return {k: round(float(v), 4) if np.isfinite(v) else None for k, v in values.items()}
 
 
 # -- in worker processes ----------------------------------------------------------------------
@@ -324,7 +324,7 @@ def _cache(folder: str) -> ReadingCache:
 
 
 @lru_cache(maxsize=4)
-def read_plan(path: str) -> Plan:
+def read_plan(path: str) -> PairPlan:
     """Read what `write_plan` wrote; kept, since a worker needs it for each pair.
 
     Parameters
@@ -334,20 +334,20 @@ def read_plan(path: str) -> Plan:
 
     Returns
     -------
-    Plan
+    PairPlan
     """
     with Path(path).open("rb") as file:
         plan = pickle.load(file)
-    assert isinstance(plan, Plan)
+    assert isinstance(plan, PairPlan)
     return plan
 
 
-def write_plan(plan: Plan, path: Path) -> None:
+def write_plan(plan: PairPlan, path: Path) -> None:
     """Put a plan where workers on this machine read it.
 
     Parameters
     ----------
-    plan : Plan
+    plan : PairPlan
         What to make.
     path : Path
         File to be written.

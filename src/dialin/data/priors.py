@@ -84,7 +84,7 @@ def draw_settings(
 ) -> Settings:
     """Draw one settings vector: stepped knobs snapped, dead ones at their default.
 
-    Excluded parameters take no place in the vector, so they are never touched.
+    Excluded parameters are not in the vector, so they are never touched.
 
     Parameters
     ----------
@@ -107,23 +107,23 @@ def draw_settings(
         return spec.check(base + options.preset_jitter * rng.standard_normal(spec.size))
     plain = Prior(low=options.low, high=options.high)
     values = spec.default
-    for place, parameter in enumerate(spec.parameters):
+    for index, parameter in enumerate(spec.parameters):
         u = float(rng.random())
         if parameter.status == "dead":
             continue
         prior = options.priors.get(parameter.id)
         if prior is None and parameter.is_stepped:
             # Each step equally likely: rounding a uniform number would halve the outer ones.
-            values[place] = min(int(u * parameter.steps), parameter.steps - 1) / (
+            values[index] = min(int(u * parameter.steps), parameter.steps - 1) / (
                 parameter.steps - 1
             )
         else:
-            values[place] = _draw(prior or plain, u, rng)
+            values[index] = _draw(prior or plain, u, rng)
     return spec.check(values)
 
 
 def varied_knobs(spec: EffectSpec, options: SettingsOptions) -> list[int]:
-    """Places of the knobs that `draw_settings` varies, whatever it happens to draw.
+    """Indices of the knobs that `draw_settings` varies, whatever it happens to draw.
 
     Parameters
     ----------
@@ -138,15 +138,15 @@ def varied_knobs(spec: EffectSpec, options: SettingsOptions) -> list[int]:
         Indices, rising.
     """
     plain = Prior(low=options.low, high=options.high)
-    found = []
-    for place, parameter in enumerate(spec.parameters):
+    varied = []
+    for index, parameter in enumerate(spec.parameters):
         prior = options.priors.get(parameter.id)
         stepped = prior is None and parameter.is_stepped
         given = prior or plain
         moves = given.kind != "fixed" and given.high > given.low
         if parameter.status != "dead" and (stepped or moves):
-            found.append(place)
-    return found
+            varied.append(index)
+    return varied
 
 
 def _draw(prior: Prior, u: float, rng: np.random.Generator) -> float:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from dialin.data.engine import Progress, data_pool, render_shards
-from dialin.data.pairs import Plan
-from dialin.data.shards import Store
+from dialin.data.engine import RenderProgress, data_pool, render_shards
+from dialin.data.pairs import PairPlan
+from dialin.data.shards import ShardStore
 from dialin.rendering.cluster import on_ray
 
 
-def shard_task(plan: Plan, place: str, shard: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
+def shard_task(
+    plan: PairPlan, location: str, shard: int
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """Make and write one shard, with a worker process of its own for the effect.
 
     Parameters
     ----------
-    plan : Plan
+    plan : PairPlan
         What to make; see `make_plan`.
-    place : str
+    location : str
         Folder or URL to be written into.
     shard : int
         Its number, from 0.
@@ -28,31 +30,31 @@ def shard_task(plan: Plan, place: str, shard: int) -> tuple[list[dict[str, Any]]
     (list of dict, dict of str to float)
         Records, and seconds by step.
     """
-    state = Progress(plan.recipe.pairs)
+    state = RenderProgress(plan.recipe.pairs)
     # Ray runs tasks on threads it chooses; plugins want a process's main thread.
     with data_pool(1) as pool:
-        (records,) = render_shards(pool, plan, Store(place), [shard], state)
+        (records,) = render_shards(pool, plan, ShardStore(location), [shard], state)
     return records, state.seconds
 
 
 def render_on_ray(
-    plan: Plan,
-    place: str,
+    plan: PairPlan,
+    location: str,
     shards: Iterable[int],
-    state: Progress,
-    progress: Callable[[Progress], None] | None,
+    state: RenderProgress,
+    progress: Callable[[RenderProgress], None] | None,
 ) -> Iterator[list[dict[str, Any]]]:
     """Make shards on a cluster, yielding each one's records as it is done, in any order.
 
     Parameters
     ----------
-    plan : Plan
+    plan : PairPlan
         What to make; see `make_plan`.
-    place : str
+    location : str
         Folder or URL to be written into.
     shards : iterable of int
         Numbers of the wanted shards.
-    state : Progress
+    state : RenderProgress
         Where progress is counted.
     progress : callable or None
         Called with `state` after each shard.
@@ -62,7 +64,7 @@ def render_on_ray(
     list of dict
         Records of a shard.
     """
-    work = ((place, shard) for shard in shards)
+    work = ((location, shard) for shard in shards)
     for records, seconds in on_ray(shard_task, plan, work):
         state.spend(seconds)
         for record in records:

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from dialin.audio import Audio, AudioReader
-from dialin.data.songs import Part, Track
+from dialin.data.songs import Part, SongTrack
 from dialin.data.stems import read_stem
 from dialin.files import atomic_file
 
@@ -86,7 +86,7 @@ def _read_part(part: Part, first: int, samples: int, ratio: Fraction, channels: 
 
 
 def read_track(
-    track: Track,
+    track: SongTrack,
     start: float,
     samples: int,
     sample_rate: int,
@@ -98,7 +98,7 @@ def read_track(
 
     Parameters
     ----------
-    track : Track
+    track : SongTrack
         What is decoded.
     start : float
         In seconds.
@@ -118,7 +118,7 @@ def read_track(
 
 
 def _assemble(
-    track: Track,
+    track: SongTrack,
     start: float,
     samples: int,
     sample_rate: int,
@@ -174,7 +174,7 @@ class ReadingCache:
 
     def read(
         self,
-        track: Track,
+        track: SongTrack,
         start: float,
         samples: int,
         sample_rate: int,
@@ -186,7 +186,7 @@ class ReadingCache:
 
         Parameters
         ----------
-        track : Track
+        track : SongTrack
             What is decoded.
         start : float
             In seconds.

@@ -16,13 +16,13 @@ from contextlib import ExitStack
 from importlib import metadata
 from typing import Any, Literal
 
-from dialin.data.engine import Progress, data_pool, render_shards, shard_range
-from dialin.data.pairs import Plan
+from dialin.data.engine import RenderProgress, data_pool, render_shards, shard_range
+from dialin.data.pairs import PairPlan
 from dialin.data.priors import check_priors, load_presets
 from dialin.data.ray_engine import render_on_ray
 from dialin.data.recipe import Recipe, portable
 from dialin.data.shards import (
-    Store,
+    ShardStore,
     line,
     manifest_hash,
     read_shard,
@@ -37,7 +37,7 @@ PAIRS_AN_HOUR = 350
 """Pairs for each hour of songs from which on decoding whole songs once is quicker than seeking."""
 
 
-def make_plan(recipe: Recipe, pool: RenderPool, *, cache: str | os.PathLike[str] = "") -> Plan:
+def make_plan(recipe: Recipe, pool: RenderPool, *, cache: str | os.PathLike[str] = "") -> PairPlan:
     """Look at songs and effect, and check that the recipe fits them.
 
     Parameters
@@ -51,13 +51,13 @@ def make_plan(recipe: Recipe, pool: RenderPool, *, cache: str | os.PathLike[str]
 
     Returns
     -------
-    Plan
+    PairPlan
     """
     corpus = find_songs(recipe)
     spec = pool.describe(recipe.effect)
     check_priors(spec, recipe.settings)
     presets = tuple(load_presets(recipe.settings.presets, spec))
-    return Plan(recipe, corpus, spec, presets, os.fspath(cache))
+    return PairPlan(recipe, corpus, spec, presets, os.fspath(cache))
 
 
 def render_recipe(
@@ -67,7 +67,7 @@ def render_recipe(
     engine: Literal["local", "ray"] = "local",
     workers: int | None = None,
     cache: str | os.PathLike[str] | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[RenderProgress], None] | None = None,
 ) -> dict[str, Any]:
     """Render a recipe into a folder, or finish what an earlier run began there.
 
@@ -86,7 +86,7 @@ def render_recipe(
         where there are enough pairs to make decoding whole songs worth it (`PAIRS_AN_HOUR`), and
         none on Ray.
     progress : callable, optional
-        Gets a `Progress` after every pair (every shard on Ray).
+        Gets a `RenderProgress` after every pair (every shard on Ray).
 
     Returns
     -------
@@ -98,7 +98,7 @@ def render_recipe(
     OutputError
         If the folder holds another recipe's data, or cannot be written to.
     """
-    store = Store(folder)
+    store = ShardStore(folder)
     with data_pool(1 if engine == "ray" else workers) as pool, ExitStack() as stack:
         plan = make_plan(recipe, pool, cache=cache or "")
         if cache is None and engine == "local" and _worth_decoding(plan):
@@ -106,12 +106,12 @@ def render_recipe(
             plan = dataclasses.replace(plan, cache=folder)
         _claim(store, plan)
         store.sweep()
-        state = Progress(recipe.pairs)
+        state = RenderProgress(recipe.pairs)
         records, missing = _take_stock(store, plan, state)
         if progress is not None:
             progress(state)
         if engine == "ray":
-            made = render_on_ray(plan, store.place, missing, state, progress)
+            made = render_on_ray(plan, store.location, missing, state, progress)
         else:
             made = render_shards(pool, plan, store, missing, state, progress)
         for shard in made:
@@ -119,7 +119,7 @@ def render_recipe(
     return _finish(store, plan, [records[i] for i in sorted(records)], state)
 
 
-def _worth_decoding(plan: Plan) -> bool:
+def _worth_decoding(plan: PairPlan) -> bool:
     """Whether keeping whole songs saves time and changes no sample."""
     parts = [part for track in plan.corpus.tracks for part in track.parts]
     exact = not any(part.path.lower().endswith((".mp3", ".mp4")) for part in parts)
@@ -141,7 +141,7 @@ def check_folder(recipe: Recipe, folder: str | os.PathLike[str]) -> None:
     OutputError
         If it does.
     """
-    store = Store(folder)
+    store = ShardStore(folder)
     if "plan.json" not in store.names():
         return
     theirs, ours = _theirs(store)["recipe"], _plain(recipe)
@@ -149,7 +149,7 @@ def check_folder(recipe: Recipe, folder: str | os.PathLike[str]) -> None:
         raise OutputError(_other(store, theirs, ours))
 
 
-def _claim(store: Store, plan: Plan) -> None:
+def _claim(store: ShardStore, plan: PairPlan) -> None:
     """See to it that the folder is this plan's, by the small file that says whose it is."""
     names = store.names()
     if "plan.json" in names:
@@ -158,21 +158,21 @@ def _claim(store: Store, plan: Plan) -> None:
             raise OutputError(_other(store, theirs["recipe"], _plain(plan.recipe)))
         return
     if any(name.startswith("shard-") for name in names):
-        raise OutputError(f"{store.place!r} holds shards of unknown origin; use an empty folder")
+        raise OutputError(f"{store.location!r} holds shards of unknown origin; use an empty folder")
     body = {"identity": plan.identity, "recipe": _portable(plan)}
     store.write("plan.json", (json.dumps(body, indent=1, sort_keys=True) + "\n").encode())
 
 
-def _theirs(store: Store) -> dict[str, Any]:
+def _theirs(store: ShardStore) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = parse_json(store.read("plan.json"))
-        if not isinstance(found["identity"], str) or not isinstance(found["recipe"], dict):
+        plan: dict[str, Any] = parse_json(store.read("plan.json"))
+        if not isinstance(plan["identity"], str) or not isinstance(plan["recipe"], dict):
             raise ValueError("it names no recipe")
     except (ValueError, KeyError, TypeError) as error:
         raise OutputError(
-            f"the plan.json in {store.place!r} is damaged ({error}); use an empty folder"
+            f"the plan.json in {store.location!r} is damaged ({error}); use an empty folder"
         ) from error
-    return found
+    return plan
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:
@@ -182,23 +182,23 @@ def _plain(recipe: Recipe) -> dict[str, Any]:
     return dict(json.loads(json.dumps(body)))
 
 
-def _other(store: Store, theirs: dict[str, Any], ours: dict[str, Any]) -> str:
+def _other(store: ShardStore, theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     changed = [k for k in ours if ours[k] != theirs.get(k)]
     what = ", ".join(changed) or "the songs or the effect's version"
     return (
-        f"{store.place!r} holds pairs of another recipe (different: {what}); use another "
+        f"{store.location!r} holds pairs of another recipe (different: {what}); use another "
         "folder, or go back to that recipe"
     )
 
 
-def _portable(plan: Plan) -> dict[str, Any]:
+def _portable(plan: PairPlan) -> dict[str, Any]:
     body = portable(plan.recipe.to_dict())
     body.pop("pairs")
     return body
 
 
 def _take_stock(
-    store: Store, plan: Plan, state: Progress
+    store: ShardStore, plan: PairPlan, state: RenderProgress
 ) -> tuple[dict[int, dict[str, Any]], list[int]]:
     names = store.names()
     records: dict[int, dict[str, Any]] = {}
@@ -218,22 +218,22 @@ def _take_stock(
                     state.add(record)
                 continue
         missing.append(shard)
-    state.found = state.done
+    state.resumed = state.done
     return records, missing
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in ("dialin", "numpy", "scipy", "soundfile", "pedalboard", "dawdreamer"):
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "unknown"
-    return found
+            versions[name] = "unknown"
+    return versions
 
 
 def _finish(
-    store: Store, plan: Plan, records: list[dict[str, Any]], state: Progress
+    store: ShardStore, plan: PairPlan, records: list[dict[str, Any]], state: RenderProgress
 ) -> dict[str, Any]:
     if len(records) != plan.recipe.pairs:
         raise OutputError(f"{len(records)} of {plan.recipe.pairs} pairs are there; run it again")

@@ -102,5 +102,5 @@ def rejection_report(spec: EffectSpec, records: Iterable[Mapping[str, Any]]) -> 
 
 
 def _regions(settings: list[float]) -> np.ndarray:
-    places: np.ndarray = np.minimum((np.asarray(settings) * REGIONS).astype(int), REGIONS - 1)
-    return places
+    regions: np.ndarray = np.minimum((np.asarray(settings) * REGIONS).astype(int), REGIONS - 1)
+    return regions

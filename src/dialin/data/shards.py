@@ -173,35 +173,35 @@ def tar(files: Iterable[tuple[str, bytes]]) -> bytes:
     return buffer.getvalue()
 
 
-class Store:
+class ShardStore:
     """A folder to write into: a local one, or anything fsspec knows (``s3://...``).
 
     It is made when the first file is written. Files appear under their names in one piece.
 
     Parameters
     ----------
-    place : path-like
+    location : path-like
         Folder, or a URL that fsspec knows.
     """
 
-    def __init__(self, place: str | os.PathLike[str]) -> None:
-        self.place = os.fspath(place)
+    def __init__(self, location: str | os.PathLike[str]) -> None:
+        self.location = os.fspath(location)
         self._fs: Any = None
-        if "://" in self.place:
+        if "://" in self.location:
             try:
                 import fsspec
             except ImportError as error:
                 raise MissingPackageError(
-                    f"{self.place!r} needs fsspec: pip install 'dialin[data]', or name a folder"
+                    f"{self.location!r} needs fsspec: pip install 'dialin[data]', or name a folder"
                 ) from error
             try:
-                self._fs, self._root = fsspec.core.url_to_fs(self.place)
+                self._fs, self._root = fsspec.core.url_to_fs(self.location)
             except (ImportError, ValueError) as error:
-                raise UsageError(f"{self.place!r} cannot be opened: {error}") from error
+                raise UsageError(f"{self.location!r} cannot be opened: {error}") from error
         else:
-            self._root = str(Path(self.place))
+            self._root = str(Path(self.location))
             if Path(self._root).exists() and not Path(self._root).is_dir():
-                raise OutputError(f"{self.place!r} is a file; name a folder")
+                raise OutputError(f"{self.location!r} is a file; name a folder")
         self._made = False
 
     def _make(self) -> None:
@@ -212,7 +212,7 @@ class Store:
         self._made = True
 
     def _translated(self) -> _Translated:
-        return _Translated(self.place)
+        return _Translated(self.location)
 
     def names(self) -> set[str]:
         """Names of the files there are."""
@@ -266,15 +266,15 @@ class Store:
             sweep(Path(self._root))
 
     def size(self) -> int:
-        """Bytes in all files, or 0 where the place does not tell."""
+        """Bytes in all files, or 0 where that cannot be told."""
         if self._fs is None:
             return sum(p.stat().st_size for p in Path(self._root).iterdir() if p.is_file())
         return sum(int(i.get("size") or 0) for i in self._fs.ls(self._root, detail=True))
 
 
 class _Translated:
-    def __init__(self, place: str) -> None:
-        self._place = place
+    def __init__(self, location: str) -> None:
+        self._location = location
 
     def __enter__(self) -> None:
         return None
@@ -282,7 +282,7 @@ class _Translated:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
             raise OutputError(
-                f"cannot read or write in {self._place!r}: {error}; is it writable, and not full?"
+                f"cannot read or write in {self._location!r}: {error}; is it writable, not full?"
             ) from error
 
 
@@ -302,13 +302,13 @@ def shard_name(shard: int) -> str:
 
 
 def write_shard(
-    store: Store, shard: int, pairs: Iterable[tuple[dict[str, Any], dict[str, bytes]]]
+    store: ShardStore, shard: int, pairs: Iterable[tuple[dict[str, Any], dict[str, bytes]]]
 ) -> list[dict[str, Any]]:
     """Write a shard's tar file, then its records; returns the records.
 
     Parameters
     ----------
-    store : Store
+    store : ShardStore
         The folder.
     shard : int
         Its number, from 0.
@@ -332,12 +332,12 @@ def write_shard(
     return records
 
 
-def read_shard(store: Store, shard: int) -> list[dict[str, Any]]:
+def read_shard(store: ShardStore, shard: int) -> list[dict[str, Any]]:
     """Records of a finished shard.
 
     Parameters
     ----------
-    store : Store
+    store : ShardStore
         The folder.
     shard : int
         Its number, from 0.

@@ -59,7 +59,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Track:
+class SongTrack:
     """Something excerpts are cut from: a file, or several end to end.
 
     Attributes
@@ -101,7 +101,7 @@ class Corpus:
 
     Attributes
     ----------
-    tracks : tuple of Track
+    tracks : tuple of SongTrack
         Of one split.
     odds : tuple of float
         How likely each is, in no unit.
@@ -111,7 +111,7 @@ class Corpus:
         Files that were left out.
     """
 
-    tracks: tuple[Track, ...]
+    tracks: tuple[SongTrack, ...]
     odds: tuple[float, ...]
     hash: str
     unreadable: tuple[str, ...] = ()
@@ -121,7 +121,7 @@ class Corpus:
         """Total duration in hours."""
         return sum(t.seconds for t in self.tracks) / 3600
 
-    def draw(self, rng: np.random.Generator, besides: str | None = None) -> Track:
+    def draw(self, rng: np.random.Generator, besides: str | None = None) -> SongTrack:
         """Draw a track; `besides` is a song it must not belong to.
 
         Parameters
@@ -133,7 +133,7 @@ class Corpus:
 
         Returns
         -------
-        Track
+        SongTrack
 
         Raises
         ------
@@ -149,8 +149,8 @@ class Corpus:
                     "of its split; add songs or use reference = 'halves'"
                 )
         edges = np.cumsum(odds)
-        place = np.searchsorted(edges, rng.random() * edges[-1], side="right")
-        return self.tracks[min(int(place), len(self.tracks) - 1)]
+        index = np.searchsorted(edges, rng.random() * edges[-1], side="right")
+        return self.tracks[min(int(index), len(self.tracks) - 1)]
 
 
 def split_of(key: str, splits: Sequence[float] = DEFAULT_SPLITS) -> Split:
@@ -221,9 +221,8 @@ def speaker_of(path: str) -> str:
     """
     name = Path(path).name
     for pattern in (r"([ps]\d+)_\d+", r"([fm]\d+)_script\d+", r"(\d+)_\d+_\d+_\d+"):
-        found = re.match(pattern, name)
-        if found:
-            return found[1]
+        if match := re.match(pattern, name):
+            return match[1]
     parts = Path(path).parts
     return parts[0] if len(parts) > 1 else Path(path).stem
 
@@ -245,18 +244,18 @@ def find_songs(recipe: Recipe) -> Corpus:
     UsageError
         If a root is missing or holds nothing usable; the message says what was looked for.
     """
-    tracks: list[Track] = []
+    tracks: list[SongTrack] = []
     unreadable: list[str] = []
     for source in recipe.songs:
         root = Path(source.root)
         _check_root(source)
         if source.kind == "folder":
-            found = _folder(root, source, recipe, unreadable)
+            here = _folder(root, source, recipe, unreadable)
         else:
-            found = _musdb(root, source, recipe)
-        if not found:
+            here = _musdb(root, source, recipe)
+        if not here:
             raise UsageError(_nothing(root, source))
-        tracks += found
+        tracks += here
     chosen = sorted((t for t in tracks if t.split == recipe.split), key=lambda t: t.id)
     if not chosen:
         raise UsageError(_no_split(recipe, [t.split for t in tracks]))
@@ -287,12 +286,12 @@ def look_for_songs(recipe: Recipe) -> None:
             firsts: dict[str, Path] = {}
             for path in _files(root, source):
                 firsts.setdefault(_song(path.relative_to(root).as_posix(), source.group), path)
-            found = [_split(root, path, source, recipe) for path in firsts.values()]
+            here = [_split(root, path, source, recipe) for path in firsts.values()]
         else:
-            found = [s for _, _, s in _titles(root, source, recipe)]
-        if not found:
+            here = [s for _, _, s in _titles(root, source, recipe)]
+        if not here:
             raise UsageError(_nothing(root, source))
-        splits += found
+        splits += here
     if recipe.split not in splits:
         raise UsageError(_no_split(recipe, splits))
 
@@ -323,7 +322,7 @@ def _nothing(root: Path, source: SongSource) -> str:
     return f"{str(root)!r} holds no songs: looked for .wav, .flac and other audio files{patterns}"
 
 
-def _odds(tracks: Sequence[Track], weighting: str) -> tuple[float, ...]:
+def _odds(tracks: Sequence[SongTrack], weighting: str) -> tuple[float, ...]:
     folders: dict[str, float] = defaultdict(float)
     for track in tracks:
         folders[track.folder] += track.seconds
@@ -342,7 +341,9 @@ def _wanted(name: str, source: SongSource) -> bool:
     return not source.include or any(fnmatch.fnmatch(name, p) for p in source.include)
 
 
-def _folder(root: Path, source: SongSource, recipe: Recipe, unreadable: list[str]) -> list[Track]:
+def _folder(
+    root: Path, source: SongSource, recipe: Recipe, unreadable: list[str]
+) -> list[SongTrack]:
     groups: dict[str, list[tuple[str, Part]]] = defaultdict(list)
     for path in _files(root, source):
         name = path.relative_to(root).as_posix()
@@ -365,7 +366,7 @@ def _folder(root: Path, source: SongSource, recipe: Recipe, unreadable: list[str
             if source.join
             else [(name, (part,)) for name, part in members]
         )
-        tracks += [Track(id, song, folder, split, source.weight, parts) for id, parts in pieces]
+        tracks += [SongTrack(id, song, folder, split, source.weight, parts) for id, parts in pieces]
     return tracks
 
 
@@ -379,8 +380,8 @@ def _files(root: Path, source: SongSource) -> Iterator[Path]:
 def _split(root: Path, path: Path, source: SongSource, recipe: Recipe) -> Split:
     """Split of a group by its first file."""
     # A speaker's first folder counts from the root; all else is known by its own name.
-    place = path.relative_to(root).as_posix() if source.group == "speaker" else path
-    return split_of(split_key(place, source.group), recipe.splits)
+    known_by = path.relative_to(root).as_posix() if source.group == "speaker" else path
+    return split_of(split_key(known_by, source.group), recipe.splits)
 
 
 def _song(name: str, group: str) -> str:
@@ -391,7 +392,7 @@ def _song(name: str, group: str) -> str:
     return str(Path(name).with_suffix(""))
 
 
-def _musdb(root: Path, source: SongSource, recipe: Recipe) -> list[Track]:
+def _musdb(root: Path, source: SongSource, recipe: Recipe) -> list[SongTrack]:
     hq = source.kind == "musdb18hq"
     stems = STEMS if source.stem == "any" else (source.stem,)
     tracks = []
@@ -400,7 +401,7 @@ def _musdb(root: Path, source: SongSource, recipe: Recipe) -> list[Track]:
         for stem in stems:
             part = _wav_part(path.parent / f"{stem}.wav") if hq else _stem_part(path, stem)
             id = f"{subset}/{title}/{stem}"
-            tracks.append(Track(id, title, subset, split, source.weight, (part,)))
+            tracks.append(SongTrack(id, title, subset, split, source.weight, (part,)))
     return tracks
 
 

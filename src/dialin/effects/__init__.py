@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from dialin.effects.catalogue import EffectEntry, list_effects
-from dialin.effects.chain import Chain, chain_slots, chain_uri, parse_chain, slot_names
+from dialin.effects.chain import ChainEffect, chain_slots, chain_uri, parse_chain, slot_names
 from dialin.effects.default_chain import default_chain
 from dialin.effects.effect import BLOCK, Effect, Stream
 from dialin.effects.names import Resolved, resolve_effects
@@ -34,7 +34,7 @@ _LATER = {
 
 __all__ = [
     "BLOCK",
-    "Chain",
+    "ChainEffect",
     "Effect",
     "EffectEntry",
     "EffectSpec",

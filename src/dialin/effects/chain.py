@@ -210,7 +210,7 @@ def chain_spec(uri: str, specs: Sequence[EffectSpec]) -> EffectSpec:
     )
 
 
-class Chain:
+class ChainEffect:
     """Effects in series.
 
     Parameters

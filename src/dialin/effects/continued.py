@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dialin.audio import Audio
-from dialin.effects.dawdreamer_host import Graph, Layout, Pass, RandomState, Values, passes
+from dialin.effects.dawdreamer_host import BusLayout, Graph, Pass, RandomState, Values, passes
 from dialin.effects.effect import BLOCK
 
 PERIOD = 2048 * BLOCK
@@ -48,7 +48,7 @@ class _Lane:
 
 
 def continues(
-    whole: Callable[[Audio], Audio], make: Callable[[], Graph], layout: Layout, values: Values
+    whole: Callable[[Audio], Audio], make: Callable[[], Graph], layout: BusLayout, values: Values
 ) -> bool:
     """Whether turns give what one render does, tried with some noise.
 
@@ -60,7 +60,7 @@ def continues(
         Renders audio in one go.
     make : callable
         Gives a fresh engine with the plugin in it.
-    layout : Layout
+    layout : BusLayout
         Channels that the plugin takes and gives.
     values : Values
         Of the plugin's parameters, as the host takes them.
@@ -86,7 +86,7 @@ class ContinuedStream:
         ``whole(audio) -> audio``, the render in one piece; used where the recording is short.
     make : callable
         ``make() -> Graph``, a new graph of the plugin.
-    layout : Layout
+    layout : BusLayout
     values : mapping
         Host values.
     channels : int
@@ -103,7 +103,7 @@ class ContinuedStream:
         self,
         whole: Callable[[Audio], Audio],
         make: Callable[[], Graph],
-        layout: Layout,
+        layout: BusLayout,
         values: Values,
         channels: int,
         tail: int,

@@ -43,7 +43,7 @@ _MAIN_INPUT = re.compile(r"^(audio )?in(put)?( ?(left|right|[lr12]))?$", re.IGNO
 
 
 @dataclass(frozen=True)
-class Layout:
+class BusLayout:
     """How a plugin takes and gives audio.
 
     Attributes
@@ -75,14 +75,14 @@ class Pass:
     sources: tuple[int, ...]
     targets: tuple[tuple[int, tuple[int, ...]], ...]
 
-    def feed(self, audio: Audio, layout: Layout) -> Audio:
+    def feed(self, audio: Audio, layout: BusLayout) -> Audio:
         """Return the plugin's input ``(layout.inputs, samples)``.
 
         Parameters
         ----------
         audio : ndarray, float32, shape (channels, samples)
             The recording, of any number of channels.
-        layout : Layout
+        layout : BusLayout
             Channels that the plugin takes and gives.
 
         Returns
@@ -111,7 +111,7 @@ class Pass:
                 result[channel] = np.float32(0.5) * (result[channel] + output[places[1]])
 
 
-def passes(channels: int, layout: Layout) -> list[Pass]:
+def passes(channels: int, layout: BusLayout) -> list[Pass]:
     """How audio of any number of channels goes through a plugin with its own idea of channels.
 
     Mono plugins run once a channel; stereo plugins take channels in pairs, and a lone channel
@@ -123,7 +123,7 @@ def passes(channels: int, layout: Layout) -> list[Pass]:
     ----------
     channels : int
         Of the recording.
-    layout : Layout
+    layout : BusLayout
         Channels that the plugin takes and gives.
 
     Returns
@@ -147,14 +147,14 @@ def passes(channels: int, layout: Layout) -> list[Pass]:
     return result
 
 
-def spread(audio: Audio, layout: Layout, render: Callable[[Audio], Audio]) -> Audio:
+def spread(audio: Audio, layout: BusLayout, render: Callable[[Audio], Audio]) -> Audio:
     """Run audio of any number of channels through a plugin; see `passes`.
 
     Parameters
     ----------
     audio : ndarray, float32, shape (channels, samples)
         Full scale is 1.
-    layout : Layout
+    layout : BusLayout
         Channels that the plugin takes and gives.
     render : callable
         Maps (inputs, samples) to (outputs, samples).
@@ -170,7 +170,9 @@ def spread(audio: Audio, layout: Layout, render: Callable[[Audio], Audio]) -> Au
     return result
 
 
-def check_layout(name: str, inputs: Sequence[str], outputs: int, side_chains: set[int]) -> Layout:
+def check_layout(
+    name: str, inputs: Sequence[str], outputs: int, side_chains: set[int]
+) -> BusLayout:
     """Refuse what is no effect, and tell which inputs carry the music.
 
     Parameters
@@ -186,7 +188,7 @@ def check_layout(name: str, inputs: Sequence[str], outputs: int, side_chains: se
 
     Returns
     -------
-    Layout
+    BusLayout
 
     Raises
     ------
@@ -206,7 +208,7 @@ def check_layout(name: str, inputs: Sequence[str], outputs: int, side_chains: se
     if outputs == 1 and len(called_input) == 1:
         # The other one is a modulator or a delay time, as in swh's ring modulator.
         places = called_input
-    return Layout(len(inputs), outputs, tuple(places[:2]))
+    return BusLayout(len(inputs), outputs, tuple(places[:2]))
 
 
 class Graph:

@@ -155,14 +155,14 @@ class FaustEffect:
         self._graphs.clear()
 
     def _render(self, audio: Audio, sample_rate: int, vector: Settings) -> Audio:
-        from dialin.effects.dawdreamer_host import Layout, spread
+        from dialin.effects.dawdreamer_host import BusLayout, spread
 
         values = {
             key: p.at_rate(p.to_native(u), sample_rate)
             for key, p, u in zip(self._keys, self._spec.parameters, vector, strict=True)
         }
         graph = self._graph(sample_rate)
-        layout = Layout(self._inputs, self._outputs, tuple(range(min(2, self._inputs))))
+        layout = BusLayout(self._inputs, self._outputs, tuple(range(min(2, self._inputs))))
         return spread(audio, layout, lambda fed: graph.render(fed, values))
 
     def _graph(self, sample_rate: int) -> Graph:

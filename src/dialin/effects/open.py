@@ -6,7 +6,7 @@ host is imported when its first effect is opened, never before.
 
 from __future__ import annotations
 
-from dialin.effects.chain import Chain, is_chain
+from dialin.effects.chain import ChainEffect, is_chain
 from dialin.effects.effect import Effect
 from dialin.effects.uri import parse_uri
 
@@ -31,7 +31,7 @@ def open_effect(uri: str) -> Effect:
         If it is there, but its host cannot open it as an effect.
     """
     if is_chain(uri):
-        return Chain(uri, open_effect)
+        return ChainEffect(uri, open_effect)
     format, rest = parse_uri(uri)
     if format == "builtin":
         from dialin.effects.builtin import open_builtin

@@ -11,7 +11,7 @@ import numpy as np
 
 from dialin.audio import Audio, silence_level, without_infrasound
 from dialin.audio.excerpts import SILENCE_MEAN_SQUARE
-from dialin.data import Corpus, Recipe, SongSource, Track, find_songs
+from dialin.data import Corpus, Recipe, SongSource, SongTrack, find_songs
 from dialin.data.reading import read_track
 from dialin.data.recipe import Split
 from dialin.errors import AudioError, UsageError
@@ -101,7 +101,7 @@ def cut(
     audio : ndarray, shape (channels, samples)
         At its own level.
     where : dict
-        Track, song and start in seconds.
+        SongTrack, song and start in seconds.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def cut(
     """
     seconds = samples / sample_rate
     for _ in range(PLACES):
-        track: Track = corpus.draw(rng, besides)
+        track: SongTrack = corpus.draw(rng, besides)
         start = round(float(rng.random()) * (track.seconds - seconds), 4)
         if start < 0:
             continue

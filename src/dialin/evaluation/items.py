@@ -57,11 +57,11 @@ class Task:
 
     @cached_property
     def free(self) -> list[int]:
-        """Places of the live knobs that are not fixed."""
+        """Indices of the live knobs that are not fixed."""
         return [
-            place
-            for place, parameter in enumerate(self.spec.parameters)
-            if parameter.status == "live" and place not in self.fixed
+            index
+            for index, parameter in enumerate(self.spec.parameters)
+            if parameter.status == "live" and index not in self.fixed
         ]
 
     @cached_property
@@ -88,8 +88,8 @@ class Task:
             Positions of the knobs, 0 to 1.
         """
         vector = np.array(settings, dtype=np.float64)
-        for place, value in self.fixed.items():
-            vector[place] = value
+        for index, value in self.fixed.items():
+            vector[index] = value
         return self.spec.check(vector)
 
     def draw(self, rng: np.random.Generator) -> Settings:
@@ -107,12 +107,12 @@ class Task:
         """
         return draw_settings(rng, self.spec, self.options)
 
-    def span(self, place: int) -> tuple[float, float]:
+    def span(self, index: int) -> tuple[float, float]:
         """Range of a knob, in [0, 1].
 
         Parameters
         ----------
-        place : int
+        index : int
             Index of the knob.
 
         Returns
@@ -120,7 +120,7 @@ class Task:
         (float, float)
             Lowest and highest position.
         """
-        return self.ranges.get(place, (LOW, HIGH))
+        return self.ranges.get(index, (LOW, HIGH))
 
     def part(self, settings: Settings, slots: list[int]) -> tuple[str, Settings]:
         """URI and settings of some slots of the chain alone, for hidden chains.
@@ -137,9 +137,9 @@ class Task:
         (str, ndarray)
             The settings are those of these slots alone.
         """
-        places = chain_slots(self.spec)
-        uri = chain_uri([places[s][1] for s in slots])
-        return uri, np.concatenate([settings[places[s][2]] for s in slots])
+        own = chain_slots(self.spec)
+        uri = chain_uri([own[s][1] for s in slots])
+        return uri, np.concatenate([settings[own[s][2]] for s in slots])
 
 
 def draw_options(
@@ -163,12 +163,12 @@ def draw_options(
     SettingsOptions
     """
     priors = {
-        spec.parameters[place].id: Prior(low=low, high=high)
-        for place, (low, high) in ranges.items()
+        spec.parameters[index].id: Prior(low=low, high=high)
+        for index, (low, high) in ranges.items()
     }
     priors |= {
-        spec.parameters[place].id: Prior(kind="fixed", value=value)
-        for place, value in fixed.items()
+        spec.parameters[index].id: Prior(kind="fixed", value=value)
+        for index, value in fixed.items()
     }
     return SettingsOptions(low=LOW, high=HIGH, priors=priors)
 

@@ -54,14 +54,14 @@ def write_report(
     if command:
         text += [f"    {command}", ""]
     written: list[Path] = []
-    for protocol, found in rows.items():
-        if not found:
+    for protocol, its_rows in rows.items():
+        if not its_rows:
             continue
         lead = metrics[protocol][0]
-        extra = [name for name in EXTRA if any(name in row for row in found)]
-        here = summarise(found, [*metrics[protocol], *extra])
+        extra = [name for name in EXTRA if any(name in row for row in its_rows)]
+        here = summarise(its_rows, [*metrics[protocol], *extra])
         cells += here
-        run = found[0]["run"]
+        run = its_rows[0]["run"]
         text += [
             f"## {protocol}",
             "",
@@ -73,15 +73,15 @@ def write_report(
             table = markdown_overview(here, protocol, name)
             text += [table] if table else []
         text += [f"### In detail: {lead}", "", markdown_details(here, protocol, lead)]
-        for group in dict.fromkeys(row["group"] for row in found):
-            curve = markdown_curve([row for row in found if row["group"] == group])
+        for group in dict.fromkeys(row["group"] for row in its_rows):
+            curve = markdown_curve([row for row in its_rows if row["group"] == group])
             if curve:
                 text += [f"### Budgets: {group}, {lead}", "", curve]
         if figures:
-            for path in draw_all(found, lead, folder):
+            for path in draw_all(its_rows, lead, folder):
                 written.append(path)
                 text += [f"![{path.stem}]({path.name})", ""]
-        lost = [row for row in found if row["error"]]
+        lost = [row for row in its_rows if row["error"]]
         if lost:
             text += ["### Answers that could not be given", ""]
             text += [

@@ -90,8 +90,8 @@ def value_of(row: Mapping[str, Any], metric: str) -> float:
     float
         In the metric's unit.
     """
-    found = row[metric] if metric in EXTRA and metric in row else row["metrics"].get(metric)
-    return float("nan") if found is None else float(found)
+    value = row[metric] if metric in EXTRA and metric in row else row["metrics"].get(metric)
+    return float("nan") if value is None else float(value)
 
 
 def higher_is_better(metric: str) -> bool:
@@ -148,13 +148,13 @@ def bootstrap_p(
         NaN for fewer than two songs; 1 where all differences are 0.
     """
     names = songs or [str(n) for n in range(differences.size)]
-    _, place = np.unique(np.array(names), return_inverse=True)
-    count = int(place.max()) + 1 if place.size else 0
+    _, song = np.unique(np.array(names), return_inverse=True)
+    count = int(song.max()) + 1 if song.size else 0
     if count < 2:
         return float("nan")
     if not differences.any():
         return 1.0
-    sums, sizes = np.bincount(place, differences), np.bincount(place)
+    sums, sizes = np.bincount(song, differences), np.bincount(song)
     rng = np.random.default_rng(seed)
     drawn = rng.integers(count, size=(RESAMPLES, count))
     means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
@@ -196,8 +196,8 @@ def summarise(rows: Iterable[Row], metrics: Sequence[str] = ()) -> list[Cell]:
         cells += [_cell(protocol, group, method, m, found, base) for m in names]
     # Group by group, all of them together last; otherwise in the order of the rows.
     order = list(dict.fromkeys((c.protocol, c.group) for c in cells if c.group != ALL))
-    places = {each: place for place, each in enumerate(order)}
-    return sorted(cells, key=lambda c: places.get((c.protocol, c.group), len(order)))
+    ranks = {each: rank for rank, each in enumerate(order)}
+    return sorted(cells, key=lambda c: ranks.get((c.protocol, c.group), len(order)))
 
 
 def _has(rows: Iterable[Row], metric: str) -> bool:

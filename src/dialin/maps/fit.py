@@ -133,9 +133,9 @@ def fit_map(
         placed = _place(positions, heard, chosen)
         grid = fill(placed, heard.settings, chosen.size, chosen.width)
     grid = _centred(grid, heard)
-    for place, parameter in enumerate(spec.parameters):
+    for index, parameter in enumerate(spec.parameters):
         if parameter.status != "live":
-            grid[..., place] = spec.default[place]
+            grid[..., index] = spec.default[index]
     return EffectMap(uri, spec.hash, chosen.way, grid, about)
 
 

@@ -30,9 +30,9 @@ def principal(features: Array) -> Array:
     _, spread, rows = np.linalg.svd(centred, full_matrices=False)
     if len(spread) < 2 or spread[0] <= 1e-12:
         return np.zeros((len(features), 2))
-    found = centred @ rows[:2].T
-    skew = np.sign(np.sum(found**3, axis=0))
-    return np.asarray(found * np.where(skew == 0, 1.0, skew))
+    plane = centred @ rows[:2].T
+    skew = np.sign(np.sum(plane**3, axis=0))
+    return np.asarray(plane * np.where(skew == 0, 1.0, skew))
 
 
 def orient(positions: Array, brightness: Array, depth: Array) -> Array:

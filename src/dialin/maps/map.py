@@ -111,7 +111,7 @@ class EffectMap:
         OutputError
             If the file is there and `overwrite` is not set, or cannot be written.
         """
-        place = Path(path)
+        target = Path(path)
         body = {
             "format": FORMAT,
             "effect": self.effect,
@@ -119,9 +119,9 @@ class EffectMap:
             "way": self.way,
             "about": self.about,
         }
-        with atomic_file(place, overwrite=overwrite) as part, part.open("wb") as file:
+        with atomic_file(target, overwrite=overwrite) as part, part.open("wb") as file:
             np.savez_compressed(file, grid=self.grid, about=np.array(json.dumps(body)))
-        return place
+        return target
 
 
 def load_map(path: str | os.PathLike[str]) -> EffectMap:
@@ -141,9 +141,8 @@ def load_map(path: str | os.PathLike[str]) -> EffectMap:
     UsageError
         If the file is missing, or is no map of this version.
     """
-    place = Path(path)
     try:
-        data, body = _read(place)
+        data, body = _read(Path(path))
         if not isinstance(body, dict) or body.get("format") != FORMAT or data.ndim != 3:
             raise ValueError("it is of another format")
         if data.dtype.kind not in "fiu" or min(data.shape) < 1 or min(data.shape[:2]) < 2:
@@ -163,9 +162,9 @@ def load_map(path: str | os.PathLike[str]) -> EffectMap:
     return EffectMap(named[0], named[1], named[2], grid, about)
 
 
-def _read(place: Path) -> tuple[NDArray[Any], Any]:
+def _read(path: Path) -> tuple[NDArray[Any], Any]:
     """Grid and description of a file; `OSError` or `ValueError` if it has none."""
-    with place.open("rb") as file:
+    with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 size = sum(info.file_size for info in archive.infolist())

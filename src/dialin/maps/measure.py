@@ -110,8 +110,8 @@ def measure_map(
     there = np.asarray(np.isfinite(heard.features).all(axis=1), dtype=bool).reshape(-1)
     features = heard.features[:-1].reshape(len(every), points, -1)
     tones = heard.timbre[:-1].reshape(len(every), points, 2)
-    found = [_walk(path, sound) for path, sound in zip(every, features, strict=True)]
-    walks = [w for w in found if w is not None]
+    tried = [_walk(path, sound) for path, sound in zip(every, features, strict=True)]
+    walks = [w for w in tried if w is not None]
     steps, uneven, detours = np.array(walks).T if walks else np.full((3, 1), np.nan)
     first, second = lines, lines + len(across)
     on_map = heard.features[:-1][there[:-1]]
@@ -148,9 +148,9 @@ def _walk(path: Array, features: Array) -> tuple[float, float, float] | None:
 
 
 def _monotone(paths: Sequence[Array], values: Array, axis: int) -> float:
-    found = []
+    correlations = []
     for path, row in zip(paths, values, strict=True):
         heard = np.isfinite(row)
         if heard.sum() > 2 and np.ptp(row[heard]) > 1e-6:
-            found.append(float(spearmanr(path[heard, axis], row[heard]).statistic))
-    return float(np.mean(found)) if found else 0.0
+            correlations.append(float(spearmanr(path[heard, axis], row[heard]).statistic))
+    return float(np.mean(correlations)) if correlations else 0.0

@@ -64,8 +64,8 @@ def describe(audio: Audio, sample_rate: int) -> NDArray[np.float64]:
     level = to_peak(audio, PEAK_DBFS)
     rows = mel_levels(level, sample_rate, mels=MELS).astype(np.float64)
     mean = rows.mean(axis=0)
-    found = timbre(audio, sample_rate, TIMBRE)
-    return np.concatenate([mean - mean.mean(), rows.std(axis=0), [found[n] for n in TIMBRE]])
+    values = timbre(audio, sample_rate, TIMBRE)
+    return np.concatenate([mean - mean.mean(), rows.std(axis=0), [values[n] for n in TIMBRE]])
 
 
 def draw(spec: EffectSpec, count: int, seed: int) -> NDArray[np.float64]:
@@ -87,10 +87,10 @@ def draw(spec: EffectSpec, count: int, seed: int) -> NDArray[np.float64]:
     """
     rng = np.random.default_rng(seed)
     values = np.tile(spec.default, (count, 1))
-    for place, parameter in enumerate(spec.parameters):
+    for index, parameter in enumerate(spec.parameters):
         if parameter.status == "live":
             strata = (rng.permutation(count - 1) + rng.random(count - 1)) / (count - 1)
-            values[1:, place] = strata
+            values[1:, index] = strata
     return np.stack([spec.check(row) for row in values])
 
 
@@ -153,15 +153,15 @@ def hear(
                     progress(done, len(jobs) * len(recordings))
         finally:
             pool.release(shared)
-    found = total / len(recordings)
-    good = np.isfinite(found).all(axis=1)
+    sounds = total / len(recordings)
+    good = np.isfinite(sounds).all(axis=1)
     if good.sum() < max(3, len(settings) / 2):
         raise RenderError(
             f"{uri} gave a usable sound at {int(good.sum())} of {len(settings)} settings only; "
             "probe it (dialin effects probe), or use other recordings"
         )
-    found[~good] = np.nan
-    kept = found if keep else found[good]
+    sounds[~good] = np.nan
+    kept = sounds if keep else sounds[good]
     there = np.asarray(settings) if keep else np.asarray(settings)[good]
     return Sounds(there, kept[:, : 2 * MELS], kept[:, 2 * MELS :])
 

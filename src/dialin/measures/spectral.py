@@ -283,13 +283,13 @@ def long_term_spectrum(audio: Audio, sample_rate: int) -> NDArray[np.float64]:
     hertz = np.arange(power.size) * (sample_rate / LTAS_SIZE)
     centres = 1000.0 * 2.0 ** (np.arange(-14, 13) / 3.0)
     result = np.full(centres.size, np.nan)
-    for place, centre in enumerate(centres):
+    for index, centre in enumerate(centres):
         low, high = centre * 2 ** (-1 / 6), centre * 2 ** (1 / 6)
         if high <= sample_rate / 2:
             inside = (hertz >= low) & (hertz < high)
             if not inside.any():
                 inside = np.arange(hertz.size) == int(np.argmin(np.abs(hertz - centre)))
-            result[place] = 10 * np.log10(power[inside].mean() + 1e-10)
+            result[index] = 10 * np.log10(power[inside].mean() + 1e-10)
     return result
 
 

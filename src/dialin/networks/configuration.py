@@ -54,9 +54,9 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{str(folder)!r} is no model folder: {error}") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
-        found = config.get("format") if isinstance(config, dict) else None
+        written = config.get("format") if isinstance(config, dict) else None
         raise ModelError(
-            f"{str(folder)!r} holds a model of format {found!r}; this version reads {FORMAT}"
+            f"{str(folder)!r} holds a model of format {written!r}; this version reads {FORMAT}"
         )
     return config
 

@@ -107,8 +107,8 @@ class RuntimeController:
             If the model is another effect's.
         """
         self._check(spec)
-        found = self._ask(input, reference, sample_rate)["settings"][0]
-        return spec.check(self._complete(found))
+        settings = self._ask(input, reference, sample_rate)["settings"][0]
+        return spec.check(self._complete(settings))
 
     def candidates(
         self,
@@ -147,12 +147,12 @@ class RuntimeController:
             If the controller gives one point only, and no distribution.
         """
         self._check(spec)
-        found = self._ask(input, reference, sample_rate)
-        first = [found["settings"][0]]
-        drawn = first + [self._draw(found["raw"][0], rng) for _ in range(count - 1)]
+        outputs = self._ask(input, reference, sample_rate)
+        first = [outputs["settings"][0]]
+        drawn = first + [self._draw(outputs["raw"][0], rng) for _ in range(count - 1)]
         return [spec.check(self._complete(v)) for v in drawn[:count]]
 
-    def place(self, input: Audio, reference: Audio, sample_rate: int) -> NDArray[np.float64]:
+    def latent_point(self, input: Audio, reference: Audio, sample_rate: int) -> NDArray[np.float64]:
         """Point of the latent that the prediction is decoded from, ``(latent,)``.
 
         Parameters
@@ -173,10 +173,10 @@ class RuntimeController:
         ModelError
             If the controller has no latent.
         """
-        found = self._ask(input, reference, sample_rate)
-        if "latent" not in found:
+        outputs = self._ask(input, reference, sample_rate)
+        if "latent" not in outputs:
             raise ModelError("this controller has no bottleneck, so it has no latent")
-        return np.asarray(found["latent"][0], np.float64)
+        return np.asarray(outputs["latent"][0], np.float64)
 
     def decode(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Settings ``(points, knobs)`` at points ``(points, latent)`` of the latent.
@@ -198,8 +198,8 @@ class RuntimeController:
         """
         if self._decoder is None:
             raise ModelError("this controller has no bottleneck, so there is no latent to walk in")
-        found = self._decoder.run({"latent": np.asarray(points, np.float32)})["settings"]
-        return np.stack([self._complete(v) for v in found])
+        settings = self._decoder.run({"latent": np.asarray(points, np.float32)})["settings"]
+        return np.stack([self._complete(v) for v in settings])
 
     def _ask(
         self, input: Audio, reference: Audio, sample_rate: int

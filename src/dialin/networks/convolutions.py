@@ -40,8 +40,8 @@ def down(channels: Sequence[int]) -> nn.Sequential:
     """
     layers: list[nn.Module] = []
     before = 1
-    for place, after in enumerate(channels):
-        size = 5 if place == 0 else 3
+    for index, after in enumerate(channels):
+        size = 5 if index == 0 else 3
         layers += [nn.Conv2d(before, after, size, stride=2, padding=size // 2)]
         layers += [norm(after), nn.SiLU()]
         before = after

@@ -97,8 +97,8 @@ class EncoderModule(nn.Module):
             return self.embed(self.front_end(audio))
         excerpts = as_excerpts(audio, self.samples)
         batch, count, samples = excerpts.shape
-        found = self.embed(self.front_end(excerpts.reshape(batch * count, samples)))
-        return found.reshape(batch, count, -1).mean(dim=1)
+        vectors = self.embed(self.front_end(excerpts.reshape(batch * count, samples)))
+        return vectors.reshape(batch, count, -1).mean(dim=1)
 
     def embed(self, features: Tensor) -> Tensor:
         """Embeddings of features ``(batch, bands, frames)`` of excerpts.

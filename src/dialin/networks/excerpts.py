@@ -23,4 +23,4 @@ def starts(length: int, samples: int) -> list[int]:
     count = -(-length // samples)
     if count <= 1:
         return [0]
-    return [round(place * (length - samples) / (count - 1)) for place in range(count)]
+    return [round(index * (length - samples) / (count - 1)) for index in range(count)]

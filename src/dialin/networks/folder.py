@@ -152,9 +152,9 @@ def save_model(
     """
     from safetensors.torch import save_file
 
-    place = Path(folder)
-    if place.exists() and not overwrite:
-        raise OutputError(f"{str(place)!r} is there already; name another folder, or overwrite it")
+    target = Path(folder)
+    if target.exists() and not overwrite:
+        raise OutputError(f"{str(target)!r} is there already; name another folder, or overwrite it")
     weights = {n: t.detach().cpu().contiguous() for n, t in module.state_dict().items()}
     body = {
         "format": FORMAT,
@@ -162,7 +162,7 @@ def save_model(
         "weights": {name: list(tensor.shape) for name, tensor in sorted(weights.items())},
         "versions": _versions(),
     }
-    with working_folder(place.parent) as work:
+    with working_folder(target.parent) as work:
         made = work / "model"
         try:
             made.mkdir()
@@ -174,24 +174,24 @@ def save_model(
             (made / CONFIG).write_text(text, encoding="utf-8")
             for file in (made, *made.iterdir()):
                 file.chmod(0o755 if file is made else 0o644)
-            _replace(made, place)
+            _replace(made, target)
         except OSError as error:
-            raise OutputError(f"{str(place)!r} cannot be written: {error}") from error
-    return place
+            raise OutputError(f"{str(target)!r} cannot be written: {error}") from error
+    return target
 
 
-def _replace(made: Path, place: Path) -> None:
-    # Beside its place, not in the working folder: should the run be killed between the two moves,
+def _replace(made: Path, target: Path) -> None:
+    # Beside its target, not in the working folder: should the run be killed between the two moves,
     # nothing may sweep the only model there is.
-    old = place.with_name(f".{place.name}.{made.parent.name.rpartition('-')[2]}.old")
+    old = target.with_name(f".{target.name}.{made.parent.name.rpartition('-')[2]}.old")
     with uninterrupted():
-        if place.exists():
-            place.rename(old)
+        if target.exists():
+            target.rename(old)
         try:
-            made.rename(place)
+            made.rename(target)
         except OSError:
             if old.exists():
-                old.rename(place)
+                old.rename(target)
             raise
         shutil.rmtree(old, ignore_errors=True)
 
@@ -241,9 +241,9 @@ def export_onnx(part: OnnxPart, file: Path) -> None:
             verbose=False,
         )
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    found = session.run(None, {n: t.numpy() for n, t in zip(part.inputs, inputs, strict=True)})
+    outputs = session.run(None, {n: t.numpy() for n, t in zip(part.inputs, inputs, strict=True)})
     wanted = expected if isinstance(expected, tuple) else (expected,)
-    for name, ours, theirs in zip(part.outputs, wanted, found, strict=True):
+    for name, ours, theirs in zip(part.outputs, wanted, outputs, strict=True):
         apart = float((ours - torch.from_numpy(theirs)).abs().max())
         spread = float(ours.abs().max())
         if not apart <= 1e-3 * spread + 1e-5:
@@ -404,10 +404,10 @@ def _check_sizes(folder: str | os.PathLike[str], shapes: Mapping[str, Tensor]) -
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in ("dialin", "torch", "lightning", "numpy", "onnx"):
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

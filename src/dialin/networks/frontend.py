@@ -65,8 +65,10 @@ class FrontEnd(nn.Module):
 
     def _transformed(self, audio: Tensor) -> Tensor:
         fft, hop = self.config.fft, self.config.hop
-        found = torch.stft(audio, fft, hop, window=self.window, center=False, return_complex=True)
-        return found.real.square() + found.imag.square()
+        spectrum = torch.stft(
+            audio, fft, hop, window=self.window, center=False, return_complex=True
+        )
+        return spectrum.real.square() + spectrum.imag.square()
 
     def _multiplied(self, audio: Tensor) -> Tensor:
         fft, hop = self.config.fft, self.config.hop

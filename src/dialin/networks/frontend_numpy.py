@@ -152,8 +152,8 @@ def band_weights(config: FrontEndConfig) -> NDArray[np.float32]:
         # Bin 0 is left out: it is the offset, and what is left divides evenly more often.
         edges = np.linspace(1, bins, config.bands + 1)
         left, right = edges[:-1, None], edges[1:, None]
-        place = np.arange(bins)
-        weights = np.clip(np.minimum(right, place + 1) - np.maximum(left, place), 0.0, None)
+        low = np.arange(bins)
+        weights = np.clip(np.minimum(right, low + 1) - np.maximum(left, low), 0.0, None)
     result: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return result
 

@@ -87,44 +87,44 @@ def _points_outside(data: memoryview, kind: str, depth: int) -> bool:
     if depth > DEEPEST:
         raise ValueError(f"more than {DEEPEST} levels")
     inside = _INSIDE.get(kind, {})
-    place = 0
-    while place < len(data):
-        key, place = _varint(data, place)
+    offset = 0
+    while offset < len(data):
+        key, offset = _varint(data, offset)
         field, wire = key >> 3, key & 7
         if kind == _TENSOR and field in (_EXTERNAL_DATA, _DATA_LOCATION):
             if field == _EXTERNAL_DATA:
                 return True
             if wire == 0:
-                value, place = _varint(data, place)
+                value, offset = _varint(data, offset)
                 if value:
                     return True
                 continue
         if wire == 0:
-            _, place = _varint(data, place)
+            _, offset = _varint(data, offset)
         elif wire in (1, 5):
-            place += 8 if wire == 1 else 4
+            offset += 8 if wire == 1 else 4
         elif wire == 2:
-            length, place = _varint(data, place)
-            if length > len(data) - place:
+            length, offset = _varint(data, offset)
+            if length > len(data) - offset:
                 raise ValueError("cut short")
             if field in inside:
-                piece = data[place : place + length]
+                piece = data[offset : offset + length]
                 if _points_outside(piece, inside[field], depth + 1):
                     return True
-            place += length
+            offset += length
         else:
             raise ValueError(f"wire type {wire}")
-    if place != len(data):
+    if offset != len(data):
         raise ValueError("cut short")
     return False
 
 
-def _varint(data: memoryview, place: int) -> tuple[int, int]:
+def _varint(data: memoryview, offset: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
-        byte = data[place]
-        place += 1
+        byte = data[offset]
+        offset += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, place
+            return value, offset
     raise ValueError("a number without an end")

@@ -95,10 +95,10 @@ class OnnxModel:
             raise ModelError(f"inputs {sorted(inputs)} given; the model takes {list(self.inputs)}")
         arrays = {name: np.ascontiguousarray(v, np.float32) for name, v in inputs.items()}
         try:
-            found = self._session.run(None, arrays)
+            outputs = self._session.run(None, arrays)
         except Exception as error:
             raise ModelError(f"the network {str(self.file)!r} does not run: {error}") from error
-        return {n: np.asarray(v) for n, v in zip(self.outputs, found, strict=True)}
+        return {n: np.asarray(v) for n, v in zip(self.outputs, outputs, strict=True)}
 
 
 class RuntimeEncoder:
@@ -147,8 +147,8 @@ class RuntimeEncoder:
         else:
             first = starts(mono.size, self.samples)
             excerpts = np.stack([mono[start : start + self.samples] for start in first])
-        found = [self._model.run({"audio": e[None]})["embedding"][0] for e in excerpts]
-        result: Vector = np.mean(found, axis=0, dtype=np.float32)
+        vectors = [self._model.run({"audio": e[None]})["embedding"][0] for e in excerpts]
+        result: Vector = np.mean(vectors, axis=0, dtype=np.float32)
         if result.shape != (self.dimensions,):
             raise ModelError(
                 f"the network {str(self._model.file)!r} gives vectors of shape {result.shape}, its "

@@ -57,8 +57,8 @@ class StatisticsEncoder(EncoderModule):
         excerpts = as_excerpts(audio, self.samples)
         batch, count, samples = excerpts.shape
         flat = excerpts.reshape(batch * count, samples)
-        found = torch.cat([self.embed(self.front_end(flat)), self._spread(flat)], dim=1)
-        return found.reshape(batch, count, -1).mean(dim=1)
+        vectors = torch.cat([self.embed(self.front_end(flat)), self._spread(flat)], dim=1)
+        return vectors.reshape(batch, count, -1).mean(dim=1)
 
     def embed(self, features: Tensor) -> Tensor:
         """Statistics of features ``(batch, bands, frames)``.

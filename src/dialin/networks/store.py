@@ -50,7 +50,7 @@ def find_model(spec: EffectSpec) -> Path | None:
     UsageError
         If there is one that this version cannot read.
     """
-    place = model_place(spec)
-    if not (place / CONFIG).is_file():
+    folder = model_place(spec)
+    if not (folder / CONFIG).is_file():
         return None
-    return place if read_config(place).get("spec_hash") == spec.hash else None
+    return folder if read_config(folder).get("spec_hash") == spec.hash else None

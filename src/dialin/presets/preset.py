@@ -55,7 +55,7 @@ MOST_MIXES = 8
 
 
 @dataclass(frozen=True)
-class Knob:
+class PresetKnob:
     """One knob of a preset.
 
     Attributes
@@ -100,7 +100,7 @@ class PresetSlot:
         As a person reads it.
     format : str
         Such as ``lv2``.
-    knobs : tuple of Knob
+    knobs : tuple of PresetKnob
         In the effect's order.
     version : str
         Of the plugin; empty if it does not say.
@@ -121,7 +121,7 @@ class PresetSlot:
     uri: str
     name: str
     format: str
-    knobs: tuple[Knob, ...]
+    knobs: tuple[PresetKnob, ...]
     version: str = ""
     file_hash: str = ""
     spec_hash: str = ""
@@ -229,7 +229,7 @@ class Preset:
             told = positions[place] if place < len(positions) else None
             own: Sequence[float | None] = told or [None] * spec.size
             knobs = tuple(
-                Knob(
+                PresetKnob(
                     id=p.id,
                     name=p.name,
                     unit=p.unit,
@@ -474,7 +474,7 @@ def _read_slot(data: Any, where: str) -> PresetSlot:
     return PresetSlot(**fields, **optional, knobs=read, state=opaque, channels=channels)
 
 
-def _read_knob(data: Any, where: str) -> Knob:
+def _read_knob(data: Any, where: str) -> PresetKnob:
     if not isinstance(data, dict):
         raise PresetError(f"{where}: a knob should be a JSON object, not {type(data).__name__}")
     id = _text(data, "id", where)
@@ -499,7 +499,7 @@ def _read_knob(data: Any, where: str) -> Knob:
         not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < 1 << 20
     ):
         raise PresetError(f"{where}: knob {id} has number {index!r:.40}, not a whole one from 0 up")
-    return Knob(
+    return PresetKnob(
         id,
         _short(data, "name", where) or id,
         _short(data, "unit", where),

@@ -23,7 +23,7 @@ from dialin.effects.builtin_table import BUILTINS
 from dialin.effects.uri import parse_uri
 from dialin.effects.vst3_files import split_vst3
 from dialin.presets.jsfx import WITHOUT, can_become_jsfx, jsfx, sliders
-from dialin.presets.preset import Knob, PresetSlot
+from dialin.presets.preset import PresetKnob, PresetSlot
 
 _RUN = r"""
 local function say(text) reaper.ShowConsoleMsg(text .. "\n") end
@@ -270,7 +270,7 @@ def _titles(slot: PresetSlot, format: str, rest: str) -> list[tuple[str, int, in
     return result
 
 
-def _title(knob: Knob) -> str:
+def _title(knob: PresetKnob) -> str:
     if knob.title:
         return knob.title
     # Presets of before: knobs of one name were numbered, the first excepted.

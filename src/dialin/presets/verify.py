@@ -34,7 +34,7 @@ at -71 dB; one knob that is not where it should be is heard far above."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ExportVerdict:
     """What came of listening to one file.
 
     Attributes
@@ -52,7 +52,7 @@ class Verdict:
     difference_db: float | None = None
 
 
-def verify_export(preset: Preset, exported: Exported) -> dict[Path, Verdict]:
+def verify_export(preset: Preset, exported: Exported) -> dict[Path, ExportVerdict]:
     """Load each preset that was written in a fresh host process and compare renders.
 
     Parameters
@@ -69,7 +69,7 @@ def verify_export(preset: Preset, exported: Exported) -> dict[Path, Verdict]:
     """
     from dialin.presets.export import unmixed
 
-    verdicts: dict[Path, Verdict] = {}
+    verdicts: dict[Path, ExportVerdict] = {}
     here = located(preset)[0]
     slots = {each.number: each.slot for each in unmixed(here)}
     for file, number in zip(exported.files, exported.slots, strict=True):
@@ -77,16 +77,18 @@ def verify_export(preset: Preset, exported: Exported) -> dict[Path, Verdict]:
             continue
         slot = slots[number]
         if untrusted(here):
-            verdicts[file] = Verdict(None, "not verified: its plugin is loaded with --trust only")
+            verdicts[file] = ExportVerdict(
+                None, "not verified: its plugin is loaded with --trust only"
+            )
             continue
         arguments = (str(file), slot.format, slot.native, list(slot.normalised))
         try:
             # A pool of its own: nothing has touched the plugin in its process.
             with RenderPool(workers=1, deadline=DEADLINE) as pool:
                 same, text, level = pool.call(_compare, *arguments, effect=slot.uri)
-            verdicts[file] = Verdict(same, text, level)
+            verdicts[file] = ExportVerdict(same, text, level)
         except DialinError as error:
-            verdicts[file] = Verdict(False, f"not verified: {error}")
+            verdicts[file] = ExportVerdict(False, f"not verified: {error}")
     return verdicts
 
 

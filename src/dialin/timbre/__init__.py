@@ -4,8 +4,8 @@ The eight attributes of AudioCommons, on the scales their listeners gave:
 
 >>> import numpy as np, dialin.timbre
 >>> noise = np.random.default_rng(0).normal(0, 0.1, 44100)
->>> found = dialin.timbre(noise, 44100)
->>> sorted(found)[:3]
+>>> values = dialin.timbre(noise, 44100)
+>>> sorted(values)[:3]
 ['boominess', 'brightness', 'depth']
 
 The package is callable, ``dialin.timbre(audio, sample_rate)`` being short for

@@ -83,13 +83,13 @@ def _measure_long(path: Path, attributes: Sequence[str], excerpt: float | None) 
     start, frames = (0, info.frames) if excerpt is None else _excerpt(path, excerpt)
 
     def blocks() -> Iterator[Audio]:
-        place = 0
+        offset = 0
         for block in read_blocks(path):
-            first, last = max(start - place, 0), min(start + frames - place, block.shape[1])
-            place += block.shape[1]
+            first, last = max(start - offset, 0), min(start + frames - offset, block.shape[1])
+            offset += block.shape[1]
             if last > first:
                 yield block[:, first:last]
-            if place >= start + frames:
+            if offset >= start + frames:
                 return
 
     return measure(StreamedClip(blocks, info.sample_rate, info.channels, frames), attributes)

@@ -83,11 +83,11 @@ def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Floats:
     -------
     ndarray, float64, shape (frames,)
     """
-    found = [
+    blocks = [
         kernels.frame_energies(x[part], hop, window)
         for _, _, part in frame_spans(x.size, hop, window.size)
     ]
-    return _joined(found)
+    return _joined(blocks)
 
 
 def spectral_moments(
@@ -111,11 +111,11 @@ def spectral_moments(
     (ndarray, ndarray, ndarray), shapes (frames,), (frames,) and (size / 2 + 1,)
         Power of each frame, sum of bin number times power of each, and sum over frames of each bin.
     """
-    found = [
+    blocks = [
         kernels.spectral_moments(x[part], hop, window, size)
         for _, _, part in frame_spans(x.size, hop, window.size)
     ]
-    totals, moments, spectra = zip(*found, strict=True)
+    totals, moments, spectra = zip(*blocks, strict=True)
     return _joined(totals), _joined(moments), np.asarray(sum(spectra[1:], spectra[0]))
 
 
@@ -137,11 +137,11 @@ def band_power(x: NDArray[Any], hop: int, window: NDArray[Any], bands: Bands) ->
     -------
     ndarray, float32, shape (frames, bands)
     """
-    found = [
+    blocks = [
         kernels.band_power(x[part], hop, window, bands)
         for _, _, part in frame_spans(x.size, hop, window.size)
     ]
-    return _joined(found)
+    return _joined(blocks)
 
 
 def bandwidths(
@@ -165,11 +165,11 @@ def bandwidths(
     (ndarray, ndarray), shape (frames,) each
         Sum of magnitudes, and width in bins.
     """
-    found = [
+    blocks = [
         kernels.bandwidths(x[part], hop, length, threshold)
         for _, _, part in frame_spans(x.size, hop, length)
     ]
-    levels, widths = zip(*found, strict=True)
+    levels, widths = zip(*blocks, strict=True)
     return _joined(levels), _joined(widths)
 
 
@@ -192,13 +192,13 @@ def percussive_energies(x: NDArray[Any], window: NDArray[Any]) -> Floats:
     count = (x.size - size) // hop + 1
     if count <= FRAMES:
         return np.asarray(kernels.percussive_energies(x, window))
-    found = []
+    blocks = []
     for first, last in spans(count - 1):
         begin, end = max(first - CONTEXT, 0), min(last + 1 + CONTEXT, count)
         part = x[begin * hop : (end - 1) * hop + size]
         energy = kernels.percussive_energies(part, window)
-        found.append(energy[:, first - begin : last - begin])
-    return np.concatenate(found, axis=1)
+        blocks.append(energy[:, first - begin : last - begin])
+    return np.concatenate(blocks, axis=1)
 
 
 def hold_envelope(x: NDArray[Any], hold: int, fall: float, samples: int) -> NDArray[Any]:
@@ -225,11 +225,11 @@ def hold_envelope(x: NDArray[Any], hold: int, fall: float, samples: int) -> NDAr
         return np.asarray(kernels.hold_envelope(x, hold, fall))
     peak = max(float(x.max()), -float(x.min()))
     memory = int(np.ceil(peak / fall)) + 2 * hold + 2
-    found = np.empty(x.size, dtype=np.float32)
+    envelope = np.empty(x.size, dtype=np.float32)
     for first, last in spans(x.size, max(samples // 8, memory)):
         begin = max(first - memory, 0)
-        found[first:last] = kernels.hold_envelope(x[begin:last], hold, fall)[first - begin :]
-    return found
+        envelope[first:last] = kernels.hold_envelope(x[begin:last], hold, fall)[first - begin :]
+    return envelope
 
 
 def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -117,7 +117,7 @@ WARM = 2 * RATE
 """Samples after which the filters have forgotten what was before (20 Hz: to 1 in 10^70)."""
 
 
-class Clip:
+class TimbreClip:
     """One checked clip and the intermediate quantities of its attributes.
 
     Parameters
@@ -194,17 +194,17 @@ class Clip:
     @cached_property
     def _stem(self) -> tuple[Singles, float]:
         """`highpassed` of a long clip, in single precision, and the peak it was divided by."""
-        found = np.empty(self.samples.size, dtype=np.float32)
+        filtered = np.empty(self.samples.size, dtype=np.float32)
         peak = 0.0
-        for first, last in spans(found.size, LONG // 4):
+        for first, last in spans(filtered.size, LONG // 4):
             begin = max(first - WARM, 0)
             part = _filter_tree(self.samples[begin:last])[0][first - begin :]
             peak = max(peak, peak_of(part))
-            found[first:last] = part
+            filtered[first:last] = part
         if not peak > 0.0:
             raise Meaningless("no sound above 20 Hz")
-        found *= np.float32(1.0 / peak)
-        return found, peak
+        filtered *= np.float32(1.0 / peak)
+        return filtered, peak
 
     @property
     def highpassed(self) -> NDArray[Any]:
@@ -247,16 +247,16 @@ class Clip:
 
     @cached_property
     def _loudness(self) -> tuple[Floats, Floats, Floats]:
-        found = []
+        blocks = []
         # The last block has what does not fill a frame; see `loudness_frames`.
         for first, last in spans(self.samples.size // FRAME, 1024):
             whole = last < self.samples.size // FRAME
             part = self.samples[first * FRAME : last * FRAME if whole else None]
             frames = loudness_frames(part)[: last - first if whole else None]
-            found.append((*specific_loudness(frames), np.sqrt(np.mean(frames * frames, axis=1))))
-        if len(found) == 1:
-            return found[0]
-        specific, total, rms = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            blocks.append((*specific_loudness(frames), np.sqrt(np.mean(frames * frames, axis=1))))
+        if len(blocks) == 1:
+            return blocks[0]
+        specific, total, rms = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
         return specific, total, rms
 
     @property
@@ -286,7 +286,7 @@ class Clip:
         return onset_strength(self.samples)
 
 
-class StreamedClip(Clip):
+class StreamedClip(TimbreClip):
     """A clip that is never in memory as it is: see `dialin.timbre.streams`.
 
     Parameters
@@ -333,7 +333,7 @@ class StreamedClip(Clip):
 
     @cached_property
     def samples(self) -> Floats:
-        """See `Clip.samples`."""
+        """See `TimbreClip.samples`."""
         if self.top == 0.0:
             raise Meaningless("silence: every sample is zero")
         meter, peak = LoudnessMeter(self.rate), 0.0
@@ -371,14 +371,16 @@ def _filter_tree(x: Floats) -> tuple[Floats, Singles]:
     return stem, twigs
 
 
-def value_of(attribute: Callable[[Clip], float], clip: Clip) -> tuple[float, str | None]:
+def value_of(
+    attribute: Callable[[TimbreClip], float], clip: TimbreClip
+) -> tuple[float, str | None]:
     """Value of one attribute, or NaN and the reason why it has none.
 
     Parameters
     ----------
     attribute : callable
         One of the functions named ``*_of`` in `dialin.timbre.attributes`.
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns

@@ -8,7 +8,7 @@ from typing import Any
 
 from dialin.errors import UsageError
 from dialin.timbre.attributes import OF_CLIP, reverb_probability, reverb_time
-from dialin.timbre.clip import Clip, value_of
+from dialin.timbre.clip import TimbreClip, value_of
 
 ATTRIBUTES: tuple[str, ...] = tuple(OF_CLIP)
 """Names of the attributes, in the order in which they are reported."""
@@ -108,15 +108,15 @@ def timbre(audio: Any, sample_rate: float, attributes: Iterable[str] | str | Non
     >>> round(dialin.timbre(tone, 44100, "brightness")["brightness"])
     27
     """
-    return measure(Clip(audio, sample_rate), check_attributes(attributes))
+    return measure(TimbreClip(audio, sample_rate), check_attributes(attributes))
 
 
-def measure(clip: Clip, names: Iterable[str]) -> Timbre:
+def measure(clip: TimbreClip, names: Iterable[str]) -> Timbre:
     """Measure attributes of a prepared clip; see `timbre`.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
     names : iterable of str
         Of attributes, from `check_attributes`.

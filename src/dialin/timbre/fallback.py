@@ -148,11 +148,11 @@ def _slopes(core: list[float]) -> tuple[Samples, float]:
                 total += dz * (n1 + n2) / 2.0
             pieces = max(ceil((z2 + 0.01 - z) / 0.1), 0)
             if pieces:
-                places = z + np.arange(pieces) * ((z + 0.1) - z)
+                barks = z + np.arange(pieces) * ((z + 0.1) - z)
                 room = max(min(pieces, 240 - filled), 0)
-                specific[filled : filled + room] = top - (places[:room] - z1) * slope
+                specific[filled : filled + room] = top - (barks[:room] - z1) * slope
                 filled += pieces - 1  # the next piece starts on the last sample
-                z = _tenth(float(places[-1]))
+                z = _tenth(float(barks[-1]))
             if n2 == rns[j]:
                 j = min(j + 1, 17)
             n1, z1 = n2, _tenth(z2)
@@ -222,7 +222,7 @@ def _walked(
             first = 0
         lowest = int(np.argmin(recent))
         if recent[lowest] <= envelope[here]:
-            found = here - look - 1 + lowest if here - look >= 0 else first + lowest
+            lower_at = here - look - 1 + lowest if here - look >= 0 else first + lowest
         else:
             past = envelope[max(here - far - 1, 0) : here]
             lower = np.flatnonzero(past < envelope[here])
@@ -231,8 +231,8 @@ def _walked(
             between = past[lower[-1] :]
             if between.max() - between.min() >= significant:
                 return here
-            found = here - past.size + int(lower[-1])
-        here = 0 if found <= margin else found
+            lower_at = here - past.size + int(lower[-1])
+        here = 0 if lower_at <= margin else lower_at
     return 0
 
 
@@ -252,7 +252,7 @@ def walk_back(
     margin : int
         Places nearer than this to the start become 0.
     look, far : int
-        How far back to look for a lower place, and for one behind a small rise.
+        How far back to look for a lower position, and for one behind a small rise.
 
     Returns
     -------
@@ -301,9 +301,9 @@ def contrast_peaks(x: Samples, contrast: float) -> Indices:
     rises = np.diff(x, prepend=-2.0)
     falls = np.diff(x, append=-2.0)
     candidates = np.flatnonzero((x >= contrast) & (rises > 0.0) & (falls <= 0.0)).tolist()
-    found: list[int] = []
+    peaks: list[int] = []
     if not candidates:
-        return np.array(found, dtype=np.int64)
+        return np.array(peaks, dtype=np.int64)
     peak, before = candidates[0], -2.0
     for last, here in pairwise(candidates):
         notch = float(x[last : max(here - 1, last + 1)].min())
@@ -313,14 +313,14 @@ def contrast_peaks(x: Samples, contrast: float) -> Indices:
                 peak = here
             continue
         if x[peak] - before > contrast:
-            found.append(peak)
+            peaks.append(peak)
             before = notch
         else:
             before = min(notch, before)
         peak = here
     if x[peak] - before > contrast:
-        found.append(peak)
-    return np.array(found, dtype=np.int64)
+        peaks.append(peak)
+    return np.array(peaks, dtype=np.int64)
 
 
 def _pair_roughness(frequency: Samples, level: Samples, bins: Samples) -> float:
@@ -357,10 +357,10 @@ def frame_roughness(spectra: Singles, low: float, high: float, hertz: float) -> 
     """
     total = np.zeros(len(spectra))
     for f, row in enumerate(np.asarray(spectra, dtype=np.float64)):
-        found = contrast_peaks((row - low) / (high - low), 0.01)
-        if found.size >= 2:
-            places, heights = sharpened(row, found)
-            total[f] = _pair_roughness(places * hertz, heights, row[found])
+        peaks = contrast_peaks((row - low) / (high - low), 0.01)
+        if peaks.size >= 2:
+            positions, heights = sharpened(row, peaks)
+            total[f] = _pair_roughness(positions * hertz, heights, row[peaks])
     return total
 
 

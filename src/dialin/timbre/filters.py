@@ -204,9 +204,9 @@ def mel_bands() -> Bands:
     rows = mel_filters(44_100, 128, 2048)
     inside = [np.flatnonzero(row) for row in rows]
     return Bands(
-        np.array([places[0] for places in inside]),
-        np.array([places.size for places in inside]),
-        np.concatenate([row[places] for row, places in zip(rows, inside, strict=True)]),
+        np.array([bins[0] for bins in inside]),
+        np.array([bins.size for bins in inside]),
+        np.concatenate([row[bins] for row, bins in zip(rows, inside, strict=True)]),
     )
 
 

@@ -222,9 +222,9 @@ def walk_back(
     significant : float
         A rise of this much ends the walk.
     margin : int
-        Places nearer than this to the start become 0.
+        Positions nearer than this to the start become 0.
     look : int
-        How far back to look for a lower place.
+        How far back to look for a lower position.
     far : int
         How far back to look for one behind a small rise.
 
@@ -233,13 +233,13 @@ def walk_back(
     list of int
         Where each walk ends, in samples.
     """
-    envelope, places = _samples(envelope), np.array(starts, dtype=_LONG)
+    envelope, positions = _samples(envelope), np.array(starts, dtype=_LONG)
     _walk(
         envelope.ctypes.data,
-        places.ctypes.data,
-        *(places.size, significant, margin, look, far),
+        positions.ctypes.data,
+        *(positions.size, significant, margin, look, far),
     )
-    return [int(place) for place in places]
+    return [int(position) for position in positions]
 
 
 def running_median(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -275,9 +275,9 @@ def contrast_peaks(x: Samples, contrast: float) -> Indices:
     ndarray, int64, shape (peaks,)
     """
     x = _samples(x)
-    found = np.empty(x.size, dtype=_LONG)
-    count = _peaks(x.ctypes.data, x.size, contrast, found.ctypes.data)
-    return found[:count].astype(np.int64)
+    peaks = np.empty(x.size, dtype=_LONG)
+    count = _peaks(x.ctypes.data, x.size, contrast, peaks.ctypes.data)
+    return peaks[:count].astype(np.int64)
 
 
 def frame_roughness(spectra: Singles, low: float, high: float, hertz: float) -> Samples:
@@ -300,7 +300,7 @@ def frame_roughness(spectra: Singles, low: float, high: float, hertz: float) -> 
     """
     spectra = _singles(spectra)
     count, bins = spectra.shape
-    scratch, found = np.empty(5 * bins), np.empty(bins, dtype=_LONG)
+    scratch, peaks = np.empty(5 * bins), np.empty(bins, dtype=_LONG)
     total = np.empty(count)
     _frame_roughness(
         spectra.ctypes.data,
@@ -308,7 +308,7 @@ def frame_roughness(spectra: Singles, low: float, high: float, hertz: float) -> 
         STRONGER_SHARE.ctypes.data,
         STRONGER_SHARE.size,
         scratch.ctypes.data,
-        found.ctypes.data,
+        peaks.ctypes.data,
         total.ctypes.data,
     )
     return total

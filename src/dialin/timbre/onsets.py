@@ -27,8 +27,8 @@ def _flux_peaks(strength: Floats) -> list[int]:
     x = x / (top + np.finfo(np.float64).tiny)
     n = x.size
     sums = np.concatenate([[0.0], np.cumsum(x)])
-    places = np.arange(n)
-    first, last = np.maximum(places - 8, 0), np.minimum(places + 9, n)
+    frames = np.arange(n)
+    first, last = np.maximum(frames - 8, 0), np.minimum(frames + 9, n)
     average = (sums[last] - sums[first]) / (last - first)
     padded = np.concatenate([[x.min()] * 2, x])
     highest = np.maximum(np.maximum(padded[:-2], padded[1:-1]), x)

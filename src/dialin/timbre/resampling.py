@@ -25,8 +25,8 @@ def _phases(up: int, down: int) -> tuple[NDArray[np.float64], int]:
     scale = min(1.0, up / down)
     half = int(np.ceil(CROSSINGS / scale)) + 1
     inputs = np.arange(down + 2 * half)[:, None] - half
-    places = np.arange(up)[None, :] * (down / up)
-    t = (places - inputs) * scale
+    outputs = np.arange(up)[None, :] * (down / up)
+    t = (outputs - inputs) * scale
     # Interpolated from a table and cut one tap short, as the reference's resampler does: the
     # error, 130 dB down, is all there is above the old Nyquist frequency, and warmth fits a line
     # through its logarithm.

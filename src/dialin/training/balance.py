@@ -84,17 +84,17 @@ class Balancer(nn.Module):
         if missing:
             raise UsageError(f"losses and shares differ in {', '.join(missing)}")
         total = torch.zeros_like(at)
-        for place, (name, share) in enumerate(self.shares.items()):
+        for index, (name, share) in enumerate(self.shares.items()):
             (gradient,) = torch.autograd.grad(losses[name], at, retain_graph=True)
             length = gradient.norm()
             if not torch.isfinite(length):
                 self.skipped += 1
                 continue
             if self.training:
-                self.lengths[place] = self.memory * self.lengths[place] + length
-                self.steps[place] = self.memory * self.steps[place] + 1.0
-            mean = self.lengths[place] / self.steps[place].clamp_min(TINY)
-            if self.steps[place] == 0:
+                self.lengths[index] = self.memory * self.lengths[index] + length
+                self.steps[index] = self.memory * self.steps[index] + 1.0
+            mean = self.lengths[index] / self.steps[index].clamp_min(TINY)
+            if self.steps[index] == 0:
                 mean = length
             total = total + share * gradient / mean.clamp_min(TINY)
         return (at * total.detach()).sum()

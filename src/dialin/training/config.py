@@ -380,7 +380,7 @@ def to_plain(recipe: Any) -> dict[str, Any]:
 
 
 def settings_of(recipe: Any) -> dict[str, bool | int | float | str]:
-    """All settings of a recipe, flat, as ``optimiser.rate``; places of songs are left out.
+    """All settings of a recipe, flat, as ``optimiser.rate``; paths of songs are left out.
 
     Parameters
     ----------
@@ -394,7 +394,7 @@ def settings_of(recipe: Any) -> dict[str, bool | int | float | str]:
     """
     body = to_plain(recipe)
     portable(body["data"])
-    found: dict[str, bool | int | float | str] = {}
+    settings: dict[str, bool | int | float | str] = {}
 
     def walk(table: Mapping[str, Any], prefix: str) -> None:
         for name, value in table.items():
@@ -402,10 +402,10 @@ def settings_of(recipe: Any) -> dict[str, bool | int | float | str]:
                 walk(value, f"{prefix}{name}.")
             else:
                 plain = isinstance(value, bool | int | float | str)
-                found[prefix + name] = value if plain else json.dumps(value)
+                settings[prefix + name] = value if plain else json.dumps(value)
 
     walk(body, "")
-    return found
+    return settings
 
 
 def identity(recipe: Any) -> str:

@@ -27,7 +27,7 @@ from dialin.files import atomic_file
 from dialin.networks.frontend_numpy import FrontEndConfig, features
 from dialin.training.batches import Batch
 from dialin.training.config import DataOptions
-from dialin.training.rendered import Part, parts
+from dialin.training.rendered import PairFolder, parts
 
 CLEAN = "none"
 """Name of the class of untouched excerpts."""
@@ -207,7 +207,7 @@ class _Table:
 
 
 def _part(
-    part: Part,
+    part: PairFolder,
     turn: int,
     count: int,
     options: DataOptions,
@@ -262,7 +262,7 @@ def _part(
 
 
 def _write(
-    part: Part,
+    part: PairFolder,
     records: list[dict[str, Any]],
     jobs: list[tuple[int, int, int]],
     samples: int,

@@ -59,8 +59,8 @@ class Diagnostics(Callback):
         epoch = trainer.current_epoch + 1
         if not self.options.every or epoch % self.options.every:
             return
-        found = self.look(pl_module.network, epoch if self.options.pictures else None, trainer)
-        pl_module.log_dict({f"valid/{name}": value for name, value in found.items()})
+        figures = self.look(pl_module.network, epoch if self.options.pictures else None, trainer)
+        pl_module.log_dict({f"valid/{name}": value for name, value in figures.items()})
 
     def look(
         self, network: Any, epoch: int | None = None, trainer: Trainer | None = None
@@ -82,7 +82,7 @@ class Diagnostics(Callback):
             By name.
         """
         train, valid = embed_set(network, self.train), embed_set(network, self.valid)
-        found = probe(train, self.train, valid, self.valid)
+        report = probe(train, self.train, valid, self.valid)
         active = active_units(valid)
         self.alarm = ""
         if isinstance(network, Vae) and active < COLLAPSED * network.dimensions:
@@ -96,9 +96,9 @@ class Diagnostics(Callback):
         return {
             "active": float(active),
             "collapsed": float(bool(self.alarm)),
-            "probe_effect": found.effect,
-            "probe_settings": found.mean_settings,
-            "probe_loudness": found.loudness,
+            "probe_effect": report.effect,
+            "probe_settings": report.mean_settings,
+            "probe_loudness": report.loudness,
         }
 
     def _draw(self, network: Any, vectors: Any, epoch: int, trainer: Trainer | None) -> None:

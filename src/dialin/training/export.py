@@ -81,7 +81,7 @@ def save_encoder(
 
 
 def _portable(recipe: Any) -> dict[str, Any]:
-    """Plain data of a recipe, without the places of songs on this machine."""
+    """Plain data of a recipe, without the paths of songs on this machine."""
     body = to_plain(recipe)
     body.pop("loop")
     body.pop("diagnostics")

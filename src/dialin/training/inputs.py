@@ -17,7 +17,7 @@ from dialin.errors import UsageError
 from dialin.measures.spectral import MRSTFT_SIZES
 from dialin.networks.configuration import WEIGHTS, read_config
 from dialin.rendering import RenderPool
-from dialin.training.rendered import Part, finished, parts
+from dialin.training.rendered import PairFolder, finished, parts
 from dialin.training.runs import check_claim
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _check_judged(recipe: ControllerRecipe) -> None:
         )
 
 
-def _check_effects(missing: list[Part]) -> None:
+def _check_effects(missing: list[PairFolder]) -> None:
     wanted = {part.effect: part for part in missing}
     specs: dict[str, EffectSpec] = {}
     with RenderPool(1) as pool:

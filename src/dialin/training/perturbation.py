@@ -219,17 +219,17 @@ class Perturber:
     def _signs(self, batch: int, iteration: int) -> Vectors:
         """Which way each knob moves: (batch, directions, knobs) of -1, 0 and 1."""
         options = self.options
-        places = np.flatnonzero(self.free)
+        free = np.flatnonzero(self.free)
         if options.method == "differences":
-            signs = np.zeros((batch, len(places), self.spec.size))
-            signs[:, np.arange(len(places)), places] = 1.0
+            signs = np.zeros((batch, len(free), self.spec.size))
+            signs[:, np.arange(len(free)), free] = 1.0
             return signs
         key = (options.stream, iteration)
         rng = np.random.default_rng(np.random.SeedSequence(options.seed, spawn_key=key))
         signs = np.zeros((batch, options.directions, self.spec.size))
         for item in range(batch):
-            rows = self._rows(rng, len(places))
-            signs[item][:, places] = rows * rng.choice((-1.0, 1.0), size=(1, len(places)))
+            rows = self._rows(rng, len(free))
+            signs[item][:, free] = rows * rng.choice((-1.0, 1.0), size=(1, len(free)))
         return signs
 
     def _rows(self, rng: np.random.Generator, knobs: int) -> Vectors:

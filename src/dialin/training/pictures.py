@@ -207,14 +207,14 @@ def by_knob(plane: Plane, data: FeatureSet, title: str) -> Any:
     made, axes = figure(len(kinds), columns, 1.4, 1.4)
     for row, kind in zip(axes, kinds, strict=True):
         mine = data.label == kind
-        for place, axis in enumerate(row):
+        for column, axis in enumerate(row):
             axis.set_axis_off()
-            if place >= len(data.knobs[kind]):
+            if column >= len(data.knobs[kind]):
                 continue
             axis.scatter(*plane[~mine].T, s=0.2, color="0.85")
-            axis.scatter(*plane[mine].T, s=3, c=data.settings[mine, place], cmap="viridis")
+            axis.scatter(*plane[mine].T, s=3, c=data.settings[mine, column], cmap="viridis")
             name = short(data.classes[kind])
-            axis.set_title(f"{name}: {data.knobs[kind][place]}"[:24], fontsize=5)
+            axis.set_title(f"{name}: {data.knobs[kind][column]}"[:24], fontsize=5)
     made.suptitle(title, fontsize=8)
     return made
 
@@ -236,11 +236,11 @@ def strips(spectra: Sequence[Sequence[NDArray[np.float32]]], titles: Sequence[st
     made, axes = figure(len(spectra), len(titles))
     flat = np.concatenate([np.ravel(s) for row in spectra for s in row])
     low, high = np.percentile(flat, [1, 99.8])
-    for place, row in enumerate(spectra):
-        for axis, title, spectrum in zip(axes[place], titles, row, strict=True):
+    for index, row in enumerate(spectra):
+        for axis, title, spectrum in zip(axes[index], titles, row, strict=True):
             axis.imshow(spectrum, origin="lower", aspect="auto", vmin=low, vmax=high, cmap="magma")
             axis.set_axis_off()
-            if place == 0:
+            if index == 0:
                 axis.set_title(title, fontsize=7)
     return made
 
@@ -263,8 +263,8 @@ def reconstructions(network: Vae, data: FeatureSet, count: int = 4) -> Any:
     """
     features = _spread(data, count)
     with torch.no_grad():
-        found = network.decode(network.embed(features)).cpu().numpy()
-    pairs = list(zip(features.cpu().numpy(), found, strict=True))
+        decoded = network.decode(network.embed(features)).cpu().numpy()
+    pairs = list(zip(features.cpu().numpy(), decoded, strict=True))
     return strips([[a for a, _ in pairs], [b for _, b in pairs]], ["in, and out below"] * count)
 
 
@@ -303,5 +303,5 @@ def interpolation(network: Vae, data: FeatureSet, steps: int = 7, rows: int = 3)
 
 
 def _spread(data: FeatureSet, count: int) -> torch.Tensor:
-    places = np.linspace(0, len(data) - 1, count).astype(np.int64)
-    return torch.from_numpy(data.features(places))
+    indices = np.linspace(0, len(data) - 1, count).astype(np.int64)
+    return torch.from_numpy(data.features(indices))

@@ -89,14 +89,14 @@ def embed_set(encoder: EncoderModule, data: FeatureSet, batch: int = 64) -> Vect
     device = next(encoder.parameters()).device
     was = encoder.training
     encoder.eval()
-    found = []
+    vectors = []
     with torch.no_grad():
         for start in range(0, len(data), batch):
             items = np.arange(start, min(start + batch, len(data)))
             features = torch.from_numpy(data.features(items)).to(device)
-            found.append(encoder.embed(features).float().cpu().numpy())
+            vectors.append(encoder.embed(features).float().cpu().numpy())
     encoder.train(was)
-    return np.concatenate(found)
+    return np.concatenate(vectors)
 
 
 def active_units(vectors: Vectors, threshold: float = ACTIVE) -> int:
@@ -145,14 +145,14 @@ def probe(
         if here.sum() < 8 or there.sum() < 8:
             continue
         wanted = train_set.settings[here][:, : len(knobs)]
-        found = ridge(a[here], wanted, b[there], groups=train_set.content[here], seed=seed)
-        scores = r_squared(test_set.settings[there][:, : len(knobs)], found)
+        predicted = ridge(a[here], wanted, b[there], groups=train_set.content[here], seed=seed)
+        scores = r_squared(test_set.settings[there][:, : len(knobs)], predicted)
         settings[name] = dict(zip(knobs, map(float, scores), strict=True))
     labels = test_set.label
     right = _classify(a, train_set.label, b) == labels
     # Clips of one content stand or fall together, so contents are what is counted.
-    contents, place = np.unique(test_set.content, return_inverse=True)
-    each = np.bincount(place, right) / np.bincount(place)
+    contents, group = np.unique(test_set.content, return_inverse=True)
+    each = np.bincount(group, right) / np.bincount(group)
     return ProbeReport(
         effect=float(np.mean(right)),
         effect_error=float(each.std(ddof=1) / np.sqrt(len(contents))) if len(contents) > 1 else 0.0,
@@ -168,10 +168,10 @@ def _loudness(vectors: Vectors, data: FeatureSet, seed: int) -> float:
     fit, judge = known & ~odd, known & odd
     if fit.sum() < 8 or judge.sum() < 8:
         return float("nan")
-    found = ridge(
+    predicted = ridge(
         vectors[fit], data.loudness[fit, None], vectors[judge], groups=data.content[fit], seed=seed
     )
-    return float(r_squared(data.loudness[judge, None], found)[0])
+    return float(r_squared(data.loudness[judge, None], predicted)[0])
 
 
 def ridge(
@@ -204,8 +204,8 @@ def ridge(
         return _ridge(x, y, new, RIDGES[2])
     errors = [np.square(_ridge(x[~out], y[~out], x[out], r) - y[out]).sum(axis=0) for r in RIDGES]
     best = np.argmin(errors, axis=0)
-    found = np.stack([_ridge(x, y, new, RIDGES[place]) for place in range(len(RIDGES))])
-    chosen: NDArray[np.float64] = np.take_along_axis(found, best[None, None], axis=0)[0]
+    predicted = np.stack([_ridge(x, y, new, RIDGES[index]) for index in range(len(RIDGES))])
+    chosen: NDArray[np.float64] = np.take_along_axis(predicted, best[None, None], axis=0)[0]
     return chosen
 
 
@@ -218,14 +218,14 @@ def _ridge(x: Vectors, y: NDArray[np.float32], new: Vectors, penalty: float) -> 
     return result
 
 
-def r_squared(wanted: NDArray[np.float32], found: NDArray[np.float64]) -> NDArray[np.float64]:
+def r_squared(wanted: NDArray[np.float32], predicted: NDArray[np.float64]) -> NDArray[np.float64]:
     """Share of variance explained, for each column.
 
     Parameters
     ----------
     wanted : ndarray, float32, shape (items, columns)
         True values.
-    found : ndarray, float64, shape (items, columns)
+    predicted : ndarray, float64, shape (items, columns)
         Predictions.
 
     Returns
@@ -234,7 +234,7 @@ def r_squared(wanted: NDArray[np.float32], found: NDArray[np.float64]) -> NDArra
         1 at most.
     """
     total = np.square(wanted - wanted.mean(axis=0)).sum(axis=0, dtype=np.float64)
-    result: NDArray[np.float64] = 1.0 - np.square(wanted - found).sum(axis=0) / (total + 1e-12)
+    result: NDArray[np.float64] = 1.0 - np.square(wanted - predicted).sum(axis=0) / (total + 1e-12)
     return result
 
 

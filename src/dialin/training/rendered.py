@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dialin.data import Progress, Recipe, read_manifest, render_recipe
+from dialin.data import Recipe, RenderProgress, read_manifest, render_recipe
 from dialin.data.recipe import ExcerptOptions, Split, portable
 from dialin.training.config import DataOptions
 
@@ -23,7 +23,7 @@ SPLITS: tuple[Split, ...] = ("train", "valid")
 
 
 @dataclass(frozen=True)
-class Part:
+class PairFolder:
     """A folder of rendered pairs: one effect, one split.
 
     Attributes
@@ -63,7 +63,7 @@ def slug(effect: str) -> str:
     return f"{word[:24] or 'effect'}-{hashlib.sha256(effect.encode()).hexdigest()[:6]}"
 
 
-def parts(options: DataOptions, root: Path) -> list[Part]:
+def parts(options: DataOptions, root: Path) -> list[PairFolder]:
     """Folders of rendered pairs that a recipe needs.
 
     Parameters
@@ -75,7 +75,7 @@ def parts(options: DataOptions, root: Path) -> list[Part]:
 
     Returns
     -------
-    list of Part
+    list of PairFolder
         Two for each effect: one a split.
     """
     excerpt = ExcerptOptions(
@@ -84,7 +84,7 @@ def parts(options: DataOptions, root: Path) -> list[Part]:
     # Without effects, clean excerpts are taken from renders of a gain that does nothing to them.
     effects = options.effects or ("builtin:gain",)
     return [
-        Part(
+        PairFolder(
             split,
             effect,
             root / f"{split}-{slug(effect)}",
@@ -111,7 +111,7 @@ def render_parts(
     root: Path,
     *,
     workers: int | None = None,
-    progress: Callable[[str, Progress], None] | None = None,
+    progress: Callable[[str, RenderProgress], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Render what is missing; returns the manifests, in the order of `parts`.
 
@@ -127,7 +127,7 @@ def render_parts(
     workers : int, optional
         Worker processes; one a core by default.
     progress : callable, optional
-        Gets a folder's name and a `dialin.data.Progress` after each pair.
+        Gets a folder's name and a `dialin.data.RenderProgress` after each pair.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def render_parts(
             manifests.append(there)
             continue
 
-        def show(state: Progress, name: str = name) -> None:
+        def show(state: RenderProgress, name: str = name) -> None:
             if progress is not None:
                 progress(name, state)
 
@@ -157,12 +157,12 @@ def render_parts(
     return manifests
 
 
-def finished(part: Part) -> dict[str, Any] | None:
+def finished(part: PairFolder) -> dict[str, Any] | None:
     """Manifest of a folder that is finished and of this recipe, otherwise None.
 
     Parameters
     ----------
-    part : Part
+    part : PairFolder
         A folder and its recipe.
 
     Returns

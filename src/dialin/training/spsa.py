@@ -415,11 +415,11 @@ def _differences(
     differences = np.zeros((len(rows), count, 1), np.float32)
     for item, row in enumerate(rows):
         lost.append([])
-        for place in range(count):
-            up = row[1 + place]
-            down = row[0] if directions.minus is None else row[1 + count + place]
+        for index in range(count):
+            up = row[1 + index]
+            down = row[0] if directions.minus is None else row[1 + count + index]
             failure = up.failure or down.failure
             lost[item].append(failure)
             if failure is None:
-                differences[item, place] = up.value - down.value
+                differences[item, index] = up.value - down.value
     return lost, differences

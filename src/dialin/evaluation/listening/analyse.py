@@ -283,17 +283,17 @@ def _compare(group: str, ratings: Sequence[Rating], names: Sequence[str]) -> lis
     table: dict[str, dict[tuple[str, str], float]] = defaultdict(dict)
     for r in ratings:
         table[r.condition][r.rater, r.trial] = r.score
-    found = []
+    tested = []
     for first, second in itertools.combinations(names, 2):
         shared = [k for k in table[first] if k in table[second]]
         gaps = np.array([table[first][k] - table[second][k] for k in shared])
         if gaps.size:
             p = float(stats.wilcoxon(gaps).pvalue) if gaps.any() else 1.0
-            found.append((first, second, gaps, p))
-    corrected = holm([p for *_, p in found])
+            tested.append((first, second, gaps, p))
+    corrected = holm([p for *_, p in tested])
     return [
         Comparison(group, first, second, int(gaps.size), float(gaps.mean()), p, ph)
-        for (first, second, gaps, p), ph in zip(found, corrected, strict=True)
+        for (first, second, gaps, p), ph in zip(tested, corrected, strict=True)
     ]
 
 
@@ -316,7 +316,7 @@ def holm(values: Sequence[float]) -> list[float]:
     order = np.argsort(values)
     result = [0.0] * len(values)
     highest = 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(values) - rank) * values[int(place)]))
-        result[int(place)] = highest
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(values) - rank) * values[int(index)]))
+        result[int(index)] = highest
     return result

@@ -149,11 +149,13 @@ def build_test(
             practice = index == plan.count
             trial = "training" if practice else f"{_plain(group)}-{index + 1}"
             files, facts = _trial(item, methods, bench, sounds, trial, overwrite)
-            place = f"configs/resources/{name}/"
-            stimuli = {c: place + f for c, f in files.items() if c != "reference"}
+            folder_url = f"configs/resources/{name}/"
+            stimuli = {c: folder_url + f for c, f in files.items() if c != "reference"}
             title = "Practice" if practice else "Rating"
             content = TRAINING if practice else QUESTION
-            pages.append(trial_page(trial, title, content, place + files["reference"], stimuli))
+            pages.append(
+                trial_page(trial, title, content, folder_url + files["reference"], stimuli)
+            )
             key["trials"][trial] = facts
             if progress is not None:
                 progress(done, total)

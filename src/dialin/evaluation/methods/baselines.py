@@ -13,7 +13,7 @@ from dialin.evaluation.metrics.perceived import cosine_distance
 
 
 @dataclass(frozen=True)
-class Untouched:
+class UntouchedMethod:
     """The input as it is.
 
     Attributes
@@ -84,7 +84,7 @@ class Mean:
 
 
 @dataclass(frozen=True)
-class Nearest:
+class NearestMethod:
     """The stored setting whose sound has the embedding nearest to the reference's.
 
     Attributes

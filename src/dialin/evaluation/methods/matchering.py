@@ -53,8 +53,8 @@ class Matchering:
                 f"matchering 2.0.6 and name it, matchering:PATH, or set {VARIABLE}"
             )
         with tempfile.TemporaryDirectory(prefix="dialin-matchering-") as folder:
-            place = Path(folder)
-            files = [str(place / name) for name in ("target.wav", "reference.wav", "result.wav")]
+            work = Path(folder)
+            files = [str(work / name) for name in ("target.wav", "reference.wav", "result.wav")]
             write_audio(files[0], task.input, task.sample_rate)
             write_audio(files[1], task.reference, task.sample_rate)
             try:

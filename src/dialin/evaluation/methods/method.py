@@ -163,8 +163,8 @@ class Tools:
             )
             for n, (_, uri, part) in enumerate(drawn)
         ]
-        found = [r.value for r in self.pool.render(jobs)]
-        kept = [(d, v) for d, v in zip(drawn, found, strict=True) if v is not None]
+        values = [r.value for r in self.pool.render(jobs)]
+        kept = [(d, v) for d, v in zip(drawn, values, strict=True) if v is not None]
         if not kept:
             kept = [((task.default, task.spec.uri, task.default), np.zeros(1))]
         return Store(

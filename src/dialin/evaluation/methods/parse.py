@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dialin.errors import UsageError
-from dialin.evaluation.methods.baselines import Default, Mean, Nearest, Random, Untouched
+from dialin.evaluation.methods.baselines import (
+    Default,
+    Mean,
+    NearestMethod,
+    Random,
+    UntouchedMethod,
+)
 from dialin.evaluation.methods.matchering import Matchering
 from dialin.evaluation.methods.method import Method
 from dialin.evaluation.methods.rules import Rules
@@ -25,11 +31,11 @@ ALL_BASELINES = (
 """What every table has, unless asked otherwise."""
 
 _PLAIN: Mapping[str, Method] = {
-    "untouched": Untouched(),
+    "untouched": UntouchedMethod(),
     "random": Random(),
     "default": Default(),
     "mean": Mean(),
-    "nearest": Nearest(),
+    "nearest": NearestMethod(),
     "rules": Rules(),
     "matchering": Matchering(),
 }
@@ -69,7 +75,7 @@ def get_method(name: str) -> Method:
     if name in _PLAIN:
         return _PLAIN[name]
     if kind == "nearest" and rest:
-        return Nearest(name, _encoder(rest))
+        return NearestMethod(name, _encoder(rest))
     if kind == "search" and rest:
         return Search(_budget(name, rest))
     budget, _, folder = rest.partition(":")

@@ -16,7 +16,7 @@ from dialin.effects.spec import EffectSpec
 
 
 def live_knobs(spec: EffectSpec, fixed: Iterable[int] = ()) -> NDArray[np.bool_]:
-    """Which places of the settings vector count: live and not fixed.
+    """Which elements of the settings vector count: live and not fixed.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ METRICS = (
 def slot_ranges(
     spec: EffectSpec,
 ) -> tuple[dict[int, tuple[float, float]], dict[int, float]]:
-    """Ranges and fixed knobs of a chain of the eight, by place.
+    """Ranges and fixed knobs of a chain of the eight, by index.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ def slot_ranges(
     """
     ranges: dict[int, tuple[float, float]] = {}
     fixed: dict[int, float] = {}
-    for _, uri, place in chain_slots(spec):
+    for _, uri, span in chain_slots(spec):
         name = uri.partition(":")[2]
-        for index in range(place.start, place.stop):
+        for index in range(span.start, span.stop):
             knob = spec.parameters[index]
             id = knob.id.rpartition(".")[2]
             if id in RANGES[name]:
@@ -292,15 +292,15 @@ class CounterFx:
             spec = source.pool.describe(chain_uri(uris))
             ranges, fixed = slot_ranges(spec)
             seed = [int(v) for v in rng.integers(2**31, size=4)]
-            found = source.pool.call(
+            drawn = source.pool.call(
                 *(draw_chain_target, a, b, draw_options(spec, ranges, fixed), seed),
                 effect=spec.uri,
                 deadline=10 * source.pool.deadline,
             )
-            if found is None:
+            if drawn is None:
                 tried.append(uris)
                 continue
-            settings, truth, reference, refused = found
+            settings, truth, reference, refused = drawn
             record = {"input": where, "refused": refused, "dropped": tried}
             number = int(rng.integers(2**31))
             return chain_item(

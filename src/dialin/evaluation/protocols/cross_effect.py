@@ -137,14 +137,14 @@ class CrossEffect:
             if rng.random() < 0.5:
                 near, far = far, near
             seed = [int(v) for v in rng.integers(2**31, size=4)]
-            found = source.pool.call(
+            drawn = source.pool.call(
                 *(draw_target, [audio], near, far, options, seed, False),
                 effect=behind.uri,
                 deadline=10 * source.pool.deadline,
             )
-            if found is None:
+            if drawn is None:
                 continue
-            settings, truth, reference, causes = found
+            settings, truth, reference, causes = drawn
             task = Task(
                 np.ascontiguousarray(audio[:, near]),
                 reference,

@@ -252,7 +252,7 @@ class OneEffect:
                 near, far = far, near
             seed = [int(v) for v in rng.integers(2**31, size=4)]
             try:
-                found = source.pool.call(
+                drawn = source.pool.call(
                     *(draw_target, excerpts, near, far, options, seed, self.exact, self.audible_db),
                     effect=uri,
                     deadline=10 * source.pool.deadline,
@@ -260,10 +260,10 @@ class OneEffect:
             except RenderError as error:
                 refused.append(error.code)
                 continue
-            if found is None:
+            if drawn is None:
                 refused.append("no sense")
                 continue
-            settings, truth, reference, causes = found
+            settings, truth, reference, causes = drawn
             task = Task(
                 np.ascontiguousarray(audio[:, near]),
                 reference,

@@ -15,7 +15,7 @@ from dialin.timbre.attributes.reverb import (
 from dialin.timbre.attributes.roughness import roughness, roughness_of
 from dialin.timbre.attributes.sharpness import sharpness, sharpness_of
 from dialin.timbre.attributes.warmth import warmth, warmth_of
-from dialin.timbre.clip import Clip
+from dialin.timbre.clip import TimbreClip
 
 __all__ = [
     "OF_CLIP",
@@ -31,7 +31,7 @@ __all__ = [
     "warmth",
 ]
 
-OF_CLIP: dict[str, Callable[[Clip], float]] = {
+OF_CLIP: dict[str, Callable[[TimbreClip], float]] = {
     "hardness": hardness_of,
     "depth": depth_of,
     "brightness": brightness_of,

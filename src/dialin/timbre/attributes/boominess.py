@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.timbre.clip import Clip, Meaningless, value_of
+from dialin.timbre.clip import Meaningless, TimbreClip, value_of
 from dialin.timbre.loudness import band_weights
 from dialin.timbre.tables import BOOMINESS
 
@@ -24,12 +24,12 @@ def _weights() -> tuple[NDArray[np.float64], int]:
     return weights, int(np.count_nonzero(hertz < 280.0))
 
 
-def boominess_terms(clip: Clip) -> tuple[float, float]:
+def boominess_terms(clip: TimbreClip) -> tuple[float, float]:
     """Logarithms of the mean booming index and of the loudness from 0 to 7 Bark.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -57,12 +57,12 @@ def boominess_terms(clip: Clip) -> tuple[float, float]:
     return log10(mean), log10(level)
 
 
-def boominess_of(clip: Clip) -> float:
+def boominess_of(clip: TimbreClip) -> float:
     """Boominess of a prepared clip; see `boominess`.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -98,4 +98,4 @@ def boominess(audio: Any, sample_rate: float) -> float:
     The booming index of Hatano and Hashimoto, "Booming index as a measure for evaluating booming
     sensation", Inter-Noise 2000, on ISO 532 B loudness; AudioCommons D5.8 ("booming").
     """
-    return value_of(boominess_of, Clip(audio, sample_rate))[0]
+    return value_of(boominess_of, TimbreClip(audio, sample_rate))[0]

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from dialin.timbre.blocks import frame_energies, spectral_moments
-from dialin.timbre.clip import Clip, Meaningless, value_of
+from dialin.timbre.clip import Meaningless, TimbreClip, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.tables import BRIGHTNESS, RATE
 
 FRAME, HOP = 2048, 512
 
 
-def brightness_terms(clip: Clip) -> tuple[float, float]:
+def brightness_terms(clip: TimbreClip) -> tuple[float, float]:
     """Logarithms of the share of energy above 2 kHz and of the centroid in Hz above 100 Hz.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -35,13 +35,13 @@ def brightness_terms(clip: Clip) -> tuple[float, float]:
     """
     length = min(FRAME, clip.highpassed.size)
     taper = window("hamming", length)
-    found = []
+    blocks = []
     for stem, twigs in clip.branches(HOP, length):
         # By Parseval the power of a frame needs no spectrum.
         total = frame_energies(stem, HOP, taper)
         above = frame_energies(twigs[0], HOP, taper)
-        found.append((total, above, *spectral_moments(twigs[1], HOP, taper, FRAME)[:2]))
-    total, above, power, moments = (np.concatenate(part) for part in zip(*found, strict=True))
+        blocks.append((total, above, *spectral_moments(twigs[1], HOP, taper, FRAME)[:2]))
+    total, above, power, moments = (np.concatenate(part) for part in zip(*blocks, strict=True))
     weight = float(total.sum())
     heard = power > 0.0
     if not (weight > 0.0 and above.sum() > 0.0 and heard.any()):
@@ -52,12 +52,12 @@ def brightness_terms(clip: Clip) -> tuple[float, float]:
     return log10(float(above.sum()) / weight), log10(mean)
 
 
-def brightness_of(clip: Clip) -> float:
+def brightness_of(clip: TimbreClip) -> float:
     """Brightness of a prepared clip; see `brightness`.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -92,4 +92,4 @@ def brightness(audio: Any, sample_rate: float) -> float:
     -----
     AudioCommons D5.8: frames of 2048 samples every 512, Hamming, weighted by power.
     """
-    return value_of(brightness_of, Clip(audio, sample_rate))[0]
+    return value_of(brightness_of, TimbreClip(audio, sample_rate))[0]

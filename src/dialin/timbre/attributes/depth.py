@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dialin.timbre.blocks import frame_energies, hold_envelope, spans, spectral_moments
-from dialin.timbre.clip import HOLD, LONG, Clip, Meaningless, peak_of, value_of
+from dialin.timbre.clip import HOLD, LONG, Meaningless, TimbreClip, peak_of, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.onsets import find_onsets
@@ -21,7 +21,7 @@ STEP = 256
 DECAYED = 0.01
 
 
-def _mean_duration(clip: Clip) -> float:
+def _mean_duration(clip: TimbreClip) -> float:
     """Mean seconds from the loudest moment after an onset until 40 dB below the clip's peak."""
     x = clip.highpassed
     envelope = hold_envelope(x, HOLD, peak_of(x) / (0.2 * RATE), LONG)
@@ -51,12 +51,12 @@ def _mean_duration(clip: Clip) -> float:
     return float(np.mean(lengths)) * STEP / RATE if lengths else 0.0
 
 
-def depth_terms(clip: Clip) -> tuple[float, ...]:
+def depth_terms(clip: TimbreClip) -> tuple[float, ...]:
     """The six inputs of the regression.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -73,13 +73,13 @@ def depth_terms(clip: Clip) -> tuple[float, ...]:
     hop = length - overlap
     taper = window("hamming", length)
     scale = FRAME / float(taper.sum()) ** 2
-    found, summed = [], np.zeros(FRAME // 2 + 1)
+    blocks, summed = [], np.zeros(FRAME // 2 + 1)
     for stem, twigs in clip.branches(hop, length):
         total, _, spectrum = spectral_moments(stem, hop, taper, FRAME)
         low_power = frame_energies(twigs[3], hop, taper)
-        found.append((total, low_power, *spectral_moments(twigs[2], hop, taper, FRAME)[:2]))
+        blocks.append((total, low_power, *spectral_moments(twigs[2], hop, taper, FRAME)[:2]))
         summed = summed + spectrum
-    total, low_power, power, moments = (np.concatenate(part) for part in zip(*found, strict=True))
+    total, low_power, power, moments = (np.concatenate(part) for part in zip(*blocks, strict=True))
     total *= scale / FRAME  # Parseval
     low_power *= scale
     if not (power.any() and total.any()):
@@ -93,13 +93,13 @@ def depth_terms(clip: Clip) -> tuple[float, ...]:
     if not duration > 0.0:
         raise Meaningless("nothing sounds long enough for a duration")
     spread = summed.max() - summed.min()
-    found = kernels.contrast_peaks((summed - summed.min()) / spread, 0.01)
-    if not found.size:
+    peaks = kernels.contrast_peaks((summed - summed.min()) / spread, 0.01)
+    if not peaks.size:
         raise Meaningless("no spectral peak")
-    places, _ = sharpened(summed, found)
+    positions, _ = sharpened(summed, peaks)
     log_pitch = 0.0
-    if found[np.argmax(summed[found])] != 0:
-        lowest = float(places[places > 0.0].min()) * RATE / FRAME
+    if peaks[np.argmax(summed[peaks])] != 0:
+        lowest = float(positions[positions > 0.0].min()) * RATE / FRAME
         log_pitch = log10(lowest)
     log_duration = log10(duration)
     sigmoid = ratio**10 / (ratio**10 + 0.2)
@@ -113,12 +113,12 @@ def depth_terms(clip: Clip) -> tuple[float, ...]:
     )
 
 
-def depth_of(clip: Clip) -> float:
+def depth_of(clip: TimbreClip) -> float:
     """Depth of a prepared clip; see `depth`.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -154,4 +154,4 @@ def depth(audio: Any, sample_rate: float) -> float:
     AudioCommons D5.8: the centroid below 2 kHz, the share of power below 500 Hz, how long sounds
     last, and the lowest spectral peak.
     """
-    return value_of(depth_of, Clip(audio, sample_rate))[0]
+    return value_of(depth_of, TimbreClip(audio, sample_rate))[0]

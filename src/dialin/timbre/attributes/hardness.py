@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from dialin.timbre.blocks import bandwidths, percussive_energies
-from dialin.timbre.clip import Clip, Meaningless, value_of
+from dialin.timbre.clip import Meaningless, TimbreClip, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.loudness import band_weights
 from dialin.timbre.onsets import attack_time, find_onsets
@@ -28,7 +28,7 @@ THRESHOLD = 10.0 ** (-75.0 / 20.0)
 ATTACK_FRAMES = int(0.1 * RATE / STEP)
 
 
-def percussive_share(clip: Clip) -> float:
+def percussive_share(clip: TimbreClip) -> float:
     """Share of the percussive part by level, weighted by level.
 
     Median filtering of the spectrogram over 31 frames and 31 bins with soft masks: Fitzgerald,
@@ -36,7 +36,7 @@ def percussive_share(clip: Clip) -> float:
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -80,12 +80,12 @@ def bandwidth_curve(x: Singles) -> Floats:
     return np.where(level > gate, width * (RATE / FRAME), 0.0)
 
 
-def hardness_terms(clip: Clip) -> tuple[float, ...]:
+def hardness_terms(clip: TimbreClip) -> tuple[float, ...]:
     """The six inputs of the regression.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -159,12 +159,12 @@ def _centroid(x: Singles) -> float | None:
     return float(magnitude[high] @ hertz[high]) / total if total > 0.0 else None
 
 
-def hardness_of(clip: Clip) -> float:
+def hardness_of(clip: TimbreClip) -> float:
     """Hardness of a prepared clip; see `hardness`.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -200,4 +200,4 @@ def hardness(audio: Any, sample_rate: float) -> float:
     AudioCommons D5.8: bandwidth, spectral centroid, duration and strength of attacks, loudness in
     the middle of the Bark scale, and the share of percussive sound (Fitzgerald 2010).
     """
-    return value_of(hardness_of, Clip(audio, sample_rate))[0]
+    return value_of(hardness_of, TimbreClip(audio, sample_rate))[0]

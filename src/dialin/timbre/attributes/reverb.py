@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.timbre.clip import Clip, Meaningless, StreamedClip, peak_of, value_of
+from dialin.timbre.clip import Meaningless, StreamedClip, TimbreClip, peak_of, value_of
 from dialin.timbre.kernels import kernels
 from dialin.timbre.resampling import resample
 from dialin.timbre.tables import RATE, REVERB
@@ -77,7 +77,7 @@ def _channel_time(halves: Floats, size: int) -> float:
     return float(np.mean(values)) if values else float(TIMES[0])
 
 
-def reverb_time(clip: Clip) -> float:
+def reverb_time(clip: TimbreClip) -> float:
     """Reverberation time (RT60) in seconds, 0.2 to 1.1, mean over channels.
 
     Blind maximum-likelihood estimate from freely decaying stretches: Loellmann, Yilmaz, Jeub and
@@ -86,7 +86,7 @@ def reverb_time(clip: Clip) -> float:
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -137,12 +137,12 @@ def reverb_probability(seconds: float) -> float:
     return 1.0 / (1.0 + exp(-float(REVERB @ (seconds, 1.0))))
 
 
-def reverb_of(clip: Clip) -> float:
+def reverb_of(clip: TimbreClip) -> float:
     """Reverb of a prepared clip; see `reverb`.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -177,4 +177,4 @@ def reverb(audio: Any, sample_rate: float) -> float:
     -----
     The reverberation time of `reverb_time` through the logistic regression of AudioCommons D5.8.
     """
-    return value_of(reverb_of, Clip(audio, sample_rate))[0]
+    return value_of(reverb_of, TimbreClip(audio, sample_rate))[0]

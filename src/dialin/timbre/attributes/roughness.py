@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.timbre.blocks import FRAMES, spans
-from dialin.timbre.clip import Clip, Meaningless, value_of
+from dialin.timbre.clip import Meaningless, TimbreClip, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.tables import RATE, ROUGHNESS
@@ -19,7 +19,7 @@ FRAME = int(0.05 * RATE)
 SIZE = 4096
 
 
-def mean_roughness(clip: Clip) -> float:
+def mean_roughness(clip: TimbreClip) -> float:
     """Vassilakis' roughness summed over the partials of a 50 ms frame, mean over frames.
 
     Half-overlapping frames with 512 samples of silence before the clip; the one or two
@@ -27,7 +27,7 @@ def mean_roughness(clip: Clip) -> float:
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -79,12 +79,12 @@ def _spectra(padded: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[
     return np.sqrt(power, out=power)
 
 
-def roughness_of(clip: Clip) -> float:
+def roughness_of(clip: TimbreClip) -> float:
     """Roughness of a prepared clip; see `roughness`.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -122,4 +122,4 @@ def roughness(audio: Any, sample_rate: float) -> float:
     which takes the stronger partial of a pair where Vassilakis takes the weaker; its regression
     was fitted so, and ours keeps it.
     """
-    return value_of(roughness_of, Clip(audio, sample_rate))[0]
+    return value_of(roughness_of, TimbreClip(audio, sample_rate))[0]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.timbre.clip import Clip, Meaningless, value_of
+from dialin.timbre.clip import Meaningless, TimbreClip, value_of
 from dialin.timbre.tables import SHARPNESS
 
 BARK = np.arange(1, 241) / 10.0
@@ -22,12 +22,12 @@ def _weights() -> NDArray[np.float64]:
     return np.asarray(np.where(np.arange(240) < 140, 1.0, high) * z)
 
 
-def mean_acum(clip: Clip) -> float:
+def mean_acum(clip: TimbreClip) -> float:
     """Sharpness in acum after Zwicker and Fastl, mean over frames weighted by their power.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -43,12 +43,12 @@ def mean_acum(clip: Clip) -> float:
     return float(acum @ power / power.sum())
 
 
-def sharpness_of(clip: Clip) -> float:
+def sharpness_of(clip: TimbreClip) -> float:
     """Sharpness of a prepared clip; see `sharpness`.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -87,4 +87,4 @@ def sharpness(audio: Any, sample_rate: float) -> float:
     Fastl and Zwicker, "Psychoacoustics" (2007), chapter 9, on ISO 532 B loudness; mapped to the
     listeners' scale of AudioCommons D5.8.
     """
-    return value_of(sharpness_of, Clip(audio, sample_rate))[0]
+    return value_of(sharpness_of, TimbreClip(audio, sample_rate))[0]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from dialin.timbre.blocks import spans
-from dialin.timbre.clip import Clip, Meaningless, value_of
+from dialin.timbre.clip import Meaningless, TimbreClip, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.loudness import band_weights
@@ -63,12 +63,12 @@ def _decay_fit(spectrum: Floats, limit: float) -> float:
     return float(x @ y) ** 2 / spread if spread > 0.0 else 0.0
 
 
-def warmth_terms(clip: Clip) -> tuple[float, ...]:
+def warmth_terms(clip: TimbreClip) -> tuple[float, ...]:
     """The five inputs of the regression.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -95,12 +95,12 @@ def warmth_terms(clip: Clip) -> tuple[float, ...]:
         spread = spectrum.max() - spectrum.min()
         if not spread > 0.0:
             continue
-        found = kernels.contrast_peaks((spectrum - spectrum.min()) / spread, 0.2)
-        places, _ = sharpened(spectrum, found)
-        order = int(np.argmin(places))
-        fundamental = float(places[order]) * RATE / SIZE
+        peaks = kernels.contrast_peaks((spectrum - spectrum.min()) / spread, 0.2)
+        positions, _ = sharpened(spectrum, peaks)
+        order = int(np.argmin(positions))
+        fundamental = float(positions[order]) * RATE / SIZE
         total = float(spectrum.sum())
-        warm = float(spectrum[found[order] : split].sum()) if fundamental < 260.0 else 0.0
+        warm = float(spectrum[peaks[order] : split].sum()) if fundamental < 260.0 else 0.0
         centroids.append(float(spectrum @ hertz) / total)
         fits.append(_decay_fit(spectrum, min(3.5 * fundamental, MAX_REGION)))
         ratios.append(warm / total)
@@ -116,12 +116,12 @@ def warmth_terms(clip: Clip) -> tuple[float, ...]:
     )
 
 
-def warmth_of(clip: Clip) -> float:
+def warmth_of(clip: TimbreClip) -> float:
     """Warmth of a prepared clip; see `warmth`.
 
     Parameters
     ----------
-    clip : Clip
+    clip : TimbreClip
         The prepared clip.
 
     Returns
@@ -157,4 +157,4 @@ def warmth(audio: Any, sample_rate: float) -> float:
     AudioCommons D5.8. Segments that hold no sound and bins that are exactly zero are left out,
     where the reference raises.
     """
-    return value_of(warmth_of, Clip(audio, sample_rate))[0]
+    return value_of(warmth_of, TimbreClip(audio, sample_rate))[0]
