@@ -19,6 +19,7 @@ from dialin.audio import Audio
 from dialin.effects.builtin_table import NYQUIST_SHARE, Builtin, builtin_spec, find_builtin
 from dialin.effects.dry import DryStream
 from dialin.effects.effect import Stream
+from dialin.effects.equaliser import Equaliser, Width
 from dialin.effects.segments import SegmentedStream
 from dialin.effects.spec import EffectSpec
 from dialin.errors import RenderError
@@ -71,8 +72,8 @@ class Tanh:
         return driven
 
 
-OURS: Mapping[str, Any] = {"Distortion": Tanh}
-"""Stand-ins for Pedalboard's classes."""
+OURS: Mapping[str, Any] = {"Distortion": Tanh, "Equaliser": Equaliser, "Width": Width}
+"""Stand-ins for Pedalboard's classes, and effects that it has not."""
 
 
 class BuiltinEffect:
@@ -238,6 +239,8 @@ class BuiltinEffect:
             value = native[knob.parameter.id]
             if not knob.attribute:
                 mix = value * knob.scale
+            elif knob.choices and not knob.enum:
+                values[knob.attribute] = knob.choices[round(value)]
             elif knob.choices:
                 owner = getattr(pedalboard, self._row.plugin)
                 values[knob.attribute] = getattr(

@@ -13,6 +13,7 @@ Conventions
   they too can let the sound through untouched; Pedalboard's would still turn the phase there.
 * ``mix`` on distortion, clipping and bitcrush is dialin's: ``dry + mix (wet - dry)``.
 * Defaults are gentle: close to doing nothing, far enough for each knob to be heard.
+* ``eq`` and ``width`` are dialin's own (`dialin.effects.equaliser`).
 * Reverb: Pedalboard doubles its dry level, so 100 % here is its 0.5, unity gain.
 """
 
@@ -69,7 +70,7 @@ class Builtin:
         After ``builtin:``.
     title, category : str
     plugin : str
-        Pedalboard's class.
+        Pedalboard's class, or dialin's stand-in for one.
     knobs : tuple of Knob
     stereo : bool
         Whether it treats left and right differently by nature.
@@ -191,6 +192,39 @@ _TRUE_PEAK = Knob(
     "true_peak",
 )
 
+EQ_BANDS = 10
+EQ_CHANNELS = ("left and right", "middle", "side")
+
+
+def _equaliser() -> tuple[Knob, ...]:
+    """Ten bands, 40 Hz to 14 kHz in even steps of pitch, and the channels that are turned."""
+    channels = Parameter(
+        id="channels",
+        name="Channels",
+        unit="",
+        minimum=0,
+        maximum=2,
+        default=0,
+        curve="stepped",
+        values=(0, 1, 2),
+        labels=EQ_CHANNELS,
+    )
+    knobs = [Knob(channels, "channels", choices=EQ_CHANNELS)]
+    for n in range(1, EQ_BANDS + 1):
+        centre = float(f"{40.0 * 350.0 ** ((n - 1) / (EQ_BANDS - 1)):.3g}")
+        q = 0.7071 if n in (1, EQ_BANDS) else 1.0
+        knobs += [
+            _knob(
+                *(f"frequency_{n}", f"Frequency {n}", "Hz", 20, 20_000, centre),
+                log=True,
+                capped=True,
+            ),
+            _knob(f"gain_{n}", f"Gain {n}", "dB", -24, 24, 0, neutral=0),
+            _knob(f"q_{n}", f"Q {n}", "", 0.1, 10, q, log=True),
+        ]
+    return tuple(knobs)
+
+
 _ROWS = (
     Builtin(
         "highpass",
@@ -233,6 +267,7 @@ _ROWS = (
     Builtin("lowshelf", "Low shelf", "EQ", "LowShelfFilter", (_cutoff(150), *_gain_and_q())),
     Builtin("highshelf", "High shelf", "EQ", "HighShelfFilter", (_cutoff(6_000), *_gain_and_q())),
     Builtin("peak", "Peak", "EQ", "PeakFilter", (_cutoff(1_000), *_gain_and_q(1.0))),
+    Builtin("eq", "Equaliser", "EQ", "Equaliser", _equaliser(), stereo=True),
     Builtin(
         "ladder",
         "Ladder filter",
@@ -388,6 +423,14 @@ _ROWS = (
         latent=True,
     ),
     Builtin(
+        "width",
+        "Stereo width",
+        "Stereo",
+        "Width",
+        (_knob("width", "Width", "%", 0, 200, 100, neutral=100, scale=0.01),),
+        stereo=True,
+    ),
+    Builtin(
         "gain",
         "Gain",
         "Gain",
@@ -395,6 +438,9 @@ _ROWS = (
         (_knob("gain_db", "Gain", "dB", -30, 30, 0, neutral=0),),
     ),
 )
+
+OWN = ("Equaliser", "Width")
+"""Effects that are dialin's, not Pedalboard's."""
 
 BUILTINS: Mapping[str, Builtin] = {row.name: row for row in _ROWS}
 """All built-in effects by name, in the order a person would look for them."""
@@ -463,7 +509,7 @@ def builtin_spec(name: str) -> EffectSpec:
         format="builtin",
         parameters=tuple(knob.parameter for knob in row.knobs),
         version=build,
-        vendor="Pedalboard",
+        vendor="dialin" if row.plugin in OWN else "Pedalboard",
         category=row.category,
         file_hash=hashlib.sha256(f"pedalboard {build} {row.plugin}".encode()).hexdigest(),
     )

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dialin.effects.builtin_table import BUILTINS, NYQUIST_SHARE
+from dialin.effects.builtin_table import BUILTINS, EQ_BANDS, NYQUIST_SHARE
 
 WITHOUT: Mapping[str, str] = {
     "ladder": "a filter of REAPER's own, such as JS: Moog 4-Pole Filter",
@@ -123,6 +123,51 @@ def _reverb() -> tuple[str, str, str]:
         "dry = slider5 / 100;\n"
     )
     return "mem = 0;\n" + "".join(init), slider, "".join(sample)
+
+
+def _equaliser() -> tuple[str, str, str]:
+    """Code of the ten bands: each side of a pair goes through all of them."""
+    init, slider, chain = [], [], []
+    for n in range(1, EQ_BANDS + 1):
+        frequency, gain, q = (f"slider{3 * n - 1 + k}" for k in range(3))
+        init += [f"{v}{n}_{c} = 0; " for c in (0, 1) for v in ("x1b", "x2b", "y1b", "y2b")]
+        slider.append(
+            f"g = sqrt({_DECIBELS.format(gain)});\n"
+            f"w = 2 * {_PI} * min({frequency}, {NYQUIST_SHARE} * srate) / srate;\n"
+        )
+        if 1 < n < EQ_BANDS:
+            slider.append(f"d = sin(w) / ({q} * 2); c = -2 * cos(w);\n")
+            numbers = ("1 + d * g", "c", "1 - d * g", "1 + d / g", "c", "1 - d / g")
+        else:
+            sign = "1" if n == 1 else "-1"
+            slider.append(f"c = {sign} * cos(w); d = sin(w) * sqrt(g) / {q};\n")
+            numbers = (
+                "g * ((g + 1) - (g - 1) * c + d)",
+                f"{sign} * 2 * g * ((g - 1) - (g + 1) * c)",
+                "g * ((g + 1) - (g - 1) * c - d)",
+                "(g + 1) + (g - 1) * c + d",
+                f"{sign} * -2 * ((g - 1) + (g + 1) * c)",
+                "(g + 1) + (g - 1) * c - d",
+            )
+        slider.append(_divided(*numbers))
+        slider.append(
+            "".join(f"b{k}_{n} = b{k}; " for k in range(3)) + f"a1_{n} = a1; a2_{n} = a2;\n"
+        )
+        chain.append(
+            f"y = b0_{n} * in@ + b1_{n} * x1b{n}_@ + b2_{n} * x2b{n}_@"
+            f" - a1_{n} * y1b{n}_@ - a2_{n} * y2b{n}_@;\n"
+            f"x2b{n}_@ = x1b{n}_@; x1b{n}_@ = in@; y2b{n}_@ = y1b{n}_@; y1b{n}_@ = y; in@ = y;\n"
+        )
+    slider.append("ms = slider1 > 0; sgn = 1 - 2 * (slider1 > 1);\n")
+    sample = (
+        "part = (spl0 + sgn * spl1) / 2;\n"
+        "in0 = ms * part + (1 - ms) * spl0; in1 = (1 - ms) * spl1;\n"
+        + _both("".join(chain))
+        + "spl0_y = ms * (spl0 + in0 - part) + (1 - ms) * in0;\n"
+        "spl1 = ms * (spl1 + sgn * (in0 - part)) + (1 - ms) * in1;\n"
+        "spl0 = spl0_y;\n"
+    )
+    return "".join(init) + "\n", "".join(slider), sample
 
 
 _GATE_START = "".join(f"env{c} = 0; rms{c} = 0; " for c in (0, 1))
@@ -233,6 +278,12 @@ _CODE: Mapping[str, tuple[str, str, str]] = {
         ),
     ),
     "reverb": _reverb(),
+    "eq": _equaliser(),
+    "width": (
+        "",
+        "half = (slider1 / 100 - 1) / 2;\n",
+        "part = half * (spl0 - spl1);\nspl0 = spl0 + part; spl1 = spl1 - part;\n",
+    ),
     "gain": ("", f"g = {_DECIBELS.format('slider1')};\n", "spl0 = spl0 * g; spl1 = spl1 * g;\n"),
 }
 
