@@ -18,7 +18,6 @@ from scipy.signal import sosfilt
 from dialin.audio import Audio
 from dialin.effects.builtin_table import EQ_BANDS, EQ_CHANNELS
 
-
 Values = NDArray[np.float64]
 
 
@@ -77,7 +76,7 @@ def sections_db(sections: Values, hertz: Values, sample_rate: float) -> Values:
     -------
     ndarray, float64, shape (..., points)
     """
-    # |b0 + b1 z + b2 z^2|^2 in x = sin^2(w / 2): exact for low frequencies, where b's nearly cancel.
+    # |b0 + b1 z + b2 z^2|^2 in x = sin^2(w / 2): exact down to 20 Hz, where b's nearly cancel.
     x = np.sin(np.pi * np.asarray(hertz, dtype=np.float64) / sample_rate) ** 2
 
     def power(a: Values, b: Values, c: Values) -> Values:
