@@ -1,0 +1,202 @@
+"""What an equaliser should do: the difference of two long-term spectra, as the ear resolves it.
+
+Conventions
+-----------
+* Spectra are power densities in the bands of `dialin.measures.song`; targets are in decibels, in
+  the same bands, and free of level: an equaliser is not asked to be a volume knob.
+* Loud parts are compared with loud ones and quiet parts with quiet ones: the segments of each song
+  are sorted by level into `GROUPS` of equal number, and the differences of groups of the same rank
+  are averaged by how much of the song's energy they hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.measures.song import SongFacts, band_centres
+
+Values = NDArray[np.float64]
+
+GROUPS = 3
+
+SMOOTH = 1.0 / 3.0
+"""Octaves over which spectra are averaged: about the ear's own resolution."""
+
+MAX_EQ = 12.0
+"""Decibels that an equaliser may turn up or down, if nothing else is asked for."""
+
+NOTHING_DB, SOMETHING_DB = -95.0, -80.0
+"""Density, re the strongest band's, at which there is nothing in a band, and surely something."""
+
+LEAST_WEIGHT = 0.02
+
+HEARD_HZ = (40.0, 16_000.0)
+"""Bands outside count half: few loudspeakers play them, and recordings end there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spectra:
+    """Long-term spectra of a song, from its quiet to its loud parts.
+
+    Attributes
+    ----------
+    middle, side : ndarray, float64, shape (GROUPS, bands)
+        Power densities.
+    """
+
+    middle: Values
+    side: Values
+
+    @property
+    def width(self) -> float:
+        """Share of the side in the energy, 0 to 1."""
+        wide = _octaves()
+        side, all_ = (self.side * wide).sum(), ((self.side + self.middle) * wide).sum()
+        return float(side / all_) if all_ > 0 else 0.0
+
+
+def _octaves() -> Values:
+    """Width of each band, up to a factor."""
+    return band_centres()
+
+
+def song_spectra(facts: SongFacts) -> Spectra:
+    """Spectra of the parts of a song that are music, by level.
+
+    Parameters
+    ----------
+    facts : SongFacts
+        With spectra.
+
+    Returns
+    -------
+    Spectra
+    """
+    places = np.flatnonzero(facts.music_segments)
+    level = ((facts.middle + facts.side) * _octaves()).sum(axis=1)[places]
+    ranked = places[np.argsort(level, kind="stable")]
+    cuts = [part if part.size else ranked for part in np.array_split(ranked, GROUPS)]
+
+    def mean(rows: Values) -> Values:
+        return np.array([np.average(rows[c], axis=0, weights=facts.frames[c]) for c in cuts])
+
+    return Spectra(mean(facts.middle), mean(facts.side))
+
+
+def smoothed(power: Values, octaves: float) -> Values:
+    """Densities averaged over a width in octaves, bands at its edges in part.
+
+    Parameters
+    ----------
+    power : ndarray, float64, shape (..., bands)
+        Power densities.
+    octaves : float
+        0 for no change.
+
+    Returns
+    -------
+    ndarray, float64, shape (..., bands)
+    """
+    reach = max(0.0, 12.0 * octaves / 2 - 0.5)
+    steps = int(np.ceil(reach))
+    if not steps:
+        return power
+    wide = _octaves()
+    total, weight = np.zeros_like(power), np.zeros(power.shape[-1])
+    for step in range(-steps, steps + 1):
+        share = min(1.0, reach + 1 - abs(step))
+        low, high = max(0, -step), power.shape[-1] - max(0, step)
+        here = slice(low, high)
+        there = slice(low + step, high + step)
+        total[..., here] += share * power[..., there] * wide[there]
+        weight[here] += share * wide[there]
+    return np.asarray(total / weight)
+
+
+@dataclass(frozen=True, eq=False)
+class EqTarget:
+    """What is wanted of an equaliser.
+
+    Attributes
+    ----------
+    hertz : ndarray, shape (bands,)
+    wanted : ndarray, shape (bands,)
+        Decibels; their weighted mean is 0.
+    weight : ndarray, shape (bands,)
+        How much each band counts, 0 to 1.
+    level : float
+        Decibels by which the whole should be louder.
+    """
+
+    hertz: Values
+    wanted: Values
+    weight: Values
+    level: float
+
+    def error(self, response: Values) -> float:
+        """Weighted mean absolute difference that a response leaves, in decibels.
+
+        Parameters
+        ----------
+        response : ndarray, shape (bands,)
+            In decibels, of any level.
+
+        Returns
+        -------
+        float
+        """
+        gap = response - self.wanted
+        gap = gap - np.average(gap, weights=self.weight)
+        return float(np.average(np.abs(gap), weights=self.weight))
+
+
+def eq_target(
+    own: Values,
+    wanted: Values,
+    *,
+    nyquist: float,
+    smooth: float = SMOOTH,
+    max_eq: float = MAX_EQ,
+) -> EqTarget:
+    """From spectra of input and reference to what an equaliser should do.
+
+    Parameters
+    ----------
+    own, wanted : ndarray, shape (GROUPS, bands)
+        Power densities of the input and of the reference.
+    nyquist : float
+        Frequency in hertz above which there is nothing in one of them.
+    smooth : float, default SMOOTH
+        Octaves.
+    max_eq : float, default MAX_EQ
+        Decibels beyond which nothing is asked for.
+
+    Returns
+    -------
+    EqTarget
+    """
+    hertz = band_centres()
+    have, want = (smoothed(rows, smooth) for rows in (own, wanted))
+    weight = np.minimum(_there(have.mean(axis=0)), _there(want.mean(axis=0)))
+    weight = weight * np.where((hertz >= HEARD_HZ[0]) & (hertz <= HEARD_HZ[1] * 1.13), 1.0, 0.5)
+    weight = np.where(hertz < 0.95 * nyquist, weight, 0.0)
+    if not weight.any():
+        return EqTarget(hertz, np.zeros(hertz.size), np.ones(hertz.size), 0.0)
+    floors = [1e-12 * max(float(rows.max()), 1e-20) for rows in (have, want)]
+    gaps = 10 * np.log10((want + floors[1]) / (have + floors[0]))
+    levels = np.average(gaps, axis=1, weights=weight)
+    energy = (want * _octaves()).sum(axis=1) + 1e-20
+    shares = energy / energy.sum()
+    gap = shares @ (gaps - levels[:, None])
+    gap -= np.average(gap, weights=weight)
+    return EqTarget(hertz, np.clip(gap, -max_eq, max_eq), weight, float(shares @ levels))
+
+
+def _there(density: Values) -> Values:
+    """How surely there is something in each band, `LEAST_WEIGHT` to 1."""
+    level = 10 * np.log10(density / max(float(density.max()), 1e-20) + 1e-20)
+    share = (level - NOTHING_DB) / (SOMETHING_DB - NOTHING_DB)
+    return np.clip(share, LEAST_WEIGHT, 1.0)
