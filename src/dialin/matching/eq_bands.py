@@ -16,10 +16,10 @@ Values = NDArray[np.float64]
 LEAST_GAIN = 0.05
 """Decibels below which a band is put to 0: it is not there then."""
 
-HIGHEST_Q = 4.0
+HIGHEST_Q = 6.0
 """Narrower bands draw a song's own notes, not its tone."""
 
-GAIN_COST = 0.3
+GAIN_COST = 0.1
 """Decibels that a band's full travel costs, beside what it brings."""
 
 

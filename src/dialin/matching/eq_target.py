@@ -20,7 +20,13 @@ from dialin.measures.song import SongFacts, band_centres
 
 Values = NDArray[np.float64]
 
-GROUPS = 3
+EDGES_DB = (-5.0, -12.0)
+"""Decibels re a song's loud segments (their 90th percentile) between loud, middle and quiet."""
+
+GROUPS = len(EDGES_DB) + 1
+
+LEAST_SHARE = 0.03
+"""Share of the segments below which a group is left out."""
 
 SMOOTH = 1.0 / 3.0
 """Octaves over which spectra are averaged: about the ear's own resolution."""
@@ -33,7 +39,7 @@ NOTHING_DB, SOMETHING_DB = -95.0, -80.0
 
 LEAST_WEIGHT = 0.02
 
-HEARD_HZ = (40.0, 16_000.0)
+HEARD_HZ = (35.0, 18_000.0)
 """Bands outside count half: few loudspeakers play them, and recordings end there."""
 
 
@@ -44,7 +50,7 @@ class Spectra:
     Attributes
     ----------
     middle, side : ndarray, float64, shape (GROUPS, bands)
-        Power densities.
+        Power densities times the share of the time; 0 in a group that the song has not.
     """
 
     middle: Values
@@ -76,14 +82,25 @@ def song_spectra(facts: SongFacts) -> Spectra:
     Spectra
     """
     places = np.flatnonzero(facts.music_segments)
-    level = ((facts.middle + facts.side) * _octaves()).sum(axis=1)[places]
-    ranked = places[np.argsort(level, kind="stable")]
-    cuts = [part if part.size else ranked for part in np.array_split(ranked, GROUPS)]
+    power = ((facts.middle + facts.side) * _octaves()).sum(axis=1)[places]
+    level = 10 * np.log10(power + 1e-20)
+    rank = np.searchsorted(-np.asarray(EDGES_DB), np.percentile(level, 90) - level, side="right")
+    # From the quiet to the loud; a group of next to nothing says nothing.
+    groups = [places[rank == number] for number in reversed(range(GROUPS))]
+    groups = [g if g.size >= LEAST_SHARE * places.size else g[:0] for g in groups]
 
     def mean(rows: Values) -> Values:
-        return np.array([np.average(rows[c], axis=0, weights=facts.frames[c]) for c in cuts])
+        return np.array(
+            [
+                np.average(rows[g], axis=0, weights=facts.frames[g])
+                if g.size
+                else np.zeros(rows.shape[1])
+                for g in groups
+            ]
+        )
 
-    return Spectra(mean(facts.middle), mean(facts.side))
+    times = np.array([float(facts.frames[g].sum()) for g in groups])[:, None] / facts.frames.sum()
+    return Spectra(mean(facts.middle) * times, mean(facts.side) * times)
 
 
 def smoothed(power: Values, octaves: float) -> Values:
@@ -180,19 +197,28 @@ def eq_target(
     """
     hertz = band_centres()
     have, want = (smoothed(rows, smooth) for rows in (own, wanted))
-    weight = np.minimum(_there(have.mean(axis=0)), _there(want.mean(axis=0)))
-    weight = weight * np.where((hertz >= HEARD_HZ[0]) & (hertz <= HEARD_HZ[1] * 1.13), 1.0, 0.5)
+    weight = np.minimum(_there(have.sum(axis=0)), _there(want.sum(axis=0)))
+    weight = weight * np.where((hertz >= HEARD_HZ[0]) & (hertz <= HEARD_HZ[1]), 1.0, 0.5)
     weight = np.where(hertz < 0.95 * nyquist, weight, 0.0)
     if not weight.any():
         return EqTarget(hertz, np.zeros(hertz.size), np.ones(hertz.size), 0.0)
-    floors = [1e-12 * max(float(rows.max()), 1e-20) for rows in (have, want)]
-    gaps = 10 * np.log10((want + floors[1]) / (have + floors[0]))
-    levels = np.average(gaps, axis=1, weights=weight)
-    energy = (want * _octaves()).sum(axis=1) + 1e-20
-    shares = energy / energy.sum()
-    gap = shares @ (gaps - levels[:, None])
-    gap -= np.average(gap, weights=weight)
-    return EqTarget(hertz, np.clip(gap, -max_eq, max_eq), weight, float(shares @ levels))
+    energies = [(rows * _octaves()).sum(axis=1) for rows in (have, want)]
+    both = (energies[0] > 0) & (energies[1] > 0)
+    if not both.any():  # no group in common: the songs as they are
+        have, want = (rows.sum(axis=0, keepdims=True) for rows in (have, want))
+        energies = [(rows * _octaves()).sum(axis=1) for rows in (have, want)]
+        both = np.ones(1, dtype=bool)
+    # Each group counts alike in both songs: that one is quiet for longer is no matter of tone.
+    energies = [energy[both] + 1e-20 for energy in energies]
+    shares = np.mean([energy / energy.sum() for energy in energies], axis=0)
+    mixed = [
+        ((shares / energy) @ rows[both]) + 1e-12
+        for rows, energy in zip((have, want), energies, strict=True)
+    ]
+    gap = 10 * np.log10(mixed[1] / mixed[0])
+    loud = 10 * np.log10(energies[1].sum() / energies[0].sum())
+    centre = float(np.average(gap, weights=weight))
+    return EqTarget(hertz, np.clip(gap - centre, -max_eq, max_eq), weight, centre + float(loud))
 
 
 def _there(density: Values) -> Values:

@@ -113,7 +113,8 @@ def momentary_power(power: Values) -> Values:
         At least one.
     """
     padded = np.pad(power, (0, max(0, 8 - power.size)))
-    return np.lib.stride_tricks.sliding_window_view(padded, 8)[::2].mean(axis=1)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 8)[::2]
+    return np.asarray(windows.mean(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
