@@ -97,7 +97,7 @@ class Equaliser:
     ----------
     channels : str
         One of `EQ_CHANNELS`.
-    **knobs : float
+    knobs : float
         ``frequency_1``, ``gain_1`` (decibels) and ``q_1`` of the first band, and so on.
     """
 

@@ -37,6 +37,7 @@ MASTERING = (
     "eq",
     "eq",
     "width",
+    "gain",
     "compressor",
     "gate",
     "compressor",
@@ -44,10 +45,10 @@ MASTERING = (
     "gain",
     "brickwall",
 )
-"""Built-ins of the chain: middle, side, width; slow compressor, expander, quick compressor,
+"""Built-ins of the chain: middle, side, width, trim; slow compressor, expander, quick compressor,
 saturation; level, limiter."""
 
-MIDDLE, SIDE, WIDTH, GLUE, EXPANDER, PEAKS, SATURATION, GAIN, LIMITER = range(len(MASTERING))
+MIDDLE, SIDE, WIDTH, TRIM, GLUE, EXPANDER, PEAKS, SATURATION, GAIN, LIMITER = range(len(MASTERING))
 
 MOST_SECONDS = 300.0
 """A longer song is worked out on pieces of so much in all."""
@@ -231,14 +232,31 @@ class _Song:
         self.set(WIDTH, width=100 * float(np.clip(np.sqrt(ratio), NARROWEST, WIDEST)))
 
     def toned(self) -> Audio:
-        """The song through equalisers and width."""
+        """The song through equalisers and width, turned down where it exceeds full scale."""
         used = {s: v for s, v in self.slots.items() if s <= WIDTH}
-        return render_slots(used, self.audio, self.rate)
+        audio = render_slots(used, self.audio, self.rate)
+        self.slots.pop(TRIM, None)
+        peak = peak_of(audio)
+        if peak > 1.0:
+            # Thresholds end at full scale.
+            trim = self.set(TRIM, gain=max(-30.0, -20 * np.log10(peak) - 0.1))
+            audio *= np.float32(10 ** (builtin_spec("gain").parameters[0].to_native(trim[0]) / 20))
+        return audio
 
     # Dynamics
 
     def dynamics(self, audio: Audio) -> Audio:
-        """Set what changes levels over time; gives back the song through it."""
+        """Set what changes levels over time; gives back the song through it.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            From `toned`.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         for slot in (GLUE, EXPANDER, PEAKS, SATURATION):
             self.slots.pop(slot, None)
         facts = measure_song(audio, self.rate, spectra=False)
@@ -285,7 +303,7 @@ class _Song:
 
         def saturate(drive: float) -> Audio:
             # The curve bends where its input nears full scale: the song is brought there.
-            settings = self.set(SATURATION, drive=drive - 20 * np.log10(top), mix=100.0)
+            settings = self.set(SATURATION, drive=max(0.0, drive - 20 * np.log10(top)), mix=100.0)
             return render_slots({SATURATION: settings}, held, self.rate)
 
         if top < 10 ** (-36.0 / 20):
@@ -394,7 +412,17 @@ def crest_of(audio: Audio) -> float:
 
 
 def peak_of(audio: Audio) -> float:
-    """Largest sample."""
+    """Largest sample, whatever its sign.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+
+    Returns
+    -------
+    float
+    """
     return max(float(audio.max(initial=0.0)), -float(audio.min(initial=0.0)))
 
 
