@@ -7,9 +7,12 @@ import pytest
 from dialin.errors import AudioFileError, EffectError, UnexpectedError
 from dialin.files import MANIFEST, OwnFiles
 from dialin.matching.batch import Entry, batch_entries, match_entries, request_of
-from dialin.matching.folder import Saved
+from dialin.matching.making import Saved
+from dialin.reports import SavedReport
 
-FACTS = {"before": 1.0, "after": 0.5, "slots": [{"name": "Gain", "used": True}]}
+REPORT = SavedReport.from_dict(
+    {"before": 1.0, "after": 0.5, "slots": [{"name": "Gain", "used": True}]}
+)
 
 
 def touch(*paths):
@@ -62,7 +65,7 @@ def batch(tmp_path):
             (entry.folder / "report.json").write_text('{"before": 1.0, "after": 0.5}')
             own = OwnFiles(entry.folder, {}, {**about, "finished": finished})
             (entry.folder / MANIFEST).write_text(own.text())
-            return Saved(entry.folder, (), None, FACTS)
+            return Saved(entry.folder, (), None, REPORT)
 
         outcomes = list(match_entries(entries, request, run, overwrite=overwrite))
         return ran, outcomes

@@ -13,18 +13,19 @@ import soundfile
 from dialin.audio import read_audio
 from dialin.errors import OutputError, UnexpectedError
 from dialin.files import MANIFEST, OwnFiles
-from dialin.matching import folder as module
+from dialin.matching import making as module
 from dialin.matching.fit import Fitted, FittedSlot
 from dialin.matching.folder import has_results, match_folder, save_match
-from dialin.matching.result import (
+from dialin.matching.options import RenderOptions
+from dialin.matching.result import Match
+from dialin.rendering import RenderPool
+from dialin.reports import (
     AspectReport,
     KnobReport,
-    Match,
     MatchReport,
     SlotReport,
     SoundReport,
 )
-from dialin.rendering import RenderPool
 
 RATE = 44_100
 
@@ -91,7 +92,11 @@ def save(place, pool, **options):
     overwrite = options.pop("overwrite", False)
     with match_folder(out, place / "dry.flac", reads=references, overwrite=overwrite) as held:
         options.pop("meanwhile", lambda: None)()
-        return save_match(stub_match(), held, references, pool=pool, **options)
+        command = options.pop("command", "")
+        chosen = RenderOptions(**options)
+        return save_match(
+            stub_match(), held, references, pool=pool, options=chosen, command=command
+        )
 
 
 def contents(folder):

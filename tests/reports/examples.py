@@ -1,8 +1,8 @@
-"""Facts and tracks for pages of tests: as ``report.json`` has them, with what a test changes."""
+"""Reports and tracks for pages of tests: as ``report.json`` has them, with what a test changes."""
 
 import numpy as np
 
-from dialin.reports import Track
+from dialin.reports import SavedReport, Track
 
 RATE = 44_100
 
@@ -87,3 +87,13 @@ def tracks(**changes):
         for kind, sound in audio.items()
         if sound is not None
     ]
+
+
+def report(**changes):
+    """`facts` as a page takes them."""
+    return SavedReport.from_dict(facts(**changes))
+
+
+def report_alone(**changes):
+    """`left_alone` as a page takes it."""
+    return SavedReport.from_dict(left_alone(**changes))

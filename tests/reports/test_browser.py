@@ -8,7 +8,7 @@ import pytest
 from dialin.audio import integrated_loudness
 from dialin.reports import Track, report_html
 from tests.plugins import chromium_path, needs_browser
-from tests.reports.examples import RATE, aspect, facts, knob, left_alone, slot, sound, tone
+from tests.reports.examples import RATE, aspect, knob, report, report_alone, slot, sound, tone
 
 pytestmark = needs_browser()
 
@@ -61,11 +61,11 @@ def files(tmp_path_factory):
     ]
     partly = knob(LONG, rendered_position=0.5, rendered_text="24 dB", after_text="Triangle (soft)")
     slots = [slot(LONG, uri=f"vst3:/{LONG}", knobs=[partly, knob()]), slot("Verb", used=False)]
-    full = facts(amount=60.0, slots=slots, references=[sound(LONG)])
+    full = report(amount=60.0, slots=slots, references=[sound(LONG)])
     alone = [lanes[0], Track("nearest", "dry.wav", tone(440, 1.5), RATE), lanes[2]]
     for name, html in {
         "matched": report_html(full, lanes),
-        "alone": report_html(left_alone(aspects=[aspect("modulation", 12.34, 12.34)]), alone),
+        "alone": report_html(report_alone(aspects=[aspect("modulation", 12.34, 12.34)]), alone),
     }.items():
         (folder / f"{name}.html").write_text(html, "utf-8")
     return folder

@@ -11,7 +11,8 @@ import pytest
 import soundfile
 
 from dialin.audio import played_loudness
-from dialin.reports import Track, report_html
+from dialin.files import json_text
+from dialin.reports import SavedReport, Track, report_html
 from dialin.reports.charts import (
     FLOOR,
     Curve,
@@ -22,12 +23,14 @@ from dialin.reports.charts import (
     spectrum_difference,
 )
 from dialin.reports.clips import AUDIO_BYTES, make_clips
-from dialin.reports.facts import weights_of
+from dialin.reports.wording import weights_of
 from tests.reports.examples import (
     aspect,
     facts,
     knob,
     left_alone,
+    report,
+    report_alone,
     slot,
     sound,
     tone,
@@ -45,7 +48,7 @@ def listening(page):
 
 
 def test_the_page_says_what_happened():
-    page = report_html(facts(), tracks())
+    page = report_html(report(), tracks())
     for text in ("−60 %", "37.5 dB", "10 dB", "locked", "it did not help", "it clips by 2.1 dB",
                  "dialin match dry.wav reference.wav -o out", "weight 25 %",
                  "Still off: tone (off, 1.20)"):  # fmt: skip
@@ -54,7 +57,7 @@ def test_the_page_says_what_happened():
 
 
 def test_the_page_fetches_nothing():
-    page = report_html(facts(), tracks())
+    page = report_html(report(), tracks())
     assert not re.search(r"""(src|href)\s*=\s*["'][^#]|@import|url\(|fetch\(|https?:""", page)
 
 
@@ -77,7 +80,7 @@ def test_the_page_is_well_formed():
             assert self.open.pop() == tag
 
     checker = Checker()
-    checker.feed(report_html(facts(), tracks()))
+    checker.feed(report_html(report(), tracks()))
     assert checker.open == []
 
 
@@ -107,10 +110,10 @@ def test_names_cannot_break_out_of_the_page():
         "aspects": [aspect(EVIL, 1.0, 0.9)], "models": [EVIL], "native": [EVIL], "version": EVIL,
     }  # fmt: skip
     given = [Track("input", EVIL, tone(220), 44_100), Track("reference", EVIL, tone(1), 44_100)]
-    page = report_html(facts(**changes, slots=[evil_slot, evil_out]), given)
+    page = report_html(report(**changes, slots=[evil_slot, evil_out]), given)
     candidate = left_alone()["nearest"]
     candidate |= {"reason": EVIL, "evidence": [EVIL], "slots": [evil_slot, evil_out]}
-    for html in (page, report_html(left_alone(**changes, nearest=candidate), given)):
+    for html in (page, report_html(report_alone(**changes, nearest=candidate), given)):
         seen = Seen()
         seen.feed(html)
         assert "img" not in seen.tags
@@ -125,7 +128,7 @@ def test_names_cannot_break_out_of_the_page():
 
 def test_embedded_audio_is_what_was_given():
     given = tracks(matched=tone(440, channels=2))
-    page = report_html(facts(), given)
+    page = report_html(report(), given)
     for track, (samples, rate) in zip(given, embedded(page), strict=True):
         assert rate == 44_100
         samples = samples.reshape(len(samples), -1).T
@@ -141,7 +144,7 @@ def test_tracks_play_at_equal_loudness_and_never_clip(channels):
             ("input", "matched", "reference"), levels, channels, strict=True
         )
     ]
-    page = report_html(facts(), given)
+    page = report_html(report(), given)
     heard = []
     for (samples, rate), clip in zip(embedded(page), listening(page), strict=True):
         own = samples.reshape(len(samples), -1).T.astype(np.float32) * clip["restore"]
@@ -171,7 +174,7 @@ def test_a_clip_made_mono_to_save_room_plays_as_loud_as_the_others():
 
 def test_a_mono_and_a_stereo_file_of_one_sound_have_one_loudness_in_the_page():
     page = report_html(
-        facts(), tracks(input=tone(440), matched=None, reference=tone(440, channels=2))
+        report(), tracks(input=tone(440), matched=None, reference=tone(440, channels=2))
     )
     one, other = (clip["loudness_lufs"] for clip in listening(page))
     assert one == other
@@ -183,7 +186,7 @@ def test_where_nothing_was_changed_the_page_says_so_and_shows_the_nearest():
         Track("nearest", "dry.wav", tone(330), 44_100),
         *tracks()[2:],
     ]
-    page = report_html(left_alone(), given)
+    page = report_html(report_alone(), given)
     assert "left as it is, beside" in page
     assert "made to sound like" not in page
     assert page.count('class="lane ') == 3
@@ -198,21 +201,21 @@ def test_where_nothing_was_changed_the_page_says_so_and_shows_the_nearest():
 def test_the_command_that_takes_the_nearest_says_nothing_twice():
     given = tracks(matched=None)
     said = "dialin match dry.wav reference.wav -o out --overwrite"
-    assert f"{said} --keep\n" in report_html(left_alone(command=said), given).replace("<", "\n")
-    assert "--keep" not in report_html(left_alone(command=""), given)
+    assert f"{said} --keep\n" in report_html(report_alone(command=said), given).replace("<", "\n")
+    assert "--keep" not in report_html(report_alone(command=""), given)
 
 
 def test_a_match_kept_by_wish_is_marked():
-    page = report_html(facts(sure=False), tracks())
+    page = report_html(report(sure=False), tracks())
     assert '<span class="unsure">not sure</span>' in page
     assert "made to sound like" in page
-    assert "not sure" not in report_html(facts(sure=True), tracks())
+    assert "not sure" not in report_html(report(sure=True), tracks())
 
 
 def test_at_another_amount_the_page_shows_what_was_rendered_beside_the_whole_match():
     partly = knob(rendered=26.5, rendered_position=0.53, rendered_text="26.5 dB")
     mixed = slot(knobs=[partly], wet_percent=60.0)
-    page = report_html(facts(amount=60.0, slots=[mixed]), tracks())
+    page = report_html(report(amount=60.0, slots=[mixed]), tracks())
     for text in (
         "at an amount of 60 %",
         "mixed in at 60 %",
@@ -223,21 +226,24 @@ def test_at_another_amount_the_page_shows_what_was_rendered_beside_the_whole_mat
         "left:53.0%",
     ):
         assert text in page
-    assert "at 100 %" not in report_html(facts(), tracks())
+    assert "at 100 %" not in report_html(report(), tracks())
 
 
 def test_a_reference_for_one_aspect_alone_counts_for_the_spectrum_if_that_is_tone():
     first, second = sound("a", weight=0.7), sound("b", weight=0.3)
     loud, toned = sound("c", aspects=["level"]), sound("d", aspects=["tone"])
-    assert weights_of({"references": [first, second]}) == [0.7, 0.3]
-    assert weights_of({"references": [first, second, loud]}) == [0.7, 0.3, 0]
-    assert weights_of({"references": [first, loud, toned]}) == [0, 0, 1]
+    for references, weights in (
+        ([first, second], [0.7, 0.3]),
+        ([first, second, loud], [0.7, 0.3, 0]),
+        ([first, loud, toned], [0, 0, 1]),
+    ):
+        assert weights_of(report(references=references).references) == weights
 
 
 def test_at_no_amount_nothing_was_made_to_sound_like_anything():
     unused = knob(rendered=None, rendered_position=None, rendered_text=None)
     page = report_html(
-        facts(amount=0.0, slots=[slot(knobs=[unused], wet_percent=0.0)]), tracks(matched=None)
+        report(amount=0.0, slots=[slot(knobs=[unused], wet_percent=0.0)]), tracks(matched=None)
     )
     assert "made to sound like" not in page
     assert "at amount 0 %, beside" in page
@@ -248,7 +254,27 @@ def test_a_page_can_be_drawn_from_what_json_keeps():
     silent = sound("reference.wav", loudness_lufs=None, peak_dbfs=None, crest_db=None)
     rendered = facts()["rendered"] | {"peak_dbfs": None, "rms_dbfs": None}
     again = json.loads(json.dumps(facts(references=[silent], rendered=rendered)))
-    assert "silent, peak silent" in report_html(again, tracks())
+    assert "silent, peak silent" in report_html(SavedReport.from_dict(again), tracks())
+    whole = SavedReport.from_dict(again)
+    kept = json.loads(json_text(whole.to_dict()))
+    assert json_text(SavedReport.from_dict(kept).to_dict()) == json_text(whole.to_dict())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"schema": 2}, "schema 2"),
+        ({"before": "far"}, "'before' of the report is 'far'"),
+        ({"slots": [{"used": 3}]}, "'used' of the report is '3'"),
+        ({"renders": 1.5}, "'renders' of the report is '1.5'"),
+        ({"notes": "none"}, "'notes' of the report"),
+    ],
+)
+def test_what_is_no_report_is_refused_by_name(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        SavedReport.from_dict(facts(**wrong))
+    with pytest.raises(ValueError, match="not list"):
+        SavedReport.from_dict([])
 
 
 def test_silence_short_clips_and_odd_rates_are_drawn_too():
@@ -258,7 +284,7 @@ def test_silence_short_clips_and_odd_rates_are_drawn_too():
         Track("matched", "b.wav", tone(100, 0.1, 192_000, channels=8), 192_000),
         Track("reference", "c.wav", np.full((1, 9_000), 0.5, np.float32), 44_100),
     ]
-    page = report_html(facts(before=0.0, after=0.0), given)
+    page = report_html(report(before=0.0, after=0.0), given)
     assert "silent" in page
     assert "nan" not in page.lower().replace("tenant", "")
     assert [rate for _, rate in embedded(page)][1] == 48_000
@@ -271,7 +297,7 @@ def test_the_page_stays_small_with_noise_of_many_tracks():
         Track(kind, "x.wav", noise, 48_000)
         for kind in ("input", "matched", "reference", "reference", "reference")
     ]
-    page = report_html(facts(), given)
+    page = report_html(report(), given)
     assert len(page) < AUDIO_BYTES * 4 / 3 + 500_000 < 8_000_000
 
 

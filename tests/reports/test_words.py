@@ -2,6 +2,7 @@
 
 import pytest
 
+from dialin.reports import AspectReport
 from dialin.reports.words import (
     SAME_RECORDING,
     change,
@@ -38,7 +39,7 @@ def test_closeness_has_the_same_recording_as_its_measure():
 
 def test_what_is_still_off_is_named_the_furthest_first():
     aspects = [
-        {"name": name, "after": after}
+        AspectReport(name, 1.0, 1.0, after)
         for name, after in (("tone", 0.7), ("level", 0.1), ("space", 2.0))
     ]
     assert still_off(aspects) == (

@@ -9,23 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialin.cli._console import (
-    JsonOption,
-    Output,
-    OverwriteOption,
-    QuietOption,
-    TrustOption,
-    begin,
-    confirm_overwrite,
-    load_preset,
-)
-from dialin.cli._options import OUTPUT, AmountOption, HeadroomOption, TailOption
+from dialin.cli._console import Output, TrustOption, confirm_overwrite, load_preset
+from dialin.cli._groups import RenderArguments, RunArguments, grouped
+from dialin.cli._options import OUTPUT
 from dialin.cli._progress import progress_bar
 
 if TYPE_CHECKING:
     from dialin.errors import DialinError
     from dialin.matching.apply import ApplyProgress
-    from dialin.matching.file_render import Applied
+    from dialin.reports import Applied
 
 HELP = """Render files through a preset: full length, each in its own format.
 
@@ -40,23 +32,21 @@ told at the end and does not stop the rest.
 """
 
 
+@grouped
 def apply(
     context: typer.Context,
     preset: Annotated[Path, typer.Argument(help="A preset.json written by dialin match.")],
     files: Annotated[list[Path], typer.Argument(help="Audio files of any length, or folders.")],
     folder: Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: a folder.")],
-    amount: AmountOption = 100.0,
-    headroom: HeadroomOption = False,
-    tail: TailOption = 0.0,
+    render: RenderArguments,
+    run: RunArguments,
     trust: TrustOption = False,
-    overwrite: OverwriteOption = False,
-    quiet: QuietOption = False,
-    json: JsonOption = False,
 ) -> None:
     """Run the command; `HELP` is what its users read."""
-    output = begin(context, json=json, quiet=quiet)
+    output = run.begin(context)
     from dialin.matching.apply import apply_preset, in_the_way
 
+    overwrite = run.overwrite
     if in_the_way(files, folder):
         overwrite = confirm_overwrite(output, overwrite, folder)
     loaded = load_preset(output, preset, trust)
@@ -66,17 +56,15 @@ def apply(
             loaded,
             files,
             folder,
-            amount=amount,
-            headroom=headroom,
-            tail=tail,
+            amount=render.amount,
+            headroom=render.headroom,
+            tail=render.tail,
             overwrite=overwrite,
             progress=bar.update,
             on_failure=lambda file, error: failures.append((file, error)),
             reads=[preset],
         )
-    options = [] if amount == 100 else ["--amount", f"{amount:g}"]
-    options += ["--tail", f"{tail:g}"] if tail else []
-    options += ["--trust"] if trust else []
+    options = render.words() + (["--trust"] if trust else [])
 
     def again(result: Applied) -> str:
         words = [
@@ -100,7 +88,7 @@ def apply(
     output.data(
         {
             "preset": str(preset),
-            "amount": amount,
+            "amount": render.amount,
             "files": [result.to_dict() for result in results],
             "failures": [
                 {"source": str(file), "code": error.code, "message": str(error)}

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,37 +17,25 @@ import typer
 
 from dialin.cli._console import (
     INTERRUPTED,
-    JsonOption,
     Output,
-    OverwriteOption,
-    QuietOption,
-    WorkersOption,
-    begin,
     confirm_overwrite,
     named_effects,
     number,
     pairs,
     words,
 )
-from dialin.cli._options import (
-    BUDGET,
-    DEADLINE,
-    FX,
-    MODEL,
-    OUTPUT,
-    AmountOption,
-    HeadroomOption,
-    SeedOption,
-    TailOption,
-)
+from dialin.cli._groups import PoolArguments, RenderArguments, RunArguments, grouped
+from dialin.cli._options import BUDGET, FX, MODEL, OUTPUT, SeedOption
 from dialin.cli._progress import progress
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
     from dialin.matching.batch import Outcome
-    from dialin.matching.folder import Saved
+    from dialin.matching.making import Saved
+    from dialin.matching.options import MatchOptions, RenderOptions
     from dialin.matching.result import MatchProgress
     from dialin.rendering import RenderPool
+    from dialin.reports import FamilyReport, SavedReport, SlotReport
 
 HELP = """Find the settings that make INPUT sound like REFERENCE.
 
@@ -77,16 +65,64 @@ the rest, and the same command goes on where it was stopped.
 """
 
 
-def match(
-    context: typer.Context,
+@dataclass(frozen=True)
+class FileArguments:
+    """What is matched, and where the results go.
+
+    Attributes
+    ----------
+    input : Path
+        The recording to change, or a folder.
+    references : list of str
+        Each ``FILE`` or ``FILE:WEIGHT``.
+    folder : Path
+        For the results.
+    """
+
     input: Annotated[
         Path, typer.Argument(metavar="INPUT", help="The recording to change, or a folder.")
-    ],
+    ]
     references: Annotated[
         list[str],
         typer.Argument(metavar="REFERENCE", help="What it should sound like: FILE[:WEIGHT]."),
-    ],
-    folder: Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: a folder.")],
+    ]
+    folder: Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: a folder.")]
+
+    def mix(self) -> list[tuple[Path, float]]:
+        """References and their weights."""
+        return [parse_reference(text) for text in self.references]
+
+
+@dataclass(frozen=True)
+class SearchArguments:
+    """What is searched, and what counts.
+
+    Attributes
+    ----------
+    fx : list of str, optional
+        Effects.
+    budget : int, optional
+        Renders.
+    seconds : float, optional
+        Time limit.
+    seed : int
+        Of all chance.
+    lock : list of str, optional
+        Each ``SLOT.KNOB=VALUE``.
+    only : list of str, optional
+        Aspects, separated by commas.
+    weight : list of str, optional
+        Each ``ASPECT=FACTOR``.
+    reference_for : list of str, optional
+        Each ``ASPECT=FILE``.
+    model : list of str, optional
+        Folders of controllers.
+    models : bool
+        Whether there may be any.
+    keep : bool
+        Whether the nearest candidate is taken even where it is not sure.
+    """
+
     fx: Annotated[
         list[str] | None,
         typer.Option(
@@ -95,7 +131,7 @@ def match(
             help=f"{FX}. auto: built-ins, chosen by what is heard in the reference. default, as "
             "without it: a fixed chain of built-ins, those that do not help left out.",
         ),
-    ] = None,
+    ] = None
     budget: Annotated[
         int | None,
         typer.Option(
@@ -103,26 +139,25 @@ def match(
             min=1,
             help=f"{BUDGET}; by default 20 for each knob, from 100 to 600.",
         ),
-    ] = None,
+    ] = None
     seconds: Annotated[
         float | None, typer.Option(help="Stop searching after this long, whatever the budget.")
-    ] = None,
-    seed: SeedOption = 0,
-    amount: AmountOption = 100.0,
+    ] = None
+    seed: SeedOption = 0
     lock: Annotated[
         list[str] | None,
         typer.Option(help="Keep a knob, in its own units: SLOT.KNOB=VALUE. May be repeated."),
-    ] = None,
+    ] = None
     only: Annotated[
         list[str] | None, typer.Option(help="Match only these aspects, separated by commas.")
-    ] = None,
+    ] = None
     weight: Annotated[
         list[str] | None, typer.Option(help="How much an aspect counts: ASPECT=FACTOR.")
-    ] = None,
+    ] = None
     reference_for: Annotated[
         list[str] | None,
         typer.Option(help="Another reference for one aspect: ASPECT=FILE. May be repeated."),
-    ] = None,
+    ] = None
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -130,110 +165,147 @@ def match(
             help=f"{MODEL}; one to start from, may be repeated. Without it, those that "
             "dialin train controller --fx made of these effects.",
         ),
-    ] = None,
+    ] = None
     models: Annotated[
         bool, typer.Option("--models/--no-models", help="Start from trained controllers.")
-    ] = True,
+    ] = True
     keep: Annotated[
         bool,
         typer.Option(
             "--keep", help="Take the nearest candidate even where it is not sure to be better."
         ),
-    ] = False,
-    headroom: HeadroomOption = False,
-    tail: TailOption = 0.0,
-    deadline: Annotated[float, typer.Option("--deadline", min=0.1, help=f"{DEADLINE}.")] = 20.0,
-    workers: WorkersOption = None,
-    overwrite: OverwriteOption = False,
-    quiet: QuietOption = False,
-    json: JsonOption = False,
+    ] = False
+
+    def options(self) -> MatchOptions:
+        """The same, read and checked."""
+        from dialin.matching.options import MatchOptions
+
+        if self.model and not self.models:
+            raise UsageError("--model names what --no-models leaves out; use one of them")
+        return MatchOptions(
+            budget=self.budget,
+            seconds=self.seconds,
+            seed=self.seed,
+            only=words(self.only) or None,
+            lock=_numbers(self.lock, "--lock", "compressor.ratio=4") or None,
+            weights=_numbers(self.weight, "--weight", "tone=2") or None,
+            reference_for=dict(
+                pairs(self.reference_for, option="--reference-for", example="level=loud.wav")
+            )
+            or None,
+            models=(self.model or None) if self.models else (),
+            keep=self.keep,
+        )
+
+
+def _numbers(values: list[str] | None, option: str, example: str) -> dict[str, float]:
+    return {
+        name: number(value, option=option, example=example)
+        for name, value in pairs(values, option=option, example=example)
+    }
+
+
+@grouped
+def match(
+    context: typer.Context,
+    files: FileArguments,
+    search: SearchArguments,
+    render: RenderArguments,
+    workers: PoolArguments,
+    run: RunArguments,
 ) -> None:
     """Run the command; `HELP` is what its users read."""
-    output = begin(context, json=json, quiet=quiet)
-    locks = {
-        name: number(value, option="--lock", example="compressor.ratio=4")
-        for name, value in pairs(lock, option="--lock", example="compressor.ratio=4")
-    }
-    weights = {
-        name: number(value, option="--weight", example="tone=2")
-        for name, value in pairs(weight, option="--weight", example="tone=2")
-    }
-    mix = [parse_reference(text) for text in references]
-    for_aspect = dict(pairs(reference_for, option="--reference-for", example="level=loud.wav"))
+    output = run.begin(context)
+    mix, options, rendering = files.mix(), search.options(), render.options()
+    chosen = chosen_effects(output, search.fx)
+    task = _Task(output, mix, chosen, options, rendering)
+    if files.input.is_dir():
+        with workers.pool() as pool:
+            match_all(files.input, files.folder, task, pool, run.overwrite)
+        return
+    from dialin.matching.folder import has_results
 
-    from dialin.effects.amount import check_amount
-    from dialin.matching.folder import has_results, match_folder, save_match
-    from dialin.matching.matcher import match as run
-    from dialin.rendering import RenderPool
+    overwrite = run.overwrite
+    if has_results(files.folder):
+        overwrite = confirm_overwrite(output, overwrite, files.folder)
+    with workers.pool() as pool:
+        saved = task.run(files.input, files.folder, pool, overwrite=overwrite)
+    show(output, saved)
+    if saved.error is not None:
+        raise saved.error
+    if task.stopped.is_set():
+        raise typer.Exit(INTERRUPTED)
 
-    check_amount(amount)
-    chosen = chosen_effects(output, fx)
-    if model and not models:
-        raise UsageError("--model names what --no-models leaves out; use one of them")
-    heard = [*(path for path, _ in mix), *map(Path, for_aspect.values())]
-    options: dict[str, Any] = {
-        "effects": chosen,
-        "budget": budget,
-        "seconds": seconds,
-        "seed": seed,
-        "only": words(only) or None,
-        "lock": locks or None,
-        "weights": weights or None,
-        "reference_for": for_aspect or None,
-        "models": (model or None) if models else (),
-        "keep": keep,
-    }
-    rendering: dict[str, Any] = {"amount": amount, "headroom": headroom, "tail": tail}
-    command = shlex.join(["dialin", *sys.argv[1:]])
-    stopped = threading.Event()
 
-    def one(
+@dataclass(frozen=True)
+class _Task:
+    """What is to be done with each input."""
+
+    output: Output
+    mix: list[tuple[Path, float]]
+    effects: list[str] | str | None
+    options: MatchOptions
+    rendering: RenderOptions
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def references(self) -> list[Path]:
+        """Files that are listened to."""
+        special = [Path(str(path)) for path in (self.options.reference_for or {}).values()]
+        return [*(path for path, _ in self.mix), *special]
+
+    def facts(self) -> dict[str, Any]:
+        """Plain data: all that changes a result."""
+        options = asdict(self.options) | asdict(self.rendering)
+        # No option of the command changes it; and what was begun before it was there goes on.
+        del options["search"]
+        return options | {
+            "effects": self.effects,
+            "weights of references": [weight for _, weight in self.mix],
+        }
+
+    def run(
+        self,
         source: Path,
         target: Path,
         pool: RenderPool,
         *,
-        replace: bool,
+        overwrite: bool,
         label: str = "matching",
         about: Mapping[str, Any] | None = None,
     ) -> Saved:
+        """Match one input, and write what was found."""
+        from dialin.matching.folder import match_folder, save_match
+        from dialin.matching.matcher import match as run
+
         with match_folder(
             target,
             source,
-            reads=[*heard, *(model or [])],
-            effects=chosen if isinstance(chosen, list) else (),
-            overwrite=replace,
-            tail=tail,
-        ) as place:
-            with watch_interrupt(stopped), search_bar(output, label) as searched:
-                found = run(source, mix, **options, pool=pool, progress=searched)
-            with progress(output, count="{task.percentage:>3.0f} %") as rendered:
-                return save_match(
-                    found,
-                    place,
-                    heard,
-                    **rendering,
+            reads=[*self.references, *map(Path, self.options.models or [])],
+            effects=self.effects if isinstance(self.effects, list) else (),
+            overwrite=overwrite,
+            tail=self.rendering.tail,
+        ) as held:
+            with watch_interrupt(self.stopped), search_bar(self.output, label) as searched:
+                match = run(
+                    source,
+                    self.mix,
+                    self.effects,
+                    options=self.options,
                     pool=pool,
-                    command=command,
+                    progress=searched,
+                )
+            with progress(self.output, count="{task.percentage:>3.0f} %") as rendered:
+                return save_match(
+                    match,
+                    held,
+                    self.references,
+                    pool=pool,
+                    options=self.rendering,
+                    command=shlex.join(["dialin", *sys.argv[1:]]),
                     about=about,
                     progress=rendered,
                 )
-
-    if input.is_dir():
-        facts = {**options, **rendering, "weights of references": [weight for _, weight in mix]}
-        with RenderPool(workers=workers, deadline=deadline) as pool:
-            match_all(
-                output, input, folder, heard, facts, overwrite, stopped, partial(one, pool=pool)
-            )
-        return
-    if has_results(folder):
-        overwrite = confirm_overwrite(output, overwrite, folder)
-    with RenderPool(workers=workers, deadline=deadline) as pool:
-        saved = one(input, folder, pool, replace=overwrite)
-    show(output, saved)
-    if saved.error is not None:
-        raise saved.error
-    if stopped.is_set():
-        raise typer.Exit(INTERRUPTED)
 
 
 def chosen_effects(output: Output, names: Sequence[str] | None) -> list[str] | str | None:
@@ -274,36 +346,21 @@ def chosen_effects(output: Output, names: Sequence[str] | None) -> list[str] | s
     return named_effects(output, named) if named else None
 
 
-def match_all(
-    output: Output,
-    inputs: Path,
-    folder: Path,
-    references: Sequence[Path],
-    options: Mapping[str, Any],
-    overwrite: bool,
-    stopped: threading.Event,
-    one: Callable[..., Saved],
-) -> None:
+def match_all(inputs: Path, folder: Path, task: _Task, pool: RenderPool, overwrite: bool) -> None:
     """Match every file of a folder, say what became of each, and leave with an exit code.
 
     Parameters
     ----------
-    output : Output
-        Of the command.
     inputs : Path
         Folder of the inputs.
     folder : Path
         That each input's own folder lies in.
-    references : sequence of Path
-        Files.
-    options : mapping
-        Plain data; all that changes a result.
+    task : _Task
+        What is to be done with each.
+    pool : RenderPool
+        Workers that render.
     overwrite : bool
         Whether finished ones are matched again.
-    stopped : Event
-        Set when Ctrl-C was pressed.
-    one : callable
-        Matches one input.
 
     Raises
     ------
@@ -314,13 +371,16 @@ def match_all(
 
     from dialin.matching.batch import Entry, batch_entries, match_entries, request_of
 
+    output, references = task.output, task.references
     entries = batch_entries(inputs, folder, references)
-    places = {entry.source: number for number, entry in enumerate(entries, 1)}
+    numbers = {entry.source: number for number, entry in enumerate(entries, 1)}
 
     def run(entry: Entry, about: Mapping[str, Any], replace: bool) -> Saved:
-        label = f"{entry.source.name} ({places[entry.source]} of {len(entries)})"
-        saved = one(entry.source, entry.folder, replace=replace, label=label, about=about)
-        for note in (*saved.facts["notes"], *saved.remarks):
+        label = f"{entry.source.name} ({numbers[entry.source]} of {len(entries)})"
+        saved = task.run(
+            entry.source, entry.folder, pool, overwrite=replace, label=label, about=about
+        )
+        for note in (*saved.report.notes, *saved.remarks):
             output.warn(f"{entry.source}: {note}")
         return saved
 
@@ -328,7 +388,7 @@ def match_all(
     try:
         for outcome in match_entries(
             entries,
-            lambda source: request_of(source, references, options),
+            lambda source: request_of(source, references, task.facts()),
             run,
             overwrite=overwrite,
         ):
@@ -339,12 +399,12 @@ def match_all(
                 typer.echo(f"error: {where}{outcome.error}", err=True)
             else:
                 output.say(f"{escape(str(outcome.entry.folder))}  [dim]{outcome.status}[/]")
-            if stopped.is_set():
+            if task.stopped.is_set():
                 break
     finally:
         show_all(output, outcomes, len(entries))
     failed = [outcome.error for outcome in outcomes if outcome.error is not None]
-    if stopped.is_set():
+    if task.stopped.is_set():
         raise typer.Exit(INTERRUPTED)
     if failed:
         raise typer.Exit(failed[0].exit_code)
@@ -380,8 +440,8 @@ def show_all(output: Output, outcomes: Sequence[Outcome], total: int) -> None:
     table.add_column("what was done")
     for outcome in outcomes:
         cells = ["", "", ""]
-        before, after = outcome.facts.get("before"), outcome.facts.get("after")
-        if before is not None and after is not None:
+        if outcome.report is not None:
+            before, after = outcome.report.before, outcome.report.after
             share = f"{100 * (after / before - 1):+.0f} %" if before > 0 else ""
             cells = [f"{before:.3f}", f"{after:.3f}", share]
         done = ", ".join(outcome.effects) or "left alone"
@@ -469,77 +529,94 @@ def show(output: Output, saved: Saved) -> None:
     saved : Saved
         The match in its folder.
     """
-    facts = saved.facts
-    output.data(facts | {"folder": str(saved.folder), "files": [str(f) for f in saved.files]})
-    for note in (*facts["notes"], *saved.remarks):
+    report = saved.report
+    files = [str(file) for file in saved.files]
+    output.data(report.to_dict() | {"folder": str(saved.folder), "files": files})
+    for note in (*report.notes, *saved.remarks):
         output.warn(note)
     if not output.talks:
         return
     from rich.markup import escape
+
+    from dialin.reports.words import still_off
+
+    _show_distances(output, report)
+    output.say(escape(still_off(report.aspects)))
+    output.say("")
+    show_families(output, report.families)
+    for slot in report.slots:
+        _show_slot(output, slot)
+    nearest = report.nearest
+    if nearest is not None:
+        used = ", ".join(slot.slot for slot in nearest.slots if slot.used)
+        output.say(
+            f"[yellow]not sure[/]: the nearest candidate ({escape(used)}) would bring the distance "
+            f"to {nearest.after:.3f}; it is in nearest/, and --keep takes it"
+        )
+        for line in nearest.evidence:
+            output.say(f"[dim]  {escape(line)}[/]")
+    output.say("")
+    for file in files:
+        output.say(escape(file))
+    for folder in report.models:
+        output.say(f"[dim]began with the answer of {escape(folder)}[/]")
+    speed = report.renders / report.seconds if report.seconds > 0 else 0.0
+    output.say(f"[dim]{report.renders} renders in {report.seconds:.1f} s, {speed:.0f}/s[/]")
+
+
+def _show_distances(output: Output, report: SavedReport) -> None:
+    """How far it was and is, by aspect."""
+    from rich.markup import escape
     from rich.table import Table
 
-    from dialin.reports.words import change, percent, signed, still_off
+    from dialin.reports.words import change, percent, signed
 
-    before, after = facts["before"], facts["after"]
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("distance to the reference")
     for column in ("before", "after", "change"):
         table.add_column(column, justify="right")
-    for aspect in facts["aspects"]:
-        was, now = aspect["before"], aspect["after"]
-        table.add_row(escape(aspect["name"]), f"{was:.2f}", f"{now:.2f}", change(was, now))
+    for aspect in report.aspects:
+        was, now = aspect.before, aspect.after
+        table.add_row(escape(aspect.name), f"{was:.2f}", f"{now:.2f}", change(was, now))
+    before, after = report.before, report.after
     table.add_row(
         "[bold]all[/]", f"[bold]{before:.2f}[/]", f"[bold]{after:.2f}[/]",
         f"[bold]{signed(percent(before, after), 0)} %[/]",
     )  # fmt: skip
     output.table(table)
-    output.say(escape(still_off(facts["aspects"])))
-    output.say("")
-    show_families(output, facts.get("families") or ())
-    for slot in facts["slots"]:
-        if not slot["used"]:
-            reason = f": {escape(slot['reason'])}" if slot["reason"] else ""
-            output.say(f"[dim]{escape(slot['slot'])} left out{reason}[/]")
-            continue
-        output.say(f"[bold]{escape(slot['slot'])}[/]  [dim]{escape(slot['uri'])}[/]")
-        table = Table(box=None, show_header=False, pad_edge=False)
-        for _ in range(2):
-            table.add_column()
-        for knob in slot["knobs"]:
-            tags = "  [dim]locked[/]" if knob["locked"] else ""
-            tags += "  [dim]does nothing[/]" if knob["dead"] else ""
-            moved = knob["before_text"] != knob["after_text"]
-            was = f"  [dim]was {escape(knob['before_text'])}[/]" if moved else ""
-            value = f"[cyan]{escape(knob['after_text'])}[/]{was}{tags}"
-            table.add_row(f"  {escape(knob['name'])}", value)
-        output.table(table)
-    nearest = facts["nearest"]
-    if nearest:
-        used = ", ".join(slot["slot"] for slot in nearest["slots"] if slot["used"])
-        output.say(
-            f"[yellow]not sure[/]: the nearest candidate ({escape(used)}) would bring the distance "
-            f"to {nearest['after']:.3f}; it is in nearest/, and --keep takes it"
-        )
-        for line in nearest["evidence"]:
-            output.say(f"[dim]  {escape(line)}[/]")
-    output.say("")
-    for file in saved.files:
-        output.say(escape(str(file)))
-    speed = facts["renders"] / facts["seconds"] if facts["seconds"] > 0 else 0.0
-    for folder in facts["models"]:
-        output.say(f"[dim]began with the answer of {escape(folder)}[/]")
-    output.say(f"[dim]{facts['renders']} renders in {facts['seconds']:.1f} s, {speed:.0f}/s[/]")
 
 
-def show_families(output: Output, families: Sequence[Mapping[str, Any]]) -> None:
+def _show_slot(output: Output, slot: SlotReport) -> None:
+    """An effect's knobs, or why it was left out."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not slot.used:
+        reason = f": {escape(slot.reason)}" if slot.reason else ""
+        output.say(f"[dim]{escape(slot.slot)} left out{reason}[/]")
+        return
+    output.say(f"[bold]{escape(slot.slot)}[/]  [dim]{escape(slot.uri)}[/]")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for _ in range(2):
+        table.add_column()
+    for knob in slot.knobs:
+        tags = "  [dim]locked[/]" if knob.locked else ""
+        tags += "  [dim]does nothing[/]" if knob.dead else ""
+        moved = knob.before_text != knob.after_text
+        was = f"  [dim]was {escape(knob.before_text)}[/]" if moved else ""
+        table.add_row(f"  {escape(knob.name)}", f"[cyan]{escape(knob.after_text)}[/]{was}{tags}")
+    output.table(table)
+
+
+def show_families(output: Output, families: Sequence[FamilyReport]) -> None:
     """Say how likely each family of effects is in the reference, where dialin chose them.
 
     Parameters
     ----------
     output : Output
         Of the command.
-    families : sequence of mapping
-        As in ``report.json``.
+    families : sequence of FamilyReport
+        Of the report.
     """
     if not families:
         return
@@ -550,12 +627,12 @@ def show_families(output: Output, families: Sequence[Mapping[str, Any]]) -> None
     table.add_column("heard in the reference?")
     table.add_column("likely", justify="right")
     table.add_column("why")
-    for family in sorted(families, key=lambda each: -each["probability"]):
-        name = escape(family["title"])
+    for family in sorted(families, key=lambda each: -each.probability):
+        name = escape(family.title)
         table.add_row(
-            f"[bold]{name}[/]" if family["used"] else f"[dim]{name}[/]",
-            f"{100 * family['probability']:.0f} %",
-            f"[dim]{escape('; '.join(family['evidence']))}[/]",
+            f"[bold]{name}[/]" if family.used else f"[dim]{name}[/]",
+            f"{100 * family.probability:.0f} %",
+            f"[dim]{escape('; '.join(family.evidence))}[/]",
         )
     output.table(table)
     output.say("")

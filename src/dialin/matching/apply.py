@@ -21,7 +21,6 @@ from dialin.effects.files import effect_files
 from dialin.errors import DialinError, OutputError, UnexpectedError, UsageError
 from dialin.files import check_distinct, check_not_read, check_space, working_folder
 from dialin.matching.file_render import (
-    Applied,
     OutputPlan,
     plan_output,
     render_file,
@@ -29,6 +28,7 @@ from dialin.matching.file_render import (
 )
 from dialin.matching.fit import Fitted, settings_for
 from dialin.matching.options import check_tail
+from dialin.reports.report import Applied
 
 if TYPE_CHECKING:
     from dialin.presets.preset import Preset

@@ -29,8 +29,8 @@ from dialin.effects.chain import slot_names
 from dialin.effects.spec import EffectSpec
 from dialin.errors import UsageError
 from dialin.matching.auto_voters import Recordings, Vote, Voter, ask_voters, log_odds, pooled
-from dialin.matching.result import FamilyReport
 from dialin.measures.lattice import lattice_bits
+from dialin.reports import FamilyReport
 
 if TYPE_CHECKING:
     from dialin.matching.auto_order import Ordered

@@ -21,7 +21,8 @@ from dialin.audio.listing import audio_files
 from dialin.errors import AudioFileError, DialinError, UnexpectedError
 from dialin.files import OwnFiles
 from dialin.files.reading import read_json
-from dialin.matching.folder import Saved
+from dialin.matching.making import Saved
+from dialin.reports import SavedReport
 
 Status = Literal["matched", "finished before", "failed"]
 
@@ -50,21 +51,21 @@ class Outcome:
     ----------
     entry : Entry
     status : {"matched", "finished before", "failed"}
-    facts : dict
-        What its ``report.json`` says; empty where there is none.
+    report : SavedReport, optional
+        What its ``report.json`` says; None where there is none.
     error : DialinError, optional
         Why it failed, or what is missing of its results.
     """
 
     entry: Entry
     status: Status
-    facts: Mapping[str, Any]
+    report: SavedReport | None
     error: DialinError | None = None
 
     @property
     def effects(self) -> list[str]:
         """Names of the effects in use."""
-        return [slot["name"] for slot in self.facts.get("slots", ()) if slot["used"]]
+        return [] if self.report is None else [s.name for s in self.report.slots if s.used]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -75,8 +76,8 @@ class Outcome:
             "source": str(self.entry.source),
             "folder": str(self.entry.folder),
             "status": self.status,
-            "before": self.facts.get("before"),
-            "after": self.facts.get("after"),
+            "before": None if self.report is None else self.report.before,
+            "after": None if self.report is None else self.report.after,
             "effects": self.effects,
             "error": failure,
         }
@@ -196,22 +197,22 @@ def match_entries(
             about = OwnFiles.load(entry.folder).about
             same = about.get("request") == wanted
             if same and about.get("finished") and not overwrite:
-                facts = _facts(entry.folder)
-                if facts is not None:
-                    yield Outcome(entry, "finished before", facts)
+                report = _report(entry.folder)
+                if report is not None:
+                    yield Outcome(entry, "finished before", report)
                     continue
             # What a stopped run of the same request left is no result to be kept.
             saved = run(entry, {"request": wanted}, overwrite or same)
-            yield Outcome(entry, "matched", saved.facts, saved.error)
+            yield Outcome(entry, "matched", saved.report, saved.error)
         except Exception as error:
-            yield Outcome(entry, "failed", {}, UnexpectedError.of(error))
+            yield Outcome(entry, "failed", None, UnexpectedError.of(error))
 
 
-def _facts(folder: Path) -> dict[str, Any] | None:
-    """Facts of finished results, or None where they are not there any more."""
+def _report(folder: Path) -> SavedReport | None:
+    """Report of finished results, or None where they are not there any more."""
+    if not (folder / "preset.json").exists():
+        return None
     try:
-        facts = read_json(folder / "report.json")
+        return SavedReport.from_dict(read_json(folder / "report.json"))
     except (OSError, ValueError):
         return None
-    whole = isinstance(facts, dict) and (folder / "preset.json").exists()
-    return facts if whole else None

@@ -16,10 +16,10 @@ from dialin.matching.candidate import SearchResult
 from dialin.matching.features import ASPECTS, Vector
 from dialin.matching.options import SearchOptions
 from dialin.matching.recordings import Sound
-from dialin.matching.result import AspectReport, KnobReport, SlotReport, SoundReport
 from dialin.matching.space import GAIN_URI
 from dialin.matching.style import Target
 from dialin.rendering import RenderPool
+from dialin.reports import AspectReport, KnobReport, SlotReport, SoundReport
 
 UNSURE = "not surely nearer to the reference than leaving the input alone"
 

@@ -12,10 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,6 +32,7 @@ from dialin.matching.streaming import (
     stream_file,
     was_writing,
 )
+from dialin.reports.report import Applied
 
 if TYPE_CHECKING:
     from dialin.rendering import RenderPool
@@ -57,54 +58,6 @@ _WIDTHS = {
 
 LOSSY_BYTES_PER_SECOND = 64_000
 """More than Vorbis, Opus and MP3 take for two channels at their best quality (512 kbit/s)."""
-
-
-@dataclass(frozen=True)
-class Applied:
-    """One rendered file.
-
-    Attributes
-    ----------
-    source, target : Path
-    seconds : float
-        Length of the output.
-    sample_rate, channels : int
-    subtype : str
-        libsndfile's name of the output's sample format.
-    peak_dbfs, rms_dbfs : float
-        Of the output as rendered and turned down by `gain_db`.
-    over_db : float
-        How far the peak lies above full scale; 0 if it does not.
-    clipped : int
-        Samples that the file format had to cut; 0 in floating point formats.
-    gain_db : float
-        What `headroom` turned the output down by, 0 or negative.
-    exact : bool
-        Whether the block-wise render equals one render of the whole, bit for bit.
-    render_seconds : float
-        Wall-clock time it took.
-    notes : tuple of str
-        What a person should know.
-    """
-
-    source: Path
-    target: Path
-    seconds: float
-    sample_rate: int
-    channels: int
-    subtype: str
-    peak_dbfs: float
-    rms_dbfs: float
-    over_db: float
-    clipped: int
-    gain_db: float
-    exact: bool
-    render_seconds: float
-    notes: tuple[str, ...] = field(default=())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return asdict(self) | {"source": str(self.source), "target": str(self.target)}
 
 
 @dataclass(frozen=True)

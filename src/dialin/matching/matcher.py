@@ -47,11 +47,12 @@ from dialin.matching.motion_guesses import find_motions
 from dialin.matching.options import MatchOptions, Recording, SearchOptions
 from dialin.matching.probing import Probed, probe_chain
 from dialin.matching.recordings import Heard, hear
-from dialin.matching.result import Match, MatchProgress, MatchReport
+from dialin.matching.result import Match, MatchProgress
 from dialin.matching.search import Search
 from dialin.matching.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
 from dialin.presets import Preset
 from dialin.rendering import Job, RenderPool, SharedAudio
+from dialin.reports import MatchReport
 
 RENDERS_PER_KNOB = 20
 DEFAULT_BUDGETS = (100, 600)

@@ -1,6 +1,32 @@
-"""What people take away from a match: one page to look at and to listen to."""
+"""What people take away from a match: its report, for programs and as a page to look at."""
 
 from dialin.reports.clips import Kind, Track
 from dialin.reports.html import report_html
+from dialin.reports.report import (
+    Applied,
+    AspectReport,
+    FamilyReport,
+    KnobReport,
+    MatchReport,
+    NearestReport,
+    PlayedReport,
+    SavedReport,
+    SlotReport,
+    SoundReport,
+)
 
-__all__ = ["Kind", "Track", "report_html"]
+__all__ = [
+    "Applied",
+    "AspectReport",
+    "FamilyReport",
+    "Kind",
+    "KnobReport",
+    "MatchReport",
+    "NearestReport",
+    "PlayedReport",
+    "SavedReport",
+    "SlotReport",
+    "SoundReport",
+    "Track",
+    "report_html",
+]

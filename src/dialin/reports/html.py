@@ -24,7 +24,8 @@ from dialin.reports.charts import (
     spectrum_difference,
 )
 from dialin.reports.clips import Clip, Track, make_clips
-from dialin.reports.facts import Facts, page_of, weights_of
+from dialin.reports.report import SavedReport
+from dialin.reports.wording import page_of, weights_of
 from dialin.reports.words import SAME_RECORDING, signed
 
 if TYPE_CHECKING:
@@ -40,16 +41,16 @@ DRAWN = ("input", "reference", "nearest", "matched")
 """Order in which curves are drawn: what matters most lies on top."""
 
 
-def report_html(facts: Facts, tracks: Sequence[Track]) -> str:
+def report_html(report: SavedReport, tracks: Sequence[Track]) -> str:
     """Draw the page.
 
     Parameters
     ----------
-    facts : mapping
-        Those of ``report.json``.
+    report : SavedReport
+        Of a match that was written, or read again from ``report.json``.
     tracks : sequence of Track
         Input, matched (where there is a match), nearest (where that is all there is), then the
-        references in the order of the facts.
+        references in the order of the report.
 
     Returns
     -------
@@ -59,14 +60,14 @@ def report_html(facts: Facts, tracks: Sequence[Track]) -> str:
     clips = make_clips(tracks)
     template = _environment().get_template("report.html")
     return template.render(
-        page=page_of(facts),
+        page=page_of(report),
         lanes=[_lane(track, clip) for track, clip in zip(tracks, clips, strict=True)],
         clips=clips,
         player=[_listen(track, clip) for track, clip in zip(tracks, clips, strict=True)],
         kinds=list(dict.fromkeys(track.kind for track in tracks)),
         names=NAMES,
         same_recording=SAME_RECORDING,
-        **_charts(facts, tracks),
+        **_charts(report, tracks),
     )
 
 
@@ -82,7 +83,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Our own style and script go in as they are: neither holds anything of the facts.
+    # Our own style and script go in as they are: neither holds anything of the report.
     folder = files("dialin.reports").joinpath("page")
     environment.globals["style"] = Markup(folder.joinpath("page.css").read_text("utf-8"))
     environment.globals["script"] = Markup(folder.joinpath("player.js").read_text("utf-8"))
@@ -114,7 +115,7 @@ def _listen(track: Track, clip: Clip) -> dict[str, Any]:
     }
 
 
-def _charts(facts: Facts, tracks: Sequence[Track]) -> dict[str, Any]:
+def _charts(report: SavedReport, tracks: Sequence[Track]) -> dict[str, Any]:
     ordered = sorted(tracks, key=lambda track: DRAWN.index(track.kind))
     spectra = {
         id(track): Curve(
@@ -129,7 +130,7 @@ def _charts(facts: Facts, tracks: Sequence[Track]) -> dict[str, Any]:
     heard = [track for track in tracks if track.kind == "reference"]
     goal = [
         (spectra[id(track)], weight)
-        for track, weight in zip(heard, weights_of(facts), strict=False)
+        for track, weight in zip(heard, weights_of(report.references), strict=False)
         if weight > 0
     ]
     differences = [

@@ -8,8 +8,11 @@ percentage tells about the music, not about the match, so words take its place.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from dialin.reports.report import AspectReport
 
 SAME_RECORDING = 0.6
 """Distance between two pieces of one recording."""
@@ -108,25 +111,23 @@ def percent(before: float, after: float) -> float:
     return 100 * (after / before - 1) if before > 1e-9 else 0.0
 
 
-def still_off(aspects: Sequence[Mapping[str, Any]]) -> str:
+def still_off(aspects: Sequence[AspectReport]) -> str:
     """Say in a sentence or two which aspects are still off, the furthest first, and which not.
 
     Parameters
     ----------
-    aspects : sequence of mapping
-        Each with ``name`` and ``after``.
+    aspects : sequence of AspectReport
+        Of a report.
 
     Returns
     -------
     str
     """
-    far = sorted(
-        (a for a in aspects if a["after"] > SAME_RECORDING), key=lambda a: -float(a["after"])
-    )
-    near = [str(a["name"]) for a in aspects if a["after"] <= SAME_RECORDING]
+    far = sorted((a for a in aspects if a.after > SAME_RECORDING), key=lambda a: -a.after)
+    near = [a.name for a in aspects if a.after <= SAME_RECORDING]
     parts = []
     if far:
-        each = [f"{a['name']} ({closeness(a['after'])}, {a['after']:.2f})" for a in far]
+        each = [f"{a.name} ({closeness(a.after)}, {a.after:.2f})" for a in far]
         parts.append(f"Still off: {', '.join(each)}.")
     if near:
         head = "As near as" if far else "Everything is as near as"
@@ -175,10 +176,10 @@ def rounded(text: str) -> str:
     str
         With a true minus; text without a number at its start comes back as it is.
     """
-    found = re.match(r"([-+\u2212]?)(\d+(?:\.\d+)?)(?![\d.])(.*)$", text, flags=re.S)
-    if found is None:
+    match = re.match(r"([-+\u2212]?)(\d+(?:\.\d+)?)(?![\d.])(.*)$", text, flags=re.S)
+    if match is None:
         return text
-    sign, digits, rest = found.groups()
+    sign, digits, rest = match.groups()
     whole, _, decimals = digits.partition(".")
     if decimals:
         leading = len(whole) if float(whole) else -len(decimals) + len(decimals.lstrip("0"))
