@@ -6,7 +6,7 @@ trains both for each effect, from one set of rendered pairs, and prints MRSTFT o
 What is there is not trained again, so the command goes on where it was stopped. Then, on songs of
 the test split, beside any baseline:
 
-    dialin evaluate seed --seed 1 --songs SONGS -n 60 -o table/ --methods \
+    dialin evaluate half --seed 1 --songs SONGS -n 60 -o table/ --methods \
 'untouched,search:100,model:runs/controllers/project/{effect}/model,\
 model:runs/controllers/dialin/{effect}/model,\
 refine:100:runs/controllers/dialin/{effect}/model,refine:300:runs/controllers/dialin/{effect}/model'

@@ -1,9 +1,9 @@
 """How near matching comes on nine effects, beside doing nothing, random settings and the default.
 
-The protocol `seed` of `dialin.evaluation`: excerpts of songs of the test split (or valid, while you
+The protocol `half` of `dialin.evaluation`: excerpts of songs of the test split (or valid, while you
 tune), the reference from the other half, MRSTFT against a truth that the search never sees. A line
 is printed as soon as an effect is done. With ``-o`` rows are kept in that folder, and a run that
-was stopped goes on from there. ``dialin evaluate seed`` makes the full table.
+was stopped goes on from there. ``dialin evaluate half`` makes the full table.
 
     python benchmarks/match_effects.py SONGS [--items 30] [--budgets 50,100,300] [-o folder]
 """
@@ -38,7 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for effect in arguments.effects.split(","):
             plan = Plan(
-                OneEffect("seed"),
+                OneEffect("half"),
                 (str(arguments.songs),),
                 (effect,),
                 arguments.items,

@@ -28,21 +28,21 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from dialin.networks import load_encoder
 from dialin.training.batches import Batches
 from dialin.training.config import (
+    EncoderOptions,
     EncoderRecipe,
     LoopOptions,
     OptimiserOptions,
-    StyleOptions,
     VaeOptions,
     VaeRecipe,
     load_recipe,
 )
 from dialin.training.data import CLEAN, FeatureSet, build_features
 from dialin.training.diagnostics import part
+from dialin.training.encoder import EncoderTraining
 from dialin.training.loop import fit, make_trainer
 from dialin.training.probes import active_units, embed_set, probe
 from dialin.training.rendered import render_parts
-from dialin.training.style import StyleModule
-from dialin.training.vae import VaeModule
+from dialin.training.vae import VaeTraining
 
 CHANNELS = (8, 16, 32, 64, 96)
 EPOCHS, ITEMS, BATCH = 10, 1600, 32
@@ -128,10 +128,10 @@ def make(row: dict[str, Any], base: VaeRecipe, seed: int, data: FeatureSet) -> L
             period=2.0,
         )
         vae = VaeRecipe(**common, model=model, optimiser=optimiser, loop=loop)
-        return VaeModule(vae, ITEMS // BATCH)
-    style = StyleOptions(dimensions=row.get("dimensions", 64), channels=CHANNELS)
-    recipe = EncoderRecipe(**common, model=style, optimiser=optimiser, loop=loop)
-    return StyleModule(recipe, ITEMS // BATCH, data.classes, data.knobs)
+        return VaeTraining(vae, ITEMS // BATCH)
+    options = EncoderOptions(dimensions=row.get("dimensions", 64), channels=CHANNELS)
+    recipe = EncoderRecipe(**common, model=options, optimiser=optimiser, loop=loop)
+    return EncoderTraining(recipe, ITEMS // BATCH, data.classes, data.knobs)
 
 
 def chosen(data: FeatureSet, kind: str) -> tuple[FeatureSet, str]:

@@ -3,7 +3,7 @@
 Items come from the evaluation's protocols, on songs of the test split (`valid` while you tune),
 24 kHz mono, the reference from the other half of the same excerpt:
 
-* the nine mda effects by name (Delay, Ambience ...): protocol `seed`, all knobs uniform, redrawn
+* the nine mda effects by name (Delay, Ambience ...): protocol `half`, all knobs uniform, redrawn
   while the result makes no sense;
 * all others by URI, built-ins included: protocol `audible`, the same, redrawn too while the coarse
   band levels change by less than 1 dB: nobody can match what nobody hears;
@@ -148,7 +148,7 @@ def plans_of(arguments: argparse.Namespace) -> list[Plan]:
     audible = tuple(e for e in effects if e not in NINE)
     shared = (str(arguments.songs),)
     tasks = [
-        (OneEffect("seed"), seed, methods, METRICS),
+        (OneEffect("half"), seed, methods, METRICS),
         (get_protocol("audible"), audible, methods, METRICS),
         (Dry(), effects, (search,), ("coarse",)),
     ]

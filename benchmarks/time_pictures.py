@@ -50,7 +50,7 @@ class Bench:
 
     def item(self, group: str) -> tuple[Item, str, Settings | None]:
         """An item with a match's answer."""
-        protocol: ItemProtocol = OneEffect("seed") if group in NINE else get_protocol("audible")
+        protocol: ItemProtocol = OneEffect("half") if group in NINE else get_protocol("audible")
         item = protocol.make(self.source, group, self.index)
         outcome = get_method(self.method)(item.task, Tools(self.pool, protocol))
         return item, outcome.uri, outcome.settings

@@ -21,7 +21,7 @@ METHODS = ("untouched", "random", "default", "mean", "nearest", "rules", "pick:m
 def plan(songs, methods=METHODS, **options):
     """Five tiny items."""
     groups = tuple(f"builtin:{name}" for name in EFFECTS)
-    protocol = OneEffect("seed", groups=groups)
+    protocol = OneEffect("half", groups=groups)
     return Plan(protocol, (str(songs),), count=1, methods=methods, metrics=METRICS, **options)
 
 

@@ -23,9 +23,11 @@ def test_a_small_table(songs, tmp_path):
     )
     ran = dialin(*arguments)
     assert ran.code == 0, ran.err
+    # Its name of before is understood.
+    assert "the protocol seed is called half now" in ran.err
     assert "| MRSTFT | n | untouched | random | search:4 |" in ran.out
     made = {path.name for path in out.iterdir()}
-    assert {"rows.jsonl", "table.md", "table.csv", "table.json", "seed-mrstft.png"} <= made
+    assert {"rows.jsonl", "table.md", "table.csv", "table.json", "half-mrstft.png"} <= made
     again = dialin(*arguments, "--json", "--no-figures")
     assert again.code == 0
     cells = json.loads(again.out)["cells"]
@@ -40,11 +42,11 @@ def test_a_small_table(songs, tmp_path):
     [
         (["seeed"], "there is no protocol 'seeed'"),
         (["seed:none"], "'none' is no number"),
-        (["seed", "--methods", "guess"], "there is no method 'guess'"),
-        (["seed", "--metrics", "snr"], "there is no metric 'snr'"),
-        (["seed", "--split", "train"], "'train' is not one of 'test', 'valid'"),
-        (["seed", "--curve", "few"], "'few' is no number of renders"),
-        (["seed", "--engine", "cloud"], "'cloud' is not one of 'local', 'ray'"),
+        (["half", "--methods", "guess"], "there is no method 'guess'"),
+        (["half", "--metrics", "snr"], "there is no metric 'snr'"),
+        (["half", "--split", "train"], "'train' is not one of 'test', 'valid'"),
+        (["half", "--curve", "few"], "'few' is no number of renders"),
+        (["half", "--engine", "cloud"], "'cloud' is not one of 'local', 'ray'"),
     ],
 )
 def test_what_cannot_be_run(songs, tmp_path, arguments, words):

@@ -131,7 +131,7 @@ def test_stimuli_are_level_matched_and_the_anchor_is_dull():
 
 def test_a_set_to_rate(tmp_path):
     songs = write_songs(tmp_path / "songs")
-    protocol = OneEffect("seed", groups=("builtin:distortion", "builtin:reverb"))
+    protocol = OneEffect("half", groups=("builtin:distortion", "builtin:reverb"))
     plan = Plan(protocol, (str(songs),), count=1, methods=("untouched", "pick:mfcc:2"))
     build_test(plan, tmp_path / "test", name="pilot", workers=1)
     config = (tmp_path / "test/configs/pilot.yaml").read_text()

@@ -77,7 +77,7 @@ def test_names_are_methods():
 
 def test_fixed_knobs_stay(pool):
     task, _ = task_of(pool, fixed={1: 0.5})
-    tools = Tools(pool, OneEffect("seed"))
+    tools = Tools(pool, OneEffect("half"))
     for name in ("random", "default", "pick:mfcc:2", "st-ito:mfcc:4", "search:4"):
         outcome = get_method(name)(task, tools)
         if outcome.uri:
@@ -87,7 +87,7 @@ def test_fixed_knobs_stay(pool):
 
 def test_what_renders_says_so(pool):
     task, _ = task_of(pool)
-    tools = Tools(pool, OneEffect("seed"))
+    tools = Tools(pool, OneEffect("half"))
     for name, budget in (("pick:mfcc:6", 6), ("st-ito:mfcc:12", 12), ("search:12", 12)):
         outcome = get_method(name)(task, tools)
         assert 0 < outcome.renders <= budget
@@ -99,7 +99,7 @@ def test_what_renders_says_so(pool):
 
 def test_cma_es_comes_nearer_than_chance(pool):
     task, _ = task_of(pool)
-    tools = Tools(pool, OneEffect("seed"))
+    tools = Tools(pool, OneEffect("half"))
     outcome = get_method("st-ito:mfcc:64")(task, tools)
     scores = [score for _, _, score in outcome.trace]
     assert min(scores) < np.median(scores)
@@ -109,7 +109,7 @@ def test_cma_es_comes_nearer_than_chance(pool):
 def test_storing_needs_training_songs(pool):
     task, _ = task_of(pool)
     with pytest.raises(UsageError, match="training split"):
-        get_method("mean")(task, Tools(pool, OneEffect("seed")))
+        get_method("mean")(task, Tools(pool, OneEffect("half")))
 
 
 def test_rules_match_spectrum_and_crest():
@@ -139,7 +139,7 @@ def test_encoders(module):
 
 def test_a_system_of_ones_own_takes_the_slot(pool, module):
     task, _ = task_of(pool)
-    tools = Tools(pool, OneEffect("seed"))
+    tools = Tools(pool, OneEffect("half"))
     folder, named = module / "distortion", f"system:their_system/load:{module}/{{effect}}"
     with pytest.raises(UsageError, match="no folder of a system"):
         get_method(named)(task, tools)
@@ -159,7 +159,7 @@ def test_a_system_of_ones_own_takes_the_slot(pool, module):
 
 def test_a_model_folder_names_no_code(pool, tmp_path):
     task, _ = task_of(pool)
-    tools = Tools(pool, OneEffect("seed"))
+    tools = Tools(pool, OneEffect("half"))
     victim = tmp_path / "mine"
     victim.mkdir()
     for kind in (None, "controller", "shutil:rmtree", ["controller"]):
@@ -179,7 +179,7 @@ def test_a_model_folder_names_no_code(pool, tmp_path):
 
 def test_matchering_runs_in_its_own_environment(pool, tmp_path, monkeypatch):
     task, _ = task_of(pool)
-    tools = Tools(pool, OneEffect("seed"))
+    tools = Tools(pool, OneEffect("half"))
     monkeypatch.delenv("DIALIN_MATCHERING_PYTHON", raising=False)
     with pytest.raises(UsageError, match="DIALIN_MATCHERING_PYTHON"):
         get_method("matchering")(task, tools)

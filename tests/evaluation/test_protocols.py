@@ -53,7 +53,7 @@ def stereo(pool, tmp_path_factory):
 
 
 def test_the_same_item_whatever_came_before(source):
-    protocol = OneEffect("seed")
+    protocol = OneEffect("half")
     first = protocol.make(source, PEAK, 1)
     protocol.make(source, PEAK, 0)
     again = protocol.make(source, PEAK, 1)
@@ -65,7 +65,7 @@ def test_the_same_item_whatever_came_before(source):
 
 
 def test_seed_items_are_as_defined(source):
-    item = OneEffect("seed").make(source, PEAK, 0)
+    item = OneEffect("half").make(source, PEAK, 0)
     for audio in (item.task.input, item.task.reference, item.truth):
         assert audio.shape == (1, 131_072)
     assert peak_dbfs(item.truth) == pytest.approx(-12, abs=0.01)
@@ -78,7 +78,7 @@ def test_seed_items_are_as_defined(source):
 
 
 def test_the_original_has_a_floor(source):
-    protocol = OneEffect("seed", exact=True)
+    protocol = OneEffect("half", exact=True)
     # Where the answer is the second half: the tail of the first rings into the truth.
     items = (protocol.make(source, "builtin:reverb", n) for n in range(20))
     item = next(i for i in items if i.record["half"] == "B")
@@ -97,7 +97,7 @@ def test_audible_settings_are_audible(source):
     items = [protocol.make(source, "builtin:chorus", n) for n in range(4)]
     for item in items:
         assert coarse_distance(item.finish(item.task.input), item.truth, 24_000) >= AUDIBLE_DB
-    # Others than `seed` takes; what decides an item is on record.
+    # Others than `half` takes; what decides an item is on record.
     assert protocol.identity() != OneEffect("audible").identity()
     assert "inaudible" in [cause for item in items for cause in item.record["refused"]]
 

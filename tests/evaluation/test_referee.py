@@ -153,7 +153,7 @@ def test_each_setting_is_measured_once(songs, tmp_path, monkeypatch):
         return real(pool, function, *args, **kwargs)
 
     monkeypatch.setattr(responses.RenderPool, "call", counted)
-    protocol = OneEffect("seed", groups=("builtin:delay", "builtin:distortion"))
+    protocol = OneEffect("half", groups=("builtin:delay", "builtin:distortion"))
     methods = ("untouched", "default", "true", "rules")
     run_plan(
         Plan(protocol, (str(songs),), count=1, methods=methods, metrics=("coarse", "echo", "t30")),
@@ -180,11 +180,11 @@ def test_left_alone_and_false_alarms_are_counted(ran, songs, tmp_path):
 
 def test_curves_need_a_distance_of_sounds(songs):
     with pytest.raises(UsageError, match="two sounds"):
-        Plan(OneEffect("seed"), (str(songs),), metrics=("t30",), curve=(2,))
+        Plan(OneEffect("half"), (str(songs),), metrics=("t30",), curve=(2,))
 
 
 def test_budget_curves(songs, tmp_path):
-    protocol = OneEffect("seed", groups=("builtin:reverb",))
+    protocol = OneEffect("half", groups=("builtin:reverb",))
     methods = ("pick:mfcc:8", "st-ito:mel:8", "search:8")
     small = Plan(
         protocol, (str(songs),), count=1, methods=methods, metrics=("mrstft",), curve=(2, 8)
@@ -206,7 +206,7 @@ def test_half_a_line_is_left_out(tmp_path):
 
 
 def test_curves_wanted_later_are_made_later(songs, tmp_path):
-    protocol = OneEffect("seed", groups=("builtin:distortion",))
+    protocol = OneEffect("half", groups=("builtin:distortion",))
     methods = ("untouched", "nearest:mfcc", "pick:mfcc:2")
     first = Plan(protocol, (str(songs),), count=1, methods=methods, metrics=("mrstft",))
     run_plan(first, tmp_path, workers=1)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dialin.evaluation.report import write_report
+from dialin.evaluation.rows import read_rows
 from dialin.evaluation.tables import (
     bootstrap_p,
     csv_text,
@@ -20,7 +21,7 @@ from dialin.evaluation.tables import (
 
 def row(group, item, method, value, **more):
     return {
-        "protocol": "seed",
+        "protocol": "half",
         "group": group,
         "item": item,
         "method": method,
@@ -95,7 +96,7 @@ def test_bootstrap():
 
 def test_formats():
     cells = summarise(rows())
-    text = markdown_overview(cells, "seed", "mrstft")
+    text = markdown_overview(cells, "half", "mrstft")
     assert "| A | 4 | 2.500 ±0.645 | **1.750 ±0.661** |" in text
     table = list(csv.DictReader(io.StringIO(csv_text(cells))))
     assert len(table) == len(cells)
@@ -115,10 +116,10 @@ def test_report_and_figures(tmp_path):
     ]  # fmt: skip
     made.append(row("A", 9, "search:8", None))
     command = "dialin evaluate"
-    written = write_report({"seed": made}, {"seed": ["mrstft"]}, tmp_path, command=command)
+    written = write_report({"half": made}, {"half": ["mrstft"]}, tmp_path, command=command)
     names = {path.name for path in written}
-    assert {"table.md", "table.csv", "table.json", "seed-mrstft.png", "seed-budget.png"} <= names
-    assert {"seed-settings-A.png", "seed-settings-B.png"} <= names
+    assert {"table.md", "table.csv", "table.json", "half-mrstft.png", "half-budget.png"} <= names
+    assert {"half-settings-A.png", "half-settings-B.png"} <= names
     text = (tmp_path / "table.md").read_text()
     assert command in text
     assert "A 9, search:8: effect: no" in text
@@ -133,12 +134,21 @@ def test_groups_without_a_value_are_left_out(tmp_path):
     for each, value in zip(found, (100.0, None), strict=True):
         each["metrics"] |= {"t30": value, "rate": None}
     cells = summarise(found, ["t30", "rate"])
-    table = markdown_overview(cells, "seed", "t30")
+    table = markdown_overview(cells, "half", "t30")
     assert "| delay | 1 |" in table
     assert "peak" not in table
-    assert markdown_overview(cells, "seed", "rate") == ""
-    write_report({"seed": found}, {"seed": ("mrstft", "t30", "rate")}, tmp_path, figures=False)
+    assert markdown_overview(cells, "half", "rate") == ""
+    write_report({"half": found}, {"half": ("mrstft", "t30", "rate")}, tmp_path, figures=False)
     text = (tmp_path / "table.md").read_text()
     assert "T30 error (%)" in text
     assert "left alone, share of items" in text
     assert "rate error" not in text
+
+
+def test_rows_are_read_under_a_protocols_former_name(tmp_path):
+    old = row("A", 0, "search:8", 1.0)
+    old |= {"protocol": "seed", "run": {**old["run"], "protocol": {"name": "seed", "rate": 24_000}}}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(old) + "\n")
+    ((key, read),) = read_rows(tmp_path / "rows.jsonl").items()
+    assert key == ("half", "A", 0, "search:8")
+    assert read["run"]["protocol"] == {"name": "half", "rate": 24_000}

@@ -13,7 +13,7 @@ pytest.importorskip("safetensors", reason="safetensors is not installed")
 from dialin.errors import OutputError, UsageError  # noqa: E402
 from dialin.networks import (  # noqa: E402
     FrontEndConfig,
-    StyleEncoder,
+    PooledEncoder,
     Vae,
     encoder_config,
     encoder_part,
@@ -45,7 +45,7 @@ def saved(place, made):
     return save_model(place, encoder_config(made), made, card="")
 
 
-@pytest.mark.parametrize("kind", [Vae, StyleEncoder])
+@pytest.mark.parametrize("kind", [Vae, PooledEncoder])
 def test_what_is_saved_comes_back(kind, tmp_path):
     torch.manual_seed(1)
     made = kind(SMALL, 8192, 5, (4, 8, 8)).eval()
@@ -53,6 +53,14 @@ def test_what_is_saved_comes_back(kind, tmp_path):
     audio = torch.randn(2, 8192)
     assert type(found) is kind and not found.training
     assert torch.equal(found(audio), made(audio))
+
+
+def test_folders_that_call_the_encoder_style_are_read(tmp_path):
+    folder = saved(tmp_path / "m", PooledEncoder(SMALL, 8192, 5, (4, 8, 8)))
+    config = json.loads((folder / "config.json").read_text())
+    assert config["kind"] == "encoder"
+    (folder / "config.json").write_text(json.dumps({**config, "kind": "style"}))
+    assert type(load_encoder(folder)) is PooledEncoder
 
 
 def test_exported_network_gives_what_torch_gives(folder):
@@ -105,9 +113,9 @@ def test_weights_that_do_not_fit_are_refused_by_name(tmp_path):
     place = saved(tmp_path / "m", encoder())
     with pytest.raises(UsageError, match=r"grow\.weight has shape \[128, 5\], .* \[128, 6\]"):
         load_weights(place, encoder(dimensions=6))
-    style = StyleEncoder(SMALL, 8192, 5, (4, 8, 8))
+    pooled = PooledEncoder(SMALL, 8192, 5, (4, 8, 8))
     with pytest.raises(UsageError, match=r"missing|not in the network"):
-        load_weights(place, style)
+        load_weights(place, pooled)
     with pytest.raises(UsageError, match=r"down\.0\.weight is missing"):
         load_weights(place, encoder(), prefix="encoder.")
 

@@ -3,7 +3,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from dialin.errors import UsageError  # noqa: E402
-from dialin.networks import Encoder, FrontEndConfig, StyleEncoder, Vae  # noqa: E402
+from dialin.networks import Encoder, FrontEndConfig, PooledEncoder, Vae  # noqa: E402
 from dialin.networks.encoder import as_excerpts  # noqa: E402
 from dialin.networks.excerpts import starts  # noqa: E402
 from dialin.networks.latent import kl_divergence, sample  # noqa: E402
@@ -11,7 +11,7 @@ from dialin.networks.latent import kl_divergence, sample  # noqa: E402
 SMALL = FrontEndConfig(bands=32, fft=1024, hop=256)
 MAKERS = [
     lambda d: Vae(SMALL, 8192, d, (4, 8, 8)),
-    lambda d: StyleEncoder(SMALL, 8192, d, (4, 8, 8)),
+    lambda d: PooledEncoder(SMALL, 8192, d, (4, 8, 8)),
 ]
 
 

@@ -20,9 +20,9 @@ from dialin.effects import open_effect  # noqa: E402
 from dialin.errors import OutputError, UsageError  # noqa: E402
 from dialin.networks.controller_runtime import load  # noqa: E402
 from dialin.training.config import load_recipe  # noqa: E402
-from dialin.training.controller import ControllerModule  # noqa: E402
+from dialin.training.controller import ControllerTraining  # noqa: E402
 from dialin.training.controller_recipe import ControllerRecipe  # noqa: E402
-from dialin.training.end_to_end import EndToEndModule  # noqa: E402
+from dialin.training.end_to_end import EndToEndTraining  # noqa: E402
 from dialin.training.learn import open_encoder, train_controller  # noqa: E402
 from dialin.training.pairs import open_pairs  # noqa: E402
 from dialin.training.rendered import parts  # noqa: E402
@@ -130,7 +130,7 @@ def test_pairs_are_halves_with_the_reference_from_the_other(controller_recipe, r
     assert np.array_equal(pairs.audio(items).numpy().ravel(), dry[: 2 * SAMPLES])
 
 
-MODULES = {"parameters": ControllerModule, "end_to_end": EndToEndModule}
+MODULES = {"parameters": ControllerTraining, "end_to_end": EndToEndTraining}
 
 
 def train_and_die(recipe, folder, rendered, stage, step):

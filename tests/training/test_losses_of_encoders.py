@@ -8,8 +8,8 @@ pytest.importorskip("lightning", reason="lightning is not installed")
 
 from dialin.data.fields import build  # noqa: E402
 from dialin.training.config import EncoderRecipe, VaeOptions, VaeRecipe  # noqa: E402
-from dialin.training.style import StyleModule, supervised_contrast  # noqa: E402
-from dialin.training.vae import VaeModule, beta_at, reconstruction_error  # noqa: E402
+from dialin.training.encoder import EncoderTraining, supervised_contrast  # noqa: E402
+from dialin.training.vae import VaeTraining, beta_at, reconstruction_error  # noqa: E402
 
 DATA = {"effects": ["fake:drive"], "songs": [{"root": "x"}], "samples": 8192}
 
@@ -20,7 +20,7 @@ def vae(bands=32, samples=8192, **model):
         "front_end": {"bands": bands, "fft": 1024, "hop": 256},
         "model": {"dimensions": 4, "channels": [4, 8, 8], **model},
     }
-    return VaeModule(build(VaeRecipe, body), 10)
+    return VaeTraining(build(VaeRecipe, body), 10)
 
 
 def losses(module, features, beta):
@@ -129,7 +129,9 @@ def style():
         "front_end": {"bands": 32, "fft": 1024, "hop": 256},
         "model": {"dimensions": 4, "channels": [4, 8, 8]},
     }
-    return StyleModule(build(EncoderRecipe, body), 10, ("a", "b", "none"), (("x", "y"), ("z",), ()))
+    return EncoderTraining(
+        build(EncoderRecipe, body), 10, ("a", "b", "none"), (("x", "y"), ("z",), ())
+    )
 
 
 def test_settings_loss_counts_only_knobs_that_are_there():

@@ -27,13 +27,14 @@ from dialin.cli._progress import progress
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
+    from dialin.cli._console import Output
     from dialin.evaluation.items import ItemProtocol
 
-HELP = """Judge methods by a protocol: seed, song, audible, dry, cross, counterfx or mastering.
+HELP = """Judge methods by a protocol: half, song, audible, dry, cross, counterfx or mastering.
 
 \b
-  dialin evaluate seed --songs songs/ -n 60 -o table/
-  dialin evaluate seed:60 counterfx:100 --songs songs/ -o table/
+  dialin evaluate half --songs songs/ -n 60 -o table/
+  dialin evaluate half:60 counterfx:100 --songs songs/ -o table/
   dialin evaluate audible dry:20 --fx builtin:delay,builtin:reverb --songs songs/ -o time/
   dialin evaluate counterfx --songs songs/ --fx known \\
       --methods untouched,pick:mfcc:512,st-ito:mfcc:512 --curve 1,16,64,512 -o curve/
@@ -71,7 +72,7 @@ def evaluate(
         typer.Option(help="counterfx: folder with audio.csv and targets.jsonl of the public set."),
     ] = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="seed, song: truth as in the original, floor included.")
+        bool, typer.Option("--exact", help="half, song: truth as in the original, floor included.")
     ] = False,
     figures: FiguresOption = True,
     engine: EngineOption = Engine.local,
@@ -98,6 +99,7 @@ def evaluate(
         name, colon, number = text.partition(":")
         if colon and not (number.isdigit() and int(number)):
             raise UsageError(f"{text!r}: {number!r} is no number of items; write {name}:60")
+        name = protocol_name(output, name)
         chosen = _protocol(name, songs, manifests, exact)
         any_effect = isinstance(chosen, OneEffect | Dry)
         groups = [
@@ -163,6 +165,27 @@ def _protocol(name: str, songs: list[Path], manifests: Path | None, exact: bool)
         return ManifestCounterFx(
             str(manifests / "audio.csv"), str(manifests / "targets.jsonl"), str(songs[0])
         )
-    if exact and name in ("seed", "song"):
+    if exact and name in ("half", "song"):
         return OneEffect(name, exact=True)
     return get_protocol(name)
+
+
+def protocol_name(output: Output, name: str) -> str:
+    """A protocol's name of today, with a remark where a former one was given.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    name : str
+        As it was typed.
+
+    Returns
+    -------
+    str
+    """
+    from dialin.evaluation.items import FORMER_NAMES
+
+    if name in FORMER_NAMES:
+        output.warn(f"the protocol {name} is called {FORMER_NAMES[name]} now")
+    return FORMER_NAMES.get(name, name)

@@ -31,11 +31,12 @@ from dialin.cli._options import (
     renamed,
 )
 from dialin.cli._progress import progress
+from dialin.cli.evaluate import protocol_name
 
 HELP = """Make listening tests (MUSHRA, for webMUSHRA) and analyse what raters said.
 
 \b
-  dialin listen build seed --songs songs/ --fx Overdrive,MultiBand -n 3 -o test/
+  dialin listen build half --songs songs/ --fx Overdrive,MultiBand -n 3 -o test/
   dialin listen analyse mushra.csv -o results/
 """
 
@@ -43,10 +44,10 @@ app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
 @app.command(cls=renamed({"--effects": "--fx"}))
-@example("dialin listen build seed --songs songs/ --fx Overdrive,MultiBand -n 3 -o test/")
+@example("dialin listen build half --songs songs/ --fx Overdrive,MultiBand -n 3 -o test/")
 def build(
     context: typer.Context,
-    protocol: Annotated[str, typer.Argument(help="seed, song, cross or counterfx.")],
+    protocol: Annotated[str, typer.Argument(help="half, song, cross or counterfx.")],
     target: Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: folder of the test.")],
     songs: SongsOption,
     methods: Annotated[
@@ -69,7 +70,7 @@ def build(
     from dialin.evaluation.runner import Plan
 
     plan = Plan(
-        get_protocol(protocol),
+        get_protocol(protocol_name(output, protocol)),
         tuple(str(s) for s in songs),
         tuple(words(fx)),
         count,

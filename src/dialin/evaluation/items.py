@@ -22,6 +22,25 @@ LOW, HIGH = 0.01, 0.99
 """Range of knobs that a protocol gives no range of their own."""
 
 
+FORMER_NAMES: Mapping[str, str] = {"seed": "half"}
+"""What protocols were called before, and are called now; files and commands may say either."""
+
+
+def drawn_as(protocol: str) -> str:
+    """The name that chance goes by: a protocol under a new name draws the items that it drew.
+
+    Parameters
+    ----------
+    protocol : str
+        Its name.
+
+    Returns
+    -------
+    str
+    """
+    return {new: old for old, new in FORMER_NAMES.items()}.get(protocol, protocol)
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """All that a method may see: never the truth.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dialin.errors import OutputError
+from dialin.evaluation.items import FORMER_NAMES
 from dialin.files import plain, write_bytes
 from dialin.files.reading import parse_json
 
@@ -66,7 +67,7 @@ def read_rows(path: Path) -> dict[Key, Row]:
         ) from error
     for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), 1):
         try:
-            row = parse_json(line)
+            row = _renamed(parse_json(line))
             rows[key_of(row)] = row
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise OutputError(
@@ -74,6 +75,17 @@ def read_rows(path: Path) -> dict[Key, Row]:
                 "name another folder"
             ) from error
     return rows
+
+
+def _renamed(row: Row) -> Row:
+    """A row with its protocol's name of today; see `FORMER_NAMES`."""
+    name = FORMER_NAMES.get(row["protocol"])
+    if name is not None:
+        row["protocol"] = name
+        run = row.get("run", {}).get("protocol")
+        if isinstance(run, dict) and "name" in run:
+            run["name"] = name
+    return row
 
 
 class RowFile:

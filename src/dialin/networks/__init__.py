@@ -14,7 +14,7 @@ _PUBLIC = {
     "FrontEnd": "frontend",
     "FrontEndConfig": "frontend_numpy",
     "OnnxPart": "folder",
-    "StyleEncoder": "style_encoder",
+    "PooledEncoder": "pooled_encoder",
     "Vae": "vae",
     "encoder_config": "folder",
     "encoder_part": "folder",
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     )
     from dialin.networks.frontend import FrontEnd
     from dialin.networks.frontend_numpy import FrontEndConfig
+    from dialin.networks.pooled_encoder import PooledEncoder
     from dialin.networks.runtime import load_runtime
-    from dialin.networks.style_encoder import StyleEncoder
     from dialin.networks.vae import Vae
 
 __all__ = [
@@ -46,7 +46,7 @@ __all__ = [
     "FrontEnd",
     "FrontEndConfig",
     "OnnxPart",
-    "StyleEncoder",
+    "PooledEncoder",
     "Vae",
     "encoder_config",
     "encoder_part",

@@ -46,11 +46,16 @@ from dialin.networks.encoder import EncoderModule
 from dialin.networks.frontend import FrontEnd
 from dialin.networks.frontend_numpy import FrontEndConfig
 from dialin.networks.onnx_runtime import import_onnxruntime
-from dialin.networks.style_encoder import StyleEncoder
+from dialin.networks.pooled_encoder import PooledEncoder
 from dialin.networks.vae import Vae
 
 CARD = "README.md"
-ENCODERS: Mapping[str, type[Vae] | type[StyleEncoder]] = {"vae": Vae, "style": StyleEncoder}
+ENCODERS: Mapping[str, type[Vae] | type[PooledEncoder]] = {
+    "vae": Vae,
+    "encoder": PooledEncoder,
+    # What folders called it that were written before.
+    "style": PooledEncoder,
+}
 """Encoders by the ``kind`` of their configuration."""
 
 
@@ -72,12 +77,12 @@ class OnnxPart:
     outputs: tuple[str, ...]
 
 
-def encoder_config(encoder: Vae | StyleEncoder, **extra: Any) -> dict[str, Any]:
+def encoder_config(encoder: Vae | PooledEncoder, **extra: Any) -> dict[str, Any]:
     """Configuration of an encoder; `extra` is kept beside it (data, figures, seed...).
 
     Parameters
     ----------
-    encoder : Vae or StyleEncoder
+    encoder : Vae or PooledEncoder
         What is described.
     extra : plain data
         Entries of their own.

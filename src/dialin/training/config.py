@@ -234,8 +234,8 @@ class VaeOptions:
 
 
 @dataclass(frozen=True)
-class StyleOptions:
-    """The encoder that recognises processing; see `dialin.networks.style_encoder`.
+class EncoderOptions:
+    """The encoder that recognises processing; see `dialin.networks.pooled_encoder`.
 
     The three weights are those of the losses: recognising the effect, regressing its settings,
     and telling a clip of the same processing from clips of the same content.
@@ -321,11 +321,11 @@ class EncoderRecipe(StageRecipe):
 
     Attributes
     ----------
-    model : StyleOptions
+    model : EncoderOptions
         The network and its losses.
     """
 
-    model: StyleOptions = field(default_factory=StyleOptions)
+    model: EncoderOptions = field(default_factory=EncoderOptions)
 
 
 def load_recipe(path: str | os.PathLike[str], kind: type[T], overrides: Sequence[str] = ()) -> T:

@@ -94,7 +94,7 @@ def network_config(recipe: ControllerRecipe, pairs: PairSet) -> ControllerConfig
     )
 
 
-class ControllerModule(LightningModule):
+class ControllerTraining(LightningModule):
     """A controller in training.
 
     Parameters

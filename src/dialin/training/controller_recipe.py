@@ -14,7 +14,7 @@ from dialin.training.perturbation import SpsaOptions
 
 
 @dataclass(frozen=True)
-class EncoderOptions:
+class EmbeddingOptions:
     """Where embeddings come from.
 
     Attributes
@@ -100,7 +100,7 @@ class ControllerRecipe:
         Of all chance in training.
     debug : bool
         Whether it only shows that everything is in place.
-    encoder : EncoderOptions
+    encoder : EmbeddingOptions
         What makes the embeddings.
     front_end : FrontEndConfig
         What decides features, for an encoder without a folder.
@@ -117,7 +117,7 @@ class ControllerRecipe:
     data: DataOptions
     seed: int = 0
     debug: bool = False
-    encoder: EncoderOptions = field(default_factory=EncoderOptions)
+    encoder: EmbeddingOptions = field(default_factory=EmbeddingOptions)
     front_end: FrontEndConfig = field(default_factory=lambda: FrontEndConfig(bands=64))
     model: ControllerOptions = field(default_factory=ControllerOptions)
     optimiser: OptimiserOptions = field(

@@ -77,7 +77,7 @@ class SoundItems:
         return batch
 
 
-class EndToEndModule(LightningModule):
+class EndToEndTraining(LightningModule):
     """A controller in training by ear.
 
     Parameters

@@ -17,7 +17,7 @@ from dialin.networks.controller import Controller
 from dialin.networks.controller_runtime import KIND
 from dialin.networks.encoder import EncoderModule
 from dialin.networks.folder import OnnxPart, encoder_config, encoder_part, save_model
-from dialin.networks.style_encoder import StyleEncoder
+from dialin.networks.pooled_encoder import PooledEncoder
 from dialin.networks.vae import Vae
 from dialin.training.config import DEBUG, EncoderRecipe, VaeRecipe, to_plain
 from dialin.training.controller import counted_knobs
@@ -30,7 +30,7 @@ def save_encoder(
     folder: Path,
     stage: str,
     recipe: VaeRecipe | EncoderRecipe,
-    network: Vae | StyleEncoder,
+    network: Vae | PooledEncoder,
     train: FeatureSet,
     valid: FeatureSet,
     epoch: int,
@@ -46,7 +46,7 @@ def save_encoder(
         What was trained.
     recipe : VaeRecipe or EncoderRecipe
         Of the run.
-    network : Vae or StyleEncoder
+    network : Vae or PooledEncoder
         The trained network.
     train, valid : FeatureSet
         What it was trained and judged with.
@@ -103,13 +103,14 @@ def encoder_card(config: Mapping[str, Any]) -> str:
     """
     what = {
         "vae": "Encoder of a beta-VAE: from 24 kHz mono audio to the mean of a latent.",
-        "style": "Encoder trained to recognise effects and their settings, whatever the music.",
+        "encoder": "Encoder trained to recognise effects and their settings, whatever the music.",
     }[config["kind"]].replace("24 kHz", f"{config['sample_rate'] / 1000:g} kHz")
+    named = {"vae": "beta-VAE"}.get(config["kind"], "processing")
     data, figures = config["data"], config["figures"]
     effects = "\n".join(f"- `{name}`" for name in data["train"]["classes"])
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in sorted(figures.items()))
     warning = f"\n**{DEBUG}**\n" if config.get("debug") else ""
-    return f"""# {config["dimensions"]}-dimensional {config["kind"]} encoder
+    return f"""# {config["dimensions"]}-dimensional {named} encoder
 {warning}
 {what} Embeds excerpts of {config["samples"] / config["sample_rate"]:.2f} s; longer audio is
 averaged over excerpts. Level does not matter.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dialin.training.config import StageRecipe
     from dialin.training.controller_recipe import ControllerRecipe
 
-ENCODER_KINDS = ("vae", "style")
+ENCODER_KINDS = ("vae", "encoder", "style")
 """What an encoder's folder may hold; see `dialin.networks.folder.ENCODERS`."""
 
 LONGEST_FFT = max(MRSTFT_SIZES)

@@ -32,11 +32,12 @@ from dialin.networks.statistics import StatisticsEncoder
 from dialin.rendering import RenderPool
 from dialin.training.batches import ItemData
 from dialin.training.config import EncoderRecipe, LoopOptions, VaeRecipe, settings_of
-from dialin.training.controller import ControllerModule, PairItems, counted_knobs
+from dialin.training.controller import ControllerTraining, PairItems, counted_knobs
 from dialin.training.controller_recipe import ControllerRecipe
 from dialin.training.data import FeatureSet, build_features
 from dialin.training.diagnostics import Diagnostics
-from dialin.training.end_to_end import EndToEndModule, SoundItems
+from dialin.training.encoder import EncoderTraining
+from dialin.training.end_to_end import EndToEndTraining, SoundItems
 from dialin.training.export import save_controller, save_encoder
 from dialin.training.inputs import check_inputs
 from dialin.training.loop import (
@@ -53,8 +54,7 @@ from dialin.training.pairs import PairSet, open_pairs
 from dialin.training.rendered import SPLITS, parts, render_parts
 from dialin.training.runs import PARAMETERS, claim
 from dialin.training.spsa import EffectLayer
-from dialin.training.style import StyleModule
-from dialin.training.vae import VaeModule
+from dialin.training.vae import VaeTraining
 
 ENCODER_FIGURES = ("loss", "active", "probe_effect", "probe_settings", "probe_loudness")
 CONTROLLER_FIGURES = ("untouched", "default", "middle", "parameters", "error")
@@ -251,11 +251,11 @@ def encoder_module(recipe: VaeRecipe | EncoderRecipe, train: FeatureSet, steps: 
 
     Returns
     -------
-    VaeModule or StyleModule
+    VaeTraining or EncoderTraining
     """
     if isinstance(recipe, VaeRecipe):
-        return VaeModule(recipe, steps)
-    return StyleModule(recipe, steps, train.classes, train.knobs)
+        return VaeTraining(recipe, steps)
+    return EncoderTraining(recipe, steps, train.classes, train.knobs)
 
 
 def _validate(module: Any, data: ItemData) -> dict[str, float]:
@@ -345,7 +345,7 @@ def train_controller(
         }
         train, valid = sets["train"], sets["valid"]
         data = ItemData(PairItems(train), PairItems(valid), recipe.loop, seed=recipe.seed)
-        module = ControllerModule(recipe, train, data.steps)
+        module = ControllerTraining(recipe, train, data.steps)
         done = driver.train(
             folder / PARAMETERS,
             module,
@@ -400,7 +400,7 @@ def _by_ear(
     seed = recipe.seed + 1
     data = ItemData(train, valid, loop, seed=seed, valid_seed=seed)
     tuned = copy.deepcopy(network)
-    module = EndToEndModule(recipe, tuned, encoder, sets["train"], pool, data.steps)
+    module = EndToEndTraining(recipe, tuned, encoder, sets["train"], pool, data.steps)
     with warnings.catch_warnings():
         # Dropout is off on purpose.
         warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")

@@ -16,7 +16,7 @@ from dialin.data.recipe import Prior, SettingsOptions, SongSource
 from dialin.effects.spec import EffectSpec
 from dialin.errors import UsageError
 from dialin.training.config import DataOptions
-from dialin.training.controller_recipe import ControllerRecipe, EncoderOptions
+from dialin.training.controller_recipe import ControllerRecipe, EmbeddingOptions
 from dialin.training.rendered import parts
 
 SAMPLED = 6
@@ -115,7 +115,7 @@ def recipe_for(
         splits=(0.85, 0.15, 0.0),
         settings=SettingsOptions(priors=still),
     )
-    recipe = ControllerRecipe(data=data, seed=seed, encoder=EncoderOptions(folder=encoder))
+    recipe = ControllerRecipe(data=data, seed=seed, encoder=EmbeddingOptions(folder=encoder))
     loop = dataclasses.replace(recipe.loop, logger="none", accelerator="cpu")
     heard = dataclasses.replace(recipe.end_to_end, epochs=2 if by_ear else 0)
     return dataclasses.replace(recipe, loop=loop, end_to_end=heard)

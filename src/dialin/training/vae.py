@@ -79,7 +79,7 @@ def reconstruction_error(wanted: Tensor, decoded: Tensor, kind: str) -> Tensor:
     return torch.stack(errors).mean()
 
 
-class VaeModule(LightningModule):
+class VaeTraining(LightningModule):
     """The beta-VAE in training.
 
     Parameters

@@ -17,7 +17,7 @@ from dialin.effects.spec import Settings
 from dialin.errors import UsageError
 from dialin.evaluation.corpus import generator
 from dialin.evaluation.encoders import embed
-from dialin.evaluation.items import ItemProtocol, Source, Task
+from dialin.evaluation.items import ItemProtocol, Source, Task, drawn_as
 from dialin.evaluation.responses import Responses
 from dialin.measures.mfcc import mfcc
 from dialin.rendering import Job, RenderPool
@@ -140,7 +140,7 @@ class Tools:
                         "methods 'mean' and 'nearest' need songs of the training split, and there "
                         "are none; leave them out or add songs"
                     )
-                rng = generator(self.training.seed, f"stored/{name}")
+                rng = generator(self.training.seed, f"stored/{drawn_as(name)}")
                 self._sounds[name] = [
                     self.protocol.clean(self.training, rng) for _ in range(SOUNDS)
                 ]

@@ -29,7 +29,7 @@ from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import RenderError, UsageError
 from dialin.evaluation.corpus import cut, generator
-from dialin.evaluation.items import Item, Source, Task, draw_options
+from dialin.evaluation.items import FORMER_NAMES, Item, Source, Task, draw_options, drawn_as
 from dialin.measures.mfcc import mfcc
 from dialin.measures.music import coarse_difference
 from dialin.measures.responses import UNITS
@@ -154,8 +154,9 @@ class OneEffect:
 
     Attributes
     ----------
-    name : {"seed", "song", "audible"}
-        Where the reference comes from: the other half, or (``song``) another song.
+    name : {"half", "song", "audible"}
+        Where the reference comes from: the other half, or (``song``) another song. ``seed`` is the
+        former name of ``half``.
     groups : tuple of str
         Names of the nine, or URIs.
     exact : bool
@@ -167,11 +168,14 @@ class OneEffect:
         0 takes all that make sense.
     """
 
-    name: str = "seed"
+    name: str = "half"
     groups: tuple[str, ...] = NINE
     exact: bool = False
     metrics: tuple[str, ...] = METRICS
     audible_db: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", FORMER_NAMES.get(self.name, self.name))
 
     def effects(self, group: str) -> str:
         """URI of the group's effect.
@@ -239,7 +243,7 @@ class OneEffect:
         options = draw_options(spec, {}, fixed)
         refused: list[str] = []
         for attempt in range(EXCERPTS):
-            rng = generator(source.seed, f"{self.name}/{group}", index, attempt)
+            rng = generator(source.seed, f"{drawn_as(self.name)}/{group}", index, attempt)
             audio, where = excerpt(source, rng)
             excerpts = [audio]
             record: dict[str, Any] = {"input": where}

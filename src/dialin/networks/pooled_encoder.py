@@ -15,7 +15,7 @@ from dialin.networks.encoder import ConvolutionalEncoder
 from dialin.networks.frontend_numpy import FrontEndConfig
 
 
-class StyleEncoder(ConvolutionalEncoder):
+class PooledEncoder(ConvolutionalEncoder):
     """From waveforms to vectors that say how they were processed.
 
     Parameters

@@ -22,7 +22,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dialin.networks.style_encoder import StyleEncoder
+from dialin.networks.pooled_encoder import PooledEncoder
 from dialin.training.batches import Batch
 from dialin.training.config import EncoderRecipe
 from dialin.training.data import CLEAN
@@ -31,7 +31,7 @@ from dialin.training.loop import optimiser
 UNIFORM_VARIANCE = 1.0 / 12.0
 
 
-class StyleModule(LightningModule):
+class EncoderTraining(LightningModule):
     """The encoder in training, with the heads that are dropped afterwards.
 
     Parameters
@@ -56,7 +56,7 @@ class StyleModule(LightningModule):
         self.recipe, self.steps = recipe, steps
         options = recipe.model
         torch.manual_seed(recipe.seed)
-        self.network = StyleEncoder(
+        self.network = PooledEncoder(
             recipe.front_end, recipe.data.samples, options.dimensions, options.channels
         )
         size = options.dimensions
