@@ -217,7 +217,7 @@ def test_the_budget_is_kept(pool, budget):
 def test_the_time_limit_is_kept(pool):
     match = run(np.tanh(9 * music(2)), [DRIVE], pool, budget=100_000, seconds=0.5)
     assert match.report.interrupted
-    assert match.report.seconds < 3
+    assert match.report.renders < 20_000  # far from the budget, however slow the machine
     assert "time limit" in " ".join(match.report.notes)
 
 
