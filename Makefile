@@ -7,13 +7,16 @@ SETUP := pyproject.toml constraints.txt $(wildcard setup.py)
 
 FUZZ_SEED ?= 1
 
-.PHONY: help demo test fuzz check bench format docs plugins clean
+.PHONY: help demo studio test fuzz check bench format docs plugins clean
 
 help:  ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 demo: $(VENV)/.core  ## match a clean slide guitar to a metal one, both shipped here; writes demo-out/
 	$(BIN)/dialin demo -o demo-out --overwrite
+
+studio: $(VENV)/.studio  ## open the studio in a browser: match, hear, turn, explore
+	$(BIN)/dialin studio
 
 test: $(VENV)/.dev plugins  ## run all tests (installs the plugins they use, where apt can)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
@@ -64,6 +67,10 @@ $(VENV)/.dev: $(SETUP) | $(BIN)/python
 	$(PIP) install -c constraints.txt -e '.[dev,data,ray,training]'
 	@$(PIP) install -c constraints.txt -e '.[speech]' || \
 		echo "pesq could not be built (no C compiler?): its test will be skipped"
+	@touch $@ $(VENV)/.core
+
+$(VENV)/.studio: $(SETUP) | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[studio]'
 	@touch $@ $(VENV)/.core
 
 $(VENV)/.docs: $(SETUP) | $(BIN)/python

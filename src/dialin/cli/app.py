@@ -19,6 +19,7 @@ from dialin.cli import (
     match,
     presets,
     recipes,
+    studio,
     timbre,
     train,
     train_controller,
@@ -35,6 +36,7 @@ HELP = """Find the knob settings that make a recording sound like a reference.
   dialin apply out/preset.json *.wav -o wet/ --amount 80
   dialin effects list --search reverb
   dialin presets show out/preset.json
+  dialin studio
   dialin demo
   dialin doctor
 
@@ -93,5 +95,6 @@ train.app.command(
 )(train_controller.controller)
 app.add_typer(train.app, name="train")
 app.add_typer(recipes.app, name="recipes")
+app.command("studio", help=studio.HELP)(studio.studio)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("doctor", help=doctor.HELP)(doctor.doctor)
