@@ -13,7 +13,7 @@ from dialin.effects.open import open_effect
 from dialin.errors import EffectLoadError, EffectNotFoundError, RenderError
 
 RATE = 44_100
-GOOD = ("gain", "tilt", "drive", "echo", "room", "ring", "mode")
+GOOD = ("gain", "tilt", "drive", "echo", "sync", "room", "ring", "mode")
 UNOPENED = ("hang_load", "crash_load", "fail_load", "slow_load")
 DEADLY = ("hang", "freeze", "crash", "exit")
 QUIET_FAULTS = tuple(n for n in fake_names() if n not in (*GOOD, *UNOPENED, *DEADLY))

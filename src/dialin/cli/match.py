@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -48,6 +48,7 @@ and listen to.
   dialin match takes/ ref.wav -o out/
   dialin match dry.wav ref.wav -o out/ --fx compressor --fx reverb --seed 7
   dialin match dry.wav ref.wav -o out/ --fx ZamComp --amount 60
+  dialin match dry.wav ref.wav -o out/ --fx lv2:urn:zamaudio:ZamDelay --bpm 96
   dialin match dry.wav ref.wav -o out/ --fx auto
   dialin match dry.wav ref.wav -o out/ --fx auto:drive,delay,reverb
   dialin match dry.wav ref.wav -o out/ \\
@@ -169,6 +170,15 @@ class SearchArguments:
     models: Annotated[
         bool, typer.Option("--models/--no-models", help="Start from trained controllers.")
     ] = True
+    bpm: Annotated[
+        str | None,
+        typer.Option(
+            "--bpm",
+            metavar="N|auto",
+            help="Tempo for effects that follow their host's (LV2), in beats a minute; auto: "
+            "heard from the input. Without it: 120.",
+        ),
+    ] = None
     keep: Annotated[
         bool,
         typer.Option(
@@ -194,6 +204,7 @@ class SearchArguments:
             )
             or None,
             models=(self.model or None) if self.models else (),
+            bpm=parse_tempo(self.bpm),
             keep=self.keep,
         )
 
@@ -306,6 +317,33 @@ class _Task:
                     about=about,
                     progress=rendered,
                 )
+
+
+def parse_tempo(text: str | None) -> float | Literal["auto"] | None:
+    """Read ``--bpm``.
+
+    >>> parse_tempo("97.5"), parse_tempo("AUTO"), parse_tempo(None)
+    (97.5, 'auto', None)
+
+    Parameters
+    ----------
+    text : str, optional
+        As given.
+
+    Returns
+    -------
+    float, "auto" or None
+
+    Raises
+    ------
+    UsageError
+        If it is neither a tempo nor ``auto``.
+    """
+    from dialin.effects.tempo import check_tempo
+
+    if text is None or text.strip().lower() == "auto":
+        return None if text is None else "auto"
+    return check_tempo(number(text, option="--bpm", example="128, or auto"))
 
 
 def chosen_effects(output: Output, names: Sequence[str] | None) -> list[str] | str | None:

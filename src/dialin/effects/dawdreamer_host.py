@@ -31,6 +31,7 @@ import numpy as np
 from dialin.audio import Audio
 from dialin.effects.effect import BLOCK
 from dialin.effects.floating_point import kept_floating_point
+from dialin.effects.tempo import USUAL
 from dialin.errors import EffectLoadError, RenderError
 
 SEED = 20221103
@@ -221,11 +222,16 @@ class Graph:
     sample_rate : int
     inputs : int
         Channels that are fed to it.
+    bpm : float, default 120
+        Tempo that it is told, in beats a minute.
     """
 
-    def __init__(self, make: Callable[[Any], Any], sample_rate: int, inputs: int) -> None:
+    def __init__(
+        self, make: Callable[[Any], Any], sample_rate: int, inputs: int, bpm: float = USUAL
+    ) -> None:
         with _zeroed_memory(), kept_floating_point():
             self.engine = dawdreamer.RenderEngine(sample_rate, BLOCK)
+            self.engine.set_bpm(bpm)
             self.sample_rate = sample_rate
             self.processor = make(self.engine)
             silence = np.zeros((inputs, BLOCK), dtype=np.float32)

@@ -10,6 +10,7 @@ Good ones, pure functions of audio and settings:
 ``tilt``        ``cutoff`` 100 to 10 000 Hz (log), ``tilt`` -12 to +12 dB: a one-pole filter
 ``drive``       ``drive`` 0 to 40 dB into tanh, ``level`` -24 to +6 dB, ``mix`` 0 to 100 %
 ``echo``        ``time`` 1 to 500 ms (whole samples), ``feedback`` 0 to 90 %, ``mix`` 0 to 100 %
+``sync``        an echo ``steps`` (1 to 8) sixteenths later, at the tempo it is told; ``mix``
 ``room``        ``size`` 5 to 60 ms, twelve reflections at multiples of it; ``mix`` 0 to 100 %
 ``ring``        times a cosine of ``frequency`` 50 to 5000 Hz (log); ``mix`` 0 to 100 %
 ``mode``        ``mode``, stepped: clean, soft, hard, fold; ``amount`` 0 to 24 dB
@@ -69,6 +70,7 @@ from numpy.typing import ArrayLike
 from dialin.audio import Audio
 from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec
+from dialin.effects.tempo import USUAL
 from dialin.errors import EffectLoadError, EffectNotFoundError, RenderError
 
 Native = dict[str, float]
@@ -116,6 +118,15 @@ def _echo(audio: Audio, sample_rate: int, native: Native) -> Audio:
         level *= native["feedback"] / 100.0
         start += lag
     return (audio + native["mix"] / 100.0 * echoes).astype(np.float32)
+
+
+def _sync(audio: Audio, sample_rate: int, native: Native) -> Audio:
+    """One echo, a number of sixteenths later."""
+    lag = round(native["steps"] * 15.0 / native["bpm"] * sample_rate)
+    late = np.zeros_like(audio)
+    late[:, lag:] = audio[:, : max(0, audio.shape[1] - lag)]
+    wet: Audio = audio + np.float32(native["mix"] / 100.0) * (late - audio)
+    return wet
 
 
 def _room(audio: Audio, sample_rate: int, native: Native) -> Audio:
@@ -175,6 +186,17 @@ _GOOD: dict[str, tuple[tuple[Parameter, ...], Callable[[Audio, int, Native], Aud
             Parameter("mix", "Mix", "%", 0.0, 100.0, 50.0, neutral=0.0),
         ),
         _echo,
+    ),
+    "sync": (
+        (
+            Parameter(
+                *("steps", "Steps", "", 1.0, 8.0, 4.0, "stepped"),
+                labels=tuple(f"{n}/16" for n in range(1, 9)),
+                steps=8,
+            ),
+            Parameter("mix", "Mix", "%", 0.0, 100.0, 50.0, neutral=0.0),
+        ),
+        _sync,
     ),
     "room": (
         (
@@ -255,6 +277,18 @@ class FakeEffect:
     def __init__(self, name: str) -> None:
         parameters, self._function = _GOOD[name]
         self.spec = _spec(name, parameters)
+        self.follows_tempo = name == "sync"
+        self._bpm = USUAL
+
+    def set_tempo(self, bpm: float) -> None:
+        """Set the tempo of everything rendered from now on.
+
+        Parameters
+        ----------
+        bpm : float
+            In beats a minute.
+        """
+        self._bpm = bpm
 
     def process(
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
@@ -276,7 +310,7 @@ class FakeEffect:
         -------
         ndarray, float32, shape (channels, samples)
         """
-        native = self.spec.native(settings)
+        native = self.spec.native(settings) | {"bpm": self._bpm}
         return self._function(_with_tail(audio, sample_rate, tail), sample_rate, native)
 
     def stream(

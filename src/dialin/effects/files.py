@@ -38,6 +38,8 @@ def effect_files(uris: Iterable[str]) -> list[Path]:
             continue
         if format == "mix":
             found += effect_files([rest])
+        elif format == "bpm":
+            found += effect_files([rest.partition(":")[2]])
         elif format in ("vst3", "faust"):
             path = Path(split_vst3(rest)[0] if format == "vst3" else rest).expanduser()
             found.append(path)

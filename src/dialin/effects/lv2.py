@@ -19,6 +19,7 @@ from dialin.effects.lilv import Lv2Plugin, Lv2Port, installed
 from dialin.effects.parameter import MAX_GAIN_DB, Parameter
 from dialin.effects.settle import RATE, LeadStream, Settled
 from dialin.effects.spec import EffectSpec, Settings
+from dialin.effects.tempo import USUAL
 from dialin.errors import EffectLoadError, EffectNotFoundError, RenderError
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ _NAMED = {
 _FREQUENCY = re.compile(r"\b(freq(uency)?|cut.?off)\b", re.IGNORECASE)
 _EXCLUDED_PROPERTIES = {"notOnGUI", "trigger", "causesArtifacts", "expensive", "notAutomatic"}
 _EXCLUDED_DESIGNATIONS = {"enabled", "latency", "freeWheeling"}
+_TEMPO_DESIGNATION = "beatsPerMinute"
+"""Of ports that the host sets to its tempo: no knobs for a person to turn."""
 _EXCLUDED_NAME = re.compile(
     r"^(bypass|enabled?|on|power|active|dither(ing)?|panic|reset|clear|latency)$"
     r"|\b(bypass|meters?|pause|graph|visibility|fft|spectrum|solo|mute|ui|zoom|analy[sz]er)\b"
@@ -134,6 +137,10 @@ class Lv2Effect:
         self._ids = port_ids(ports)
         self._ports = dict(zip(self._ids, ports, strict=True))
         self._spec = replace(lv2_spec(plugin), channels=len(self._layout.main))
+        self._tempo = USUAL
+        self._tempo_ids = [
+            id for id, port in self._ports.items() if port.designation == _TEMPO_DESIGNATION
+        ]
         self._graphs: dict[int, Graph] = {}
         self._host_index: dict[str, int] = {}
         self._fixed: dict[int, float] = {}
@@ -145,6 +152,24 @@ class Lv2Effect:
     def spec(self) -> EffectSpec:
         """Identity and knobs."""
         return self._spec
+
+    @property
+    def follows_tempo(self) -> bool:
+        """Whether it asks its host for the tempo."""
+        return self._plugin.follows_transport or bool(self._tempo_ids)
+
+    def set_tempo(self, bpm: float) -> None:
+        """Set the tempo of everything rendered from now on.
+
+        Parameters
+        ----------
+        bpm : float
+            In beats a minute.
+        """
+        self._tempo = bpm
+        self._graphs.clear()
+        self._continues.clear()
+        self._settled = Settled(self._spec, len(self._layout.main))
 
     def process(
         self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
@@ -281,6 +306,7 @@ class Lv2Effect:
                 lambda engine: engine.make_plugin_processor("effect", uri),
                 sample_rate,
                 self._layout.inputs,
+                self._tempo,
             )
         except RuntimeError as error:
             reason = " ".join(str(error).split()).removeprefix(
@@ -325,13 +351,14 @@ class Lv2Effect:
         pairs = zip(self._spec.parameters, vector, strict=True)
         knobs = {p.id: p.at_rate(p.to_native(v), sample_rate) for p, v in pairs}
         knobs |= {p.id: p.at_rate(p.default, sample_rate) for p in self._spec.excluded}
+        knobs |= dict.fromkeys(self._tempo_ids, self._tempo)
         for id, native in knobs.items():
             port = self._ports[id]
             low, high = port_range(port)
             if "integer" in port.properties:
                 native = round(native)
             if id in self._host_index:
-                values[self._host_index[id]] = (native - low) / (high - low)
+                values[self._host_index[id]] = min(1.0, max(0.0, (native - low) / (high - low)))
         return values
 
 
@@ -451,6 +478,7 @@ def lv2_spec(plugin: Lv2Plugin) -> EffectSpec:
         )
         out = (
             degenerate
+            or port.designation == _TEMPO_DESIGNATION
             or port.properties & _EXCLUDED_PROPERTIES
             or "sampleRate" in port.properties
             or _EXCLUDED_NAME.search(port.name)

@@ -57,6 +57,11 @@ def open_effect(uri: str) -> Effect:
         from dialin.effects.amount import MixedEffect
 
         return MixedEffect(open_effect(rest))
+    if format == "bpm":
+        from dialin.effects.tempo import TempoEffect, split_tempo
+
+        bpm, inner = split_tempo(rest)
+        return TempoEffect(open_effect(inner), bpm)
     from dialin.effects.fake import open_fake
 
     return open_fake(rest)

@@ -8,6 +8,7 @@
 ``au:NAME``         an Audio Unit (macOS)
 ``faust:PATH``      a Faust program, ``.dsp``
 ``mix:EFFECT``      any of these with one more knob, its dry/wet mix
+``bpm:N:EFFECT``    any of these that follows the tempo, in a song of N beats a minute
 ``fake:NAME``       a test double
 ==================  ============================================================
 
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from dialin.errors import EffectNotFoundError
 
-FORMATS = ("builtin", "lv2", "vst3", "au", "faust", "mix", "fake")
+FORMATS = ("builtin", "lv2", "vst3", "au", "faust", "mix", "bpm", "fake")
 
 
 def parse_uri(uri: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -49,6 +50,7 @@ from dialin.matching.probing import Probed, probe_chain
 from dialin.matching.recordings import Heard, hear
 from dialin.matching.result import Match, MatchProgress
 from dialin.matching.search import Search
+from dialin.matching.song_tempo import InTempo, in_tempo
 from dialin.matching.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
 from dialin.presets import Preset
 from dialin.rendering import Job, RenderPool, SharedAudio
@@ -78,6 +80,7 @@ def match(
     lock: Mapping[str, float] | None = None,
     reference_for: Mapping[str, Recording] | None = None,
     models: Sequence[Folder] | None = None,
+    bpm: float | Literal["auto"] | None = None,
     keep: bool = False,
     options: MatchOptions | None = None,
     voters: Sequence[Voter] = (),
@@ -114,6 +117,9 @@ def match(
     models : sequence of path-like, optional
         Folders of trained controllers whose answers are tried first; by default those that
         ``dialin train controller --fx`` left for these effects, and none for ``()``.
+    bpm : float or "auto", optional
+        Tempo of the song in beats a minute, for effects that follow their host's; ``auto`` is
+        heard from the input. Without, hosts are at 120.
     keep : bool
         Take the nearest candidate even where it is not sure that it is better than leaving the
         input alone; without, it is the match's `nearest`.
@@ -154,6 +160,7 @@ def match(
         lock=lock,
         reference_for=reference_for,
         models=models,
+        bpm=bpm,
         keep=keep,
     )
     if options is None:
@@ -161,7 +168,7 @@ def match(
     elif single != MatchOptions():
         raise UsageError(
             "options stands in place of budget, seconds, seed, only, weights, lock, "
-            "reference_for, models and keep; give one or the other"
+            "reference_for, models, bpm and keep; give one or the other"
         )
     heard = hear(input, reference, options)
     families = wanted_families(effects) if effects is not None and is_auto(effects) else ()
@@ -176,8 +183,11 @@ def match(
                 options.seed,
             )
             plan = plan_auto(families, voters, recordings, used.describe)
-        uri = chain_uri(named if plan is None else plan.uris)
-        return _Matching(heard, kept, uri, options, used, plan).run(progress)
+        tempo = in_tempo(
+            *(used, named if plan is None else plan.uris, options.bpm),
+            *(heard.input.recording, heard.input.sample_rate),
+        )
+        return _Matching(heard, kept, tempo, options, used, plan).run(progress)
 
 
 def _named(effects: Sequence[str] | str | None) -> Sequence[str]:
@@ -194,15 +204,15 @@ class _Matching:
         self,
         heard: Heard,
         input: tuple[Audio, int] | str,
-        uri: str,
+        tempo: InTempo,
         options: MatchOptions,
         pool: RenderPool,
         plan: AutoPlan | None = None,
     ) -> None:
         self._began = time.monotonic()
         self._heard, self._input, self._options, self._pool = heard, input, options, pool
-        self._plan, self._echoes = plan, Echoes()
-        self._probed = probe_chain(pool, uri)
+        self._plan, self._tempo, self._echoes = plan, tempo, Echoes()
+        self._probed = probe_chain(pool, chain_uri(tempo.uris))
         spec = self._probed.spec
         self._locked = locked_knobs(spec, options.lock or {})
         free = [p for n, p in enumerate(spec.parameters) if n not in self._locked]
@@ -227,6 +237,7 @@ class _Matching:
         plan = self._plan
         notes = [
             *probed.notes,
+            *self._tempo.notes,
             *(() if plan is None else (*plan.notes, *order_notes(plan, result.ordered))),
             *learned.notes,
             *(note for sound in (heard.input, *heard.references) for note in sound.notes),
@@ -335,6 +346,7 @@ class _Matching:
             risk=result.risk,
             evidence=result.evidence,
             parts=result.parts,
+            bpm=self._tempo.bpm,
             families=()
             if self._plan is None
             else family_reports(self._plan, result, self._echoes, result.slots),
@@ -349,6 +361,7 @@ class _Matching:
                 "seed": self._options.seed,
                 "budget": self._budget,
                 "renders": result.renders,
+                "bpm": self._tempo.bpm,
                 "models": [Path(folder).name for folder in learned.folders],
                 "distance": {"before": result.untouched, "after": result.distance},
                 "sure": result.sure,

@@ -11,9 +11,10 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from dialin.effects.amount import check_amount
+from dialin.effects.tempo import check_tempo
 from dialin.errors import UsageError
 from dialin.matching.style import check_aspect
 from dialin.reports.words import SAME_RECORDING
@@ -200,6 +201,9 @@ class MatchOptions:
     models : sequence of path-like, optional
         Folders of trained controllers whose answers are tried first; by default those that
         ``dialin train controller --fx`` left for these effects, and none for ``()``.
+    bpm : float or "auto", optional
+        Tempo of the song, 20 to 400 beats a minute, for effects that follow it; ``auto`` is heard
+        from the input. Without, hosts are at 120.
     keep : bool, default False
         Take the nearest candidate even where it is not sure.
     search : SearchOptions
@@ -219,6 +223,7 @@ class MatchOptions:
     lock: Mapping[str, float] | None = None
     reference_for: Mapping[str, Recording] | None = None
     models: Sequence[str | os.PathLike[str]] | None = None
+    bpm: float | Literal["auto"] | None = None
     keep: bool = False
     search: SearchOptions = field(default_factory=SearchOptions)
 
@@ -229,6 +234,10 @@ class MatchOptions:
             raise UsageError(f"the time limit is {self.seconds} s; it must be above 0")
         if self.seed < 0:
             raise UsageError(f"the seed is {self.seed}; use 0 or more")
+        if isinstance(self.bpm, str) and self.bpm != "auto":
+            raise UsageError(f"the tempo is {self.bpm!r}; use a number of beats a minute, or auto")
+        if isinstance(self.bpm, int | float):
+            check_tempo(self.bpm)
         for aspect in (*(self.only or ()), *(self.weights or {}), *(self.reference_for or {})):
             check_aspect(aspect)
 

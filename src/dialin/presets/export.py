@@ -27,6 +27,7 @@ from typing import overload
 
 from dialin.effects.chain import slot_names
 from dialin.effects.files import effect_files
+from dialin.effects.tempo import split_tempo, without_tempo
 from dialin.effects.uri import parse_uri
 from dialin.errors import EffectNotFoundError, OutputError, PresetError, UsageError
 from dialin.files import check_not_read, move, uninterrupted, working_folder
@@ -145,6 +146,7 @@ def export_preset(
     if not fitting:
         raise PresetError(_nothing(preset, slots, to))
     notes = [_left_out(each, to) for each in slots if not _fits(each, to)]
+    notes += _tempos(preset)
     files: dict[str, tuple[str | bytes, int | None]] = {}
     if to == "vstpreset":
         for each in fitting:
@@ -190,7 +192,14 @@ def unmixed(preset: Preset) -> list[SlotAlone]:
     names = slot_names([slot.uri for slot in preset.slots])
     for number, (name, slot) in enumerate(zip(names, preset.slots, strict=True)):
         wet = 1.0
-        while slot.format == "mix" and slot.knobs:
+        while slot.format in ("mix", "bpm"):
+            if slot.format == "bpm":
+                # Other hosts tell a tempo of their own.
+                plain = without_tempo(slot.uri)
+                slot = replace(slot, uri=plain, format=parse_uri(plain)[0])
+                continue
+            if not slot.knobs:
+                break
             inner = parse_uri(slot.uri)[1]
             try:
                 format = parse_uri(inner)[0]
@@ -224,6 +233,18 @@ def _left_out(each: SlotAlone, to: str) -> str:
             "preset wherever it is loaded"
         )
     return f"left out: {each.name} is a {each.slot.format} effect, which {to} presets are not for"
+
+
+def _tempos(preset: Preset) -> list[str]:
+    tempos = {
+        f"{split_tempo(parse_uri(slot.uri)[1])[0]:g}"
+        for slot in preset.slots
+        if slot.format == "bpm"
+    }
+    return [
+        f"it was matched at {bpm} beats a minute: set the project's tempo to that"
+        for bpm in sorted(tempos)
+    ]
 
 
 def _mixes(slots: Sequence[SlotAlone]) -> list[str]:

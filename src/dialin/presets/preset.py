@@ -434,8 +434,8 @@ def _read_slot(data: Any, where: str) -> PresetSlot:
     if not isinstance(data, dict):
         raise PresetError(f"{where} should be a JSON object, not {type(data).__name__}")
     fields = {name: _text(data, name, where) for name in ("uri", "name", "format")}
-    if fields["uri"].lower().count("mix:") > MOST_MIXES:
-        raise PresetError(f"{where} mixes an effect more than {MOST_MIXES} times over")
+    if max(fields["uri"].lower().count(word) for word in ("mix:", "bpm:")) > MOST_MIXES:
+        raise PresetError(f"{where} wraps an effect more than {MOST_MIXES} times over")
     try:
         format, _ = parse_uri(fields["uri"])
     except EffectNotFoundError as error:

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dialin.effects.chain import chain_uri, is_chain, parse_chain
+from dialin.effects.tempo import split_tempo, with_tempo
 from dialin.effects.uri import parse_uri
 from dialin.effects.vst3_files import (
     find_vst3,
@@ -110,6 +111,8 @@ def _leaves(uri: str) -> Iterator[str]:
     format, rest = parse_uri(uri)
     if format == "mix":
         yield from _leaves(rest)
+    elif format == "bpm":
+        yield from _leaves(split_tempo(rest)[1])
     else:
         yield f"{format}:{rest}"
 
@@ -138,6 +141,10 @@ def _located_uri(uri: str, slot: PresetSlot, beside: Path | None) -> tuple[str, 
     if format == "mix":
         inner, notes = _located_uri(rest, slot, beside)
         return f"mix:{inner}", notes
+    if format == "bpm":
+        bpm, plain = split_tempo(rest)
+        inner, notes = _located_uri(plain, slot, beside)
+        return with_tempo(inner, bpm), notes
     if format == "vst3":
         path, plugin = split_vst3(rest)
         found = _vst3(path, slot, beside)

@@ -214,6 +214,8 @@ class MatchReport:
         What speaks for and against it.
     parts : tuple of float
         Distance it takes away in each part of the reference by itself.
+    bpm : float, optional
+        Tempo in beats a minute that effects were told; None where hosts stayed at 120.
     families : tuple of FamilyReport
         Where the effects were left to dialin: how likely each family of effects is there.
     """
@@ -239,6 +241,7 @@ class MatchReport:
     risk: float = 1.0
     evidence: tuple[str, ...] = ()
     parts: tuple[float, ...] = ()
+    bpm: float | None = None
     families: tuple[FamilyReport, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
