@@ -13,7 +13,7 @@ from tests.cli.runner import dialin
 ROOT = typer.main.get_command(app)
 
 SPELLINGS = frozenset(
-    "again allow-remote amount attributes browser budget by-ear cache clear-cache count csv "
+    "again allow-remote amount attributes bpm browser budget by-ear cache clear-cache count csv "
     "curve deadline encoder engine exact excerpt excerpts favourites figures format fx "
     "headroom help host json keep layout library lock manifests max-minutes max-upload "
     "methods metrics model model-folder models name no-browser no-by-ear no-figures "

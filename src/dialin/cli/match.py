@@ -120,6 +120,8 @@ class SearchArguments:
         Folders of controllers.
     models : bool
         Whether there may be any.
+    bpm : str, optional
+        Tempo, or ``auto``.
     keep : bool
         Whether the nearest candidate is taken even where it is not sure.
     """
