@@ -53,3 +53,8 @@ def test_what_is_required_comes_first():
 def test_a_group_checks_what_it_holds():
     with pytest.raises(UsageError, match="the amount is 101"):
         RenderArguments(amount=101).options()
+
+
+def test_a_grouped_command_can_be_called_by_another(capsys):
+    _command(typer.Context(typer.main.get_command(typer.Typer(callback=lambda: None))), "one", 3)
+    assert capsys.readouterr().out.startswith("one 3 None 100")

@@ -9,7 +9,7 @@ import pytest
 import dialin
 from dialin.effects.chain import chain_spec
 from dialin.effects.open import open_effect
-from dialin.matching.candidate import Choice
+from dialin.matching.candidate import Pick
 from dialin.matching.detail import detail
 from dialin.matching.features import style_features
 from dialin.matching.forward import select_forward
@@ -131,7 +131,7 @@ def test_effects_that_undo_each_other_go_together():
         tried = trials(pool, spec, pool.share(music(1), RATE), target, 40)
         (best,) = tried.render((0, 1, 2), [settings])
         alone = without(tried, settings, [(0, 1), (0, 2)])
-        pruned = prune(tried, Choice(best, sure=True, slots=(0, 1, 2)))
+        pruned = prune(tried, Pick(best, sure=True, slots=(0, 1, 2)))
     assert all(c.distance > best.distance + 2 * SLOT_COST for c in alone)
     assert pruned.slots == (0,)
     assert pruned.candidate.distance <= best.distance + 2 * SLOT_COST

@@ -53,6 +53,6 @@ def _open_closed_streams() -> None:
         if getattr(sys, name) is not None:
             continue
         # The lowest free number is taken, and those before it are open by now.
-        place = os.open(os.devnull, os.O_RDWR)
-        os.set_inheritable(place, place == number)
-        setattr(sys, name, os.fdopen(place, mode, encoding="utf-8"))
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        os.set_inheritable(descriptor, descriptor == number)
+        setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))

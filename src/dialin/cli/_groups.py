@@ -54,16 +54,20 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         else:
             parameters.append(parameter.replace(annotation=hints[name]))
     parameters.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)
+    signature = inspect.Signature(parameters)
 
     @functools.wraps(command)
-    def spread(**given: Any) -> None:
+    def spread(*arguments: Any, **keywords: Any) -> None:
+        bound = signature.bind(*arguments, **keywords)
+        bound.apply_defaults()
+        given = bound.arguments
         made = {
             name: kind(**{each.name: given.pop(each.name) for each in fields(kind)})
             for name, kind in groups.items()
         }
         command(**given, **made)
 
-    spread.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    spread.__signature__ = signature  # type: ignore[attr-defined]
     spread.__annotations__ = {each.name: each.annotation for each in parameters}
     return spread
 

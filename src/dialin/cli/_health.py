@@ -132,9 +132,9 @@ def clear_cache() -> tuple[int, int]:
         count += 1
     folder = cache_folder()
     if folder.is_dir():
-        for place in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
-            if not any(place.iterdir()):
-                place.rmdir()
+        for path in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
+            if not any(path.iterdir()):
+                path.rmdir()
     return count, size
 
 
@@ -270,9 +270,9 @@ def _modules() -> Iterator[Finding]:
 
 def _programs() -> Iterator[Finding]:
     for name, use in PROGRAMS.items():
-        found = shutil.which(name)
-        if found:
-            yield Finding("optional", name, "ok", f"{found}: {use}")
+        command = shutil.which(name)
+        if command:
+            yield Finding("optional", name, "ok", f"{command}: {use}")
         else:
             todo = f"install it as your system installs programs, such as: apt install {name}"
             yield Finding("optional", name, "optional", f"missing: {use}", todo)
@@ -281,18 +281,19 @@ def _programs() -> Iterator[Finding]:
 def _config() -> Iterator[Finding]:
     from dialin.configuration import config_file, load_configuration
 
-    place = config_file()
+    path = config_file()
     try:
-        found = load_configuration()
+        configuration = load_configuration()
     except DialinError as error:
-        yield Finding("configuration", str(place), "broken", str(error), f"mend {place}")
+        yield Finding("configuration", str(path), "broken", str(error), f"mend {path}")
         return
-    if found.file is None:
+    if configuration.file is None:
         text = "there is none, and there need not be"
-        yield Finding("configuration", str(place), "ok", text)
+        yield Finding("configuration", str(path), "ok", text)
     else:
-        text = f"{len(found.favourites)} favourites, formats preferred: {', '.join(found.prefer)}"
-        yield Finding("configuration", str(place), "ok", text)
+        prefer = ", ".join(configuration.prefer)
+        text = f"{len(configuration.favourites)} favourites, formats preferred: {prefer}"
+        yield Finding("configuration", str(path), "ok", text)
 
 
 def _folders() -> Iterator[Finding]:
@@ -303,11 +304,11 @@ def _folders() -> Iterator[Finding]:
         "temporary files": Path(tempfile.gettempdir()),
         "cache": cache_folder(),
     }.items():
-        place = folder
-        while not place.is_dir():
-            place = place.parent
+        existing = folder
+        while not existing.is_dir():
+            existing = existing.parent
         try:
-            with tempfile.TemporaryFile(dir=place):
+            with tempfile.TemporaryFile(dir=existing):
                 pass
         except OSError as error:
             # Results can go elsewhere, and a cache that is not kept is found out again.
@@ -318,7 +319,7 @@ def _folders() -> Iterator[Finding]:
             }.get(name, "name another with -o")
             yield Finding("folders", name, state, f"{folder}: {error.strerror}", todo)
             continue
-        free = shutil.disk_usage(place).free
+        free = shutil.disk_usage(existing).free
         text = f"{folder}: can be written to, {size_text(free)} free"
         small = name == "temporary files" and free < ROOM
         todo = "free some, or set TMPDIR to a larger place" if small else ""

@@ -146,12 +146,12 @@ def scan(
     """
     todo: queue.SimpleQueue[EffectEntry] = queue.SimpleQueue()
     done: queue.SimpleQueue[Verdict] = queue.SimpleQueue()
-    found: dict[str, Verdict] = {}
+    verdicts: dict[str, Verdict] = {}
     waiting = 0
     for entry in entries:
         old = known.get(entry.uri)
         if old is not None and old.stamp == stamp(entry):
-            found[entry.uri] = old
+            verdicts[entry.uri] = old
             tell(old)
         else:
             todo.put(entry)
@@ -172,11 +172,11 @@ def scan(
     try:
         for _ in range(waiting):
             verdict = done.get()
-            found[verdict.uri] = verdict
+            verdicts[verdict.uri] = verdict
             tell(verdict)
     finally:
         stop.set()
-    return [found[entry.uri] for entry in entries]
+    return [verdicts[entry.uri] for entry in entries]
 
 
 def _scan_one(entry: EffectEntry, deadline: float) -> Verdict:

@@ -111,19 +111,19 @@ def report(
 
     manifest, records = read_manifest(folder)
     spec = EffectSpec.from_dict(manifest["effect"])
-    found = rejection_report(spec, records)
+    report = rejection_report(spec, records)
     if json:
-        output.data(found.to_dict())
+        output.data(report.to_dict())
         return
-    refused = sum(found.causes.values())
+    refused = sum(report.causes.values())
     output.say(
-        f"{spec.name}: {found.pairs} pairs, {found.lost} lost, {found.draws} settings drawn, "
-        f"{refused} refused ({_words(found.causes) or 'none'})"
+        f"{spec.name}: {report.pairs} pairs, {report.lost} lost, {report.draws} settings drawn, "
+        f"{refused} refused ({_words(report.causes) or 'none'})"
     )
-    if found.dropped:
-        output.say(f"excerpts dropped: {_words(found.dropped)}")
+    if report.dropped:
+        output.say(f"excerpts dropped: {_words(report.dropped)}")
     table = Table("knob", *(f"{20 * r}-{20 * r + 20} %" for r in range(5)), title="share refused")
-    for name, row in zip(found.parameters, found.share, strict=True):
+    for name, row in zip(report.parameters, report.share, strict=True):
         table.add_row(name, *("" if v != v else f"{100 * v:.1f} %" for v in row))
     output.table(table)
 

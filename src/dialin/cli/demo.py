@@ -85,9 +85,9 @@ def example(name: str) -> Iterator[Path]:
         If this installation has none.
     """
     checkout = Path(dialin.__file__).parents[2] / "examples" / "audio" / name
-    for place in (files("dialin") / "examples" / "audio" / name, checkout):
-        if place.is_file():
-            with as_file(place) as path:
+    for source in (files("dialin") / "examples" / "audio" / name, checkout):
+        if source.is_file():
+            with as_file(source) as path:
                 yield path
             return
     raise UsageError(

@@ -179,10 +179,10 @@ def probe(
     busy = waiting(output, f"probing {effect}")
     with busy, RenderPool(workers=1, deadline=PROBE_DEADLINE) as pool:
         spec = pool.describe(effect)
-        found = pool.probe(effect)
-    output.data(found.to_dict())
+        probe = pool.probe(effect)
+    output.data(probe.to_dict())
     if output.talks:
-        _show_probe(output, spec, found)
+        _show_probe(output, spec, probe)
 
 
 @app.command()

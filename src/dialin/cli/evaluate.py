@@ -141,7 +141,7 @@ def evaluate(
     leading = {plan.protocol.name: plan.metrics for plan in plans}
     command = " ".join(["dialin", *sys.argv[1:]])
     written = write_report(rows, leading, target, figures=figures, command=command)
-    cells = [c for name, found in rows.items() for c in summarise(found, leading[name][:1])]
+    cells = [c for name, own in rows.items() for c in summarise(own, leading[name][:1])]
     if json:
         output.data({"written": written, "cells": [vars(cell) for cell in cells]})
         return

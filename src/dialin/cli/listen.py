@@ -115,18 +115,18 @@ def analyse(
     if target is not None:
         names = ("listening.md", "conditions.csv", "comparisons.csv", "ratings.png")
         check_not_read([target / name for name in names], [results])
-    found = analyse_ratings(read_ratings(results))
-    written = [] if target is None else write_analysis(found, target, figures=figures)
+    analysis = analyse_ratings(read_ratings(results))
+    written = [] if target is None else write_analysis(analysis, target, figures=figures)
     output.data(
         {
-            "raters": found.raters,
-            "excluded": found.excluded,
-            "conditions": [vars(c) for c in found.conditions],
-            "comparisons": [vars(c) for c in found.comparisons],
+            "raters": analysis.raters,
+            "excluded": analysis.excluded,
+            "conditions": [vars(c) for c in analysis.conditions],
+            "comparisons": [vars(c) for c in analysis.comparisons],
             "written": written,
         }
     )
     if output.talks:
-        sys.stdout.write(analysis_text(found))
+        sys.stdout.write(analysis_text(analysis))
     for path in written:
         output.say(str(path))

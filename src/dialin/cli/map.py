@@ -86,13 +86,13 @@ def fit(
     pieces = []
     for recording in recordings:
         audio, rate = read_audio(recording)
-        (place,) = active_excerpts(audio, rate, seconds=SECONDS, pieces=1)
-        pieces.append(resample(audio[:, place], rate, RATE))
+        (span,) = active_excerpts(audio, rate, seconds=SECONDS, pieces=1)
+        pieces.append(resample(audio[:, span], rate, RATE))
     with RenderPool(workers) as pool:
         probed = probe_chain(pool, uri)
         spec = probed.effect
         with progress(output) as show:
-            found = fit_map(
+            made = fit_map(
                 pool,
                 uri,
                 pieces,
@@ -102,9 +102,9 @@ def fit(
                 model=Path(model[0]) if model else None,
                 progress=lambda done, total: show("renders", done, total),
             )
-    found.save(file, overwrite=overwrite)
-    output.say(f"{file}: a map of {spec.name} by {way}, {found.about['heard']} sounds, seed {seed}")
-    output.data({"map": file, "effect": uri, "way": way.value, "about": found.about})
+    made.save(file, overwrite=overwrite)
+    output.say(f"{file}: a map of {spec.name} by {way}, {made.about['heard']} sounds, seed {seed}")
+    output.data({"map": file, "effect": uri, "way": way.value, "about": made.about})
 
 
 @app.command()
@@ -119,22 +119,22 @@ def show(
     output = begin(context, json=json, quiet=quiet)
     from rich.table import Table
 
-    found, spec, _ = _read(file)
-    table = Table(title=f"{spec.name}, by {found.way}", title_justify="left")
+    loaded, spec, _ = _read(file)
+    table = Table(title=f"{spec.name}, by {loaded.way}", title_justify="left")
     table.add_column("knob")
     points = [(x, y) for y in (0.9, 0.0, -0.9) for x in (-0.9, 0.0, 0.9)]
     for x, y in points:
         table.add_column(f"{x:g}, {y:g}", justify="right")
-    settings = found.settings(points, spec)
+    settings = loaded.settings(points, spec)
     for index, parameter in enumerate(spec.parameters):
         if parameter.status == "live":
             table.add_row(parameter.name, *(parameter.text(row[index]) for row in settings))
     output.table(table)
     output.data(
         {
-            "effect": found.effect,
-            "way": found.way,
-            "about": found.about,
+            "effect": loaded.effect,
+            "way": loaded.way,
+            "about": loaded.about,
             "points": [
                 {"point": point, "native": spec.native(row)}
                 for point, row in zip(points, settings, strict=True)
@@ -164,13 +164,13 @@ def at(
     from dialin.files import check_not_read
     from dialin.presets.preset import Preset
 
-    found, spec, slots = _read(file)
-    settings = found.settings((x, y), spec)
+    loaded, spec, slots = _read(file)
+    settings = loaded.settings((x, y), spec)
     for index, parameter in enumerate(spec.parameters):
         output.say(f"{parameter.name}: {parameter.text(settings[index])}")
     if preset is not None:
         check_not_read([preset], [file])
-        provenance = {"map": file.name, "point": [x, y], "effect": found.effect}
+        provenance = {"map": file.name, "point": [x, y], "effect": loaded.effect}
         made = Preset.from_settings(slots, settings, provenance=provenance)
         made.save(preset, overwrite=overwrite)
         output.say(f"written to {preset}")
@@ -183,13 +183,13 @@ def _read(file: Path) -> tuple[EffectMap, EffectSpec, tuple[EffectSpec, ...]]:
     from dialin.matching.probing import probe_chain
     from dialin.rendering import RenderPool
 
-    found = load_map(file)
+    loaded = load_map(file)
     with RenderPool(1) as pool:
-        probed = probe_chain(pool, found.effect)
+        probed = probe_chain(pool, loaded.effect)
     spec = probed.effect
-    if spec.hash != found.spec_hash:
+    if spec.hash != loaded.spec_hash:
         raise UsageError(
-            f"{str(file)!r} is a map of another version of {spec.name} (spec {found.spec_hash}, "
+            f"{str(file)!r} is a map of another version of {spec.name} (spec {loaded.spec_hash}, "
             f"installed {spec.hash}); fit it again"
         )
-    return found, spec, probed.slots
+    return loaded, spec, probed.slots

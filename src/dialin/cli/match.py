@@ -30,7 +30,7 @@ from dialin.cli._progress import progress
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
-    from dialin.matching.batch import Outcome
+    from dialin.matching.batch import EntryOutcome
     from dialin.matching.making import Saved
     from dialin.matching.options import MatchOptions, RenderOptions
     from dialin.matching.result import MatchProgress
@@ -424,7 +424,7 @@ def match_all(inputs: Path, folder: Path, task: _Task, pool: RenderPool, overwri
             output.warn(f"{entry.source}: {note}")
         return saved
 
-    outcomes: list[Outcome] = []
+    outcomes: list[EntryOutcome] = []
     try:
         for outcome in match_entries(
             entries,
@@ -450,14 +450,14 @@ def match_all(inputs: Path, folder: Path, task: _Task, pool: RenderPool, overwri
         raise typer.Exit(failed[0].exit_code)
 
 
-def show_all(output: Output, outcomes: Sequence[Outcome], total: int) -> None:
+def show_all(output: Output, outcomes: Sequence[EntryOutcome], total: int) -> None:
     """Say in one table how far each input was from the reference, and is.
 
     Parameters
     ----------
     output : Output
         Of the command.
-    outcomes : sequence of Outcome
+    outcomes : sequence of EntryOutcome
         Of the inputs that were begun.
     total : int
         How many inputs there are.

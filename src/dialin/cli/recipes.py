@@ -90,8 +90,8 @@ def copy(
         raise OutputError(f"{str(target)!r} is there already; name another folder with -o")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with as_file(source) as place:
-            shutil.copytree(place, target, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+        with as_file(source) as path:
+            shutil.copytree(path, target, ignore=shutil.ignore_patterns(".*", "__pycache__"))
     except OSError as error:
         raise OutputError(f"{str(target)!r} cannot be written: {error}") from error
     output.data({"recipe": name, "folder": str(target)})
@@ -106,8 +106,8 @@ def _root() -> Traversable:
 
 
 def _folders() -> list[Traversable]:
-    found = [f for f in _root().iterdir() if f.is_dir() and (f / "README.md").is_file()]
-    return sorted(found, key=lambda f: f.name)
+    folders = [f for f in _root().iterdir() if f.is_dir() and (f / "README.md").is_file()]
+    return sorted(folders, key=lambda f: f.name)
 
 
 def _folder(name: str) -> Traversable:

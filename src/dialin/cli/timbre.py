@@ -172,20 +172,20 @@ def _results(
     count = workers or (1 if len(paths) < 8 else os.cpu_count() or 1)
     with progress(output) as show:
         show("measuring", 0, len(paths))
-        found = timbre_files(paths, names, excerpt=excerpt, workers=count)
-        for done, (path, result) in enumerate(zip(paths, found, strict=True), 1):
+        results = timbre_files(paths, names, excerpt=excerpt, workers=count)
+        for done, (path, result) in enumerate(zip(paths, results, strict=True), 1):
             show("measuring", done, len(paths))
             if isinstance(result, DialinError):
                 sys.stderr.write(f"error: {' '.join(str(result).split())}\n")
             yield path, result
 
 
-def _cells(found: Timbre, names: tuple[str, ...]) -> list[str]:
+def _cells(result: Timbre, names: tuple[str, ...]) -> list[str]:
     """Values as CSV cells; empty where there is none."""
-    values = [found[name] for name in names]
+    values = [result[name] for name in names]
     cells = ["" if v != v else f"{v:.6g}" for v in values]
-    cells.append("" if found.rt60 != found.rt60 else f"{found.rt60:.6g}")
-    cells.append("; ".join(f"{name}: {why}" for name, why in found.reasons.items()))
+    cells.append("" if result.rt60 != result.rt60 else f"{result.rt60:.6g}")
+    cells.append("; ".join(f"{name}: {why}" for name, why in result.reasons.items()))
     return cells
 
 

@@ -120,7 +120,7 @@ def _train(
     output.quiet = output.quiet or not is_first_process()
     # Rendering and reading stay on the screen when they are done; an epoch makes room for the next.
     with progress(output, gone=lambda what: what.startswith("epoch")) as show:
-        found = train_encoder(
+        trained = train_encoder(
             stage,
             plan,
             folder,
@@ -130,8 +130,8 @@ def _train(
             show=show,
             say=output.say,
         )
-    figures = dict(sorted(found.figures.items()))
-    tell(output, folder, found.finished, found.model, figures, 32, debug=plan.debug)
+    figures = dict(sorted(trained.figures.items()))
+    tell(output, folder, trained.finished, trained.model, figures, 32, debug=plan.debug)
 
 
 def tell(

@@ -81,8 +81,8 @@ def controller(
         # Before a minute goes into finding out what it does and how long it would take.
         check_audio_folder(songs[0])
         spec, notes = _look(named_effect(output, fx))
-        place = model_place(spec)
-        keep_as, folder = keep_as or place, output_folder or Path("runs") / place.name
+        path = model_place(spec)
+        keep_as, folder = keep_as or path, output_folder or Path("runs") / path.name
         if not resume:
             refuse_run(folder / PARAMETERS)
         pairs = pairs or PAIRS_OF_ONE
@@ -127,15 +127,15 @@ def _estimate(
     """Say what there is to learn and how long it will take."""
     from dialin.training.own_effect import estimate
 
-    found = estimate(plan, spec, notes, workers)
-    live = sum(p.status == "live" for p in found.spec.parameters)
-    output.say(f"{found.spec.name}: {live} knobs to learn")
-    for note in found.notes:
+    cost = estimate(plan, spec, notes, workers)
+    live = sum(p.status == "live" for p in cost.spec.parameters)
+    output.say(f"{cost.spec.name}: {live} knobs to learn")
+    for note in cost.notes:
         output.warn(note)
     output.say(
-        f"this will take about {_duration(found.seconds)} (rendering {_duration(found.rendering)}, "
-        f"embedding {_duration(found.embedding)}, training {_duration(found.training)}, "
-        f"listening {_duration(found.listening)})"
+        f"this will take about {_duration(cost.seconds)} (rendering {_duration(cost.rendering)}, "
+        f"embedding {_duration(cost.embedding)}, training {_duration(cost.training)}, "
+        f"listening {_duration(cost.listening)})"
     )
 
 
@@ -157,7 +157,7 @@ def _run(
     from dialin.training.learn import train_controller
 
     with progress(output, gone=lambda what: True) as show:
-        found = train_controller(
+        trained = train_controller(
             plan,
             folder,
             rendered=rendered,
@@ -167,4 +167,4 @@ def _run(
             show=show,
             say=output.say,
         )
-    tell(output, folder, found.finished, found.model, found.figures, 12, debug=plan.debug)
+    tell(output, folder, trained.finished, trained.model, trained.figures, 12, debug=plan.debug)

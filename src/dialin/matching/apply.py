@@ -129,8 +129,8 @@ def apply_preset(
         preset = replace(preset, trusted=True)
     check_amount(amount)
     check_tail(tail)
-    place = Path(folder)
-    plans = _plans(files, place, tail, on_failure)
+    target = Path(folder)
+    plans = _plans(files, target, tail, on_failure)
     read += [*(plan.source.path for plan in plans), *effect_files(s.uri for s in preset.slots)]
     check_not_read([plan.target for plan in plans], read)
     for plan in plans:
@@ -170,7 +170,7 @@ def apply_preset(
 
     try:
         # The folder is held for all of them: a file that fails would take an empty one away.
-        with working_folder(place) as work:
+        with working_folder(target) as work:
             plans = _tried(plans, work, on_failure)
             fitted = settings_for(preset, amount, used)
             done = _side_by_side(
@@ -274,24 +274,24 @@ def in_the_way(files: Sequence[str | PathLike[str]], folder: str | PathLike[str]
     list of Path
         By path.
     """
-    places = {
-        place / name
-        for source, place in _sources(files, Path(folder))
+    paths = {
+        path / name
+        for source, path in _sources(files, Path(folder))
         for name in (source.name, f"{source.stem}.wav")
     }
-    return sorted(place for place in places if os.path.lexists(place))
+    return sorted(path for path in paths if os.path.lexists(path))
 
 
 def _sources(files: Sequence[str | PathLike[str]], folder: Path) -> list[tuple[Path, Path]]:
     """Every input with the folder its output goes to; folders are laid out."""
-    found: dict[Path, Path] = {}
+    folders: dict[Path, Path] = {}
     for file in map(Path, files):
         if file.is_dir():
             inside = audio_files(file, without=[folder])
-            found |= {path: folder / path.relative_to(file).parent for path in inside}
+            folders |= {path: folder / path.relative_to(file).parent for path in inside}
         else:
-            found[file] = folder
-    return list(found.items())
+            folders[file] = folder
+    return list(folders.items())
 
 
 def _plans(
@@ -301,11 +301,11 @@ def _plans(
     if not files:
         raise UsageError("there are no files to render; name at least one")
     plans: list[OutputPlan] = []
-    for source, place in _sources(files, folder):
+    for source, target in _sources(files, folder):
         try:
             info = audio_info(source)
             suffix = output_format(info).suffix
-            plans.append(plan_output(info, place / f"{source.stem}.{suffix}", tail))
+            plans.append(plan_output(info, target / f"{source.stem}.{suffix}", tail))
         except Exception as error:
             if on_failure is None:
                 raise

@@ -44,7 +44,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EntryOutcome:
     """What became of one input.
 
     Attributes
@@ -115,18 +115,18 @@ def batch_entries(
     root, target = Path(inputs), Path(output)
     known = [Path(reference) for reference in references]
     known = [reference for reference in known if reference.exists()]
-    found = [
+    sources = [
         path
         for path in audio_files(root, without=[target])
         if not any(path.samefile(reference) for reference in known if path.exists())
     ]
-    if not found:
+    if not sources:
         raise AudioFileError(
             f"there are no audio files in {str(root)!r} but the references; check the path"
         )
-    names = Counter(path.with_suffix("").as_posix().casefold() for path in found)
+    names = Counter(path.with_suffix("").as_posix().casefold() for path in sources)
     entries = []
-    for path in found:
+    for path in sources:
         alone = names[path.with_suffix("").as_posix().casefold()] == 1
         name = path.relative_to(root)
         entries.append(Entry(path, target / (name.with_suffix("") if alone else name)))
@@ -155,10 +155,10 @@ def request_of(
 
     def facts(path: Path) -> list[Any]:
         try:
-            found = path.stat()
+            status = path.stat()
         except OSError:
             return [path.name]
-        return [path.name, found.st_size, found.st_mtime_ns]
+        return [path.name, status.st_size, status.st_mtime_ns]
 
     data = [facts(source), [facts(Path(r)) for r in references], dict(options)]
     text = json.dumps(data, sort_keys=True, default=str)
@@ -171,7 +171,7 @@ def match_entries(
     run: Callable[[Entry, Mapping[str, Any], bool], Saved],
     *,
     overwrite: bool = False,
-) -> Iterator[Outcome]:
+) -> Iterator[EntryOutcome]:
     """Match one input after the other; one that fails does not stop the rest.
 
     Parameters
@@ -188,7 +188,7 @@ def match_entries(
 
     Yields
     ------
-    Outcome
+    EntryOutcome
         Of each, in order.
     """
     for entry in entries:
@@ -199,13 +199,13 @@ def match_entries(
             if same and about.get("finished") and not overwrite:
                 report = _report(entry.folder)
                 if report is not None:
-                    yield Outcome(entry, "finished before", report)
+                    yield EntryOutcome(entry, "finished before", report)
                     continue
             # What a stopped run of the same request left is no result to be kept.
             saved = run(entry, {"request": wanted}, overwrite or same)
-            yield Outcome(entry, "matched", saved.report, saved.error)
+            yield EntryOutcome(entry, "matched", saved.report, saved.error)
         except Exception as error:
-            yield Outcome(entry, "failed", None, UnexpectedError.of(error))
+            yield EntryOutcome(entry, "failed", None, UnexpectedError.of(error))
 
 
 def _report(folder: Path) -> SavedReport | None:

@@ -86,7 +86,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class Pick:
     """A pick and the case for it; see `SearchResult`.
 
     Attributes

@@ -147,11 +147,11 @@ def slot_reports(
     tuple of SlotReport
     """
     reports = []
-    places = chain_slots(spec)
+    chain = chain_slots(spec)
     # Effects that changed places are told of in the order in which they run.
     turns = iter(result.slots)
-    for number in [next(turns) if n in result.slots else n for n in range(len(places))]:
-        slot, uri, span = places[number]
+    for number in [next(turns) if n in result.slots else n for n in range(len(chain))]:
+        slot, uri, span = chain[number]
         own = slots[number]
         knobs = []
         for offset, parameter in enumerate(own.parameters):

@@ -28,7 +28,7 @@ PEAK = 10 ** (-12 / 20)
 
 
 @functools.lru_cache(maxsize=64)
-def _places(count: int, length: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _bins(count: int, length: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(count, size=min(FRAMES, count), replace=False))
     columns = rng.integers(0, length // 2 + 1, size=(rows.size, BINS))
@@ -62,7 +62,7 @@ def detail(audio: Audio, sample_rate: int) -> Detail:
         short = max(0, length - sound.shape[1])
         padded = np.pad(sound, ((0, 0), (0, short))) if short else sound
         each = [frames_of(channel, length, length // 2) for channel in padded]
-        rows, columns = _places(each[0].shape[0], length, seed)
+        rows, columns = _bins(each[0].shape[0], length, seed)
         frames = np.stack([each[n % len(each)][row] for n, row in enumerate(rows)])
         spectrum = np.abs(sfft.rfft(frames * _hann(length), axis=1))
         chosen = np.take_along_axis(spectrum, columns, axis=1)
@@ -84,8 +84,8 @@ def detail_distances(details: NDArray[np.float16]) -> NDArray[np.float64]:
     """
     rows = details.astype(np.float32)
     result = np.zeros((len(rows), len(rows)))
-    for place, row in enumerate(rows):
-        result[place] = np.abs(rows - row).mean(axis=1)
+    for number, row in enumerate(rows):
+        result[number] = np.abs(rows - row).mean(axis=1)
     return result
 
 

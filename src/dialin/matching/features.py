@@ -331,10 +331,10 @@ def _pooled(
     """Pool values between two places into log-spaced bins; 0 where there are none."""
     edges = np.geomspace(max(first, 1), max(last, first + 2), count + 1)
     result = np.zeros(count)
-    for place in range(count):
-        low, high = int(edges[place]), max(int(edges[place]) + 1, int(edges[place + 1]))
+    for number in range(count):
+        low, high = int(edges[number]), max(int(edges[number]) + 1, int(edges[number + 1]))
         piece = values[low:high]
-        result[place] = how(piece) if piece.size else 0.0
+        result[number] = how(piece) if piece.size else 0.0
     return result
 
 
@@ -365,8 +365,8 @@ def _modulation(a: _Analysis) -> Vector:
 def _centroid(a: _Analysis) -> NDArray[np.float64]:
     """Spectral centroid of each frame on the band axis, scaled to be comparable with decibels."""
     power = np.where(np.isnan(a.bands), 0.0, a.bands)
-    place = power @ np.arange(BANDS) / np.maximum(power.sum(axis=1), FLOOR)
-    return np.asarray(place)
+    centroid = power @ np.arange(BANDS) / np.maximum(power.sum(axis=1), FLOOR)
+    return np.asarray(centroid)
 
 
 def _distortion(a: _Analysis) -> Vector:

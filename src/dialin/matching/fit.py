@@ -144,7 +144,7 @@ def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
             "match again, or use it at 100 %"
         ) from error
     slots = tuple(
-        FittedSlot(spec, moved[place], float(shares[name]))
-        for spec, (name, _, place) in zip(specs, chain_slots(whole), strict=True)
+        FittedSlot(spec, moved[span], float(shares[name]))
+        for spec, (name, _, span) in zip(specs, chain_slots(whole), strict=True)
     )
     return Fitted(effect, settings, tuple(notes), slots)

@@ -71,40 +71,40 @@ def find_learned(slots: Sequence[EffectSpec], models: Sequence[Folder] | None) -
     from dialin.networks.controller_runtime import RuntimeController
     from dialin.networks.store import find_model
 
-    found: dict[int, RuntimeController] = {}
+    controllers: dict[int, RuntimeController] = {}
     folders: list[str] = []
     if models is not None:
         for folder in models:
             controller = RuntimeController(folder)
             wanted = controller.config["spec_hash"]
-            places = [n for n, spec in enumerate(slots) if spec.hash == wanted]
-            if not places:
+            indices = [n for n, spec in enumerate(slots) if spec.hash == wanted]
+            if not indices:
                 raise UsageError(
                     f"the model {str(folder)!r} was trained on {controller.config['effect']} with "
                     f"spec {wanted}, which is not among the effects: "
                     f"{', '.join(f'{s.uri} (spec {s.hash})' for s in slots)}"
                 )
-            found |= dict.fromkeys(places, controller)
+            controllers |= dict.fromkeys(indices, controller)
             folders.append(str(folder))
-        return Learned(found, tuple(folders), ())
+        return Learned(controllers, tuple(folders), ())
     notes: list[str] = []
     for number, spec in enumerate(slots):
         try:
-            place = find_model(spec)
-            if place is None:
+            kept = find_model(spec)
+            if kept is None:
                 continue
-            found[number] = _again(place, found) or RuntimeController(place)
+            controllers[number] = _again(kept, controllers) or RuntimeController(kept)
         except UsageError as error:
             # What a person did not ask for in this match must not stop it.
             notes.append(f"the model that is kept for {spec.name} was not used: {error}")
             continue
-        folders.append(str(place))
-    return Learned(found, tuple(dict.fromkeys(folders)), tuple(dict.fromkeys(notes)))
+        folders.append(str(kept))
+    return Learned(controllers, tuple(dict.fromkeys(folders)), tuple(dict.fromkeys(notes)))
 
 
-def _again(place: Path, found: dict[int, RuntimeController]) -> RuntimeController | None:
+def _again(folder: Path, controllers: dict[int, RuntimeController]) -> RuntimeController | None:
     """The controller of an effect that is in the chain twice."""
-    return next((c for c in found.values() if c.folder == place), None)
+    return next((c for c in controllers.values() if c.folder == folder), None)
 
 
 def guesses(
@@ -139,7 +139,7 @@ def guesses(
     if not learned.controllers:
         return []
     rng = np.random.default_rng([seed, 3])
-    places = [place for _, _, place in chain_slots(chain)]
+    spans = [span for _, _, span in chain_slots(chain)]
     sound, rate = input
     result: list[Settings] = []
     for reference, other in references:
@@ -154,6 +154,6 @@ def guesses(
         for turn in range(max(map(len, answers.values()))):
             vector = chain.default
             for number, drawn in answers.items():
-                vector[places[number]] = drawn[min(turn, len(drawn) - 1)]
+                vector[spans[number]] = drawn[min(turn, len(drawn) - 1)]
             result.append(vector)
     return result

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from dialin.effects.spec import Settings
-from dialin.matching.candidate import Candidate, Choice
+from dialin.matching.candidate import Candidate, Pick
 from dialin.matching.detail import Detail
 from dialin.matching.features import Vector
 from dialin.matching.output_level import turn_output
@@ -37,7 +37,7 @@ def level_differs(trials: Trials) -> bool:
     return target.level_weight > 0.0 and abs(offset) >= enough
 
 
-def level_alone(trials: Trials) -> Choice | None:
+def level_alone(trials: Trials) -> Pick | None:
     """The answer where the level surely differs and nothing else does.
 
     Parameters
@@ -47,7 +47,7 @@ def level_alone(trials: Trials) -> Choice | None:
 
     Returns
     -------
-    Choice or None
+    Pick or None
         None where it does not differ, or nothing can set it.
     """
     if not level_differs(trials):
@@ -74,7 +74,7 @@ def level_alone(trials: Trials) -> Choice | None:
     distance = float(target.distance(features))
     alone = target.level_weight == 1.0
     reason = "what was asked for is the level" if alone else "nothing else is surely closer"
-    return Choice(
+    return Pick(
         candidate=Candidate(settings, features, trials.untouched.detail, distance),
         sure=True,
         gain=trials.untouched.distance - distance,

@@ -49,7 +49,7 @@ from dialin.matching.options import MatchOptions, Recording, SearchOptions
 from dialin.matching.probing import Probed, probe_chain
 from dialin.matching.recordings import Heard, hear
 from dialin.matching.result import Match, MatchProgress
-from dialin.matching.search import Search
+from dialin.matching.search import ChainSearch
 from dialin.matching.song_tempo import InTempo, in_tempo
 from dialin.matching.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
 from dialin.presets import Preset
@@ -282,7 +282,7 @@ class _Matching:
         how = options.search
         if plan is not None and how == SearchOptions():
             how = replace(how, halving=AUTO_HALVING)
-        search = Search(
+        search = ChainSearch(
             self._pool,
             spec,
             shared,

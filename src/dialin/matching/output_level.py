@@ -66,10 +66,10 @@ def turn_output(
     (ndarray, Vector) or None
     """
     neutral = start.copy()
-    for place in free:
-        knob = spec.parameters[place]
+    for index in free:
+        knob = spec.parameters[index]
         if knob.neutral is not None:
-            neutral[place] = knob.to_normalised(knob.neutral)
+            neutral[index] = knob.to_normalised(knob.neutral)
     base = None
     for settings in (start, neutral):
         heard = render(settings)
@@ -80,24 +80,24 @@ def turn_output(
         return None
     settings, heard = base
     likely = [p for p in free if _likely(spec, p)]
-    for place in likely[:KNOBS]:
-        position = settings[place]
+    for index in likely[:KNOBS]:
+        position = settings[index]
         moved = settings.copy()
-        moved[place] = position - STEP if position > 0.5 else position + STEP
+        moved[index] = position - STEP if position > 0.5 else position + STEP
         if offset > 0 and position + STEP <= 1.0:
-            moved[place] = position + STEP
+            moved[index] = position + STEP
         other = render(moved)
         if other is None or _apart(other, heard) > SAME:
             continue
         if abs(level_of(other[0]) - level_of(heard[0])) < 1.0:
             continue
         wanted = level_of(untouched[0]) + offset
-        return _approach(settings, heard, moved, other, place, wanted, render)
+        return _approach(settings, heard, moved, other, index, wanted, render)
     return None
 
 
-def _likely(spec: EffectSpec, place: int) -> bool:
-    knob = spec.parameters[place]
+def _likely(spec: EffectSpec, index: int) -> bool:
+    knob = spec.parameters[index]
     return not knob.is_stepped and (knob.unit == "dB" or bool(_NAMES.search(knob.name)))
 
 
@@ -110,7 +110,7 @@ def _approach(
     heard: Heard,
     moved: Settings,
     other: Heard,
-    place: int,
+    index: int,
     wanted: float,
     render: Callable[[Settings], Heard | None],
 ) -> tuple[Settings, Vector]:
@@ -121,13 +121,13 @@ def _approach(
         (near, near_features), (far, far_features) = tried[:2]
         missing = wanted - level_of(near_features)
         rise = level_of(far_features) - level_of(near_features)
-        run = far[place] - near[place]
+        run = far[index] - near[index]
         if abs(missing) < NEAR or abs(rise) < 1e-3 or run == 0:
             break
         step = near.copy()
-        step[place] = float(np.clip(near[place] + missing * run / rise, 0.0, 1.0))
+        step[index] = float(np.clip(near[index] + missing * run / rise, 0.0, 1.0))
         again = render(step)
-        if again is None or step[place] == near[place]:
+        if again is None or step[index] == near[index]:
             break
         tried.append((step, again[0]))
     tried.sort(key=lambda pair: abs(level_of(pair[1]) - wanted))

@@ -20,13 +20,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from dialin.matching.candidate import Candidate, Choice
+from dialin.matching.candidate import Candidate, Pick
 from dialin.matching.detail import detail_distances
 from dialin.matching.style import Target, level_of
 from dialin.matching.trials import Trials
 
 
-def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> Choice:
+def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> Pick:
     """The candidate of least expected difference to what the reference may be.
 
     Parameters
@@ -40,7 +40,7 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
 
     Returns
     -------
-    Choice
+    Pick
     """
     space, target, options = trials.space, trials.target, trials.options
     ranked = sorted(trials.candidates, key=lambda c: c.value)[: options.candidates - 1]
@@ -63,7 +63,7 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     apart += target.level_weight * np.abs(level[:, None] - level) / 20.0
     risk = apart @ (weights / weights.sum())
     if not ranked:
-        return Choice(trials.untouched, sure=False)
+        return Pick(trials.untouched, sure=False)
     first = int(np.argmin(risk))
     best = first or 1 + int(np.argmin(risk[1:]))
     gain = float(values[0] - values[best]) + field[best].size_cost
@@ -75,7 +75,7 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     sure = bool(space.wanted or told) or (
         bool(space.active) and first > 0 and gain >= asked and share <= options.max_risk
     )
-    return Choice(
+    return Pick(
         candidate=field[best],
         sure=sure,
         gain=gain,

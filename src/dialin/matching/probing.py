@@ -71,12 +71,12 @@ def probe_chain(pool: RenderPool, uri: str) -> Probed:
     from dialin.effects.probe import apply_probe
 
     whole = pool.describe(uri)
-    found: dict[str, EffectSpec] = {}
+    specs: dict[str, EffectSpec] = {}
     notes: list[str] = []
     for _, slot, _ in chain_slots(whole):
-        if slot in found:
+        if slot in specs:
             continue
-        spec = found[slot] = pool.describe(slot)
+        spec = specs[slot] = pool.describe(slot)
         if spec.format in _KNOWN or not spec.size:
             continue
         try:
@@ -84,14 +84,14 @@ def probe_chain(pool: RenderPool, uri: str) -> Probed:
         except EffectError as error:
             notes.append(f"{spec.name} could not be probed, so all its knobs were tried: {error}")
             continue
-        found[slot] = apply_probe(spec, probe)
+        specs[slot] = apply_probe(spec, probe)
         if probe.verdict in ("silent", "no effect"):
             what = "only silence" if probe.verdict == "silent" else "only what was fed to it"
             notes.append(
                 f"{spec.name} gave back {what} wherever its knobs stood; it may need a file or a "
                 "window to be set up (see: dialin effects probe)"
             )
-    slots = tuple(found[slot] for _, slot, _ in chain_slots(whole))
+    slots = tuple(specs[slot] for _, slot, _ in chain_slots(whole))
     return Probed(uri, chain_spec(uri, slots), slots, tuple(notes))
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from dialin.effects.spec import Settings
-from dialin.matching.candidate import Candidate, Choice
+from dialin.matching.candidate import Candidate, Pick
 from dialin.matching.trials import Trials
 
 
-def prune(trials: Trials, choice: Choice) -> Choice:
+def prune(trials: Trials, choice: Pick) -> Pick:
     """Take out effects that bring too little, the least useful first.
 
     Each slot is left out once by itself, to rank them; then they go one after another, as long as
@@ -24,12 +24,12 @@ def prune(trials: Trials, choice: Choice) -> Choice:
     ----------
     trials : Trials
         Renders.
-    choice : Choice
+    choice : Pick
         What was picked.
 
     Returns
     -------
-    Choice
+    Pick
         The same, with fewer effects.
     """
     space, options = trials.space, trials.options

@@ -20,7 +20,7 @@ from dataclasses import replace
 
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.auto_order import MOST_SWAPS, Ordered, best_order
-from dialin.matching.candidate import Candidate, Choice, SearchResult
+from dialin.matching.candidate import Candidate, Pick, SearchResult
 from dialin.matching.detail import Detail
 from dialin.matching.explore import Explorer
 from dialin.matching.features import Vector
@@ -40,7 +40,7 @@ NOT_HEARD = "no echo or room was heard in the reference that the input has not g
 NOT_CLOSER = "the match is not closer with it by what one more effect must bring"
 
 
-class Search:
+class ChainSearch:
     """One search: an excerpt, a target, a chain.
 
     Parameters
@@ -156,7 +156,7 @@ class Search:
                 interrupted = True
         return self._result(choice, interrupted=interrupted)
 
-    def _in_order(self, choice: Choice) -> Choice:
+    def _in_order(self, choice: Pick) -> Pick:
         """Try other orders of the effects, where that was asked for; a gain stays last."""
         trials, space, bending = self._trials, self._trials.space, self._bending
         whole = choice.candidate.settings
@@ -194,7 +194,7 @@ class Search:
             return min(budget, trials.renders + 1 + unheard * len(space.free))
         return budget
 
-    def _with_gain(self, choice: Choice) -> Choice:
+    def _with_gain(self, choice: Pick) -> Pick:
         """Say which effects are left out, and add the gain that was computed."""
         if not choice.slots:
             return choice
@@ -203,7 +203,7 @@ class Search:
         last = () if space.gain is None else (len(space.slots) - 1,)
         return replace(choice, slots=(*choice.slots, *last), left_out=left_out)
 
-    def _result(self, choice: Choice, *, interrupted: bool) -> SearchResult:
+    def _result(self, choice: Pick, *, interrupted: bool) -> SearchResult:
         trials, space = self._trials, self._space
         best = choice.candidate
         absent = dict.fromkeys(space.absent, NOT_HEARD)

@@ -72,9 +72,9 @@ def noise_growth(*seconds: float) -> NDArray[np.float64]:
     """
     total = np.ones(len(ASPECTS))
     for length in seconds:
-        place = np.log(np.clip(length, GROWTH_SECONDS[0], GROWTH_SECONDS[-1]))
+        log_length = np.log(np.clip(length, GROWTH_SECONDS[0], GROWTH_SECONDS[-1]))
         for number, aspect in enumerate(ASPECTS):
-            grown = float(np.interp(place, np.log(GROWTH_SECONDS), GROWTH[aspect]))
+            grown = float(np.interp(log_length, np.log(GROWTH_SECONDS), GROWTH[aspect]))
             total[number] += grown**2 - 1.0
     return np.sqrt(total)
 
@@ -169,10 +169,10 @@ class Target:
         """References' features in units of content noise, as one, and each feature's weight."""
         goal = np.full(self.features.shape[1], np.nan)
         weights = np.zeros(self.features.shape[1])
-        for place, columns in enumerate(_columns()):
-            part = self.shares[:, place] @ self.features[:, columns]
+        for number, columns in enumerate(_columns()):
+            part = self.shares[:, number] @ self.features[:, columns]
             goal[columns] = part / self.noise[columns]
-            weights[columns] = self.weights[place] / max(1, int(np.isfinite(part).sum()))
+            weights[columns] = self.weights[number] / max(1, int(np.isfinite(part).sum()))
         return goal, weights
 
     def level_offset(self, features: Vector) -> float:
@@ -188,9 +188,9 @@ class Target:
         float
             In decibels; positive where the sound is the softer.
         """
-        place = feature_aspects().index("level")
+        index = feature_aspects().index("level")
         share = self.shares[:, ASPECTS.index("level")]
-        return float(share @ self.features[:, place]) - float(features[place])
+        return float(share @ self.features[:, index]) - float(features[index])
 
 
 def level_of(features: Vector) -> float:
@@ -250,12 +250,12 @@ def aspect_distances(
     """
     scaled = np.minimum(np.abs(rows - reference) / noise, LIMIT)
     result = np.full((rows.shape[0], len(ASPECTS)), np.nan)
-    for place, columns in enumerate(_columns()):
+    for number, columns in enumerate(_columns()):
         part = scaled[:, columns]
         present = ~np.isnan(part)
         count = present.sum(axis=1)
         total = np.where(present, part, 0.0).sum(axis=1)
-        result[:, place] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        result[:, number] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return result
 
 

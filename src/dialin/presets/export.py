@@ -63,11 +63,11 @@ class Exported(Sequence[Path]):
     slots: tuple[int | None, ...] = ()
 
     @overload
-    def __getitem__(self, place: int) -> Path: ...
+    def __getitem__(self, index: int) -> Path: ...
     @overload
-    def __getitem__(self, place: slice) -> Sequence[Path]: ...
-    def __getitem__(self, place: int | slice) -> Path | Sequence[Path]:
-        return self.files[place]
+    def __getitem__(self, index: slice) -> Sequence[Path]: ...
+    def __getitem__(self, index: int | slice) -> Path | Sequence[Path]:
+        return self.files[index]
 
     def __len__(self) -> int:
         return len(self.files)

@@ -84,7 +84,7 @@ _SPREAD = 23
 
 
 def _reverb() -> tuple[str, str, str]:
-    init, sample, place = [], [], 0
+    init, sample, address = [], [], 0
     sample.append("in = (spl0 + spl1) * 0.015;\n")
     for side in (0, 1):
         lines = [f"out{side} = 0;\n"]
@@ -93,10 +93,10 @@ def _reverb() -> tuple[str, str, str]:
                 name = f"{kind}{side}_{number}"
                 size = tuning + (_SPREAD if side else 0)
                 init.append(
-                    f"{name} = {place}; {name}_n = floor(floor(srate) * {size} / 44100);"
+                    f"{name} = {address}; {name}_n = floor(floor(srate) * {size} / 44100);"
                     f" {name}_i = 0; {name}_l = 0;\n"
                 )
-                place += 50_000
+                address += 50_000
                 if kind == "c":
                     lines.append(
                         f"o = mem[{name} + {name}_i];\n"

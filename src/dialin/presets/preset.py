@@ -223,10 +223,10 @@ class Preset:
                 f"not an array of shape {vector.shape}"
             )
         slots, start = [], 0
-        for place, spec in enumerate(specs):
+        for number, spec in enumerate(specs):
             vector_part = spec.check(vector[start : start + spec.size])
             start += spec.size
-            told = positions[place] if place < len(positions) else None
+            told = positions[number] if number < len(positions) else None
             own: Sequence[float | None] = told or [None] * spec.size
             knobs = tuple(
                 PresetKnob(
@@ -252,10 +252,10 @@ class Preset:
                     version=spec.version,
                     file_hash=spec.file_hash,
                     spec_hash=spec.hash,
-                    state=states[place] if place < len(states) else None,
+                    state=states[number] if number < len(states) else None,
                     channels=spec.channels,
                     file=Path(spec.file).name if spec.file else "",
-                    plugin_id=_plugin_id(spec, states[place] if place < len(states) else None),
+                    plugin_id=_plugin_id(spec, states[number] if number < len(states) else None),
                 )
             )
         return cls(tuple(slots), dict(provenance or {}), __version__)

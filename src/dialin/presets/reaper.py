@@ -78,15 +78,15 @@ def read_vstpreset(data: bytes, name: str) -> VstPreset:
         If it is none, or cut short.
     """
     try:
-        magic, _, class_id, place = struct.unpack_from("<4sI32sq", data)
-        mark, count = struct.unpack_from("<4sI", data, place)
+        magic, _, class_id, offset = struct.unpack_from("<4sI32sq", data)
+        mark, count = struct.unpack_from("<4sI", data, offset)
         number = class_id.decode("ascii")
         int(number, 16)
         if magic != b"VST3" or mark != b"List":
             raise ValueError("its marks are missing")
         parts = {}
         for entry in range(count):
-            id, start, size = struct.unpack_from("<4sqq", data, place + 8 + 20 * entry)
+            id, start, size = struct.unpack_from("<4sqq", data, offset + 8 + 20 * entry)
             if start < 0 or size < 0 or start + size > len(data):
                 raise ValueError("it is cut short")
             parts[id] = data[start : start + size]

@@ -263,10 +263,10 @@ def _titles(slot: PresetSlot, format: str, rest: str) -> list[tuple[str, int, in
         return result
     titles = [_title(knob) for knob in slot.knobs]
     result = []
-    for place, (knob, title) in enumerate(zip(slot.knobs, titles, strict=True)):
+    for number, (knob, title) in enumerate(zip(slot.knobs, titles, strict=True)):
         same = [n for n, other in enumerate(titles) if other.casefold() == title.casefold()]
         index = -1 if knob.index is None else knob.index
-        result.append((title, index, same.index(place) + 1, len(same)))
+        result.append((title, index, same.index(number) + 1, len(same)))
     return result
 
 

@@ -106,8 +106,8 @@ def _compare(
         from dialin.effects.pedalboard_host import HostedEffect
 
         assert isinstance(effect, HostedEffect)
-        found = effect.process_preset(audio, RATE, Path(file))
-        if found is None:
+        rendered = effect.process_preset(audio, RATE, Path(file))
+        if rendered is None:
             return None, "not verified: the plugin has no knobs, so there is nothing to tell", None
     else:
         values = read_lv2_preset(Path(file), spec.uri.partition(":")[2])
@@ -115,9 +115,9 @@ def _compare(
         if missing:
             return False, f"its host finds no value of {', '.join(missing)}", None
         inside = {p.id: min(p.maximum, max(p.minimum, values[p.id])) for p in spec.parameters}
-        found = effect.process(audio, RATE, spec.vector(inside))
+        rendered = effect.process(audio, RATE, spec.vector(inside))
     expected = effect.process(audio, RATE, settings)
-    level = _difference(found, expected)
+    level = _difference(rendered, expected)
     if level <= SAME_DB:
         return True, "verified: sounds the same", level
     again = _difference(effect.process(audio, RATE, settings), expected)
@@ -126,9 +126,9 @@ def _compare(
     return False, f"sounds different: the difference lies at {level:.0f} dB", level
 
 
-def _difference(found: Audio, expected: Audio) -> float:
+def _difference(rendered: Audio, expected: Audio) -> float:
     power = float(np.mean(np.square(expected, dtype=np.float64)))
-    error = float(np.mean(np.square(found - expected, dtype=np.float64)))
+    error = float(np.mean(np.square(rendered - expected, dtype=np.float64)))
     if error == 0:
         return -400.0
     return 10 * float(np.log10(error / max(power, 1e-20)))

@@ -75,8 +75,8 @@ def untrusted(preset: Preset) -> list[str]:
     """
     if preset.trusted:
         return []
-    found = [place for slot in preset.slots for place in map(_foreign, _leaves(slot.uri)) if place]
-    return list(dict.fromkeys(found))
+    foreign = [path for slot in preset.slots for path in map(_foreign, _leaves(slot.uri)) if path]
+    return list(dict.fromkeys(foreign))
 
 
 def check_trust(preset: Preset) -> None:
@@ -129,8 +129,8 @@ def _foreign(uri: str) -> str:
         return ""  # a bare name, looked up in the usual folders only
     folders = vst3_folders() if format == "vst3" else _AU_FOLDERS
     # As the host will be given it: made absolute, its dots taken out, links left as they are.
-    place = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
-    return "" if any(place.is_relative_to(folder) for folder in folders) else path
+    absolute = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+    return "" if any(absolute.is_relative_to(folder) for folder in folders) else path
 
 
 def _located_uri(uri: str, slot: PresetSlot, beside: Path | None) -> tuple[str, list[str]]:
@@ -147,18 +147,18 @@ def _located_uri(uri: str, slot: PresetSlot, beside: Path | None) -> tuple[str, 
         return with_tempo(inner, bpm), notes
     if format == "vst3":
         path, plugin = split_vst3(rest)
-        found = _vst3(path, slot, beside)
+        here = _vst3(path, slot, beside)
         suffix = f"#{plugin}" if plugin else ""
     elif format == "faust":
         path, suffix = rest, ""
         near = beside / Path(rest).name if beside else None
         gone = not Path(rest).expanduser().exists()
-        found = near if gone and near is not None and near.is_file() else None
+        here = near if gone and near is not None and near.is_file() else None
     else:
         return uri, []
-    if found is None:
+    if here is None:
         return uri, []
-    return f"{format}:{found}{suffix}", [f"{path} is not there; {found} is taken in its place"]
+    return f"{format}:{here}{suffix}", [f"{path} is not there; {here} is taken in its place"]
 
 
 def _vst3(path: str, slot: PresetSlot, beside: Path | None) -> Path | None:
@@ -176,7 +176,7 @@ def _vst3(path: str, slot: PresetSlot, beside: Path | None) -> Path | None:
         name += ".vst3"
     installed = list(installed_vst3())
     near = [beside / name] if beside is not None and (beside / name).exists() else []
-    called = [place for place in installed if place.name.casefold() == name.casefold()] + near
+    called = [path for path in installed if path.name.casefold() == name.casefold()] + near
     return _with_hash(called, slot.file_hash) or next(
         iter(called or filter(None, [_with_hash(installed, slot.file_hash)])), None
     )

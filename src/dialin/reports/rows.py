@@ -134,7 +134,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CandidateRows:
     """A candidate: how near it is, and its knobs.
 
     Attributes
@@ -173,7 +173,7 @@ class Nearest:
 
     Attributes
     ----------
-    outcome : Outcome
+    outcome : CandidateRows
         How near it is, and its knobs.
     reason : str
         Why it was not taken.
@@ -183,7 +183,7 @@ class Nearest:
         Command that applies its preset.
     """
 
-    outcome: Outcome
+    outcome: CandidateRows
     reason: str
     keep: str
     apply: str
@@ -205,7 +205,7 @@ class Page:
         In per cent, as text; `partly` says whether that is not 100.
     partly : bool
         Whether the amount is not 100 %.
-    outcome : Outcome
+    outcome : CandidateRows
     nearest : Nearest, optional
     notes : tuple of str
     command : str
@@ -220,7 +220,7 @@ class Page:
     sure: bool
     amount: str
     partly: bool
-    outcome: Outcome
+    outcome: CandidateRows
     nearest: Nearest | None
     notes: tuple[str, ...]
     command: str

@@ -20,11 +20,11 @@ from dialin.reports.report import (
 )
 from dialin.reports.rows import (
     AspectRow,
+    CandidateRows,
     EffectRows,
     KnobRow,
     LeftOut,
     Nearest,
-    Outcome,
     Page,
     State,
 )
@@ -77,11 +77,11 @@ def page_of(report: SavedReport) -> Page:
     )
 
 
-def _outcome(report: SavedReport | NearestReport, before: float, partly: bool) -> Outcome:
+def _outcome(report: SavedReport | NearestReport, before: float, partly: bool) -> CandidateRows:
     after = report.after
     largest = max([SAME_RECORDING * 1.25, *(max(a.before, a.after) for a in report.aspects)])
     moved = f"{signed(percent(before, after), 0)} %"
-    return Outcome(
+    return CandidateRows(
         before=f"{before:.2f}",
         after=f"{after:.2f}",
         change=moved if before > SAME_RECORDING else change(before, after),
