@@ -105,7 +105,7 @@ def speed_up(
             batches.append((pool, [Job(uri, dry, s, measure=measure) for s in settings]))
             # Twice, so that each worker has opened the effect.
             pool.render(batches[-1][1] * 2)
-        pids = [w.process.pid for pool in (one, two) for w in pool._processes]
+        pids = [pid for pool in (one, two) for pid in pool.process_ids()]
 
         def ours() -> float:
             return time.process_time() + sum(processor_seconds(pid) for pid in pids)

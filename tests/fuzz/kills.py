@@ -386,7 +386,7 @@ def once(kind: str, seed: int, index: int) -> str | None:
 
 def shared_memory_left() -> list[str]:
     """Folders in shared memory that belong to no living process, after one pool more."""
-    from dialin.rendering import memory
+    from dialin.workers import memory
 
     time.sleep(memory.YOUNG + 1)
     memory.MemoryFolder().remove()

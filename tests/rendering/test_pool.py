@@ -318,7 +318,7 @@ def test_a_render_that_is_given_up_leaves_the_pool_usable(pool, dry):
 def test_an_empty_render_starts_nothing():
     with RenderPool(workers=2) as idle:
         assert idle.render([]) == []
-        assert idle._processes == []
+        assert idle.process_ids() == []
 
 
 def test_closing_leaves_no_process_and_no_file(audio):
@@ -326,7 +326,7 @@ def test_closing_leaves_no_process_and_no_file(audio):
     shared = pool.share(audio, RATE)
     pool.render([Job("fake:gain", shared, [0.5])] * 8)
     left = Path(pool.call(measures.leave_a_file))
-    pids = [w.process.pid for w in pool._processes]
+    pids = [pid for pid in pool.process_ids()]
     folder = Path(shared.path).parent
     assert left.exists() and folder.is_dir()
     before = len(list(Path("/dev/fd").iterdir()))
@@ -361,5 +361,5 @@ def test_closing_during_a_render_ends_it(audio):
 
 def test_input_given_as_an_array_is_forgotten_after_its_render(pool, audio):
     pool.render([Job("fake:gain", audio, [0.5], RATE)] * 6)
-    folder = pool._folder.path
+    folder = pool.scratch().parent
     assert not list(folder.glob("in*"))

@@ -14,8 +14,8 @@ import pytest
 
 from dialin.effects.open import open_effect
 from dialin.errors import RenderError
-from dialin.rendering import Job, RenderPool, load_effect, memory
-from dialin.rendering import process as process_module
+from dialin.rendering import Job, RenderPool, load_effect
+from dialin.workers import memory, process
 from dialin.workers.start import exit_name
 from tests.rendering.test_pool import alive
 
@@ -37,8 +37,8 @@ BUSY = """
     pool = RenderPool(workers=2)
     dry = pool.share(np.ones((1, 100), np.float32), 44_100)
     pool.render([Job("{uri}", dry, [0.5, 0.0])] * 4)
-    pids = [str(w.process.pid) for w in pool._processes]
-    print(pool._folder.path, *pids, flush=True)
+    pids = [str(pid) for pid in pool.process_ids()]
+    print(pool.scratch().parent, *pids, flush=True)
 """
 HANG = """
     def later():
@@ -166,7 +166,7 @@ def killed_at_start(monkeypatch, module, times):
 
 
 def test_a_worker_killed_while_it_starts_is_replaced(monkeypatch):
-    begun = killed_at_start(monkeypatch, process_module, 2)
+    begun = killed_at_start(monkeypatch, process, 2)
     audio = np.ones((1, 8), np.float32)
     with RenderPool(workers=1) as pool:
         (result,) = pool.render([Job("fake:gain", audio, [0.5], 44_100)])
@@ -175,7 +175,7 @@ def test_a_worker_killed_while_it_starts_is_replaced(monkeypatch):
 
 
 def test_workers_killed_again_and_again_are_given_up(monkeypatch):
-    killed_at_start(monkeypatch, process_module, 100)
+    killed_at_start(monkeypatch, process, 100)
     with RenderPool(workers=1) as pool, pytest.raises(RenderError, match=r"not start \(SIGKILL\)"):
         pool.call(os.getpid)
 

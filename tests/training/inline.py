@@ -10,7 +10,7 @@ import torch
 from dialin.effects import open_effect
 from dialin.errors import DialinError
 from dialin.rendering import Result, SharedAudio
-from dialin.rendering.memory import map_shared, write_shared
+from dialin.workers.memory import map_shared, write_shared
 
 
 class InlinePool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dialin.errors import AudioError, UsageError, WorkerError
-from dialin.workers import CallPool, calls
+from dialin.workers import CallPool, process
 from tests.workers import functions
 
 SCRIPT = """
@@ -77,9 +77,9 @@ def test_whoever_stops_asking_is_rid_of_the_workers():
     with CallPool(1) as pool:
         waiting = pool.map(functions.sleep, ((n,) for n in (0.0, 300.0)))
         assert next(waiting) == 0.0
-        processes = [w.interpreter.process for w in pool._workers]
+        processes = pool.process_ids()
         waiting.close()
-    assert all(p.poll() is not None for p in processes)
+    assert processes and not any(Path(f"/proc/{pid}").exists() for pid in processes)
     assert time.monotonic() - began < 100
 
 
@@ -119,7 +119,7 @@ def test_workers_end_with_a_program_that_is_killed(tmp_path):
 @pytest.mark.parametrize(("times", "served"), [(2, True), (100, False)])
 def test_a_worker_killed_while_it_starts_is_replaced(monkeypatch, times, served):
     begun = []
-    start = calls.start_interpreter
+    start = process.start_interpreter
 
     def start_and_kill(*arguments):
         made = start(*arguments)
@@ -128,7 +128,7 @@ def test_a_worker_killed_while_it_starts_is_replaced(monkeypatch, times, served)
             made.process.kill()
         return made
 
-    monkeypatch.setattr(calls, "start_interpreter", start_and_kill)
+    monkeypatch.setattr(process, "start_interpreter", start_and_kill)
     with CallPool(workers=1) as pool:
         if served:
             assert list(pool.map(functions.square, [(3,), (4,)])) == [9, 16]

@@ -19,6 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from dialin.errors import DialinError, OutputError, UsageError
+from dialin.files.system import STOPPING
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -396,7 +397,7 @@ def obey_orders_to_end() -> Iterator[None]:
         yield
         return
     before = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in STOPPING[1:]:
         if signal.getsignal(number) == signal.SIG_DFL:
             before[number] = signal.signal(number, handle)
     try:

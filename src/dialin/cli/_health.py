@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import dialin
 from dialin.errors import DialinError
+from dialin.files.system import machine_memory
 
 State = Literal["ok", "optional", "broken"]
 
@@ -346,9 +347,8 @@ def _cores() -> int:
 
 def _memory() -> int | None:
     """Bytes that this process may use: the machine's, or what its container is given."""
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
+    total = machine_memory()
+    if total is None:
         return None
     try:
         limit = int(Path("/sys/fs/cgroup/memory.max").read_text())

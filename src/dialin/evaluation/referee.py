@@ -33,7 +33,7 @@ from dialin.evaluation.metrics.parameters import live_knobs
 from dialin.measures.responses import Response, response_errors
 from dialin.measures.spectral import LdTarget, mrstft
 from dialin.rendering import Job, SharedAudio
-from dialin.rendering.memory import map_shared
+from dialin.workers.memory import map_shared
 
 AUDIBLE = 0.05
 """MRSTFT that half a turn of a knob must change for the knob to count as audible."""

@@ -180,7 +180,7 @@ def _made(folder: Path) -> tuple[Path, int]:
     while True:
         part = folder / f"{PART}{host_key()}-{secrets.token_hex(4)}"
         try:
-            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except FileExistsError:
             continue
         descriptor = lock(part)

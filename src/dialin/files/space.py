@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from dialin.errors import OutputError
+from dialin.files.system import longest_name
 
 NAME_BYTES = 255
 """Longest file name where the system does not tell."""
@@ -24,10 +25,7 @@ def check_name(target: str | os.PathLike[str]) -> None:
     limit = NAME_BYTES
     for folder in path.absolute().parents:
         if folder.is_dir():
-            try:
-                limit = os.pathconf(folder, "PC_NAME_MAX")
-            except (OSError, ValueError, AttributeError):
-                limit = NAME_BYTES
+            limit = longest_name(folder)
             break
     size = len(os.fsencode(path.name))
     if size > limit:

@@ -7,7 +7,6 @@ knows which working folders nobody uses any more and deletes them.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import platform
@@ -21,6 +20,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from dialin.errors import OutputError
+from dialin.files.system import STOPPING, lock_file, open_to_lock
 
 PREFIX = ".dialin-work-"
 PART = ".dialin-part-"
@@ -28,8 +28,6 @@ PART = ".dialin-part-"
 
 DAY = 86_400.0
 """Seconds after which an unlocked working folder of another machine counts as left behind."""
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -135,13 +133,13 @@ def claim_folder(folder: Path) -> Iterator[None]:
         If another run holds it.
     """
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = open_to_lock(folder)
     except OSError as error:
         raise OutputError(f"cannot read {str(folder)!r}: {error.strerror or error}") from error
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            lock_file(descriptor)
+        except (BlockingIOError, PermissionError) as error:
             raise OutputError(
                 f"another dialin is writing its results into {str(folder)!r}; wait for it, or "
                 "choose another folder"
@@ -194,7 +192,7 @@ def uninterrupted() -> Iterator[None]:
     before = {}
     try:
         # Handlers, not a signal mask: with other threads about, a mask of this one stops nothing.
-        for number in _SIGNALS:
+        for number in STOPPING:
             handler = signal.getsignal(number)
             if callable(handler) or handler == signal.SIG_DFL:
                 before[number] = signal.signal(number, lambda number, frame: came.append(number))
@@ -235,11 +233,11 @@ def lock(place: Path) -> int:
         To be closed with `os.close`, which ends the lock.
     """
     try:
-        descriptor = os.open(place, os.O_RDONLY)
+        descriptor = open_to_lock(place)
     except OSError:
         return -1
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(descriptor)
     except OSError:
         os.close(descriptor)
         return -1

@@ -4,6 +4,7 @@ from dialin.rendering.block import Block, BlockMemory, render_block
 from dialin.rendering.job import Job, Result, SharedAudio, describe_settings
 from dialin.rendering.pool import RenderPool
 from dialin.rendering.remote import Chain, RemoteEffect, default_pool, load_effect
+from dialin.rendering.renderer import Renderer
 
 __all__ = [
     "Block",
@@ -12,6 +13,7 @@ __all__ = [
     "Job",
     "RemoteEffect",
     "RenderPool",
+    "Renderer",
     "Result",
     "SharedAudio",
     "default_pool",

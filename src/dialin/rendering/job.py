@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
-from dialin.errors import DialinError
+from dialin.workers import Result
+
+__all__ = ["Job", "Result", "SharedAudio", "describe_settings"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,30 +70,6 @@ class Job:
     measure: Callable[..., Any] | None = None
     measure_args: tuple[Any, ...] = ()
     deadline: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What became of a `Job`: `value` or `failure`, never both.
-
-    Attributes
-    ----------
-    value : ndarray or what the job's `measure` returned
-    failure : DialinError, optional
-        Typed (mostly a `RenderError`); its message names the effect and the settings.
-    seconds : float
-        Time the worker spent on it.
-    """
-
-    value: Any = None
-    failure: DialinError | None = None
-    seconds: float = field(default=0.0)
-
-    def get(self) -> Any:
-        """Return the value, or raise the failure."""
-        if self.failure is not None:
-            raise self.failure
-        return self.value
 
 
 def describe_settings(settings: ArrayLike) -> str:

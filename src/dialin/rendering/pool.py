@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import itertools
-import os
-import pickle
-import socket
-import threading
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from multiprocessing import connection as mpc
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dialin import errors
 from dialin.audio import Audio, check_audio
 from dialin.effects.spec import EffectSpec
 from dialin.errors import (
     DialinError,
+    OutputError,
     QuarantinedError,
     RenderCrashError,
     RenderError,
     RenderTimeoutError,
 )
 from dialin.rendering.job import Job, Result, SharedAudio, describe_settings
-from dialin.rendering.memory import MemoryFolder, write_shared
-from dialin.rendering.process import Task, WorkerProcess
-from dialin.rendering.protocol import CallRequest, RenderRequest
-from dialin.workers.start import KILLED_STARTS, START_DEADLINE, exit_name
+from dialin.rendering.request import CallRequest, RenderRequest
+from dialin.workers import Loss, Task, WorkerPool
+from dialin.workers.memory import write_shared
+from dialin.workers.sending import check_function, to_bytes
 
 if TYPE_CHECKING:
     from dialin.effects.probe import Probe
 
-LOOK_AHEAD = 2
-"""Jobs a worker holds at a time: the one it runs, and the next, so that it never waits."""
+MALLOC = {
+    # Plugins that read memory they never wrote then read zeros every time (glibc fills with the
+    # complement of the byte given). Its per-thread cache would hand out memory unfilled.
+    "MALLOC_PERTURB_": "255",
+    # Keeping freed memory saves a page fault for each 4 KiB of each buffer of each render:
+    # measured 830 faults, 1.5 ms, for a 5 s stereo clip through a compressor.
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mmap_threshold=33554432"
+    ":glibc.malloc.trim_threshold=268435456:glibc.malloc.top_pad=67108864",
+}
+"""How the C library of a worker handles memory (glibc; others ignore it)."""
 
 
 class RenderPool:
@@ -59,8 +59,7 @@ class RenderPool:
 
     Notes
     -----
-    Workers start when there is work for them. Several threads may use one pool: whichever waits
-    for a result tends the workers for all of them. Linux and macOS.
+    Workers start when there is work for them, and any thread may use the pool.
 
     Examples
     --------
@@ -79,29 +78,22 @@ class RenderPool:
         recycle: int = 100_000,
         max_growth: float = 2.0,
     ) -> None:
-        self.workers = workers if workers is not None else (os.cpu_count() or 1)
-        if self.workers < 1:
-            raise errors.UsageError(f"a pool needs at least one worker, not {workers!r}")
+        self._pool = WorkerPool(
+            "dialin.rendering.worker",
+            workers,
+            blame=self._blame,
+            refuse=self._refuse,
+            environment=MALLOC,
+            open_deadline=load_deadline,
+            recycle=recycle,
+            max_growth=max_growth,
+        )
+        self.workers = self._pool.workers
         self.deadline = deadline
         self.load_deadline = load_deadline
         self._quarantine = quarantine
-        self._recycle = recycle
-        self._max_growth = max_growth
-        self._numbers = itertools.count()
-        self._processes: list[WorkerProcess] = []
         self._offences: Counter[str] = Counter()
-        self._killed = 0
         self._specs: dict[str, EffectSpec] = {}
-        self._folder: MemoryFolder | None = None
-        self._bell: tuple[socket.socket, socket.socket] | None = None
-        self._closed = False
-        self._pid = os.getpid()
-        # Guards the four below; processes and offences belong to the thread that is tending.
-        self._turn = threading.Condition(threading.RLock())
-        self._waiting: deque[Task] = deque()
-        self._wanted: set[int] = set()
-        self._finished: dict[int, Result | BaseException] = {}
-        self._tended = False
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -114,50 +106,15 @@ class RenderPool:
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._closed
+        return self._pool.closed
 
     def close(self) -> None:
         """Stop the workers and delete the shared audio. Idempotent."""
-        if os.getpid() != self._pid:
-            return  # in a fork of the program: the workers are the original's
-        with self._turn:
-            self._closed = True
-            self._ring()
-            while self._tended:
-                self._turn.wait(1.0)
-            for worker in self._processes:
-                if not worker.tasks:
-                    with contextlib.suppress(OSError):
-                        worker.connection.send(None)
-            for worker in self._processes:
-                worker.stop(0.0 if worker.tasks else 0.5)
-            self._processes.clear()
-            if self._folder is not None:
-                self._folder.remove()
-                self._folder = None
-            if self._bell is not None:
-                for end in self._bell:
-                    end.close()
-                self._bell = None
-            atexit.unregister(self.close)
+        self._pool.close()
 
-    def _root(self) -> Path:
-        with self._turn:
-            if self._closed:
-                raise errors.UsageError("this RenderPool is closed; make a new one")
-            if self._folder is None:
-                self._folder = MemoryFolder()
-                self._bell = socket.socketpair()
-                for end in self._bell:
-                    end.setblocking(False)
-                atexit.register(self.close)
-            return self._folder.path
-
-    def _ring(self) -> None:
-        """Wake the thread that tends the workers, if it is waiting for them."""
-        if self._bell is not None:
-            with contextlib.suppress(OSError):
-                self._bell[1].send(b"!")
+    def process_ids(self) -> list[int]:
+        """Ids of the worker processes that there are now."""
+        return self._pool.process_ids()
 
     # -- audio --------------------------------------------------------------------------------
 
@@ -184,18 +141,17 @@ class RenderPool:
             If there is no room for it.
         """
         checked = check_audio(audio, sample_rate)
-        key = f"in{next(self._numbers)}"
-        path = self._root() / key
+        path = self._pool.scratch("in")
         try:
             write_shared(path, checked)
         except OSError as error:
             path.unlink(missing_ok=True)
-            raise errors.OutputError(
+            raise OutputError(
                 f"cannot share {checked.nbytes / 2**20:.0f} MiB of audio with the workers in "
                 f"{str(path.parent)!r}: {error}; free some memory or disk space"
             ) from error
         shape = (checked.shape[0], checked.shape[1])
-        return SharedAudio(key, str(path), shape, int(sample_rate))
+        return SharedAudio(path.name, str(path), shape, int(sample_rate))
 
     def release(self, shared: SharedAudio) -> None:
         """Free shared audio before the pool ends.
@@ -234,8 +190,8 @@ class RenderPool:
         """
         jobs = list(jobs)
         results: list[Result | None] = [None] * len(jobs)
-        for place, result in self.render_iter(jobs):
-            results[place] = result
+        for index, result in self.render_iter(jobs):
+            results[index] = result
         return [result for result in results if result is not None]
 
     def render_iter(self, jobs: Iterable[Job]) -> Iterator[tuple[int, Result]]:
@@ -251,18 +207,31 @@ class RenderPool:
         (int, Result)
             Index of the job, from 0, and its result.
         """
-        tasks = []
-        places: dict[int, int] = {}
+        yield from self._pool.finished(self.submit(jobs))
+
+    def submit(self, jobs: Iterable[Job]) -> list[Future[Result]]:
+        """Have jobs rendered, as soon as there is a worker for them.
+
+        Parameters
+        ----------
+        jobs : iterable of Job
+            What to render; see `Job`.
+
+        Returns
+        -------
+        list of Future of Result
+            In the order of the jobs. A future's exception is what `render` would raise.
+        """
+        tasks: list[Task] = []
         try:
-            for place, job in enumerate(jobs):
-                task = self._render_task(job)
-                places[task.number] = place
-                tasks.append(task)
+            for job in jobs:
+                tasks.append(self._task(job))
         except BaseException:
-            _forget_scratch(tasks)
+            # Which deletes the audio that was given as arrays.
+            for task in tasks:
+                task.future.cancel()
             raise
-        for task, result in self._run(tasks):
-            yield places[task.number], result
+        return self._pool.submit(tasks)
 
     def call(
         self,
@@ -340,19 +309,75 @@ class RenderPool:
         UsageError
             If the function or its arguments cannot be sent to a worker.
         """
-        _check_function(function)
+        futures = self.submit_calls(
+            function, arguments, deadline=deadline, effect=effect, label=label
+        )
+        found = dict(self._pool.finished(futures))
+        return [found[index] for index in range(len(futures))]
+
+    def submit_calls(
+        self,
+        function: Callable[..., Any],
+        arguments: Iterable[tuple[Any, ...]],
+        *,
+        deadline: float | None = None,
+        effect: str | None = None,
+        label: str | None = None,
+    ) -> list[Future[Result]]:
+        """Have a function called, as soon as there is a worker for it; see `map`.
+
+        Parameters
+        ----------
+        function : callable
+            As for `call`.
+        arguments : iterable of tuple of object
+            Of each call.
+        deadline : float, optional
+            Seconds that each call may take; the pool's by default.
+        effect : str, optional
+            URI of an effect that the function is given first.
+        label : str, optional
+            Name for messages and the quarantine.
+
+        Returns
+        -------
+        list of Future of Result
+            In the order of `arguments`.
+        """
+        check_function(function)
         name: str = label or effect or str(getattr(function, "__qualname__", function))
         limit = self.deadline if deadline is None else deadline
-        tasks = []
-        for given in arguments:
-            request = CallRequest(function, given, effect)
-            tasks.append(Task(next(self._numbers), request, _pickle(request), name, None, limit))
-        results = {task.number: result for task, result in self._run(tasks)}
-        return [results[task.number] for task in tasks]
+        requests = [CallRequest(function, given, effect) for given in arguments]
+        return self._pool.submit([Task(to_bytes(request), name, limit) for request in requests])
+
+    def finished(self, futures: Sequence[Future[Result]]) -> Iterator[tuple[int, Result]]:
+        """Results as they come; what is not done when nobody asks any more is given up.
+
+        Parameters
+        ----------
+        futures : sequence of Future of Result
+            From `submit` or `submit_calls`.
+
+        Yields
+        ------
+        (int, Result)
+            Index of the future, and its result.
+        """
+        yield from self._pool.finished(futures)
+
+    def abandon(self, futures: Sequence[Future[Result]]) -> None:
+        """Give up what was submitted, and end the workers that are at it.
+
+        Parameters
+        ----------
+        futures : sequence of Future of Result
+            From `submit` or `submit_calls`.
+        """
+        self._pool.abandon(futures, kill=True)
 
     def scratch(self) -> Path:
         """A fresh path on storage that workers see too, for a file that the caller deletes."""
-        return self._root() / f"scratch{next(self._numbers)}"
+        return self._pool.scratch()
 
     def describe(self, uri: str) -> EffectSpec:
         """Spec of an effect or a chain, read in a worker.
@@ -393,16 +418,13 @@ class RenderPool:
         probe: Probe = self.call(_probe, options, effect=uri, deadline=10 * self.deadline)
         return probe
 
-    def _render_task(self, job: Job) -> Task:
+    def _task(self, job: Job) -> Task:
         if job.measure is not None:
-            _check_function(job.measure)
-        number = next(self._numbers)
-        scratch = None
+            check_function(job.measure)
         if isinstance(job.audio, SharedAudio):
             shared, rate = job.audio, job.audio.sample_rate
         else:
             shared, rate = self.share(job.audio, job.sample_rate), job.sample_rate
-            scratch = Path(shared.path)
         request = RenderRequest(
             job.effect,
             (shared.path, shared.shape),
@@ -413,216 +435,45 @@ class RenderPool:
             job.measure_args,
         )
         limit = self.deadline if job.deadline is None else job.deadline
-        return Task(number, request, _pickle(request), job.effect, job.settings, limit, scratch)
-
-    # -- waiting for results ------------------------------------------------------------------
-
-    def _run(self, tasks: list[Task]) -> Iterator[tuple[Task, Result]]:
-        unanswered = {task.number: task for task in tasks}
-        if tasks:
-            self._root()
-        with self._turn:
-            self._waiting.extend(tasks)
-            self._wanted.update(unanswered)
-            self._ring()
         try:
-            while unanswered:
-                with self._turn:
-                    numbers = [n for n in self._finished if n in unanswered]
-                    done = [(unanswered.pop(n), self._finished.pop(n)) for n in numbers]
-                    self._wanted.difference_update(numbers)
-                _forget_scratch([task for task, _ in done])
-                for _, outcome in done:
-                    if isinstance(outcome, BaseException):
-                        raise outcome
-                for task, outcome in done:
-                    assert isinstance(outcome, Result)
-                    yield task, outcome
-                if unanswered and not done:
-                    self._advance(unanswered)
-        finally:
-            with self._turn:
-                self._wanted.difference_update(unanswered)
-                for number in unanswered:
-                    self._finished.pop(number, None)
-                if unanswered:
-                    kept = [t for t in self._waiting if t.number not in unanswered]
-                    self._waiting.clear()
-                    self._waiting.extend(kept)
-            _forget_scratch(list(unanswered.values()))
-
-    def _advance(self, unanswered: dict[int, Task]) -> None:
-        """Tend the workers until something happens, or let the thread that does so finish."""
-        with self._turn:
-            if self._closed:
-                raise errors.UsageError("this RenderPool was closed during a render")
-            if any(number in unanswered for number in self._finished):
-                return
-            if self._tended:
-                self._turn.wait(1.0)
-                return
-            self._tended = True
-        try:
-            self._refuse()
-            self._feed()
-            self._listen()
+            task = Task(to_bytes(request), job.effect, limit, job.settings, brief=True)
         except BaseException:
-            # Ctrl-C may have torn a message apart, and the plugin may be what hangs.
-            for worker in [w for w in self._processes if w.tasks]:
-                self._remove(worker, keep_running=True)
+            if shared is not job.audio:
+                self.release(shared)
             raise
-        finally:
-            with self._turn:
-                self._tended = False
-                self._turn.notify_all()
+        if shared is not job.audio:
+            task.future.add_done_callback(lambda _: self.release(shared))
+        return task
 
-    def _settle(self, task: Task, outcome: Result | BaseException) -> None:
-        with self._turn:
-            if task.number in self._wanted:
-                self._finished[task.number] = outcome
+    # -- on the pool's own thread -------------------------------------------------------------
 
-    # -- tending the workers, one thread at a time --------------------------------------------
+    def _refuse(self, task: Task) -> DialinError | None:
+        count = self._offences[task.label]
+        if not self._quarantine or count < self._quarantine:
+            return None
+        return QuarantinedError(
+            f"{task.label} crashed or hung {count} times and is refused from now on; "
+            "probe it (dialin effects probe) or leave it out"
+        )
 
-    def _refuse(self) -> None:
-        if not self._quarantine:
-            return
-        with self._turn:
-            bad = [t for t in self._waiting if self._offences[t.label] >= self._quarantine]
-            for task in bad:
-                self._waiting.remove(task)
-        for task in bad:
-            count = self._offences[task.label]
-            message = (
-                f"{task.label} crashed or hung {count} times and is refused from now on; "
-                "probe it (dialin effects probe) or leave it out"
+    def _blame(self, task: Task, loss: Loss) -> DialinError:
+        if loss.stage == "starting":
+            how = f"not ready after {loss.limit:g} s" if loss.hung else loss.how
+            return RenderError(
+                f"a rendering worker could not start ({how}); it printed:\n"
+                f"{loss.printed or '(nothing)'}"
             )
-            self._settle(task, Result(failure=QuarantinedError(message)))
-
-    def _feed(self) -> None:
-        for worker in [w for w in self._processes if not w.tasks]:
-            if worker.retiring or worker.process.poll() is not None:
-                self._processes.remove(worker)
-                worker.stop(0.2)
-        with self._turn:
-            staying = [w for w in self._processes if not w.retiring]
-            wanted = min(self.workers, len(self._waiting) + sum(bool(w.tasks) for w in staying))
-            missing = wanted - len(staying)
-        for _ in range(missing):
-            folder = self._root() / f"worker{next(self._numbers)}"
-            worker = WorkerProcess.start(folder, self.load_deadline)
-            self._processes.append(worker)
-            staying.append(worker)
-        for depth in range(1, LOOK_AHEAD + 1):
-            for worker in staying:
-                # A job that could start at once elsewhere is not queued behind another.
-                with self._turn:
-                    task = None
-                    if self._waiting and len(worker.tasks) < depth and worker.is_brisk():
-                        task = self._waiting.popleft()
-                if task is not None:
-                    worker.give(task)
-
-    def _listen(self) -> None:
-        busy: dict[Any, WorkerProcess] = {w.connection: w for w in self._processes if w.tasks}
-        now = time.monotonic()
-        limit = min((w.due() for w in busy.values()), default=now)
-        bell = self._bell
-        assert bell is not None
-        for channel in mpc.wait([*busy, bell[0]], timeout=max(0.0, limit - now) + 0.005):
-            if channel is bell[0]:
-                with contextlib.suppress(OSError):
-                    bell[0].recv(4096)
-                continue
-            worker = busy[channel]
-            try:
-                message = worker.connection.recv()
-            except (EOFError, OSError) as error:
-                # A reset means that it left something unread: where it had but one task, it died
-                # before that, by another's hand, and the task may have another worker.
-                unread = worker.deaf or isinstance(error, ConnectionResetError)
-                if unread and worker.ready and len(worker.tasks) == 1:
-                    self._remove(worker, keep_running=True)
-                else:
-                    self._lose(worker, RenderCrashError)
-            else:
-                self._hear(worker, message)
-        now = time.monotonic()
-        for worker in list(self._processes):
-            if worker.tasks and now > worker.due() and not worker.connection.poll():
-                self._lose(worker, RenderTimeoutError)
-
-    def _hear(self, worker: WorkerProcess, message: tuple[int, str, Any, float]) -> None:
-        number, kind, content, seconds = message
-        worker.busy_since, worker.loading_since = time.monotonic(), None
-        if kind == "loading":
-            worker.loading_since = worker.busy_since
-        elif kind == "ready":
-            worker.ready = True
-        if kind in ("ready", "loading", "loaded"):
-            return
-        task, slot = worker.tasks.popleft()
-        assert task.number == number
-        worker.renders += 1
-        worker.last_seconds = seconds
-        outcome: Result | BaseException
-        if kind == "audio":
-            outcome = Result(worker.arenas[slot].read(content), seconds=seconds)
-        elif kind == "value":
-            outcome = Result(content, seconds=seconds)
-        elif kind == "error":
-            outcome = Result(failure=_rebuild(*content), seconds=seconds)
-        else:
-            text = f"a function run in a rendering worker failed:\n{content}"
-            outcome = RuntimeError(text)
-        self._settle(task, outcome)
-        worker.retiring = worker.has_aged(self._recycle, self._max_growth)
-
-    def _lose(self, worker: WorkerProcess, kind: type[RenderError]) -> None:
-        """A worker died or hung: its running job fails, those behind it go elsewhere."""
-        running = worker.tasks[0][0]
-        loading = worker.loading_since is not None
-        log = worker.log()
-        if not worker.ready:
-            if kind is RenderCrashError and self._killed < KILLED_STARTS and worker.was_killed():
-                # It did nothing wrong: somebody killed it, or the system did for its memory.
-                self._killed += 1
-                self._remove(worker, keep_running=True)
-                return
-            code = self._remove(worker, keep_running=False)
-            how = exit_name(code)
-            if kind is RenderTimeoutError:
-                how = f"not ready after {START_DEADLINE:g} s"
-            text = f"a rendering worker could not start ({how}); it printed:\n{log or '(nothing)'}"
-            self._settle(running, RenderError(text))
-            return
-        code = self._remove(worker, keep_running=False)
-        self._offences[running.label] += 1
-        what = "while opening it" if loading else "while rendering"
-        if running.settings is not None and not loading:
-            what += f" at settings {describe_settings(running.settings)}"
-        if kind is RenderCrashError:
-            how = f"crashed its worker process ({exit_name(code)}) {what}"
-        else:
-            limit = self.load_deadline if loading else running.deadline
-            how = f"did not finish within {limit:g} s {what} and was stopped"
-        hint = "leave it out" if loading else "leave it out or try other settings"
-        message = f"{running.label} {how}; {hint}"
-        self._settle(running, Result(failure=kind(message)))
-
-    def _remove(self, worker: WorkerProcess, *, keep_running: bool) -> int:
-        """End a worker; what it had not begun waits for another one, first in the queue."""
-        if worker in self._processes:
-            self._processes.remove(worker)
-        tasks = [task for task, _ in worker.tasks][0 if keep_running else 1 :]
-        worker.tasks.clear()
-        with self._turn:
-            self._waiting.extendleft(t for t in reversed(tasks) if t.number in self._wanted)
-        # A crashed process is waited for a moment: its own exit status says how it died.
-        if not keep_running:
-            with contextlib.suppress(Exception):
-                if worker.connection.poll(0):
-                    worker.process.wait(1.0)
-        return worker.stop()
+        self._offences[task.label] += 1
+        opening = loss.stage == "opening"
+        what = "while opening it" if opening else "while rendering"
+        if task.detail is not None and not opening:
+            what += f" at settings {describe_settings(task.detail)}"
+        how = f"crashed its worker process ({loss.how}) {what}"
+        if loss.hung:
+            how = f"did not finish within {loss.limit:g} s {what} and was stopped"
+        hint = "leave it out" if opening else "leave it out or try other settings"
+        kind = RenderTimeoutError if loss.hung else RenderCrashError
+        return kind(f"{task.label} {how}; {hint}")
 
 
 def _spec_of(effect: Any) -> EffectSpec:
@@ -634,34 +485,3 @@ def _probe(effect: Any, options: dict[str, Any]) -> Probe:
     from dialin.effects.probe import probe_effect
 
     return probe_effect(effect, **options)
-
-
-def _forget_scratch(tasks: Iterable[Task]) -> None:
-    for task in tasks:
-        if task.scratch is not None:
-            task.scratch.unlink(missing_ok=True)
-
-
-def _check_function(function: Callable[..., Any]) -> None:
-    if getattr(function, "__module__", None) == "__main__":
-        raise errors.UsageError(
-            f"{getattr(function, '__qualname__', function)!r} is defined in the program's main "
-            "script or a notebook, which worker processes do not import; move it to a module"
-        )
-
-
-def _pickle(request: object) -> bytes:
-    try:
-        return pickle.dumps(request, protocol=pickle.HIGHEST_PROTOCOL)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise errors.UsageError(
-            f"this cannot be sent to a worker process: {error}; use functions defined at the top "
-            "of a module, and plain data"
-        ) from error
-
-
-def _rebuild(name: str, message: str) -> DialinError:
-    kind = getattr(errors, name, RenderError)
-    if not (isinstance(kind, type) and issubclass(kind, DialinError)):
-        kind = RenderError
-    return kind(message)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dialin.audio import Audio
 from dialin.data.augment import to_peak
 from dialin.measures.spectral import MRSTFT_SIZES, mrstft
-from dialin.rendering.memory import map_shared
+from dialin.workers.memory import map_shared
 
 
 def mrstft_to(

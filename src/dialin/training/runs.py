@@ -16,6 +16,7 @@ from typing import Any
 from dialin.errors import OutputError
 from dialin.files import write_json
 from dialin.files.reading import read_json
+from dialin.files.system import is_running
 from dialin.training.config import identity, to_plain
 
 LAST, BEST, RECIPE = "last.ckpt", "best.ckpt", "recipe.json"
@@ -143,12 +144,9 @@ def _at_work(folder: Path) -> bool:
     if host != socket.gethostname() or process == os.getpid():
         return False
     try:
-        os.kill(int(process), 0)
-    except PermissionError:
-        return True
+        return is_running(int(process))
     except (OSError, ValueError, OverflowError):
         return False
-    return True
 
 
 def is_first_process() -> bool:

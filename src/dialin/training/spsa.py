@@ -323,7 +323,7 @@ class LossLayer(_Layer):
             As of `EffectLayer.forward`.
         targets : Tensor, shape (batch, samples) or (batch, channels, samples), optional
             Shared with the workers; `measure` gets the path and shape of its item's as its first
-            two arguments, to be read by `dialin.rendering.memory.map_shared`.
+            two arguments, to be read by `dialin.workers.memory.map_shared`.
         extra
             Further arguments of `measure`, the same for all items.
 

@@ -5,10 +5,12 @@ them needs no ``if __name__ == "__main__"``, and nothing of the program (its env
 threads, its signal handlers) is changed to start them. They end when the program does, however
 that may end.
 
-`CallPool` calls functions. `dialin.rendering` has a pool of its own on the same ground, for
-effects.
+`WorkerPool` is what everything else is made of: tasks in, futures of `Result` out. `CallPool`
+calls functions; `dialin.rendering.RenderPool` renders effects.
 """
 
 from dialin.workers.calls import CallPool
+from dialin.workers.pool import WorkerPool
+from dialin.workers.task import Loss, Result, Task
 
-__all__ = ["CallPool"]
+__all__ = ["CallPool", "Loss", "Result", "Task", "WorkerPool"]

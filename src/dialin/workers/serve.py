@@ -1,49 +1,27 @@
-"""A worker that calls functions: ``python -m dialin.workers.serve SOCKET LIFELINE FOLDER``.
+"""A worker process: ``python -m dialin.workers.serve MODULE``, started by `dialin.workers.start`.
 
-It gets pickled ``(function, arguments)`` from the program that started it, ``None`` to stop, and
-answers ``("value", result)``, ``("error", exception)`` for a `DialinError`, or ``("bug", text)``.
+The module's ``handler``, called with the worker's `Session`, makes what answers requests. Nothing
+imports this file: run as a program, it would be there twice.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
-import pickle
-import traceback
-from typing import Any
+import sys
 
-from dialin.errors import DialinError
-from dialin.workers.start import serve_arguments
+from dialin.workers.session import Session
+from dialin.workers.start import come_in
 
 
 def main() -> None:
     """Entry point of a worker process."""
-    connection, _ = serve_arguments()
-    connection.send(("ready", os.getpid()))
-    while True:
-        try:
-            payload = connection.recv()
-        except (EOFError, OSError):
-            break
-        if payload is None:
-            break
-        try:
-            connection.send(_answer(payload))
-        except (BrokenPipeError, OSError):
-            break
-        except Exception:
-            # What cannot be pickled.
-            connection.send(("bug", traceback.format_exc()))
+    connection, folder = come_in()
+    session = Session(connection, folder)
+    module = importlib.import_module(sys.argv[1])
+    session.run(module.handler(session))
+    # Plugins may crash in their destructors; everything is said, so leave without them.
     os._exit(0)
-
-
-def _answer(payload: bytes) -> tuple[str, Any]:
-    try:
-        function, arguments = pickle.loads(payload)
-        return "value", function(*arguments)
-    except DialinError as error:
-        return "error", error
-    except Exception:
-        return "bug", traceback.format_exc()
 
 
 if __name__ == "__main__":

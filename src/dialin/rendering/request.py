@@ -1,10 +1,4 @@
-"""What travels between the pool and its workers.
-
-Messages to a worker: ``(number, slot, pickled request)`` or ``None`` to stop. Answers:
-``(number, kind, content, seconds)`` with kind ``loading``, ``loaded``, ``value``, ``audio``
-(content is a shape; the samples lie in arena `slot`), ``error`` (class name and message) or
-``bug`` (a traceback).
-"""
+"""What a rendering worker is asked for."""
 
 from __future__ import annotations
 

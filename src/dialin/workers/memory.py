@@ -1,17 +1,17 @@
 """Audio in memory that several processes see: memory-mapped files.
 
-Plain files in ``/dev/shm`` (or the temporary folder where there is none) rather than
-`multiprocessing.shared_memory`: that one's resource tracker unlinks segments that another process
-still uses, and it cannot be told not to before Python 3.13.
+Plain files in ``/dev/shm`` (or the temporary folder where there is none), on every system, rather
+than `multiprocessing.shared_memory`: that one's resource tracker unlinks segments that another
+process still uses, and it cannot be told not to before Python 3.13.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import mmap
 import os
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from dialin.audio import Audio
+from dialin.files.system import lock_file, memory_roots, reserve
 
 PREFIX = "dialin-"
 ENOUGH = 2**30
@@ -39,16 +40,14 @@ class MemoryFolder:
     """
 
     def __init__(self) -> None:
-        shm = Path("/dev/shm")
-        root = Path(tempfile.gettempdir())
-        if shm.is_dir() and os.access(shm, os.W_OK):
-            _sweep(shm)
-            if shutil.disk_usage(shm).free >= ENOUGH:
-                root = shm
-        _sweep(root)
+        roots = memory_roots()
+        for root in roots:
+            _sweep(root)
+        roomy = (root for root in roots if shutil.disk_usage(root).free >= ENOUGH)
+        root = next(roomy, roots[-1])
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
         self._lock = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        lock_file(self._lock, wait=True)
 
     def remove(self) -> None:
         """Delete the folder and what is in it."""
@@ -56,6 +55,9 @@ class MemoryFolder:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+        if sys.platform == "win32":
+            # Which does not delete what is open, as the lock was.
+            remove_folder(self.path)
 
 
 def _sweep(root: Path) -> None:
@@ -66,7 +68,7 @@ def _sweep(root: Path) -> None:
                 continue
             descriptor = os.open(lock, os.O_RDWR)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_file(descriptor)
                 remove_folder(lock.parent)
             finally:
                 os.close(descriptor)
@@ -140,7 +142,7 @@ class Arena:
                 # Some room to grow, so that slightly longer audio does not map anew.
                 on_disk = size + size // 4
                 with self.path.open("r+b") as file:
-                    _reserve(file.fileno(), on_disk)
+                    reserve(file.fileno(), on_disk)
             with self.path.open("r+b") as file:
                 self._map = mmap.mmap(file.fileno(), 0)
             self._size = on_disk
@@ -181,12 +183,5 @@ class Arena:
             with contextlib.suppress(BufferError):
                 self._map.close()
             self._map = None
-        self.path.unlink(missing_ok=True)
-
-
-def _reserve(descriptor: int, size: int) -> None:
-    # Where storage is full, a file that was only truncated kills whoever writes to its map.
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(descriptor, 0, size)
-    else:
-        os.ftruncate(descriptor, size)
+        with contextlib.suppress(PermissionError):
+            self.path.unlink(missing_ok=True)
