@@ -7,13 +7,14 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dialin.effects.open import open_effect
-from dialin.errors import RenderError
+from dialin.errors import RenderCrashError, RenderError
 from dialin.rendering import Job, RenderPool, load_effect
 from dialin.workers import memory, process
 from dialin.workers.start import exit_name
@@ -178,6 +179,39 @@ def test_workers_killed_again_and_again_are_given_up(monkeypatch):
     killed_at_start(monkeypatch, process, 100)
     with RenderPool(workers=1) as pool, pytest.raises(RenderError, match=r"not start \(SIGKILL\)"):
         pool.call(os.getpid)
+
+
+@contextmanager
+def killed_while_opening(pool, times):
+    """Kill the first workers that are opening an effect; yields the ids of those killed."""
+    killed, over = [], threading.Event()
+
+    def watch():
+        while not over.is_set() and len(killed) < times:
+            for worker in list(pool._pool._processes):
+                if worker.opening and worker.process.pid not in killed:
+                    killed.append(worker.process.pid)
+                    os.kill(worker.process.pid, signal.SIGKILL)
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    yield killed
+    over.set()
+    thread.join()
+
+
+@pytest.mark.parametrize(("uri", "times"), [("fake:slow_load", 1), ("fake:hang_load", 100)])
+def test_an_effect_is_not_blamed_for_a_worker_that_was_killed_while_it_opened_it(uri, times):
+    audio = np.ones((1, 8), np.float32)
+    with RenderPool(workers=1, quarantine=1) as pool, killed_while_opening(pool, times) as killed:
+        (result,) = pool.render([Job(uri, audio, [0.5, 0.0], 44_100)])
+    if times == 1:
+        assert result.failure is None and len(killed) == 1
+    else:
+        # Somebody kills it every time: that is no accident.
+        assert type(result.failure) is RenderCrashError and len(killed) == 4
+        assert "SIGKILL" in str(result.failure) and "while opening it" in str(result.failure)
 
 
 def test_a_worker_killed_while_idle_is_replaced():

@@ -6,13 +6,14 @@ in the table. What is known already, of a file that has not changed since, is no
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import dialin
 from dialin.errors import DialinError
@@ -22,6 +23,7 @@ from dialin.files.reading import read_json
 if TYPE_CHECKING:
     from dialin.effects.catalogue import EffectEntry
     from dialin.effects.probe import Probe
+    from dialin.rendering import Result
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def load_verdicts(path: Path) -> dict[str, Verdict]:
         data = read_json(path)
         return {uri: Verdict(**verdict) for uri, verdict in data["verdicts"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        # A cache: what cannot be read is found out again.
+        # A cache: what cannot be read is verdicts out again.
         return {}
 
 
@@ -144,65 +146,82 @@ def scan(
     list of Verdict
         In the order of `entries`.
     """
-    todo: queue.SimpleQueue[EffectEntry] = queue.SimpleQueue()
-    done: queue.SimpleQueue[Verdict] = queue.SimpleQueue()
     verdicts: dict[str, Verdict] = {}
-    waiting = 0
+    todo: deque[EffectEntry] = deque()
     for entry in entries:
         old = known.get(entry.uri)
         if old is not None and old.stamp == stamp(entry):
             verdicts[entry.uri] = old
             tell(old)
         else:
-            todo.put(entry)
-            waiting += 1
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.is_set():
-            try:
-                entry = todo.get_nowait()
-            except queue.Empty:
-                return
-            done.put(_scan_one(entry, deadline))
-
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, waiting))]
-    for thread in threads:
-        thread.start()
-    try:
-        for _ in range(waiting):
-            verdict = done.get()
-            verdicts[verdict.uri] = verdict
-            tell(verdict)
-    finally:
-        stop.set()
+            todo.append(entry)
+    with ExitStack() as stack:
+        under_way: dict[Future[Result], _Scan] = {}
+        while todo or under_way:
+            while todo and len(under_way) < workers:
+                begun = stack.enter_context(_Scan(todo.popleft(), deadline))
+                under_way[begun.future] = begun
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                at_work = under_way.pop(future)
+                verdict = at_work.go_on()
+                if verdict is None:
+                    under_way[at_work.future] = at_work
+                else:
+                    at_work.close()
+                    verdicts[verdict.uri] = verdict
+                    tell(verdict)
     return [verdicts[entry.uri] for entry in entries]
 
 
-def _scan_one(entry: EffectEntry, deadline: float) -> Verdict:
-    from dialin.rendering import RenderPool
+class _Scan:
+    """One effect under way: described first, then probed.
 
-    began = time.monotonic()
-    outcome, knobs, text = "ok", 0, ""
-    try:
-        # A pool of its own, so that what one plugin leaves behind in a worker hurts no other.
-        with RenderPool(workers=1, deadline=deadline, load_deadline=deadline, quarantine=0) as pool:
-            knobs = pool.describe(entry.uri).size
-            probe = pool.probe(entry.uri)
-            outcome, text = probe.verdict, remarks(probe)
-    except DialinError as error:
-        outcome, text = error.code, str(error)
-    except Exception as error:
-        # One odd plugin must not end the scan of five hundred; the table says what it was.
-        outcome, text = "unexpected", f"{type(error).__name__}: {error}".splitlines()[0]
-    spent = time.monotonic() - began
-    return Verdict(
-        entry.uri, entry.name, entry.format, outcome, knobs, text, round(spent, 2), stamp(entry)
-    )
+    It has a pool of its own, so that what one plugin leaves behind in a worker hurts no other.
+    """
+
+    def __init__(self, entry: EffectEntry, deadline: float) -> None:
+        from dialin.rendering import RenderPool
+
+        self.entry = entry
+        self.knobs: int | None = None
+        self.began = time.monotonic()
+        self.pool = RenderPool(1, deadline=deadline, load_deadline=deadline, quarantine=0)
+        self.future = self.pool.submit_describe(entry.uri)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End its worker."""
+        self.pool.close()
+
+    def go_on(self) -> Verdict | None:
+        """What came of it, once `future` is done, or None where there is another now."""
+        outcome, text = "ok", ""
+        try:
+            value = self.future.result().get()
+            if self.knobs is None:
+                self.knobs = value.size
+                self.future = self.pool.submit_probe(self.entry.uri)
+                return None
+            outcome, text = value.verdict, remarks(value)
+        except DialinError as error:
+            outcome, text = error.code, str(error)
+        except Exception as error:
+            # One odd plugin must not end the scan of five hundred; the table says what it was.
+            outcome, text = "unexpected", f"{type(error).__name__}: {error}".splitlines()[0]
+        spent = round(time.monotonic() - self.began, 2)
+        entry, knobs = self.entry, self.knobs or 0
+        return Verdict(
+            entry.uri, entry.name, entry.format, outcome, knobs, text, spent, stamp(entry)
+        )
 
 
 def remarks(probe: Probe) -> str:
-    """What a probe found worth saying, in a few words; empty if all is well.
+    """What a probe verdicts worth saying, in a few words; empty if all is well.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from dialin.data.pairs import PairPlan, write_plan
 from dialin.data.recipe import Recipe
 from dialin.data.shards import ShardStore, packed_pair_in_worker, write_shard
 from dialin.errors import RenderCrashError, RenderError, RenderTimeoutError
-from dialin.rendering import RenderPool
+from dialin.rendering import RenderPool, Result
 
 TRIES = 3
 """Times a pair is tried whose worker process died: it may have been killed from outside."""
@@ -193,72 +193,73 @@ def packed_pairs(pool: RenderPool, plan: PairPlan, indices: Iterable[int]) -> It
     with tempfile.TemporaryDirectory(prefix="dialin-plan-") as folder:
         path = Path(folder) / "plan"
         write_plan(plan, path)
-        call = PairCall(pool, str(path), plan.recipe.effect, packed_pair_in_worker)
-        yield from in_order(call, indices, pool.workers)
+        yield from in_order(pool, packed_pair_in_worker, str(path), plan.recipe.effect, indices)
 
 
-@dataclass(frozen=True)
-class PairCall:
-    """Make one pair on a pool, trying again where its worker process died.
+def in_order(
+    pool: RenderPool,
+    function: Callable[..., Any],
+    path: str,
+    effect: str,
+    indices: Iterable[int],
+) -> Iterator[Any]:
+    """Make pairs on a pool, in order, with enough of them on the way to keep workers busy.
 
-    Attributes
+    One whose worker process died is tried again.
+
+    Parameters
     ----------
     pool : RenderPool
-        Where it is made.
+        Where they are made.
+    function : callable
+        Called with the effect, `path` and a pair's index.
     path : str
         Of the plan.
     effect : str
         Its URI.
-    function : callable
-        Called with the effect, `path` and the pair's index.
-    """
-
-    pool: RenderPool
-    path: str
-    effect: str
-    function: Callable[..., Any]
-
-    def __call__(self, index: int) -> Any:
-        """Return what `function` returned, or the record of a lost pair."""
-        for remaining in reversed(range(TRIES)):
-            try:
-                return self.pool.call(self.function, self.path, index, effect=self.effect)
-            except (RenderCrashError, RenderTimeoutError) as error:
-                if remaining == 0:
-                    # Not one setting but the pair: which of its draws it was died with it.
-                    return {"index": index, "lost": True, "dropped": {error.code: 1}}, {}, {}
-            except RenderError as error:
-                raise RenderError(f"pair {index}: {error}") from error
-        raise AssertionError("unreachable")
-
-
-def in_order(call: Callable[[int], Any], indices: Iterable[int], workers: int) -> Iterator[Any]:
-    """Results of calls in order, with enough of them on the way to keep workers busy.
-
-    Parameters
-    ----------
-    call : callable
-        Run on threads; its arguments are the indices.
     indices : iterable of int
         Taken as they are needed.
-    workers : int
-        How many calls can really run at once.
 
     Yields
     ------
     object
-        What the call returned, in the order of `indices`.
+        What `function` returned, or the record of a lost pair.
     """
-    ahead = 2 * workers + 2
-    waiting: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(min(ahead, 2 * workers)) as threads:
-        try:
-            for index in indices:
-                waiting.append(threads.submit(call, index))
-                if len(waiting) > ahead:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+
+    def begin(index: int) -> Future[Result]:
+        return pool.submit_calls(function, [(path, index)], effect=effect)[0]
+
+    waiting: deque[tuple[int, Future[Result]]] = deque()
+    try:
+        for index in indices:
+            waiting.append((index, begin(index)))
+            if len(waiting) > 2 * pool.workers + 2:
+                yield _made(pool, waiting, begin)
+        while waiting:
+            yield _made(pool, waiting, begin)
+    finally:
+        pool.abandon([future for _, future in waiting])
+
+
+def _made(
+    pool: RenderPool,
+    waiting: deque[tuple[int, Future[Result]]],
+    begin: Callable[[int], Future[Result]],
+) -> Any:
+    """The first pair of those under way; `begin` starts one again."""
+    for tries in range(1, TRIES + 1):
+        index, future = waiting[0]
+        ((_, result),) = pool.finished([future])
+        if result.failure is None:
+            break
+        if not isinstance(result.failure, RenderCrashError | RenderTimeoutError):
+            if isinstance(result.failure, RenderError):
+                raise RenderError(f"pair {index}: {result.failure}") from result.failure
+            raise result.failure
+        if tries < TRIES:
+            waiting[0] = index, begin(index)
+    waiting.popleft()
+    if result.failure is not None:
+        # Not one setting but the pair: which of its draws it was died with it.
+        return {"index": index, "lost": True, "dropped": {result.failure.code: 1}}, {}, {}
+    return result.value

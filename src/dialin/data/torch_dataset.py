@@ -15,7 +15,7 @@ from torch.utils.data import (  # type: ignore[import-not-found, unused-ignore]
     get_worker_info,
 )
 
-from dialin.data.engine import PairCall, data_pool, in_order
+from dialin.data.engine import data_pool, in_order
 from dialin.data.pairs import Pair, pair_in_worker, write_plan
 from dialin.data.recipe import Recipe
 from dialin.data.render import make_plan
@@ -78,8 +78,7 @@ class PairDataset(IterableDataset[Item]):  # type: ignore[misc, unused-ignore]
         with data_pool(self.workers) as pool, tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "plan"
             write_plan(self.plan, path)
-            call = PairCall(pool, str(path), self.recipe.effect, pair_in_worker)
-            pairs = in_order(call, mine, pool.workers)
+            pairs = in_order(pool, pair_in_worker, str(path), self.recipe.effect, mine)
             if self.batch_size is None:
                 yield from (self._item(p) for p in pairs if _made(p))
                 return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 
 from dialin.effects.effect import Effect
@@ -40,7 +39,7 @@ def respond_effect(effect: Effect, sample_rate: int, channels: int, settings: Se
 
 
 class Responses:
-    """Responses of settings, measured when first asked for; several threads may ask.
+    """Responses of settings, measured when first asked for.
 
     Parameters
     ----------
@@ -49,7 +48,6 @@ class Responses:
 
     def __init__(self, pool: RenderPool) -> None:
         self._pool = pool
-        self._turn = threading.Lock()
         self._kept: OrderedDict[Key, Response] = OrderedDict()
 
     def of(self, uri: str, settings: Settings | None, sample_rate: int, channels: int) -> Response:
@@ -77,18 +75,16 @@ class Responses:
         """
         touched = bool(uri) and settings is not None
         key = (uri, settings.tobytes() if settings is not None else b"", sample_rate, channels)
-        with self._turn:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
         if touched:
             found: Response = self._pool.call(
                 *(respond_effect, sample_rate, channels, settings), effect=uri, deadline=DEADLINE
             )
         else:
             found = untouched_response(sample_rate, channels)
-        with self._turn:
-            self._kept[key] = found
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+        self._kept[key] = found
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
         return found

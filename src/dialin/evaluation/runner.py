@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
+import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from dialin.evaluation.referee import evaluate_item
 from dialin.evaluation.rows import Row, RowFile
 from dialin.rendering import RenderPool
 from dialin.rendering.cluster import on_ray
+from dialin.workers import CallPool
 
 
 @dataclass(frozen=True)
@@ -252,15 +254,14 @@ def run_plan(
         check_method(name)
     file = RowFile(output)
     try:
-        with RenderPool(workers) as pool:
+        with RenderPool(1) as pool:
             bench = Bench(plan, pool)
             runs = {group: bench.run_of(group) for group in plan.groups}
             file.refuse_others(plan.protocol.name, runs)
             work = missing(plan, file.rows)
             state = Progress(len(plan.groups) * plan.count - len(work))
             state.total = len(plan.groups) * plan.count
-            found = on_ray(ray_task, plan, work) if engine == "ray" else _on_threads(bench, work)
-            for rows in found:
+            for rows in _answers(bench, work, engine, workers):
                 file.add(rows)
                 state.done += 1
                 state.errors += sum(row["error"] is not None for row in rows)
@@ -278,21 +279,33 @@ def run_plan(
     return [file.rows[key] for key in keys if key in file.rows]
 
 
-def _on_threads(bench: Bench, work: Sequence[Work]) -> Iterator[list[Row]]:
-    """Several items at a time over one pool: while one thinks, another renders."""
-    executor = ThreadPoolExecutor(bench.pool.workers, thread_name_prefix="item")
-    try:
-        waiting = {executor.submit(bench.rows, *each) for each in work}
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        # Items under way end with the pool, whose closing they notice.
-        bench.pool.close()
-        raise
-    executor.shutdown()
+def _answers(
+    bench: Bench, work: Sequence[Work], engine: str, workers: int | None
+) -> Iterator[list[Row]]:
+    """Rows item by item, in any order."""
+    if engine == "ray":
+        yield from on_ray(ray_task, bench.plan, work)
+        return
+    count = min(len(work), workers if workers is not None else os.cpu_count() or 1)
+    if count <= 1:
+        for each in work:
+            yield bench.rows(*each)
+        return
+    # Methods think as long as they render, so that each item has a process for either.
+    with CallPool(count) as pool:
+        plan = pickle.dumps(bench.plan)
+        for _, result in pool.finished([pool.submit(_rows, plan, *each) for each in work]):
+            yield result.get()
+
+
+@functools.lru_cache(maxsize=1)
+def _bench(plan: bytes) -> Bench:
+    return Bench(pickle.loads(plan), RenderPool(1))
+
+
+def _rows(plan: bytes, group: str, index: int, methods: tuple[str, ...]) -> list[Row]:
+    """One item, in a worker that keeps what it has opened."""
+    return _bench(plan).rows(group, index, methods)
 
 
 def ray_task(plan: Plan, group: str, index: int, methods: tuple[str, ...]) -> list[Row]:

@@ -125,11 +125,12 @@ def longest_name(folder: str | Path) -> int:
 
 def memory_roots() -> list[Path]:
     """Folders for files that processes share, the fastest first: in memory where there is one."""
-    roots = [Path(tempfile.gettempdir())]
+    temporary = Path(tempfile.gettempdir())
     shm = Path("/dev/shm")
-    if sys.platform == "linux" and shm.is_dir() and os.access(shm, os.W_OK):
-        roots.insert(0, shm)
-    return roots
+    if sys.platform != "linux" or not shm.is_dir() or not os.access(shm, os.W_OK):
+        return [temporary]
+    # In a worker it is within its folder already, which goes away with the worker.
+    return [temporary] if temporary.is_relative_to(shm) else [shm, temporary]
 
 
 def machine_memory() -> int | None:

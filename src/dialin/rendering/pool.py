@@ -401,6 +401,20 @@ class RenderPool:
             self._specs[uri] = self.call(_spec_of, effect=uri)
         return self._specs[uri]
 
+    def submit_describe(self, uri: str) -> Future[Result]:
+        """`describe`, as a future.
+
+        Parameters
+        ----------
+        uri : str
+            Of the effect or chain.
+
+        Returns
+        -------
+        Future of Result of EffectSpec
+        """
+        return self.submit_calls(_spec_of, [()], effect=uri)[0]
+
     def probe(self, uri: str, **options: Any) -> Probe:
         """Find out what an effect's knobs do; options as of `dialin.effects.probe_effect`.
 
@@ -415,8 +429,26 @@ class RenderPool:
         -------
         Probe
         """
-        probe: Probe = self.call(_probe, options, effect=uri, deadline=10 * self.deadline)
+        ((_, result),) = self.finished([self.submit_probe(uri, **options)])
+        probe: Probe = result.get()
         return probe
+
+    def submit_probe(self, uri: str, **options: Any) -> Future[Result]:
+        """`probe`, as a future.
+
+        Parameters
+        ----------
+        uri : str
+            Of the effect.
+        **options : object
+            Of `dialin.effects.probe_effect`.
+
+        Returns
+        -------
+        Future of Result of Probe
+        """
+        limit = 10 * self.deadline
+        return self.submit_calls(_probe, [(options,)], effect=uri, deadline=limit)[0]
 
     def _task(self, job: Job) -> Task:
         if job.measure is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any, Self
 
@@ -93,6 +93,21 @@ class CallPool:
         task = Task(to_bytes((function, arguments)), "the call", deadline)
         return self._pool.submit([task])[0]
 
+    def finished(self, futures: Sequence[Future[Result]]) -> Iterator[tuple[int, Result]]:
+        """Results as they come; workers are ended that are at it when nobody asks any more.
+
+        Parameters
+        ----------
+        futures : sequence of Future of Result
+            From `submit`.
+
+        Yields
+        ------
+        (int, Result)
+            Index of the future, and its result.
+        """
+        yield from self._pool.finished(futures, kill=True)
+
     def map(
         self,
         function: Callable[..., Any],
@@ -141,7 +156,7 @@ class CallPool:
                 self._pool.abandon(order, kill=True)
 
     def _take(self, order: deque[Future[Result]], failures: bool) -> Any:
-        ((_, result),) = self._pool.finished([order[0]], kill=True)
+        ((_, result),) = self.finished([order[0]])
         order.popleft()
         if isinstance(result.failure, DialinError) and not failures:
             raise result.failure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -94,17 +93,10 @@ class Tools:
     training: Source | None = None
     _stores: dict[tuple[str, str], Store] = field(default_factory=dict)
     _sounds: dict[str, list[Audio]] = field(default_factory=dict)
-    _locks: dict[str, threading.Lock] = field(default_factory=dict)
-    _turn: threading.Lock = field(default_factory=threading.Lock)
     responses: Responses = field(init=False)
 
     def __post_init__(self) -> None:
         self.responses = Responses(self.pool)
-
-    def _alone(self, key: str) -> threading.Lock:
-        """The lock of whatever is made once and then shared between threads."""
-        with self._turn:
-            return self._locks.setdefault(key, threading.Lock())
 
     def store(self, task: Task, encoder: str) -> Store:
         """Stored settings of a task's effect, made when first asked for.
@@ -123,28 +115,24 @@ class Tools:
         Store
         """
         key = (task.spec.uri, encoder)
-        with self._alone(key[0]):
-            if key not in self._stores:
-                self._stores[key] = self._make(task, encoder)
-                while len(self._stores) > 256:
-                    self._stores.pop(next(iter(self._stores)))
-            return self._stores[key]
+        if key not in self._stores:
+            self._stores[key] = self._make(task, encoder)
+            while len(self._stores) > 256:
+                self._stores.pop(next(iter(self._stores)))
+        return self._stores[key]
 
     def sounds(self) -> list[Audio]:
         """Untouched pieces of training songs."""
         name = self.protocol.name
-        with self._alone(name):
-            if name not in self._sounds:
-                if self.training is None:
-                    raise UsageError(
-                        "methods 'mean' and 'nearest' need songs of the training split, and there "
-                        "are none; leave them out or add songs"
-                    )
-                rng = generator(self.training.seed, f"stored/{drawn_as(name)}")
-                self._sounds[name] = [
-                    self.protocol.clean(self.training, rng) for _ in range(SOUNDS)
-                ]
-            return self._sounds[name]
+        if name not in self._sounds:
+            if self.training is None:
+                raise UsageError(
+                    "methods 'mean' and 'nearest' need songs of the training split, and there "
+                    "are none; leave them out or add songs"
+                )
+            rng = generator(self.training.seed, f"stored/{drawn_as(name)}")
+            self._sounds[name] = [self.protocol.clean(self.training, rng) for _ in range(SOUNDS)]
+        return self._sounds[name]
 
     def _make(self, task: Task, encoder: str) -> Store:
         sounds = self.sounds()
@@ -224,7 +212,7 @@ def check_and_embed(
 
 
 class Method(Protocol):
-    """Anything that answers tasks. Called from several threads at a time."""
+    """Anything that answers tasks. Each worker process has its own."""
 
     @property
     def name(self) -> str:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import functools
 import importlib
 import re
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,8 +61,6 @@ LOADERS: Mapping[str, Callable[[Path], TrainedSystem]] = {
     controller_runtime.KIND: controller_runtime.load
 }
 """What makes a system of a model folder, by the ``kind`` of its configuration."""
-
-_TURN = threading.Lock()
 
 
 @functools.lru_cache(maxsize=8)
@@ -189,13 +186,12 @@ class Model:
     def __call__(self, task: Task, tools: Tools) -> Outcome:
         """Answer."""
         folder = folder_of(self.folder, task.spec)
-        with _TURN:  # networks bring threads of their own, and few like to be called twice at once
-            loaded = load_foreign(self.code, folder) if self.code else load_system(folder)
-            system, effect, spec_hash = loaded
-            if spec_hash != task.spec.hash:
-                raise ModelError(
-                    f"{folder!r} was trained on {effect} with spec {spec_hash}, this task has "
-                    f"{task.spec.uri} with spec {task.spec.hash}; use the model of that effect"
-                )
-            found = system.settings(task.input, task.reference, task.sample_rate, task.spec)
+        loaded = load_foreign(self.code, folder) if self.code else load_system(folder)
+        system, effect, spec_hash = loaded
+        if spec_hash != task.spec.hash:
+            raise ModelError(
+                f"{folder!r} was trained on {effect} with spec {spec_hash}, this task has "
+                f"{task.spec.uri} with spec {task.spec.hash}; use the model of that effect"
+            )
+        found = system.settings(task.input, task.reference, task.sample_rate, task.spec)
         return Outcome(task.spec.uri, task.complete(found), renders=1)
