@@ -1,6 +1,7 @@
 """A file copied without an effect loses nothing, and who dies in a render is named rightly."""
 
 import struct
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from dialin.errors import OutputError, RenderCrashError
 from dialin.matching import apply, file_render
 from dialin.matching.streaming import FileJob, copy_file
 from dialin.presets.preset import Preset
-from dialin.rendering import RenderPool
+from dialin.rendering import RenderPool, Result
 
 RATE = 44_100
 
@@ -76,9 +77,14 @@ class DyingPool:
     def __init__(self, writing: bool) -> None:
         self.writing = writing
 
-    def call(self, _, job, **__):
+    workers = 1
+
+    def submit_calls(self, _, arguments, **__):
+        ((job,),) = arguments
         Path(job.counter).write_bytes(struct.pack("<q?", RATE, self.writing))
-        raise RenderCrashError("builtin:gain died")
+        future = Future()
+        future.set_result(Result(failure=RenderCrashError("builtin:gain died")))
+        return [future]
 
 
 def test_a_writer_that_dies_is_blamed_and_not_the_effect(tmp_path):

@@ -19,7 +19,7 @@ from dialin.matching.echo_search import ALIKE_DROP, ALIKE_SHARE
 from dialin.matching.time_guesses import Echo
 from dialin.measures.carriers import symmetry_lines, symmetry_spectrum
 from dialin.measures.order import echo_order
-from dialin.rendering import Job, RenderPool, SharedAudio
+from dialin.rendering import Job, Renderer, SharedAudio
 
 LESS = 3.0
 """Logarithm of the likelihood ratio between settings that explain the echoes best and those that
@@ -110,7 +110,7 @@ def measure_lines(audio: Audio, sample_rate: int, wanted: tuple[tuple[float, flo
 
 
 def choose(
-    pool: RenderPool,
+    pool: Renderer,
     uri: str,
     audio: SharedAudio,
     echo: Echo,
@@ -123,7 +123,7 @@ def choose(
 
     Parameters
     ----------
-    pool : RenderPool
+    pool : Renderer
         Workers that render.
     uri : str
         Of the effect alone.

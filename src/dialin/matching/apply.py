@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
@@ -22,8 +21,10 @@ from dialin.errors import DialinError, OutputError, UnexpectedError, UsageError
 from dialin.files import check_distinct, check_not_read, check_space, working_folder
 from dialin.matching.file_render import (
     OutputPlan,
+    Steps,
+    file_steps,
     plan_output,
-    render_file,
+    side_by_side,
     try_output,
 )
 from dialin.matching.fit import Fitted, settings_for
@@ -32,7 +33,7 @@ from dialin.reports.report import Applied
 
 if TYPE_CHECKING:
     from dialin.presets.preset import Preset
-    from dialin.rendering import RenderPool
+    from dialin.rendering import Renderer, RenderPool
 
 Failure = Callable[[Path, DialinError], None]
 
@@ -94,7 +95,7 @@ def apply_preset(
     pool : RenderPool, optional
         A pool to use; one is made and closed otherwise.
     progress : callable, optional
-        Called with an `ApplyProgress`, from other threads: files are rendered side by side.
+        Called with an `ApplyProgress`; files are rendered side by side.
     on_failure : callable, optional
         Called with a file and its error, whatever it is, and the other files go on. Without it the
         first error is raised; files already finished stay.
@@ -142,14 +143,9 @@ def apply_preset(
     used = pool if own is None else own
     assert used is not None
 
-    def render(index: int, plan: OutputPlan, fitted: Fitted) -> Applied | None:
-        def tell(done: float) -> None:
-            if progress is not None:
-                source = plan.source
-                progress(ApplyProgress(source.path, index, len(plans), done, source.seconds))
-
+    def render(plan: OutputPlan, fitted: Fitted) -> Steps[Applied | None]:
         try:
-            made = render_file(
+            made = yield from file_steps(
                 plan.source.path,
                 plan.target,
                 fitted.effect,
@@ -158,7 +154,6 @@ def apply_preset(
                 headroom=headroom,
                 tail=tail,
                 overwrite=overwrite,
-                progress=tell if progress is not None else None,
                 reads=read,
             )
         except Exception as error:
@@ -168,41 +163,21 @@ def apply_preset(
             return None
         return replace(made, notes=(*fitted.notes, *made.notes))
 
+    def tell(index: int, done: float) -> None:
+        if progress is not None:
+            source = plans[index].source
+            progress(ApplyProgress(source.path, index, len(plans), done, source.seconds))
+
     try:
         # The folder is held for all of them: a file that fails would take an empty one away.
         with working_folder(target) as work:
             plans = _tried(plans, work, on_failure)
             fitted = settings_for(preset, amount, used)
-            done = _side_by_side(
-                [partial(render, n, plan, fitted) for n, plan in enumerate(plans)], used, own
-            )
+            done = side_by_side([partial(render, plan, fitted) for plan in plans], used, tell)
     finally:
         if own is not None:
             own.close()
     return [result for result in done if result is not None]
-
-
-def _side_by_side(
-    tasks: Sequence[Callable[[], Applied | None]], pool: RenderPool, own: RenderPool | None
-) -> list[Applied | None]:
-    """Run tasks in threads, as many as the pool has workers; `own` is closed on interruption."""
-    if len(tasks) <= 1:
-        return [task() for task in tasks]
-    threads = ThreadPoolExecutor(min(pool.workers, len(tasks)), "dialin-apply")
-    try:
-        return list(threads.map(lambda task: task(), tasks))
-    except Exception:
-        threads.shutdown(cancel_futures=True)
-        raise
-    except BaseException:
-        # Ctrl-C. Closing the pool ends what runs, and each thread then cleans up after itself.
-        threads.shutdown(wait=False, cancel_futures=True)
-        if own is not None:
-            own.close()
-            threads.shutdown()
-        raise
-    finally:
-        threads.shutdown(wait=False)
 
 
 def render_audio(
@@ -212,7 +187,7 @@ def render_audio(
     *,
     amount: float = 100.0,
     tail: float = 0.0,
-    pool: RenderPool | None = None,
+    pool: Renderer | None = None,
 ) -> Audio:
     """Render audio in memory through a preset.
 
@@ -228,7 +203,7 @@ def render_audio(
         How much of the preset, in per cent; 0 is the input, exactly.
     tail : float
         Seconds rendered after the end.
-    pool : RenderPool, optional
+    pool : Renderer, optional
         Where there is none, or where it was closed: the one that all effects share.
 
     Returns

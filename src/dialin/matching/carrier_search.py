@@ -17,7 +17,7 @@ import numpy as np
 from dialin.audio import Audio
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.measures.carriers import symmetry_lines
-from dialin.rendering import Job, RenderPool, SharedAudio
+from dialin.rendering import Job, Renderer, SharedAudio
 
 SURE = 12.0
 """How far a line must stand out; dry pieces of music reach 8."""
@@ -118,7 +118,7 @@ class CarrierSearch:
 
     Parameters
     ----------
-    pool : RenderPool
+    pool : Renderer
     spec : EffectSpec
         Of the effect alone.
     start : ndarray
@@ -133,7 +133,7 @@ class CarrierSearch:
 
     def __init__(
         self,
-        pool: RenderPool,
+        pool: Renderer,
         spec: EffectSpec,
         start: Settings,
         carriers: Sequence[int],

@@ -18,7 +18,7 @@ from dialin.matching.options import SearchOptions
 from dialin.matching.recordings import Sound
 from dialin.matching.space import GAIN_URI
 from dialin.matching.style import Target
-from dialin.rendering import RenderPool
+from dialin.rendering import Renderer
 from dialin.reports import AspectReport, KnobReport, SlotReport, SoundReport
 
 UNSURE = "not surely nearer to the reference than leaving the input alone"
@@ -207,7 +207,7 @@ def sound_report(sound: Sound, audio: Audio) -> SoundReport:
 
 
 def host_facts(
-    pool: RenderPool, specs: Sequence[EffectSpec], settings: Settings
+    pool: Renderer, specs: Sequence[EffectSpec], settings: Settings
 ) -> tuple[dict[str, Any], list[str]]:
     """What the plugins' hosts say at these settings, for `Preset.from_settings`; and notes.
 
@@ -216,7 +216,7 @@ def host_facts(
 
     Parameters
     ----------
-    pool : RenderPool
+    pool : Renderer
         Workers that open the effects.
     specs : sequence of EffectSpec
         Of the effects, in order.

@@ -8,14 +8,15 @@ reported, or avoided by `headroom`, which turns the whole file down.
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,7 +36,9 @@ from dialin.matching.streaming import (
 from dialin.reports.report import Applied
 
 if TYPE_CHECKING:
-    from dialin.rendering import RenderPool
+    from dialin.rendering import RenderPool, Result
+
+T = TypeVar("T")
 
 CEILING = 10 ** (-0.1 / 20)
 """Peak that `headroom` turns an output down to: 0.1 dB below full scale, which leaves room for
@@ -82,6 +85,31 @@ class OutputPlan:
     container: str
     size: int
     note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What the render of a file waits for.
+
+    Attributes
+    ----------
+    future : Future of Result
+    counter : Path
+        File in which the worker counts samples.
+    sample_rate : int
+        In hertz.
+    """
+
+    future: Future[Result]
+    counter: Path
+    sample_rate: int
+
+    def seconds(self) -> float:
+        """Seconds of input done; 0 where the counter is just being written."""
+        return read_count(str(self.counter)) / self.sample_rate
+
+
+Steps = Generator[Step, None, T]
 
 
 def plan_output(info: AudioInfo, target: Path, tail: float = 0.0) -> OutputPlan:
@@ -188,7 +216,7 @@ def render_file(
     overwrite : bool
         Replace an existing target.
     progress : callable, optional
-        Called with the seconds of input done, from another thread.
+        Called with the seconds of input done.
     reads : iterable of path-like
         What else the run reads; none of it is ever replaced.
 
@@ -200,6 +228,38 @@ def render_file(
     ------
     AudioError, EffectError, OutputError
         `RenderTimeoutError` if a block takes longer than a minute.
+    """
+    steps = file_steps(
+        *(source, target, effect, settings),
+        pool=pool, headroom=headroom, tail=tail, overwrite=overwrite, reads=reads,
+    )  # fmt: skip
+    tell = None if progress is None else lambda _, done: progress(done)
+    return side_by_side([lambda: steps], pool, tell)[0]
+
+
+def file_steps(
+    source: str | PathLike[str],
+    target: str | PathLike[str],
+    effect: str,
+    settings: ArrayLike,
+    *,
+    pool: RenderPool,
+    headroom: bool = False,
+    tail: float = 0.0,
+    overwrite: bool = False,
+    reads: Iterable[str | PathLike[str]] = (),
+) -> Steps[Applied]:
+    """`render_file`, told step by step what it waits for, so that several go on side by side.
+
+    Parameters
+    ----------
+    source, target, effect, settings, pool, headroom, tail, overwrite, reads
+        As there.
+
+    Yields
+    ------
+    Step
+        To be waited for.
     """
     info = audio_info(source)
     goal = Path(target)
@@ -227,14 +287,14 @@ def render_file(
         )
         gain_db = 0.0
         try:
-            made = _call(pool, effect, job, info, progress)
+            made = yield from _stream(pool, effect, job, info)
             if headroom and made.peak > 1.0:
                 gain = CEILING / made.peak
                 gain_db = float(to_db(gain))
                 quieter = FileJob(**(asdict(job) | {"gain": gain}))
                 # Both would not fit on a disk that is nearly full.
                 part.unlink(missing_ok=True)
-                made = _call(pool, effect, quieter, info, progress)
+                made = yield from _stream(pool, effect, quieter, info)
         except OutputError as error:
             # A person knows the file by its own name, not by that of its making.
             raise OutputError(str(error).replace(job.target, str(goal))) from error
@@ -294,67 +354,102 @@ def level_remark(result: Applied, again: str = "") -> str:
     return ""
 
 
-def _call(
-    pool: RenderPool,
-    effect: str,
-    job: FileJob,
-    info: AudioInfo,
-    progress: Callable[[float], None] | None,
-) -> FileRender:
+def _stream(
+    pool: RenderPool, effect: str, job: FileJob, info: AudioInfo
+) -> Generator[Step, None, FileRender]:
     # Slower than a quarter of real time is no plugin's normal speed; a hang is caught far sooner,
     # by the worker's own timer on each block.
     deadline = 120.0 + 4.0 * (info.seconds + job.tail)
     before = time.time()
-    with _watch(job.counter, info.sample_rate, progress):
-        try:
-            if effect:
-                result = pool.call(stream_file, job, deadline=deadline, effect=effect)
-            else:
-                result = pool.call(copy_file, job, deadline=deadline)
-        except RenderCrashError as error:
-            counter = Path(job.counter)
-            last = counter.stat().st_mtime if counter.exists() else before
-            if was_writing(job.counter) and time.time() - last < job.stall:
-                at = read_count(job.counter) / info.sample_rate
-                raise OutputError(
-                    f"cannot write {job.target!r}: libsndfile crashed while it wrote "
-                    f"{job.container} ({job.subtype}), {at:.1f} s into it; the effect is not to "
-                    "blame, so convert the input to WAV or FLAC, which gives an output like it"
-                ) from error
-            if time.time() - last < job.stall:
-                raise
-            at = read_count(job.counter) / info.sample_rate
-            raise RenderTimeoutError(
-                f"{effect} hung {at:.1f} s into {job.source!r}: one block took longer than "
-                f"{job.stall:.0f} s; change its settings or leave it out"
+    counter = Path(job.counter)
+    function = stream_file if effect else copy_file
+    (future,) = pool.submit_calls(function, [(job,)], deadline=deadline, effect=effect or None)
+    yield Step(future, counter, info.sample_rate)
+    try:
+        result = future.result().get()
+    except RenderCrashError as error:
+        last = counter.stat().st_mtime if counter.exists() else before
+        at = read_count(job.counter) / info.sample_rate
+        if was_writing(job.counter) and time.time() - last < job.stall:
+            raise OutputError(
+                f"cannot write {job.target!r}: libsndfile crashed while it wrote "
+                f"{job.container} ({job.subtype}), {at:.1f} s into it; the effect is not to "
+                "blame, so convert the input to WAV or FLAC, which gives an output like it"
             ) from error
+        if time.time() - last < job.stall:
+            raise
+        raise RenderTimeoutError(
+            f"{effect} hung {at:.1f} s into {job.source!r}: one block took longer than "
+            f"{job.stall:.0f} s; change its settings or leave it out"
+        ) from error
     assert isinstance(result, FileRender)
     return result
 
 
-@contextmanager
-def _watch(
-    counter: str, sample_rate: int, progress: Callable[[float], None] | None
-) -> Iterator[None]:
-    if progress is None:
-        yield
-        return
-    stop = threading.Event()
-    last = -1
+def side_by_side(
+    files: Sequence[Callable[[], Steps[T]]],
+    pool: RenderPool,
+    tell: Callable[[int, float], None] | None = None,
+) -> list[T]:
+    """Go through the steps of several files, as many at a time as the pool has workers.
 
-    def poll() -> None:
-        nonlocal last
-        while not stop.wait(0.1):
-            done = read_count(counter)
-            # 0 is a counter caught while it is being written.
-            if done and done != last:
-                last = done
-                progress(done / sample_rate)
+    Parameters
+    ----------
+    files : sequence of callable
+        Each begins a file.
+    pool : RenderPool
+        Where they are rendered. When this is interrupted, workers that are at it are ended.
+    tell : callable, optional
+        Called with a file's index and the seconds of it that are done, ten times a second.
 
-    thread = threading.Thread(target=poll, name="dialin-progress", daemon=True)
-    thread.start()
+    Returns
+    -------
+    list
+        What came of each.
+
+    Raises
+    ------
+    Exception
+        The first of any file, once those begun are done.
+    """
+    todo = deque(enumerate(files))
+    begun: dict[int, Steps[T]] = {}
+    steps: dict[int, Step] = {}
+    told: dict[int, float] = {}
+    results: dict[int, T] = {}
+    failure: Exception | None = None
     try:
-        yield
+        while todo or begun:
+            while todo and len(begun) < pool.workers:
+                index, begin = todo.popleft()
+                begun[index] = begin()
+            if steps:
+                wait([s.future for s in steps.values()], 0.1, return_when=FIRST_COMPLETED)
+            for index, file in list(begun.items()):
+                if index in steps:
+                    seconds = steps[index].seconds()
+                    if tell is not None and seconds and seconds != told.get(index):
+                        told[index] = seconds
+                        tell(index, seconds)
+                    if not steps[index].future.done():
+                        continue
+                try:
+                    steps[index] = next(file)
+                    continue
+                except StopIteration as end:
+                    results[index] = end.value
+                except Exception as error:
+                    failure = failure or error
+                    todo.clear()
+                del begun[index]
+                steps.pop(index, None)
+    except BaseException:
+        # Ctrl-C. What runs is ended first, so that it writes no more where others clean up.
+        pool.abandon([step.future for step in steps.values()])
+        raise
     finally:
-        stop.set()
-        thread.join()
+        for file in begun.values():
+            file.close()
+    if failure is not None:
+        raise failure
+    return [results[index] for index in range(len(files))]

@@ -15,7 +15,7 @@ from dialin.presets.whereabouts import check_trust, located
 
 if TYPE_CHECKING:
     from dialin.presets.preset import Preset
-    from dialin.rendering import RenderPool
+    from dialin.rendering import Renderer
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Fitted:
     slots: tuple[FittedSlot, ...] = ()
 
 
-def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
+def settings_for(preset: Preset, amount: float, pool: Renderer) -> Fitted:
     """Fit a preset to the installed effects, at an amount (see `dialin.effects.amount`).
 
     A plugin whose knobs differ from those the preset was made with is set by its knobs' names
@@ -70,7 +70,7 @@ def settings_for(preset: Preset, amount: float, pool: RenderPool) -> Fitted:
         Settings of a chain.
     amount : float
         In per cent; 0 is the input, exactly.
-    pool : RenderPool
+    pool : Renderer
         Workers that render.
 
     Returns

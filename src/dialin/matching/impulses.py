@@ -25,7 +25,7 @@ from dialin.measures.cepstrum import (
     impulse_cepstrum,
     local_noise,
 )
-from dialin.rendering import Job, RenderPool, SharedAudio
+from dialin.rendering import Job, Renderer, SharedAudio
 
 PREROLL, SECONDS = 0.5, 3.0
 PEAK = 0.5
@@ -102,7 +102,7 @@ class ImpulseLab:
 
     Attributes
     ----------
-    pool : RenderPool
+    pool : Renderer
     uri : str
     sample_rate, channels : int
         As of the input that will be rendered in the end.
@@ -116,7 +116,7 @@ class ImpulseLab:
         So far.
     """
 
-    pool: RenderPool
+    pool: Renderer
     uri: str
     sample_rate: int
     channels: int

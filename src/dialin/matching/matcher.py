@@ -53,7 +53,7 @@ from dialin.matching.search import ChainSearch
 from dialin.matching.song_tempo import InTempo, in_tempo
 from dialin.matching.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
 from dialin.presets import Preset
-from dialin.rendering import Job, RenderPool, SharedAudio
+from dialin.rendering import Job, Renderer, RenderPool, SharedAudio
 from dialin.reports import MatchReport
 
 RENDERS_PER_KNOB = 20
@@ -84,7 +84,7 @@ def match(
     keep: bool = False,
     options: MatchOptions | None = None,
     voters: Sequence[Voter] = (),
-    pool: RenderPool | None = None,
+    pool: Renderer | None = None,
     progress: Callable[[MatchProgress], None] | None = None,
 ) -> Match:
     """Find settings that make `input` sound like `reference`.
@@ -128,7 +128,7 @@ def match(
         them, not beside them.
     voters : sequence of Voter
         Who else is asked which effects are there, with ``auto``.
-    pool : RenderPool, optional
+    pool : Renderer, optional
         A pool to use; one is made and closed otherwise.
     progress : callable, optional
         Called with a `MatchProgress` after every render.
@@ -206,7 +206,7 @@ class _Matching:
         input: tuple[Audio, int] | str,
         tempo: InTempo,
         options: MatchOptions,
-        pool: RenderPool,
+        pool: Renderer,
         plan: AutoPlan | None = None,
     ) -> None:
         self._began = time.monotonic()
@@ -372,13 +372,13 @@ class _Matching:
 
 
 def find_time(
-    pool: RenderPool, probed: Probed, heard: Heard, locked: Mapping[int, float], seed: int
+    pool: Renderer, probed: Probed, heard: Heard, locked: Mapping[int, float], seed: int
 ) -> Echoes:
     """What is heard of echoes and motion in the references, and which settings make them.
 
     Parameters
     ----------
-    pool : RenderPool
+    pool : Renderer
         Workers that render.
     probed : Probed
         The chain.

@@ -20,7 +20,7 @@ from dialin.matching.motion_probe import probe_motion
 from dialin.matching.motion_search import MotionFit, MotionSearch, make_motion_ears
 from dialin.matching.probing import ask_effect
 from dialin.matching.time_guesses import Echo
-from dialin.rendering import RenderPool
+from dialin.rendering import Renderer
 
 MILDER = (70.0, 45.0)
 """Amounts, in per cent, at which a motion that is heard is tried besides."""
@@ -30,7 +30,7 @@ SAME_RATE = 0.05
 
 
 def find_motions(
-    pool: RenderPool,
+    pool: Renderer,
     spec: EffectSpec,
     slots: Sequence[EffectSpec],
     wanted: Sequence[int],
@@ -45,7 +45,7 @@ def find_motions(
 
     Parameters
     ----------
-    pool : RenderPool
+    pool : Renderer
         Renders the impulses.
     spec : EffectSpec
         Of the chain.

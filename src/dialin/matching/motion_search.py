@@ -31,7 +31,7 @@ from dialin.measures.motion import (
     impulse_cepstra,
     turning,
 )
-from dialin.rendering import Job, RenderPool, SharedAudio
+from dialin.rendering import Job, Renderer, SharedAudio
 
 SECONDS = 4.0
 """For which a train of impulses is followed."""
@@ -233,7 +233,7 @@ class MotionSearch:
 
     Parameters
     ----------
-    pool : RenderPool
+    pool : Renderer
     spec : EffectSpec
         Of the effect alone.
     ears : MotionEars
@@ -249,7 +249,7 @@ class MotionSearch:
 
     def __init__(
         self,
-        pool: RenderPool,
+        pool: Renderer,
         spec: EffectSpec,
         ears: MotionEars,
         probe: MotionProbe,

@@ -12,7 +12,7 @@ from dialin.effects.spec import EffectSpec
 from dialin.errors import DialinError, EffectError
 
 if TYPE_CHECKING:
-    from dialin.rendering import RenderPool
+    from dialin.rendering import Renderer
 
 T = TypeVar("T")
 
@@ -47,14 +47,14 @@ class Probed:
         return self.spec if is_chain(self.uri) else self.slots[0]
 
 
-def probe_chain(pool: RenderPool, uri: str) -> Probed:
+def probe_chain(pool: Renderer, uri: str) -> Probed:
     """Probe the effects of a chain in a worker; what is in the user's cache is not done again.
 
     An effect that cannot be probed is taken as it describes itself, and a note says so.
 
     Parameters
     ----------
-    pool : RenderPool
+    pool : Renderer
         Workers that render.
     uri : str
         Of the chain, or of one effect.
@@ -95,12 +95,12 @@ def probe_chain(pool: RenderPool, uri: str) -> Probed:
     return Probed(uri, chain_spec(uri, slots), slots, tuple(notes))
 
 
-def ask_effect(pool: RenderPool, function: Callable[[Effect], T], uri: str) -> T | None:
+def ask_effect(pool: Renderer, function: Callable[[Effect], T], uri: str) -> T | None:
     """Let a worker find something out about an effect; None where the effect does not let it.
 
     Parameters
     ----------
-    pool : RenderPool
+    pool : Renderer
         Whose worker opens the effect.
     function : callable
         At the top of a module; called with the effect.

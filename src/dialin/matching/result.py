@@ -10,7 +10,7 @@ from dialin.effects.spec import EffectSpec, Settings
 
 if TYPE_CHECKING:
     from dialin.presets import Preset
-    from dialin.rendering import RenderPool
+    from dialin.rendering import Renderer
     from dialin.reports.report import MatchReport
 
 
@@ -61,7 +61,7 @@ class Match:
     preset: Preset
     report: MatchReport
     _input: tuple[Audio, int] | str = field(repr=False, default="")
-    _pool: RenderPool | None = field(repr=False, default=None)
+    _pool: Renderer | None = field(repr=False, default=None)
     nearest: Match | None = field(repr=False, default=None)
 
     def audio(self, amount: float = 100.0, *, tail: float = 0.0) -> tuple[Audio, int]:

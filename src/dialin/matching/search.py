@@ -33,7 +33,7 @@ from dialin.matching.space import SearchSpace
 from dialin.matching.style import Target
 from dialin.matching.time_guesses import Echoes
 from dialin.matching.trials import TimeUp, Trials
-from dialin.rendering import RenderPool, SharedAudio
+from dialin.rendering import Renderer, SharedAudio
 
 NOT_HEARD = "no echo or room was heard in the reference that the input has not got by itself"
 
@@ -45,7 +45,7 @@ class ChainSearch:
 
     Parameters
     ----------
-    pool : RenderPool
+    pool : Renderer
         Workers that render.
     spec : EffectSpec
         Of the chain to search.
@@ -80,7 +80,7 @@ class ChainSearch:
 
     def __init__(
         self,
-        pool: RenderPool,
+        pool: Renderer,
         spec: EffectSpec,
         audio: SharedAudio,
         untouched: tuple[Vector, Detail],

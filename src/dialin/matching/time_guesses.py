@@ -32,7 +32,7 @@ from dialin.measures.cepstrum import (
     recording_cepstrum,
 )
 from dialin.measures.order import echo_order
-from dialin.rendering import RenderPool
+from dialin.rendering import Renderer
 
 LISTENED_SECONDS = 120.0
 """How much of a recording is listened to, at most."""
@@ -255,7 +255,7 @@ def _length(cepstra: Sequence[tuple[Cepstrum, float]]) -> float:
 
 
 def find_echoes(
-    pool: RenderPool,
+    pool: Renderer,
     spec: EffectSpec,
     slots: Sequence[EffectSpec],
     listen: Callable[[], Ear | None],
@@ -269,7 +269,7 @@ def find_echoes(
 
     Parameters
     ----------
-    pool : RenderPool
+    pool : Renderer
         Workers that render.
     spec : EffectSpec
         Of the chain.
@@ -345,7 +345,7 @@ def find_echoes(
 
 
 def _ring(
-    pool: RenderPool,
+    pool: Renderer,
     slot: int,
     spec: EffectSpec,
     probe: TimeProbe,

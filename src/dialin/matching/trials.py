@@ -17,7 +17,7 @@ from dialin.matching.features import Vector
 from dialin.matching.options import SearchOptions
 from dialin.matching.space import SearchSpace
 from dialin.matching.style import Target, level_of, with_gain
-from dialin.rendering import Job, RenderPool, SharedAudio
+from dialin.rendering import Job, Renderer, SharedAudio
 
 
 class TimeUp(Exception):
@@ -29,7 +29,7 @@ class Trials:
 
     Parameters
     ----------
-    pool : RenderPool
+    pool : Renderer
         Workers that render.
     space : SearchSpace
         What is searched.
@@ -66,7 +66,7 @@ class Trials:
 
     def __init__(
         self,
-        pool: RenderPool,
+        pool: Renderer,
         space: SearchSpace,
         audio: SharedAudio,
         untouched: tuple[Vector, Detail],

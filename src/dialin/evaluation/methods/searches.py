@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -16,26 +16,32 @@ from dialin.evaluation.methods.method import Outcome, Tools, random_answer
 from dialin.evaluation.methods.systems import folder_of
 from dialin.evaluation.metrics.perceived import cosine_distance
 from dialin.matching import match
-from dialin.rendering import Job, RenderPool, Result
+from dialin.rendering import Job, Renderer, Result
 
 SIGMA, POPULATION = 0.33, 64
 
 
-class RecordingPool:
-    """A pool that writes down what is rendered through it, for the account of a budget.
+class Recorder:
+    """A renderer that writes down what is rendered through it, for the account of a budget.
 
     Parameters
     ----------
-    pool : RenderPool
+    pool : Renderer
         Where it is rendered.
     """
 
-    def __init__(self, pool: RenderPool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Renderer) -> None:
         self.jobs: list[tuple[str, Settings]] = []
+        self.workers, self.deadline = pool.workers, pool.deadline
+        self._pool = pool
+        self.share, self.release = pool.share, pool.release
+        self.scratch, self.call, self.map = pool.scratch, pool.call, pool.map
+        self.describe, self.probe = pool.describe, pool.probe
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._pool, name)
+    @property
+    def closed(self) -> bool:
+        """As of the pool."""
+        return self._pool.closed
 
     def render(self, jobs: Iterable[Job]) -> list[Result]:
         """As `RenderPool.render`.
@@ -97,7 +103,7 @@ class Search:
 
     def __call__(self, task: Task, tools: Tools) -> Outcome:
         """Answer."""
-        noted = RecordingPool(tools.pool)
+        noted = Recorder(tools.pool)
         knobs = task.spec.parameters
         fixed = {} if task.hidden else task.fixed
         found = match(
@@ -109,7 +115,7 @@ class Search:
             weights=None if task.level_counts else {"level": 0.0},
             lock={knobs[p].id: knobs[p].to_native(v) for p, v in fixed.items()},
             models=(folder_of(self.model, task.spec),) if self.model else (),
-            pool=cast(RenderPool, noted),
+            pool=noted,
         )
         trace = tuple((uri, settings, None) for uri, settings in noted.jobs)
         uri = chain_uri(found.effects) if found.effects else ""
