@@ -357,14 +357,14 @@ def test_names_may_be_as_long_as_names_can_be(pool, tmp_path):
 
 def test_what_appears_while_it_is_rendered_is_left_alone(pool, tmp_path, monkeypatch):
     soundfile.write(tmp_path / "in.wav", noise(0.1), 44_100)
-    true = file_render._call
+    true = file_render._stream
 
     def slow(*args):
-        made = true(*args)
+        made = yield from true(*args)
         (tmp_path / "wet" / "in.wav").write_text("mine")
         return made
 
-    monkeypatch.setattr(file_render, "_call", slow)
+    monkeypatch.setattr(file_render, "_stream", slow)
     with pytest.raises(OutputError, match="appeared while"):
         module.apply_preset(Preset(()), [tmp_path / "in.wav"], tmp_path / "wet", pool=pool)
     assert (tmp_path / "wet" / "in.wav").read_text() == "mine"
