@@ -31,6 +31,8 @@ check: $(VENV)/.dev  ## lint, types, import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev plugins  ## the pool, and matching on songs of yours: make bench SONGS=folder

@@ -1,5 +1,6 @@
 """What is built: for which Pythons, with what in it. `make wheel` tries it outside of the tree."""
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -63,3 +64,20 @@ def test_recipes_are_listed_shown_and_copied(tmp_path):
 @pytest.mark.parametrize("script", ["check-wheel.sh"])
 def test_scripts_are_sound(script):
     subprocess.run(["sh", "-n", ROOT / "scripts" / script], check=True)
+
+
+def test_what_only_some_systems_have_stands_in_one_file():
+    """The other half of this promise is mypy's, which reads the program as of each system."""
+    only = ("fcntl", "msvcrt", "resource", "pwd", "grp", "termios")
+    package = ROOT / "src" / "dialin"
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Import) and any(name.name in only for name in node.names))
+        or (isinstance(node, ast.ImportFrom) and node.module in only)
+        or (isinstance(node, ast.keyword) and node.arg in ("pass_fds", "preexec_fn"))
+    }
+    assert found == {"files/system.py"}
+    check = (ROOT / "Makefile").read_text()
+    assert "--platform win32" in check and "--platform darwin" in check

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
-from typing import BinaryIO
+from typing import IO
 
 from dialin.errors import AudioFileError
 
@@ -62,7 +62,7 @@ class Decoded:
 
     Attributes
     ----------
-    file : BinaryIO
+    file : IO[bytes]
         Goes away with the process, however that ends.
     codec : str
         ffmpeg's name of the codec, such as ``aac``.
@@ -70,7 +70,7 @@ class Decoded:
         Of a sample; 0 where the codec has none.
     """
 
-    file: BinaryIO
+    file: IO[bytes]
     codec: str
     bits: int
 

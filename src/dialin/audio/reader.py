@@ -16,7 +16,7 @@ from functools import lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -223,7 +223,7 @@ class AudioReader:
         import soundfile
 
         self._layout = _find_layout(self._path)
-        self._source: BinaryIO | None = None
+        self._source: IO[bytes] | None = None
         bits, subtype, format = 0, "", self._layout.format
         try:
             self._file = self._open(self._layout.sections[0])

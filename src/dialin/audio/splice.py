@@ -7,7 +7,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import BinaryIO
+from typing import IO
+
+from dialin.files.system import read_at
 
 Piece = bytes | tuple[int, int]
 """Bytes as they are, or the place ``(start, stop)`` of bytes in the file."""
@@ -59,13 +61,13 @@ class Spliced:
 
     Parameters
     ----------
-    file : BinaryIO
+    file : IO[bytes]
         Opened for reading bytes.
     pieces : sequence of bytes or (int, int)
         Bytes themselves, or start and stop in the file, in order.
     """
 
-    def __init__(self, file: BinaryIO, pieces: Sequence[Piece]) -> None:
+    def __init__(self, file: IO[bytes], pieces: Sequence[Piece]) -> None:
         self._file = file
         self._pieces = list(pieces)
         sizes = [len(p) if isinstance(p, bytes) else p[1] - p[0] for p in self._pieces]
@@ -119,7 +121,7 @@ class Spliced:
             if isinstance(piece, bytes):
                 data = piece[offset : offset + size]
             else:
-                data = _read_at(self._file, piece[0] + offset, size)
+                data = read_at(self._file, piece[0] + offset, size)
             if not data:
                 break
             parts.append(data)
@@ -140,11 +142,3 @@ class Spliced:
             Always.
         """
         raise OSError("this file is read only")
-
-
-def _read_at(file: BinaryIO, place: int, size: int) -> bytes:
-    if hasattr(os, "pread"):
-        # Leaves the file's own place alone, which several readers may share.
-        return os.pread(file.fileno(), size, place)
-    file.seek(place)
-    return file.read(size)

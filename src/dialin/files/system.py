@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 if sys.platform == "win32":
     import ctypes
@@ -80,6 +80,28 @@ def lock_file(descriptor: int, *, wait: bool = False) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
     else:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def read_at(file: IO[bytes], offset: int, size: int) -> bytes:
+    """Read from a file, leaving its own position alone where the system can do that.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for reading; several readers may share it.
+    offset : int
+        In bytes, from its start.
+    size : int
+        Bytes at most.
+
+    Returns
+    -------
+    bytes
+    """
+    if sys.platform != "win32":
+        return os.pread(file.fileno(), size, offset)
+    file.seek(offset)
+    return file.read(size)
 
 
 def reserve(descriptor: int, size: int) -> None:
