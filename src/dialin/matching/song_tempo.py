@@ -12,7 +12,7 @@ from dialin.matching.options import Recording
 from dialin.matching.probing import ask_effect
 from dialin.matching.time_guesses import listened
 from dialin.measures.tempo import find_tempo
-from dialin.rendering import RenderPool
+from dialin.rendering import Renderer
 
 _NO_TEMPO = ("builtin", "faust", "vst3", "au")
 """Formats whose hosts tell effects no tempo."""
@@ -38,7 +38,7 @@ class InTempo:
 
 
 def in_tempo(
-    pool: RenderPool,
+    pool: Renderer,
     uris: Sequence[str],
     bpm: float | Literal["auto"] | None,
     recording: Recording,
@@ -48,7 +48,7 @@ def in_tempo(
 
     Parameters
     ----------
-    pool : RenderPool
+    pool : Renderer
         Whose workers open the effects.
     uris : sequence of str
         Of the effects of a chain, in order.
@@ -92,7 +92,7 @@ def in_tempo(
     return InTempo(told, tempo, tuple(notes))
 
 
-def _told(pool: RenderPool, uri: str, bpm: float) -> str:
+def _told(pool: Renderer, uri: str, bpm: float) -> str:
     format, rest = parse_uri(uri)
     if format == "mix":
         return f"mix:{_told(pool, rest, bpm)}"
