@@ -46,6 +46,22 @@ class WorkerProcess:
         None until it came in.
     tasks : deque of (Task, int)
         With their slots, the running one first.
+    since : float
+        When what it is at began, on the clock of `time.monotonic`.
+    opening, ready : bool
+        Whether it is opening something; whether it has begun to answer.
+    retiring : bool
+        Whether a fresh one takes its place once it has done what it was given.
+    deaf : bool
+        Whether it could not be sent a task.
+    done : int
+        Tasks so far.
+    first_memory, looked_at : int, float
+        Bytes after its first task; when its memory was last looked at.
+    next_slot : int
+        Arena of the next task, 0 or 1.
+    last_seconds : float
+        Time of its last task.
     """
 
     number: int

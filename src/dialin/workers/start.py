@@ -22,6 +22,7 @@ from multiprocessing import connection as mpc
 from pathlib import Path
 from typing import Any
 
+from dialin.files.reading import parse_json
 from dialin.files.system import apart, leave_with
 
 START_DEADLINE = 60.0
@@ -197,7 +198,7 @@ def come_in() -> tuple[Channel, Path]:
         if not byte:
             os._exit(1)
         line += byte
-    words = json.loads(line)
+    words = parse_json(line)
     leave_with(lifeline, words["parent"])
     address = words["address"]
     connection = mpc.Client(
