@@ -77,7 +77,7 @@ def load_verdicts(path: Path) -> dict[str, Verdict]:
         data = read_json(path)
         return {uri: Verdict(**verdict) for uri, verdict in data["verdicts"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        # A cache: what cannot be read is verdicts out again.
+        # A cache: what cannot be read is found out again.
         return {}
 
 
@@ -221,7 +221,7 @@ class _Scan:
 
 
 def remarks(probe: Probe) -> str:
-    """What a probe verdicts worth saying, in a few words; empty if all is well.
+    """What a probe found worth saying, in a few words; empty if all is well.
 
     Parameters
     ----------
