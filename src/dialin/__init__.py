@@ -24,6 +24,7 @@ _PUBLIC = {
     "list_effects": "dialin.effects",
     "load_effect": "dialin.rendering",
     "match": "dialin.matching",
+    "measure_timbre": "dialin.timbre",
 }
 _MODULES = (
     "audio",
@@ -33,6 +34,7 @@ _MODULES = (
     "evaluation",
     "maps",
     "matching",
+    "measure_timbre",
     "measures",
     "presets",
     "rendering",
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from dialin.matching import Match, apply_preset, match
     from dialin.presets import Preset
     from dialin.rendering import Chain, RenderPool, load_effect
+    from dialin.timbre import measure_timbre
 
 __all__ = [
     "Chain",
@@ -77,6 +80,7 @@ __all__ = [
     "maps",
     "match",
     "matching",
+    "measure_timbre",
     "measures",
     "presets",
     "rendering",

@@ -14,7 +14,6 @@ from tests.cli.runner import dialin
             "out/rows.jsonl",
             ["evaluate", "counterfx", "--manifests", "set", "--songs", "songs", "-o", "out"],
         ),
-        ("songs/a.wav", "out/report.md", ["timbre", "analyse", "songs", "-o", "out"]),
         (
             "songs/a.wav",
             "out/key.json",

@@ -8,7 +8,6 @@ from dialin.errors import OutputError, UsageError
 from dialin.evaluation.listening import read_ratings
 from dialin.evaluation.protocols.manifests import ManifestCounterFx
 from dialin.evaluation.rows import read_rows
-from dialin.evaluation.timbre_analysis import read_table
 from tests.fuzz import seeds
 
 COLUMNS = b"trial_id,rating_stimulus,rating_score\n"
@@ -74,10 +73,3 @@ def test_a_row_of_audio_without_a_place(tmp_path):
     targets.write_text(json.dumps(seeds.COUNTERFX_TARGET) + "\n")
     with pytest.raises(UsageError, match="start_b_sec"):
         ManifestCounterFx(str(audio), str(targets), str(tmp_path)).rows  # noqa: B018
-
-
-def test_a_table_of_timbre_that_is_none(tmp_path):
-    file = tmp_path / "timbre.csv"
-    file.write_text("a,b\n1,2\n")
-    with pytest.raises(UsageError, match="no table of timbre"):
-        read_table(file)

@@ -12,7 +12,7 @@ from dialin.evaluation.rows import read_rows
 from dialin.evaluation.tables import (
     bootstrap_p,
     csv_text,
-    json_text,
+    json_table,
     markdown_curve,
     markdown_overview,
     summarise,
@@ -100,7 +100,7 @@ def test_formats():
     assert "| A | 4 | 2.500 ±0.645 | **1.750 ±0.661** |" in text
     table = list(csv.DictReader(io.StringIO(csv_text(cells))))
     assert len(table) == len(cells)
-    assert json.loads(json_text(cells))["cells"][0]["p"] is None
+    assert json.loads(json_table(cells))["cells"][0]["p"] is None
     curve = {"4": {"best": 1.0}, "8": {"best": 0.5, "picked": 0.75}}
     text = markdown_curve([row("A", 0, "search:8", 0.75, curve=curve)])
     assert "| search:8 |  (1.000) | 0.750 (0.500) |" in text

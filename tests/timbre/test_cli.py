@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dialin.cli.timbre import app
+from dialin.cli.app import app
 from tests.timbre.regenerate import DATA
 
 typer_testing = pytest.importorskip("typer.testing")
@@ -17,7 +17,7 @@ CLIP = str(DATA / "A050.flac")
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    result = typer_testing.CliRunner().invoke(app, list(arguments))
+    result = typer_testing.CliRunner().invoke(app, ["timbre", *arguments])
     return result.exit_code, result.stdout, result.stderr
 
 
@@ -61,7 +61,10 @@ def test_text_and_excerpt() -> None:
     assert "warmth" in out
 
 
-def test_help_names_both_commands() -> None:
-    code, out, _ = run("--help")
+def test_former_commands_say_what_they_are_called_now() -> None:
+    code, out, err = run("measure", CLIP, "--attributes", "warmth", "--csv")
     assert code == 0
-    assert "analyse" in out
+    assert "warmth" in out
+    assert "is called dialin timbre now" in err
+    code, _, err = run("analyse", "songs", "-o", "out")
+    assert code != 0

@@ -34,10 +34,10 @@ def _total(found: Timbre) -> None:
         assert math.isfinite(found[name]) != (name in found.reasons), (name, found)
 
 
-def test_package_is_callable_and_a_module() -> None:
-    assert dialin.timbre(_tones(), RATE, "sharpness") == dialin.timbre.timbre(
-        _tones(), RATE, "sharpness"
-    )
+def test_the_module_can_still_be_called_and_says_what_to_call() -> None:
+    wanted = dialin.measure_timbre(_tones(), RATE, "sharpness")
+    with pytest.warns(DeprecationWarning, match="dialin.measure_timbre"):
+        assert dialin.timbre(_tones(), RATE, "sharpness") == wanted
     assert dialin.timbre.brightness(_tones(), RATE) == timbre(_tones(), RATE)["brightness"]
     assert list(timbre(_tones(), RATE)) == list(ATTRIBUTES)
 

@@ -1,4 +1,4 @@
-"""``dialin timbre``: the timbre of files as numbers, and what it says about effects."""
+"""``dialin timbre``: the timbre of files as numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from dialin.cli._console import (
     JsonOption,
@@ -19,10 +18,9 @@ from dialin.cli._console import (
     QuietOption,
     WorkersOption,
     begin,
-    named_effects,
     words,
 )
-from dialin.cli._options import FX, OUTPUT, SeedOption, example
+from dialin.cli._options import OUTPUT
 from dialin.cli._progress import progress
 from dialin.configuration import config_file
 from dialin.errors import AudioFileError, DialinError, OutputError, UsageError
@@ -39,7 +37,6 @@ sharpness, boominess and reverb, on the published AudioCommons scales.
   dialin timbre album/*.flac --csv > timbre.csv
   dialin timbre album/ -o timbre.csv --excerpt 5
   dialin timbre song.wav --attributes brightness,depth --json
-  dialin timbre analyse songs/ -o analysis/
 """
 
 BYTES = "surrogateescape"
@@ -49,54 +46,6 @@ UPRIGHT = 4
 """Up to so many files are shown as columns."""
 
 
-class DefaultCommand(TyperGroup):
-    """A group whose first command is meant where none is named."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command, `measure` if the first word is no command.
-
-        Parameters
-        ----------
-        ctx : click.Context
-            Of the group.
-        args : list of str
-            What is left of the command line.
-
-        Returns
-        -------
-        (str, click.Command, list of str)
-            As click has it.
-        """
-        if args and args[0] not in self.commands:
-            args = ["measure", *args]
-        return super().resolve_command(ctx, args)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Leave options of the default command to it.
-
-        Parameters
-        ----------
-        ctx : click.Context
-            Of the group.
-        args : list of str
-            What is left of the command line.
-
-        Returns
-        -------
-        list of str
-            As click has it.
-        """
-        helps = set(ctx.help_option_names)
-        if args and args[0].startswith("-") and not helps & set(args[:1]):
-            args = ["measure", *args]
-        return super().parse_args(ctx, args)
-
-
-app = typer.Typer(cls=DefaultCommand, help=HELP, no_args_is_help=True)
-
-
-@app.command()
-@example("dialin timbre measure album/ -o timbre.csv --excerpt 5")
 def measure(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Audio files, or folders of them.")],
@@ -128,13 +77,27 @@ def measure(
     from dialin.timbre.extract import check_attributes
 
     names = check_attributes(words(attributes) or None)
-    paths = _expand(files, output)
+    paths = _expand(_without_former_words(files, output), output)
     if output_file is not None:
         failures = _to_file(output, paths, names, excerpt, workers, output_file)
     else:
         failures = _to_stdout(output, paths, names, excerpt, workers, as_csv)
     if failures:
         raise typer.Exit(AudioFileError.exit_code)
+
+
+def _without_former_words(files: list[Path], output: Output) -> list[Path]:
+    """Files without the name of a command that they once stood behind."""
+    word = str(files[0])
+    if word not in ("measure", "analyse") or files[0].exists():
+        return files
+    if word == "analyse":
+        raise UsageError(
+            "dialin timbre analyse is no longer a command; the study of timbre is run by "
+            "python benchmarks/timbre_study.py in dialin's repository"
+        )
+    output.warn("dialin timbre measure is called dialin timbre now")
+    return files[1:]
 
 
 def _expand(files: list[Path], output: Output) -> list[Path]:
@@ -319,46 +282,3 @@ def _show(
     output.table(table)
     for reason in reasons:
         output.warn(reason)
-
-
-@app.command()
-@example("dialin timbre analyse songs/ -o analysis/")
-def analyse(
-    context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="A folder of songs.")],
-    target: Annotated[
-        Path, typer.Option("--output", "-o", help=f"{OUTPUT}: table, heat map and report.")
-    ],
-    excerpts: Annotated[int, typer.Option(min=18, help="How many excerpts.")] = 3_915,
-    fx: Annotated[
-        list[str] | None,
-        typer.Option("--fx", metavar="EFFECT", help=f"{FX}; here each by itself, nine by default."),
-    ] = None,
-    seed: SeedOption = 0,
-    workers: WorkersOption = None,
-    quiet: QuietOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Render songs through effects: which attributes vary, agree, and hear which effect.
-
-    A run that was stopped goes on where it was.
-    """
-    output = begin(context, json=json, quiet=quiet)
-    from dialin.evaluation.timbre_analysis import EFFECTS, analyse
-
-    if not folder.is_dir():
-        raise AudioFileError(f"there is no folder {str(folder)!r}; name a folder of songs")
-    with progress(output) as show:
-        show("rendering and measuring", 0, excerpts)
-        written = analyse(
-            folder,
-            target,
-            count=excerpts,
-            seed=seed,
-            effects=named_effects(output, words(fx)) if fx else EFFECTS,
-            workers=workers,
-            progress=lambda done: show("rendering and measuring", done, excerpts),
-        )
-    output.data({"written": [str(path) for path in written]})
-    for path in written:
-        output.say(str(path))

@@ -6,5 +6,4 @@
 ``referee``    renders and measures answers; ``runner`` does so in parallel, ``rows`` keeps results
 ``tables``, ``figures``, ``report``  what is made of rows
 ``listening``  MUSHRA tests for people
-``timbre_analysis``, ``timbre_statistics``  what the timbre attributes of songs say
 """

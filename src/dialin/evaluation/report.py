@@ -12,7 +12,7 @@ from dialin.evaluation.tables import (
     EXTRA,
     Cell,
     csv_text,
-    json_text,
+    json_table,
     markdown_curve,
     markdown_details,
     markdown_overview,
@@ -92,7 +92,7 @@ def write_report(
     for name, body in (
         ("table.md", "\n".join(text)),
         ("table.csv", csv_text(cells)),
-        ("table.json", json_text(cells)),
+        ("table.json", json_table(cells)),
     ):
         written.append(write_text(folder / name, body, parents=True))
     return written

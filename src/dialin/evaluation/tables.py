@@ -391,7 +391,7 @@ def csv_text(cells: Sequence[Cell]) -> str:
     return buffer.getvalue()
 
 
-def json_text(cells: Sequence[Cell]) -> str:
+def json_table(cells: Sequence[Cell]) -> str:
     """All cells as JSON; null where a figure has no meaning.
 
     Parameters

@@ -2,19 +2,20 @@
 
 The eight attributes of AudioCommons, on the scales their listeners gave:
 
->>> import numpy as np, dialin.timbre
+>>> import numpy as np, dialin
 >>> noise = np.random.default_rng(0).normal(0, 0.1, 44100)
->>> values = dialin.timbre(noise, 44100)
+>>> values = dialin.measure_timbre(noise, 44100)
 >>> sorted(values)[:3]
 ['boominess', 'brightness', 'depth']
 
-The package is callable, ``dialin.timbre(audio, sample_rate)`` being short for
-``dialin.timbre.timbre(audio, sample_rate)``.
+`timbre` is that function. The module itself can be called for a release more, as
+``dialin.timbre(audio, sample_rate)``, and says what to call instead.
 """
 
 from __future__ import annotations
 
 import sys
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -30,7 +31,7 @@ from dialin.timbre.attributes import (
     warmth,
 )
 from dialin.timbre.batch import timbre_batch, timbre_files
-from dialin.timbre.extract import ATTRIBUTES, Timbre, timbre
+from dialin.timbre.extract import ATTRIBUTES, Timbre, measure_timbre, timbre
 from dialin.timbre.kernels import COMPILED
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "brightness",
     "depth",
     "hardness",
+    "measure_timbre",
     "reverb",
     "reverb_time",
     "roughness",
@@ -53,7 +55,14 @@ __all__ = [
 
 
 class _CallableModule(ModuleType):
+    """The former way to call `timbre`; to go with the next release."""
+
     def __call__(self, *arguments: Any, **options: Any) -> Timbre:
+        warnings.warn(
+            "dialin.timbre is a module; call dialin.measure_timbre(audio, sample_rate)",
+            DeprecationWarning,
+            stacklevel=2,
+        )
         return timbre(*arguments, **options)
 
 

@@ -78,7 +78,9 @@ def check_attributes(attributes: Iterable[str] | str | None) -> tuple[str, ...]:
     return names
 
 
-def timbre(audio: Any, sample_rate: float, attributes: Iterable[str] | str | None = None) -> Timbre:
+def measure_timbre(
+    audio: Any, sample_rate: float, attributes: Iterable[str] | str | None = None
+) -> Timbre:
     """Measure the timbre of a clip on the scales of AudioCommons.
 
     Parameters
@@ -103,16 +105,20 @@ def timbre(audio: Any, sample_rate: float, attributes: Iterable[str] | str | Non
 
     Examples
     --------
-    >>> import numpy as np, dialin.timbre
+    >>> import numpy as np, dialin
     >>> tone = np.sin(2 * np.pi * 440 * np.arange(44100) / 44100)
-    >>> round(dialin.timbre(tone, 44100, "brightness")["brightness"])
+    >>> round(dialin.measure_timbre(tone, 44100, "brightness")["brightness"])
     27
     """
     return measure(TimbreClip(audio, sample_rate), check_attributes(attributes))
 
 
+timbre = measure_timbre
+"""Its name within this room."""
+
+
 def measure(clip: TimbreClip, names: Iterable[str]) -> Timbre:
-    """Measure attributes of a prepared clip; see `timbre`.
+    """Measure attributes of a prepared clip; see `measure_timbre`.
 
     Parameters
     ----------

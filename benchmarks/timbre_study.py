@@ -1,27 +1,35 @@
 """Which timbre attributes vary, which say the same, and which effect moves which.
 
-Excerpts of real songs are rendered through effects with random settings and measured before and
-after. The table of clips grows on disk as it is made, so that a run that was stopped goes on
-where it was.
+    python benchmarks/timbre_study.py SONGS -o STUDY/ [--excerpts 3915] [--seed 0] [--fx URI,URI]
+
+Excerpts of the songs in a folder are rendered through effects with random settings and measured
+before and after; a table, a heat map and a report (docs/timbre.md) are written, beside the figures
+of the project that dialin starts from. The table grows as it is made: a run that was stopped goes
+on where it was.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.audio import audio_info, read_audio
-from dialin.audio.excerpts import SILENCE_MEAN_SQUARE, silence_level
+from dialin.audio import audio_info
 from dialin.audio.listing import named_audio
-from dialin.errors import AudioError, DialinError, OutputError, UsageError
-from dialin.evaluation.timbre_statistics import (
+from dialin.errors import AudioError, OutputError, UsageError
+from dialin.files import check_not_read, write_text
+from dialin.rendering import Job, RenderPool
+from dialin.timbre import ATTRIBUTES
+from dialin.workers import CallPool
+from timbre_clips import SECONDS, Excerpt, measure_render, prepare
+from timbre_statistics import (
     SEED_CLIPS,
     SEED_CORRELATIONS,
     choose,
@@ -30,10 +38,6 @@ from dialin.evaluation.timbre_statistics import (
     plot_correlation,
     seed_agreement,
 )
-from dialin.files import check_not_read, write_text
-from dialin.rendering import Job, RenderPool
-from dialin.timbre import ATTRIBUTES, timbre
-from dialin.workers import CallPool
 
 Floats = NDArray[np.float64]
 
@@ -51,174 +55,30 @@ EFFECTS = (
 )
 """Nine effects: dynamics, distortion, reverb, delay and modulation among them."""
 
-SECONDS = 5.0
 LEAST_SECONDS = 20.0
 """Shorter files are no songs."""
 
 LEAST_RATE = 22_050
-PEAK = 10.0 ** (-12.0 / 20.0)
-LEAST_LIKENESS = 0.75
-"""Cosine of mean MFCCs before and after an effect under which the result is nonsense."""
-
 CHUNK = 90
 DRAWS = 6
 
 
-@dataclass(frozen=True)
-class Excerpt:
-    """A piece of a song, mono, at a peak of -12 dBFS, and its measures.
-
-    Attributes
-    ----------
-    name : str
-        Of the file, and where in it.
-    audio : ndarray, float32, shape (1, samples)
-        At `rate`.
-    rate : int
-        In hertz.
-    values : tuple of float
-        Of the attributes, in order.
-    mfcc : tuple of float
-        From `mean_mfcc`.
-    """
-
-    name: str
-    audio: NDArray[np.float32]
-    rate: int
-    values: tuple[float, ...]
-    mfcc: tuple[float, ...]
-
-
-def mean_mfcc(audio: NDArray[np.float32], rate: int) -> tuple[float, ...]:
-    """Mean of 30 cepstral coefficients over 60 mel bands: (30,).
-
-    Parameters
-    ----------
-    audio : ndarray, float32, shape (channels, samples)
-        Its first channel is measured; 2048 samples at least.
-    rate : int
-        In hertz.
-
-    Returns
-    -------
-    tuple of float
-    """
-    from scipy import fft
-
-    rows = np.lib.stride_tricks.sliding_window_view(audio[0], 2048)[::1024]
-    power = np.abs(fft.rfft(rows * np.hanning(2048).astype(np.float32), axis=1)) ** 2
-    hertz = np.fft.rfftfreq(2048, 1.0 / rate)
-    mel = np.log1p(hertz / 700.0)
-    edges = np.linspace(mel[0], mel[-1], 62)
-    rise = (mel - edges[:-2, None]) / np.diff(edges)[:-1, None]
-    fall = (edges[2:, None] - mel) / np.diff(edges)[1:, None]
-    bands = np.log(power @ np.maximum(0.0, np.minimum(rise, fall)).T + 1e-10)
-    return tuple(fft.dct(bands, norm="ortho", axis=1)[:, :30].mean(axis=0).tolist())
-
-
-def _normalised(audio: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Mono at the working peak, or None where it is silent."""
-    mono = audio.mean(axis=0, keepdims=True)
-    peak = float(np.abs(mono).max())
-    if not peak > 1e-6:
-        return None
-    mono = np.asarray(mono * np.float32(PEAK / peak))
-    return mono if silence_level(mono) >= SILENCE_MEAN_SQUARE else None
-
-
-def prepare(path: str, place: float) -> Excerpt | str:
-    """Cut and measure an excerpt; a word for why not instead, where it cannot be used.
-
-    Parameters
-    ----------
-    path : str
-        Of an audio file.
-    place : float
-        Where the excerpt lies in the song, 0 to 1.
-
-    Returns
-    -------
-    Excerpt or str
-    """
-    try:
-        info = audio_info(path)
-        frames = round(SECONDS * info.sample_rate)
-        start = int(place * (info.frames - frames))
-        audio, rate = read_audio(path, start=start, frames=frames)
-        mono = _normalised(audio)
-        if mono is None:
-            return "silent"
-        found = timbre(mono, rate)
-    except DialinError:
-        return "unreadable"
-    name = f"{Path(path).name}@{start / rate:.2f}"
-    values = tuple(found[a] for a in ATTRIBUTES)
-    return Excerpt(name, mono, rate, values, mean_mfcc(mono, rate))
-
-
-def measure_render(
-    audio: NDArray[np.float32], rate: int, dry_mfcc: Sequence[float]
-) -> tuple[float, ...] | str:
-    """Timbre of a render, or a word for why it is rejected; runs where the effect runs.
-
-    Parameters
-    ----------
-    audio : ndarray, float32, shape (channels, samples)
-        The render.
-    rate : int
-        In hertz.
-    dry_mfcc : sequence of float
-        `mean_mfcc` of what was rendered.
-
-    Returns
-    -------
-    tuple of float or str
-        Values of `ATTRIBUTES`, in order.
-    """
-    try:
-        mono = _normalised(audio)
-        if mono is None:
-            return "silent"
-        a, b = np.array(dry_mfcc), np.array(mean_mfcc(mono, rate))
-        if not a @ b >= LEAST_LIKENESS * np.sqrt((a @ a) * (b @ b)):
-            return "nonsense"
-        found = timbre(mono, rate)
-    except AudioError:
-        return "not finite"
-    return tuple(found[name] for name in ATTRIBUTES)
-
-
 def songs(folder: Path) -> list[Path]:
-    """Audio files under `folder` that are long enough for a song, sorted.
-
-    Parameters
-    ----------
-    folder : Path
-        Walked through to its end.
-
-    Returns
-    -------
-    list of Path
-
-    Raises
-    ------
-    AudioError
-        If there are none.
-    """
-    found = []
+    """Audio files under `folder` that are long enough for a song, sorted."""
+    long_enough = []
     for path in named_audio(folder):
         try:
             info = audio_info(path)
         except AudioError:
             continue
         if info.seconds >= LEAST_SECONDS and info.sample_rate >= LEAST_RATE:
-            found.append(path)
-    if not found:
+            long_enough.append(path)
+    if not long_enough:
         raise AudioError(
             f"there are no songs under {str(folder)!r}: no audio file of {LEAST_SECONDS:g} s or "
             f"more at {LEAST_RATE} Hz or more"
         )
-    return found
+    return long_enough
 
 
 def _excerpts(
@@ -229,18 +89,19 @@ def _excerpts(
     with CallPool(workers) as processes:
         while made < count:
             passed: Counter[str] = Counter()
-            chosen = [str(files[i]) for i in rng.choice(len(files), CHUNK)]
+            size = min(CHUNK, 2 * (count - made))
+            chosen = [str(files[i]) for i in rng.choice(len(files), size)]
             good: list[Excerpt] = []
-            drawn = zip(chosen, rng.random(CHUNK).tolist(), strict=True)
-            for found in processes.map(prepare, drawn):
-                if isinstance(found, str):
-                    passed[found] += 1
+            drawn = zip(chosen, rng.random(size).tolist(), strict=True)
+            for made_of_it in processes.map(prepare, drawn):
+                if isinstance(made_of_it, str):
+                    passed[made_of_it] += 1
                 else:
-                    good.append(found)
+                    good.append(made_of_it)
             good = good[: count - made]
             made += len(good)
             if not good:
-                raise AudioError(f"none of {CHUNK} excerpts could be used: {dict(passed)}")
+                raise AudioError(f"none of {size} excerpts could be used: {dict(passed)}")
             yield good, passed
 
 
@@ -254,30 +115,7 @@ def collect(
     pool: RenderPool,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Render and measure `count` excerpts of the songs under `folder`; rows go to `table`.
-
-    Parameters
-    ----------
-    folder : Path
-        Of songs.
-    table : Path
-        CSV file with a row for each clip.
-    count : int
-        How many rows the table is to have.
-    seed : int
-        Of all chance.
-    effects : sequence of str
-        URIs.
-    pool : RenderPool
-        Workers that render.
-    progress : callable, optional
-        Called with the number of rows.
-
-    Raises
-    ------
-    AudioError
-        If there are no songs.
-    """
+    """Render and measure `count` excerpts of the songs under `folder`; rows go to `table`."""
     files = songs(folder)
     done = len(read_table(table)[0]) if table.exists() else 0
     rng = np.random.default_rng([seed, done])
@@ -342,23 +180,7 @@ def _render(
 
 
 def read_table(table: Path) -> tuple[list[str], Floats, Floats, Counter[str], Counter[str]]:
-    """Effects, dry and wet values, rejected renders and passed-over excerpts of a table.
-
-    Parameters
-    ----------
-    table : Path
-        CSV file with a row for each clip.
-
-    Returns
-    -------
-    (list, ndarray, ndarray, Counter, Counter)
-        Values have shape (clips, attributes); the counters are by reason.
-
-    Raises
-    ------
-    UsageError
-        If it is no such table.
-    """
+    """Effects, dry and wet values, rejected renders and passed-over excerpts of a table."""
     effects: list[str] = []
     rows: list[list[float]] = []
     rejected: Counter[str] = Counter()
@@ -394,35 +216,7 @@ def analyse(
     workers: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Path]:
-    """Run the analysis and write its table, heat map and report to `output`.
-
-    Parameters
-    ----------
-    folder : Path
-        Songs, searched through all its folders.
-    output : Path
-        A half-done one is continued.
-    count : int
-        Excerpts; each goes through one effect, in turn.
-    seed : int
-        Of places and settings.
-    effects : sequence of str
-        URIs.
-    workers : int, optional
-        Processes, one a core by default.
-    progress : callable, optional
-        Called with the number of excerpts done.
-
-    Returns
-    -------
-    list of Path
-        What was written.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be written to.
-    """
+    """Run the analysis and write its table, heat map and report to `output`."""
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -443,20 +237,7 @@ def analyse(
 
 
 def report(table: Path, output: Path) -> list[Path]:
-    """Write heat map and report of a table of clips.
-
-    Parameters
-    ----------
-    table : Path
-        CSV file with a row for each clip.
-    output : Path
-        Folder that is written into.
-
-    Returns
-    -------
-    list of Path
-        Files written.
-    """
+    """Write heat map and report of a table of clips."""
     effects, dry, wet, rejected, passed = read_table(table)
     good = np.asarray(np.isfinite(wet).any(axis=1))
     effects = [e for e, ok in zip(effects, good, strict=True) if ok]
@@ -554,3 +335,29 @@ def _rejected_lines(rejected: Counter[str], passed: Counter[str]) -> list[str]:
     lines += [f"| render {what} | {n} |" for what, n in rejected.most_common()]
     lines += [f"| excerpt {what} | {n} |" for what, n in passed.most_common()]
     return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="songs")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--excerpts", type=int, default=3_915)
+    parser.add_argument("--fx", default=",".join(EFFECTS), help="URIs, each by itself")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int)
+    options = parser.parse_args()
+    written = analyse(
+        options.folder,
+        options.output,
+        count=options.excerpts,
+        seed=options.seed,
+        effects=options.fx.split(","),
+        workers=options.workers,
+        progress=lambda done: print(f"{done} of {options.excerpts}", file=sys.stderr),
+    )
+    for path in written:
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

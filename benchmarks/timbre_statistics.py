@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.errors import MissingPackageError
+from dialin.files import atomic_file
 
 Floats = NDArray[np.float64]
 
@@ -42,33 +42,15 @@ SEED_CLIPS = 3_715
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which attributes to keep, and why the others go.
-
-    Attributes
-    ----------
-    kept : tuple of str
-    reasons : mapping of str to str
-        One sentence for each attribute that was dropped.
-    """
+class Selection:
+    """Which attributes to keep, and why the others go."""
 
     kept: tuple[str, ...]
     reasons: Mapping[str, str]
 
 
 def correlation(values: Floats) -> Floats:
-    """Absolute Pearson correlation of columns, over the rows where both are finite.
-
-    Parameters
-    ----------
-    values : shape (clips, attributes)
-        Of each clip.
-
-    Returns
-    -------
-    shape (attributes, attributes)
-        NaN where fewer than three rows are left or a column does not vary.
-    """
+    """Absolute Pearson correlation of columns, over the rows where both are finite."""
     count = values.shape[1]
     result = np.full((count, count), np.nan)
     for i in range(count):
@@ -87,27 +69,8 @@ def choose(
     least_deviation: float = 5.0,
     most_correlation: float = 0.75,
     scales: Mapping[str, float] | None = None,
-) -> Choice:
-    """Drop attributes that hardly vary, then one of each pair that says the same.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Of the attributes.
-    values : shape (clips, attributes)
-        Of each clip, in each attribute's own unit.
-    least_deviation : float
-        Standard deviation in points under which an attribute is dropped.
-    most_correlation : float
-        Absolute correlation over which one of a pair is dropped: strongest pair first, and of
-        the two the one that correlates more with all the rest.
-    scales : mapping of str to float, optional
-        Points in one unit of an attribute that is not in points (100 for a probability).
-
-    Returns
-    -------
-    Choice
-    """
+) -> Selection:
+    """Drop attributes that hardly vary, then one of each pair that says the same."""
     reasons: dict[str, str] = {}
     deviation = np.nanstd(values, axis=0) * [(scales or {}).get(name, 1.0) for name in names]
     for name, spread in zip(names, deviation, strict=True):
@@ -131,25 +94,11 @@ def choose(
             f"({max(means):.2f} against {min(means):.2f} on average)"
         )
         alive.remove(drop)
-    return Choice(tuple(names[i] for i in alive), reasons)
+    return Selection(tuple(names[i] for i in alive), reasons)
 
 
 def movement(before: Floats, after: Floats, effects: Sequence[str]) -> dict[str, Floats]:
-    """How far each effect moves each attribute.
-
-    Parameters
-    ----------
-    before, after : shape (clips, attributes)
-        Of each clip, without and with its effect.
-    effects : sequence of str
-        The effect of each clip.
-
-    Returns
-    -------
-    dict of str to array, shape (3, attributes)
-        For each effect the mean change, the mean absolute change, and that in standard
-        deviations of the attribute over all untouched clips.
-    """
+    """How far each effect moves each attribute."""
     spread = np.nanstd(before, axis=0)
     change = after - before
     labels = np.asarray(effects)
@@ -162,19 +111,7 @@ def movement(before: Floats, after: Floats, effects: Sequence[str]) -> dict[str,
 
 
 def seed_agreement(names: Sequence[str], table: Floats) -> tuple[float, float]:
-    """Correlation with the seed project's figures over its pairs, and mean absolute difference.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Of the attributes.
-    table : ndarray, float64, shape (attributes, attributes)
-        Correlations.
-
-    Returns
-    -------
-    (float, float)
-    """
+    """Correlation with the seed project's figures over its pairs, and mean absolute difference."""
     ours, theirs = [], []
     for (a, b), value in SEED_CORRELATIONS.items():
         if a in names and b in names:
@@ -185,35 +122,9 @@ def seed_agreement(names: Sequence[str], table: Floats) -> tuple[float, float]:
 
 
 def plot_correlation(names: Sequence[str], table: Floats, title: str, stem: Path) -> list[Path]:
-    """Draw the lower triangle as a heat map, to ``stem.png`` and ``stem.svg``.
+    """Draw the lower triangle as a heat map, to ``stem.png`` and ``stem.svg``."""
+    from matplotlib.figure import Figure
 
-    Parameters
-    ----------
-    names : sequence of str
-        Of the attributes.
-    table : ndarray, float64, shape (attributes, attributes)
-        Correlations.
-    title : str
-        Put above the figure.
-    stem : Path
-        Path of the files without their suffix.
-
-    Returns
-    -------
-    list of Path
-        Both files.
-
-    Raises
-    ------
-    MissingPackageError
-        If matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError(
-            "drawing needs matplotlib; install it with: pip install 'dialin[plots]'"
-        ) from error
     rows, columns = list(names[1:]), list(names[:-1])
     shown = np.where(np.tri(len(rows), dtype=bool), table[1:, :-1], np.nan)
     figure = Figure(figsize=(7.2, 6.2), layout="constrained")
@@ -232,5 +143,6 @@ def plot_correlation(names: Sequence[str], table: Floats, title: str, stem: Path
     figure.colorbar(image, ax=axes, shrink=0.8, label="absolute correlation")
     paths = [stem.with_suffix(suffix) for suffix in (".png", ".svg")]
     for path in paths:
-        figure.savefig(path, dpi=150)
+        with atomic_file(path, overwrite=True) as part:
+            figure.savefig(part, dpi=150, format=path.suffix[1:])
     return paths

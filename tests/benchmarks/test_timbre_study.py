@@ -1,21 +1,25 @@
-"""The statistics of the timbre analysis, on tables whose answers are known."""
+"""The study of timbre: statistics of tables whose answers are known, and a small run."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dialin.evaluation.timbre_statistics import (
-    choose,
-    correlation,
-    movement,
-    plot_correlation,
-    seed_agreement,
-)
+from dialin.audio import write_audio
 from dialin.timbre import ATTRIBUTES
 
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+sys.path.insert(0, str(FOLDER))
+try:
+    from timbre_statistics import choose, correlation, movement, plot_correlation, seed_agreement
+finally:
+    sys.path.remove(str(FOLDER))
+
+RATE = 24_000
 NAMES = ("a", "b", "c", "d")
 
 
@@ -62,5 +66,22 @@ def test_seed_agreement_of_itself() -> None:
 def test_heat_map_is_drawn(tmp_path: Path, table: np.ndarray) -> None:
     pytest.importorskip("matplotlib")
     paths = plot_correlation(NAMES, correlation(table), "title", tmp_path / "map")
+    assert {p.name for p in tmp_path.iterdir()} == {"map.png", "map.svg"}
     assert [p.suffix for p in paths] == [".png", ".svg"]
     assert all(p.stat().st_size > 1_000 for p in paths)
+
+
+def test_a_small_study_goes_on_where_it_was(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    rng = np.random.default_rng(0)
+    for number in range(2):
+        beat = 0.05 + np.sin(np.arange(21 * RATE) * np.pi * (2 + number) / RATE) ** 8
+        noise = (0.1 * beat * rng.standard_normal(beat.size)).astype(np.float32)[None]
+        write_audio(tmp_path / f"song{number}.wav", noise, RATE)
+    command = [sys.executable, FOLDER / "timbre_study.py", tmp_path, "-o", tmp_path / "out"]
+    command += ["--fx", "builtin:distortion,builtin:reverb", "--workers", "1", "--excerpts"]
+    for count in ("4", "6"):
+        subprocess.run([*command, count], check=True, timeout=300, stderr=subprocess.DEVNULL)
+        rows = (tmp_path / "out" / "clips.csv").read_text().splitlines()[1:]
+        assert sum(not row.startswith("(") for row in rows) == int(count)
+    assert "excerpts of 5 s, one of 2 effects each" in (tmp_path / "out" / "report.md").read_text()
