@@ -356,3 +356,62 @@ def test_levels_are_counted_where_they_are():
     assert grid[share.argmax()] == pytest.approx(20 * np.log10(0.5 / np.sqrt(2)), abs=1.1)
     assert share[grid < -30].sum() == pytest.approx(25, abs=2)
     assert grid[0] == FLOOR
+
+
+def picture(kind="echo", **changes):
+    made = {
+        "kind": kind, "title": f"Echo of {EVIL}", "text": f"Echoes of the matched {EVIL}: 250 ms.",
+        "x_label": "lag, ms", "y_label": "height of an echo", "log": True,
+        "curves": [
+            {"name": "reference", "kind": "reference", "x": [3.0, 250.0, 900.0],
+             "y": [0.01, 0.3, -0.1]},
+        ],
+        "marks": [{"x": 250.0, "text": "250 ms"}],
+    }  # fmt: skip
+    return made | changes
+
+
+def test_what_was_heard_in_time_is_drawn_with_the_echo_marked():
+    still = picture("motion", title="Motion", text="One turn", log=False, marks=[], y_label="dB")
+    page = report_html(report(pictures=[picture(), still, picture(curves=[])]), tracks())
+    assert page.count('class="chart"') == report_html(report(), tracks()).count('class="chart"') + 2
+    assert re.search(
+        r'<line class="found" [^>]*/><text class="axis found"[^>]*>250 ms</text>', page
+    )
+    seen = Seen()
+    seen.feed(page)
+    assert seen.tags <= {*seen.tags} - {"img"}
+    # In words, for those who cannot see it.
+    assert [
+        v for n, v in seen.attributes if n == "aria-label" and v and "matched" in v and EVIL in v
+    ]
+
+
+def test_a_picture_is_drawn_within_its_frame():
+    from dialin.reports import CurveReport, MarkReport, PictureReport
+    from dialin.reports.charts import picture_chart
+
+    marks = (MarkReport(1.0, "out"), MarkReport(20.0, "in"))
+    for log in (False, True):
+        curve = CurveReport("a", "matched", (2.0, 20.0, 2_000.0), (-3.0, 0.0, 7.0))
+        flat = CurveReport("b", "reference", (2.0, 2_000.0), (0.0, 0.0))
+        chart = picture_chart(
+            PictureReport("echo", "t", "x", "ms", "dB", log, (curve, flat), marks)
+        )
+        assert [mark.text for mark in chart.marks] == ["in"]
+        places = [float(v) for line in chart.lines for v in re.split("[ ,]", line.points)]
+        assert all(0 <= place <= chart.width for place in places)
+        assert len(chart.x_ticks) >= 4 and len(chart.y_ticks) >= 3
+        lone = PictureReport("echo", "t", "x", "ms", "", log, (flat,))
+        assert len(picture_chart(lone).y_ticks) == 2
+
+
+def test_how_likely_each_family_is_stands_on_the_page():
+    family = {
+        "name": "delay", "title": f"delay {EVIL}", "probability": 0.934, "used": True,
+        "effects": ["delay"], "evidence": ["heard: echo at 250 ms", EVIL],
+    }  # fmt: skip
+    page = report_html(report(families=[family]), tracks())
+    assert "93 %" in page and "Heard in the reference?" in page
+    assert "<img" not in page
+    assert "Heard in the reference?" not in report_html(report(), tracks())

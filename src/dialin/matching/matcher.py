@@ -15,7 +15,7 @@ import numpy as np
 
 from dialin._version import __version__
 from dialin.audio import Audio
-from dialin.effects import chain_uri, default_chain, resolve_effects
+from dialin.effects import chain_slots, chain_uri, default_chain, resolve_effects
 from dialin.effects.chain import chain_spec
 from dialin.effects.spec import EffectSpec
 from dialin.errors import ParameterError, UsageError
@@ -51,10 +51,11 @@ from dialin.matching.recordings import Heard, hear
 from dialin.matching.result import Match, MatchProgress
 from dialin.matching.search import ChainSearch
 from dialin.matching.song_tempo import InTempo, in_tempo
+from dialin.matching.time_facts import time_pictures
 from dialin.matching.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
 from dialin.presets import Preset
 from dialin.rendering import Job, Renderer, RenderPool, SharedAudio
-from dialin.reports import MatchReport
+from dialin.reports import MatchReport, PictureReport
 
 RENDERS_PER_KNOB = 20
 DEFAULT_BUDGETS = (100, 600)
@@ -347,6 +348,7 @@ class _Matching:
             evidence=result.evidence,
             parts=result.parts,
             bpm=self._tempo.bpm,
+            pictures=self._pictures(result, output),
             families=()
             if self._plan is None
             else family_reports(self._plan, result, self._echoes, result.slots),
@@ -369,6 +371,25 @@ class _Matching:
         )
         chain = chain_spec(chain_uri(uris), specs) if uris else None
         return Match(uris, chain, settings, preset, report, self._input, pool, nearest)
+
+    def _pictures(self, result: SearchResult, output: Audio) -> tuple[PictureReport, ...]:
+        """What the report draws of echoes, rooms and motion in use."""
+        if not result.slots or not self._heard.whole:
+            return ()
+        places = chain_slots(self._probed.spec)
+        used = [
+            (slot, self._probed.slots[slot], result.settings[places[slot][2]])
+            for slot in result.slots
+        ]
+        heaviest = max(self._heard.whole, key=lambda sound: sound.weight)
+        return time_pictures(
+            self._pool,
+            self._echoes.found,
+            used,
+            (self._excerpt, self._rate),
+            (output, self._rate),
+            heaviest.whole,
+        )
 
 
 def find_time(

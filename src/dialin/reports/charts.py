@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.audio import Audio, played_loudness, to_db
+from dialin.reports.report import PictureReport
 
 FloatArray = NDArray[np.float64]
 
@@ -120,6 +121,8 @@ class Chart:
         Bottom to top.
     width : int
         Of the picture.
+    marks : tuple of Tick
+        Places that are pointed out, left to right.
     height : int
         Of the picture.
     left : int
@@ -137,6 +140,7 @@ class Chart:
     lines: tuple[Line, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    marks: tuple[Tick, ...] = ()
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -365,6 +369,53 @@ def level_chart(curves: Sequence[Curve]) -> Chart:
     )
 
 
+def picture_chart(picture: PictureReport) -> Chart:
+    """What was heard of an echo, a room or a motion.
+
+    Parameters
+    ----------
+    picture : PictureReport
+        With one curve at least.
+
+    Returns
+    -------
+    Chart
+    """
+    curves = [Curve(c.name, c.kind, np.array(c.x), np.array(c.y)) for c in picture.curves]
+    x, y = (np.concatenate([getattr(c, axis) for c in curves]) for axis in ("x", "y"))
+    low, high = float(y.min(initial=0.0)), float(y.max(initial=0.0))
+    step = _nice((high - low) / 5 or 1.0)
+    bottom, top = np.floor(low / step + 1e-9) * step, np.ceil(high / step - 1e-9) * step
+    chart = _chart(
+        curves,
+        x_ticks=_x_ticks(float(x.min()), float(x.max()), picture.log),
+        x_range=(float(x.min()), float(x.max())),
+        y_range=(float(bottom), float(top if top > bottom else bottom + step)),
+        y_step=step,
+        log=picture.log,
+        x_label=picture.x_label,
+        y_unit=picture.y_label if picture.y_label == "dB" else "",
+        title=f"{picture.title}. {picture.text}",
+        marks=[(mark.x, mark.text) for mark in picture.marks],
+    )
+    return chart
+
+
+def _nice(step: float) -> float:
+    """The nearest of 1, 2 and 5 times a power of ten above a step."""
+    power = 10.0 ** np.floor(np.log10(step))
+    return float(next(n * power for n in (1, 2, 5, 10) if n * power >= step * (1 - 1e-9)))
+
+
+def _x_ticks(low: float, high: float, log: bool) -> list[tuple[float, str]]:
+    if not log:
+        step = _nice((high - low) / 6 or 1.0)
+        places = np.arange(np.ceil(low / step), np.floor(high / step + 1e-9) + 1) * step
+        return [(float(v), _minus(float(f"{v:.4g}"))) for v in places]
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    return [(n * p, f"{n * p:g}") for p in powers for n in (1, 2, 5) if low <= n * p <= high]
+
+
 def outline(audio: Audio, *, columns: int = 960, gain: float = 1.0) -> str:
     """Polygon between the lowest and the highest sample of each column, in a box of 100 high.
 
@@ -416,6 +467,7 @@ def _chart(
     title: str,
     filled: bool = False,
     signed: bool = False,
+    marks: Sequence[tuple[float, str]] = (),
 ) -> Chart:
     low_x, high_x = np.log2(x_range) if log else np.asarray(x_range)
     low_y, high_y = y_range
@@ -448,7 +500,12 @@ def _chart(
         for value, text in x_ticks
         if x_range[0] <= value <= x_range[1]
     ]
-    return Chart(title, x_label, tuple(lines), tuple(columns), tuple(rows))
+    pointed = [
+        Tick(round(float(place_x(value)), 1), text)
+        for value, text in marks
+        if x_range[0] <= value <= x_range[1]
+    ]
+    return Chart(title, x_label, tuple(lines), tuple(columns), tuple(rows), tuple(pointed))
 
 
 def _minus(value: float, signed: bool = False) -> str:

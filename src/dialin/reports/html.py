@@ -20,6 +20,7 @@ from dialin.reports.charts import (
     loudness_spectrum,
     mean_difference,
     outline,
+    picture_chart,
     spectrum_chart,
     spectrum_difference,
 )
@@ -67,6 +68,7 @@ def report_html(report: SavedReport, tracks: Sequence[Track]) -> str:
         kinds=list(dict.fromkeys(track.kind for track in tracks)),
         names=NAMES,
         same_recording=SAME_RECORDING,
+        families=sorted(report.families, key=lambda family: -family.probability),
         **_charts(report, tracks),
     )
 
@@ -146,4 +148,14 @@ def _charts(report: SavedReport, tracks: Sequence[Track]) -> dict[str, Any]:
             kind: f"{mean:.1f} dB" for kind, mean in means.items() if mean is not None
         },
         "levels": level_chart(levels),
+        "pictures": [
+            {
+                "title": picture.title,
+                "text": picture.text,
+                "kinds": [curve.kind for curve in picture.curves],
+                "chart": picture_chart(picture),
+            }
+            for picture in report.pictures
+            if picture.curves
+        ],
     }

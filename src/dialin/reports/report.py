@@ -183,6 +183,72 @@ class FamilyReport:
 
 
 @dataclass(frozen=True)
+class CurveReport:
+    """One curve of a picture.
+
+    Attributes
+    ----------
+    name : str
+        In the legend.
+    kind : str
+        ``input``, ``matched`` or ``reference``.
+    x, y : tuple of float
+        Its points.
+    """
+
+    name: str
+    kind: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class MarkReport:
+    """A place on the axis that is pointed out.
+
+    Attributes
+    ----------
+    x : float
+        In the units of the axis.
+    text : str
+        What it is.
+    """
+
+    x: float
+    text: str
+
+
+@dataclass(frozen=True)
+class PictureReport:
+    """What was heard of one effect of time, to be drawn.
+
+    Attributes
+    ----------
+    kind : str
+        ``echo``, ``decay`` or ``motion``.
+    title, text : str
+        Above it; and in words, for those who cannot see it.
+    x_label, y_label : str
+        Of the axes.
+    log : bool
+        Whether the axis of `x` is logarithmic.
+    curves : tuple of CurveReport
+        The first at the back.
+    marks : tuple of MarkReport
+        From left to right.
+    """
+
+    kind: str
+    title: str
+    text: str
+    x_label: str
+    y_label: str
+    log: bool = False
+    curves: tuple[CurveReport, ...] = ()
+    marks: tuple[MarkReport, ...] = ()
+
+
+@dataclass(frozen=True)
 class MatchReport:
     """Everything worth knowing of a match.
 
@@ -218,6 +284,8 @@ class MatchReport:
         Tempo in beats a minute that effects were told; None where hosts stayed at 120.
     families : tuple of FamilyReport
         Where the effects were left to dialin: how likely each family of effects is there.
+    pictures : tuple of PictureReport
+        Of echoes, rooms and motion in use.
     """
 
     before: float
@@ -243,6 +311,7 @@ class MatchReport:
     parts: tuple[float, ...] = ()
     bpm: float | None = None
     families: tuple[FamilyReport, ...] = ()
+    pictures: tuple[PictureReport, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; infinite levels (silence) become None."""
