@@ -13,13 +13,13 @@ from tests.cli.runner import dialin
 ROOT = typer.main.get_command(app)
 
 SPELLINGS = frozenset(
-    "again allow-remote amount attributes bpm browser budget by-ear cache clear-cache count csv "
-    "curve deadline encoder engine exact excerpt excerpts favourites figures format fx "
-    "headroom help host json keep layout library lock manifests max-minutes max-upload "
-    "methods metrics model model-folder models name no-browser no-by-ear no-figures "
+    "again allow-remote amount attributes bpm browser budget by-ear cache ceiling clear-cache "
+    "count csv curve deadline encoder engine exact excerpt excerpts favourites figures format "
+    "fx headroom help host json keep layout library lock loudness manifests max-eq max-minutes "
+    "max-upload methods metrics model model-folder models name no-browser no-by-ear no-figures "
     "no-models no-verify only open output overwrite package pairs port quiet reference-for "
-    "remove rendered resume search seconds seed set songs sounds split tail to trust verify "
-    "way weight workers".split()
+    "remove rendered resume search seconds seed set smooth songs sounds split tail to trust "
+    "verify way weight workers".split()
 )
 """Every long option there is. A new one is added here, once it is sure that no other says it."""
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dialin.audio import integrated_loudness
-from dialin.measures.level import crest_db
+from dialin.measures.level import crest_db, true_peak_db
 from dialin.measures.song import SongMeter, band_centres, measure_song
 
 
@@ -57,3 +57,11 @@ def test_silence_count_in_and_fades_are_no_music() -> None:
     assert 2.5 < seconds.min() < 3.5
     assert 22.5 < seconds.max() < 25.0
     assert 18 <= facts.frames[facts.music_segments].sum() * 4096 / rate <= 23
+
+
+def test_true_peak_is_that_of_the_waveform() -> None:
+    # A sine at a quarter of the rate, sampled between its tops: 3 dB higher than its samples.
+    tone = np.sin(np.pi / 2 * np.arange(10_000) + np.pi / 4).astype(np.float32)[None]
+    assert np.abs(tone).max() == pytest.approx(np.sqrt(0.5), abs=1e-3)
+    assert true_peak_db(tone[:, :]) == pytest.approx(0.0, abs=0.3)
+    assert true_peak_db(np.zeros((2, 100), np.float32)) == -120.0

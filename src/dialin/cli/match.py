@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -32,7 +32,7 @@ from dialin.errors import UsageError
 if TYPE_CHECKING:
     from dialin.matching.batch import EntryOutcome
     from dialin.matching.making import Saved
-    from dialin.matching.options import MatchOptions, RenderOptions
+    from dialin.matching.options import MatchOptions, RenderOptions, SongOptions
     from dialin.matching.result import MatchProgress
     from dialin.rendering import RenderPool
     from dialin.reports import FamilyReport, SavedReport, SlotReport
@@ -49,6 +49,7 @@ and listen to.
   dialin match dry.wav ref.wav -o out/ --fx compressor --fx reverb --seed 7
   dialin match dry.wav ref.wav -o out/ --fx ZamComp --amount 60
   dialin match dry.wav ref.wav -o out/ --fx lv2:urn:zamaudio:ZamDelay --bpm 96
+  dialin match song.wav record.wav -o out/ --fx mastering --loudness -14 --ceiling -1
   dialin match dry.wav ref.wav -o out/ --fx auto
   dialin match dry.wav ref.wav -o out/ --fx auto:drive,delay,reverb
   dialin match dry.wav ref.wav -o out/ \\
@@ -132,7 +133,9 @@ class SearchArguments:
             "--fx",
             metavar="EFFECT",
             help=f"{FX}. auto: built-ins, chosen by what is heard in the reference. default, as "
-            "without it: a fixed chain of built-ins, those that do not help left out.",
+            "without it: a fixed chain of built-ins, those that do not help left out. "
+            "mastering, as without it where all are whole mixes: tone, width, dynamics and level "
+            "of songs.",
         ),
     ] = None
     budget: Annotated[
@@ -211,6 +214,46 @@ class SearchArguments:
         )
 
 
+@dataclass(frozen=True)
+class SongArguments:
+    """What is asked for of whole songs.
+
+    Attributes
+    ----------
+    smooth : float
+        Octaves.
+    max_eq : float
+        Decibels.
+    loudness : float, optional
+        LUFS.
+    ceiling : float, optional
+        dBTP.
+    """
+
+    smooth: Annotated[
+        float, typer.Option(help="Whole songs: octaves over which spectra are compared.")
+    ] = 1 / 3
+    max_eq: Annotated[
+        float, typer.Option("--max-eq", help="Whole songs: decibels that a band may do, at most.")
+    ] = 12.0
+    loudness: Annotated[
+        float | None,
+        typer.Option(help="Whole songs: LUFS to end at, in place of the reference's."),
+    ] = None
+    ceiling: Annotated[
+        float | None,
+        typer.Option(help="Whole songs: a limiter keeps to this true peak, in dBTP, such as -1."),
+    ] = None
+
+    def options(self) -> SongOptions:
+        """The same, checked."""
+        from dialin.matching.options import SongOptions
+
+        return SongOptions(
+            smooth=self.smooth, max_eq=self.max_eq, loudness=self.loudness, ceiling=self.ceiling
+        )
+
+
 def _numbers(values: list[str] | None, option: str, example: str) -> dict[str, float]:
     return {
         name: number(value, option=option, example=example)
@@ -223,14 +266,21 @@ def match(
     context: typer.Context,
     files: FileArguments,
     search: SearchArguments,
+    song: SongArguments,
     render: RenderArguments,
     workers: PoolArguments,
     run: RunArguments,
 ) -> None:
     """Run the command; `HELP` is what its users read."""
     output = run.begin(context)
-    mix, options, rendering = files.mix(), search.options(), render.options()
+    mix, rendering = files.mix(), render.options()
+    options = replace(search.options(), song=song.options())
     chosen = chosen_effects(output, search.fx)
+    if song != SongArguments() and chosen not in (None, "mastering"):
+        raise UsageError(
+            "--smooth, --max-eq, --loudness and --ceiling are of whole songs; use them with "
+            "--fx mastering"
+        )
     task = _Task(output, mix, chosen, options, rendering)
     if files.input.is_dir():
         with workers.pool() as pool:
@@ -272,6 +322,8 @@ class _Task:
         options = asdict(self.options) | asdict(self.rendering)
         # No option of the command changes it; and what was begun before it was there goes on.
         del options["search"]
+        if self.options.song == type(self.options.song)():
+            del options["song"]
         return options | {
             "effects": self.effects,
             "weights of references": [weight for _, weight in self.mix],
@@ -371,8 +423,15 @@ def chosen_effects(output: Output, names: Sequence[str] | None) -> list[str] | s
         If there is no effect of a name.
     """
     from dialin.matching.auto import AUTO, DEFAULT, is_auto, wanted_families
+    from dialin.matching.songs import MASTERING_NAME, is_mastering
 
     named = list(names or ())
+    if any(is_mastering(name) for name in named):
+        if len(named) > 1:
+            raise UsageError(
+                f"--fx {MASTERING_NAME} is a chain of its own for whole songs, so it stands alone"
+            )
+        return MASTERING_NAME
     for name in named:
         if is_auto(name) or name == DEFAULT:
             if len(named) > 1:

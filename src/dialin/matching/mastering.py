@@ -27,8 +27,10 @@ from dialin.effects import chain_uri, open_effect
 from dialin.effects.builtin_table import builtin_spec
 from dialin.effects.spec import Settings
 from dialin.matching.eq_bands import eq_response, solve_bands
-from dialin.matching.eq_target import MAX_EQ, SMOOTH, EqTarget, eq_target, song_spectra
+from dialin.matching.eq_target import EqTarget, eq_target, song_spectra
+from dialin.matching.options import SongOptions
 from dialin.matching.profiles import Profile, played, short_term
+from dialin.measures.level import true_peak_db
 from dialin.measures.song import SongFacts, band_centres, measure_song
 
 Values = NDArray[np.float64]
@@ -50,6 +52,15 @@ saturation; level, limiter."""
 
 MIDDLE, SIDE, WIDTH, TRIM, GLUE, EXPANDER, PEAKS, SATURATION, GAIN, LIMITER = range(len(MASTERING))
 
+ASPECTS = (
+    *("tone", "tone", "space"),
+    "dynamics",
+    *("dynamics", "dynamics", "dynamics", "dynamics"),
+    "level",
+    "",
+)
+"""Of the sound that each is for; a limiter is there by wish alone."""
+
 MOST_SECONDS = 300.0
 """A longer song is worked out on pieces of so much in all."""
 
@@ -68,6 +79,7 @@ CREST_CLOSE = 0.1
 PEAK_DEPTH = 24.0
 """Decibels below the peak to which the quick compressor's threshold goes."""
 
+LEVEL_TRIES = 5
 MOST_DRIVE = 12.0
 WIDEST, NARROWEST = 2.0, 0.2
 
@@ -75,28 +87,6 @@ SIDE_THERE = 1e-4
 """Share of the side in the energy below which there is none to shape."""
 
 BLOCK = 1 << 18
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What is asked for beside the reference.
-
-    Attributes
-    ----------
-    smooth : float
-        Octaves over which spectra are averaged.
-    max_eq : float
-        Decibels that an equaliser's band may do.
-    loudness : float, optional
-        In LUFS, in place of the reference's.
-    ceiling : float, optional
-        True peak in dBTP that a limiter keeps to; none without.
-    """
-
-    smooth: float = SMOOTH
-    max_eq: float = MAX_EQ
-    loudness: float | None = None
-    ceiling: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,15 +170,14 @@ class _Song:
         audio: Audio,
         sample_rate: int,
         reference: Profile,
-        wishes: Wishes,
-        locked: Slots,
-        progress: Callable[[float], None],
+        wishes: SongOptions,
+        offset: float,
     ) -> None:
         self.audio, self.rate = audio, sample_rate
-        self.reference, self.wishes, self.locked = reference, wishes, locked
-        self._progress = progress
+        self.reference, self.wishes, self.offset = reference, wishes, offset
         self.slots: Slots = {}
         self.errors: dict[str, float] = {}
+        self.peak: float | None = None
 
     def set(self, slot: int, **native: float) -> Settings:
         """Turn knobs of a slot, in native units, and return its settings."""
@@ -295,7 +284,6 @@ class _Song:
             return render_slots({PEAKS: settings}, audio, self.rate)
 
         wet, below = _approach(compress, wanted, PEAK_DEPTH, 3.0)
-        self._progress(0.1)
         if crest_of(wet) <= wanted + 2 * CREST_CLOSE:
             return wet
         held = compress(below)
@@ -339,18 +327,25 @@ class _Song:
     def level(self, audio: Audio) -> None:
         """Set the gain, and the limiter where a ceiling is asked for."""
         wanted = self.reference.loudness if self.wishes.loudness is None else self.wishes.loudness
+        wanted -= self.offset
         facts = measure_song(audio, self.rate, spectra=False)
         gain = float(np.clip(wanted - played(facts), -30, 30))
         self.set(GAIN, gain=gain)
         if self.wishes.ceiling is None:
             return
-        self.set(LIMITER, ceiling=self.wishes.ceiling, release=100.0, lookahead=5.0, true_peak=1.0)
-        for _ in range(3):
+        ceiling = self.wishes.ceiling
+        for _ in range(LEVEL_TRIES):
+            self.set(LIMITER, ceiling=ceiling, release=100.0, lookahead=5.0, true_peak=1.0)
             pair = {slot: self.slots[slot] for slot in (GAIN, LIMITER)}
             limited = render_slots(pair, audio, self.rate)
             missing = wanted - played(measure_song(limited, self.rate, spectra=False))
-            if abs(missing) < 0.05:
+            peak = true_peak_db(limited)
+            over = peak - self.wishes.ceiling
+            self.peak = peak
+            if abs(missing) < 0.05 and over <= 0:
                 break
+            # Between the samples a limiter lets a little more through than it means to.
+            ceiling = max(-40.0, ceiling - (over + 0.02 if over > 0 else 0.0))
             gain = float(np.clip(gain + missing, -30, 30))
             self.set(GAIN, gain=gain)
 
@@ -430,8 +425,9 @@ def master(
     audio: Audio,
     sample_rate: int,
     reference: Profile,
-    wishes: Wishes | None = None,
+    wishes: SongOptions | None = None,
     *,
+    offset: float = 0.0,
     progress: Callable[[float], None] | None = None,
 ) -> Mastered:
     """Settings of the mastering chain that bring a song to a reference.
@@ -444,8 +440,10 @@ def master(
         In hertz.
     reference : Profile
         What it should sound like.
-    wishes : Wishes, optional
+    wishes : SongOptions, optional
         What else is asked for.
+    offset : float, default 0
+        By how many LU the whole song is louder than `audio`.
     progress : callable, optional
         Told how much of the work is done, 0 to 1.
 
@@ -453,9 +451,9 @@ def master(
     -------
     Mastered
     """
-    wishes = wishes or Wishes()
+    wishes = wishes or SongOptions()
     tell = progress or (lambda share: None)
-    song = _Song(audio, sample_rate, reference, wishes, {}, lambda _: None)
+    song = _Song(audio, sample_rate, reference, wishes, offset)
     before = measure_song(audio, sample_rate)
     tell(0.1)
     targets = song.targets(before)
@@ -517,6 +515,7 @@ def _result(song: _Song, before: SongFacts, made: Audio) -> Mastered:
         "crest_wanted_db": song.reference.crest_db,
         "largest_eq_db": max(largest, default=0.0),
         "gain_db": gain,
+        **({} if song.peak is None else {"true_peak_after_dbtp": song.peak}),
         **{f"eq_error_{name}_db": value for name, value in song.errors.items()},
     }
     peak = 20 * np.log10(max(peak_of(made), 1e-6)) + gain

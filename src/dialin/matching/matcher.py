@@ -44,18 +44,27 @@ from dialin.matching.describe import (
     sound_report,
 )
 from dialin.matching.learned import Folder, Learned, find_learned, guesses
+from dialin.matching.mastering import mastering_chain
 from dialin.matching.motion_guesses import find_motions
 from dialin.matching.options import MatchOptions, Recording, SearchOptions
 from dialin.matching.probing import Probed, probe_chain
-from dialin.matching.recordings import Heard, hear
+from dialin.matching.recordings import Heard, hear, reference_list
 from dialin.matching.result import Match, MatchProgress
 from dialin.matching.search import ChainSearch
 from dialin.matching.song_tempo import InTempo, in_tempo
+from dialin.matching.songs import answer_song, is_mastering, whole_mixes
 from dialin.matching.time_facts import time_pictures
 from dialin.matching.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
 from dialin.presets import Preset
 from dialin.rendering import Job, Renderer, RenderPool, SharedAudio
 from dialin.reports import MatchReport, PictureReport
+
+_NOT_NEEDED = "input and reference do not differ in what it could mend, or nobody asked for it"
+
+WHOLE_MIXES = (
+    "input and reference are whole mixes, so the mastering chain was set (tone, width, dynamics, "
+    "level); --fx auto or --fx default looks for other effects"
+)
 
 RENDERS_PER_KNOB = 20
 DEFAULT_BUDGETS = (100, 600)
@@ -100,7 +109,9 @@ def match(
         URIs, or names as ``dialin effects list`` prints them, in order. ``auto``: built-ins of
         the families that are heard in the reference; ``auto:drive,delay``: of these families
         alone; ``default``, as without any: a fixed chain of built-ins, without delay and
-        modulation, of which those that do not help are left out.
+        modulation, of which those that do not help are left out; ``mastering``, as without any
+        where input and reference are whole mixes: tone, width, dynamics and level of whole songs,
+        solved and not searched.
     budget : int, optional
         Renders to spend; by default 20 for each knob, but 100 to 600.
     seconds : float, optional
@@ -172,8 +183,9 @@ def match(
             "reference_for, models, bpm and keep; give one or the other"
         )
     heard = hear(input, reference, options)
+    songs = is_mastering(effects) or (effects is None and _are_songs(input, reference, options))
     families = wanted_families(effects) if effects is not None and is_auto(effects) else ()
-    named = () if families else _named(effects)
+    named = mastering_chain() if songs else () if families else _named(effects)
     kept = str(Path(input)) if isinstance(input, str | os.PathLike) else input
     with nullcontext(pool) if pool is not None else RenderPool() as used:
         plan = None
@@ -188,7 +200,20 @@ def match(
             *(used, named if plan is None else plan.uris, options.bpm),
             *(heard.input.recording, heard.input.sample_rate),
         )
-        return _Matching(heard, kept, tempo, options, used, plan).run(progress)
+        if songs and effects is None:
+            heard = replace(heard, notes=(*heard.notes, WHOLE_MIXES))
+        return _Matching(heard, kept, tempo, options, used, plan, songs=songs).run(progress)
+
+
+def _are_songs(
+    input: Recording,
+    reference: Recording | Sequence[Recording | tuple[Recording, float]],
+    options: MatchOptions,
+) -> bool:
+    """Whether nothing was asked for but that one whole mix should sound like another."""
+    if not options.all_aspects or options.lock or options.weights or options.models:
+        return False
+    return whole_mixes(input, [recording for recording, _ in reference_list(reference)])
 
 
 def _named(effects: Sequence[str] | str | None) -> Sequence[str]:
@@ -209,8 +234,13 @@ class _Matching:
         options: MatchOptions,
         pool: Renderer,
         plan: AutoPlan | None = None,
+        *,
+        songs: bool = False,
     ) -> None:
         self._began = time.monotonic()
+        self._songs = songs
+        self._facts: Mapping[str, float] = {}
+        self._said: tuple[str, ...] = ()
         self._heard, self._input, self._options, self._pool = heard, input, options, pool
         self._plan, self._tempo, self._echoes = plan, tempo, Echoes()
         self._probed = probe_chain(pool, chain_uri(tempo.uris))
@@ -234,7 +264,7 @@ class _Matching:
     def _run(self, shared: SharedAudio, progress: Callable[[MatchProgress], None] | None) -> Match:
         heard, options, probed = self._heard, self._options, self._probed
         learned = find_learned(probed.slots, options.models)
-        result = self._search(shared, learned, progress)
+        result = (self._master if self._songs else self._search)(shared, learned, progress)
         plan = self._plan
         notes = [
             *probed.notes,
@@ -242,6 +272,8 @@ class _Matching:
             *(() if plan is None else (*plan.notes, *order_notes(plan, result.ordered))),
             *learned.notes,
             *(note for sound in (heard.input, *heard.references) for note in sound.notes),
+            *heard.notes,
+            *self._said,
             *search_notes(result, self._budget, options.seconds),
         ]
         alone = replace(
@@ -254,7 +286,8 @@ class _Matching:
             left_out=dict.fromkeys(range(len(probed.slots)), UNSURE) | result.absent,
         )
         taken = result if result.sure or options.keep else alone
-        notes += level_notes(heard.target, taken, probed.slots, options.search)
+        if not self._songs:
+            notes += level_notes(heard.target, taken, probed.slots, options.search)
         outcome = functools.partial(self._outcome, shared, learned)
         if taken is result and result.slots:
             return outcome(result, notes if result.sure else [KEPT, *notes])
@@ -304,6 +337,54 @@ class _Matching:
         )
         return search.run()
 
+    def _master(
+        self,
+        shared: SharedAudio,
+        learned: Learned,
+        progress: Callable[[MatchProgress], None] | None,
+    ) -> SearchResult:
+        """The answer of `dialin.matching.mastering`, told as that of a search is."""
+        heard, spec, began = self._heard, self._probed.spec, time.monotonic()
+        before = float(heard.target.distance(self._untouched[0]))
+
+        def tell(share: float) -> None:
+            if progress is not None:
+                done = round(share * self._budget)
+                seconds = time.monotonic() - began
+                progress(MatchProgress(done, self._budget, seconds, before, before))
+
+        answer = answer_song(
+            heard.input.recording,
+            [(sound.recording, sound.weight) for sound in heard.whole],
+            spec,
+            self._options.song,
+            locked=self._locked,
+            only=self._options.only,
+            progress=tell,
+        )
+        self._facts, self._said = answer.facts, answer.notes
+        features = self._untouched[0]
+        spans = [span for _, _, span in chain_slots(spec)]
+        parts = [answer.settings[spans[slot]] for slot in answer.slots]
+        if parts:
+            uri = chain_uri([chain_slots(spec)[slot][1] for slot in answer.slots])
+            job = Job(uri, shared, np.concatenate(parts), measure=measure)
+            features = self._pool.render([job])[0].get()[0]
+        distance = float(heard.target.distance(features))
+        tell(1.0)
+        return SearchResult(
+            slots=answer.slots,
+            settings=answer.settings,
+            features=features,
+            distance=distance,
+            untouched=before,
+            sure=True,
+            gain=before - distance,
+            left_out={n: _NOT_NEEDED for n in range(len(spans)) if n not in answer.slots},
+            renders=1,
+            seconds=time.monotonic() - began,
+        )
+
     def _outcome(
         self,
         shared: SharedAudio,
@@ -349,6 +430,7 @@ class _Matching:
             parts=result.parts,
             bpm=self._tempo.bpm,
             pictures=self._pictures(result, output),
+            song=self._facts,
             families=()
             if self._plan is None
             else family_reports(self._plan, result, self._echoes, result.slots),

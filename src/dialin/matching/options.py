@@ -1,4 +1,4 @@
-"""What a match, its search and its rendering can be told: three small groups.
+"""What a match, its search and its rendering can be told, in small groups.
 
 Conventions: fields are keywords, checked when a group is made; a group is never changed, and
 `dataclasses.replace` makes another. Distances are in units of content noise (`dialin.matching.
@@ -179,6 +179,46 @@ _DIVISORS = frozenset({"temperature", "crowd", "learned", "same_recording"})
 
 
 @dataclass(frozen=True, kw_only=True)
+class SongOptions:
+    """What is asked for of whole songs, beside the reference (`dialin.matching.mastering`).
+
+    Attributes
+    ----------
+    smooth : float, default 1/3
+        Octaves over which spectra are averaged, 0 to 3: a third is about the ear's own resolution.
+    max_eq : float, default 12
+        Decibels that a band of an equaliser may do, above 0 and up to 24.
+    loudness : float, optional
+        Integrated loudness in LUFS, -60 to 0, in place of the reference's.
+    ceiling : float, optional
+        True peak in dBTP, -40 to 0, that a limiter keeps to; there is none without.
+
+    Raises
+    ------
+    UsageError
+        If a value is not in its range.
+    """
+
+    smooth: float = 1.0 / 3.0
+    max_eq: float = 12.0
+    loudness: float | None = None
+    ceiling: float | None = None
+
+    def __post_init__(self) -> None:
+        limits = {
+            "smooth": (0.0, 3.0, "octaves"),
+            "max_eq": (0.1, 24.0, "dB"),
+            "loudness": (-60.0, 0.0, "LUFS"),
+            "ceiling": (-40.0, 0.0, "dBTP"),
+        }
+        for name, (low, high, unit) in limits.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                word = name.replace("_", "-")
+                raise UsageError(f"{word} is {value:g}; use {low:g} to {high:g} {unit}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class MatchOptions:
     """What is asked of a match.
 
@@ -208,6 +248,8 @@ class MatchOptions:
         Take the nearest candidate even where it is not sure.
     search : SearchOptions
         How knobs are searched.
+    song : SongOptions
+        What is asked for of whole songs.
 
     Raises
     ------
@@ -226,6 +268,7 @@ class MatchOptions:
     bpm: float | Literal["auto"] | None = None
     keep: bool = False
     search: SearchOptions = field(default_factory=SearchOptions)
+    song: SongOptions = field(default_factory=SongOptions)
 
     def __post_init__(self) -> None:
         if self.budget is not None and self.budget < 1:

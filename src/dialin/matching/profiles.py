@@ -55,6 +55,15 @@ class Profile:
         Peak over RMS.
     short_term : tuple of float
         Percentiles `SHARES` of the loudness of 400 ms while there is music, in LU re `loudness`.
+    peak : float
+        Largest sample.
+    style : tuple of float
+        Style features of its most active stretches (`dialin.matching.features`); empty where they
+        were not asked for.
+    parts : tuple of tuple of float
+        The same of parts of them.
+    heard : float
+        Seconds of those stretches.
     """
 
     names: tuple[str, ...]
@@ -65,6 +74,10 @@ class Profile:
     loudness: float
     crest_db: float
     short_term: tuple[float, ...]
+    peak: float = 1.0
+    style: tuple[float, ...] = ()
+    parts: tuple[tuple[float, ...], ...] = ()
+    heard: float = 0.0
 
     @property
     def spread(self) -> float:
@@ -92,6 +105,10 @@ class Profile:
             "bands_hz": np.round(band_centres(), 2).tolist(),
             "middle_db": decibels(self.spectra.middle),
             "side_db": decibels(self.spectra.side),
+            "peak": round(self.peak, 6),
+            "heard": round(self.heard, 3),
+            "style": _numbers(self.style),
+            "style_parts": [_numbers(part) for part in self.parts],
         }
 
     @classmethod
@@ -123,7 +140,11 @@ class Profile:
             shape = (GROUPS, band_centres().size)
             rows = [np.array(data[key], dtype=np.float64) for key in ("middle_db", "side_db")]
             short = tuple(float(v) for v in data["short_term_lu"])
-            numbers = [float(data[k]) for k in ("seconds", "nyquist", "loudness_lufs", "crest_db")]
+            style, *parts = (_read(row) for row in (data["style"], *data["style_parts"]))
+            if any(len(part) != len(style) for part in parts):
+                raise ValueError("its style has no shape")
+            keys = ("seconds", "nyquist", "loudness_lufs", "crest_db", "peak", "heard")
+            numbers = [float(data[key]) for key in keys]
             if any(r.shape != shape for r in rows) or len(short) != len(SHARES):
                 raise ValueError("bands or percentiles are missing")
             if not all(np.isfinite(np.asarray(r)).all() for r in (*rows, short, numbers)):
@@ -142,11 +163,24 @@ class Profile:
                 loudness=numbers[2],
                 crest_db=numbers[3],
                 short_term=short,
+                peak=numbers[4],
+                style=style,
+                parts=tuple(parts),
+                heard=numbers[5],
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UsageError(
                 f"it is no whole profile ({error}); make it again with dialin profile save"
             ) from error
+
+
+def _numbers(row: Sequence[float]) -> list[float | None]:
+    """A feature that could not be told has no value."""
+    return [float(f"{v:.7g}") if np.isfinite(v) else None for v in row]
+
+
+def _read(row: Sequence[float | None]) -> tuple[float, ...]:
+    return tuple(float("nan") if v is None else float(v) for v in row)
 
 
 def profile_of(facts: SongFacts, name: str) -> Profile:
@@ -181,6 +215,7 @@ def profile_of(facts: SongFacts, name: str) -> Profile:
         loudness=played(facts),
         crest_db=facts.crest_db,
         short_term=short_term(facts),
+        peak=facts.peak,
     )
 
 
@@ -264,7 +299,22 @@ def combine(profiles: Sequence[tuple[Profile, float]]) -> Profile:
         loudness=loudness,
         crest_db=float(weights @ [p.crest_db for p in each]),
         short_term=tuple(float(v) for v in weights @ np.array([p.short_term for p in each])),
+        peak=max(p.peak for p in each),
+        **_styles(each, weights),
     )
+
+
+def _styles(profiles: Sequence[Profile], weights: Values) -> dict[str, Any]:
+    """Mean style, where all have one."""
+    if len({(len(p.style), len(p.parts)) for p in profiles}) > 1:
+        return {}
+    style = np.tensordot(weights, np.array([p.style for p in profiles]), axes=1)
+    parts = np.tensordot(weights, np.array([p.parts for p in profiles]), axes=1)
+    return {
+        "style": tuple(style.tolist()),
+        "parts": tuple(tuple(part.tolist()) for part in np.atleast_2d(parts) if part.size),
+        "heard": min(p.heard for p in profiles),
+    }
 
 
 def is_profile(path: str | os.PathLike[str]) -> bool:

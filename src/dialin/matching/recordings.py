@@ -205,12 +205,15 @@ class Heard:
         What they come to.
     parts : tuple of Target
         The same by parts of the references.
+    notes : tuple of str
+        What a person should know beside what is said of each recording.
     """
 
     input: Sound
     references: tuple[Sound, ...]
     target: Target
     parts: tuple[Target, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def whole(self) -> tuple[Sound, ...]:

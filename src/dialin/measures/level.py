@@ -14,6 +14,7 @@ from dialin.audio import Audio, integrated_loudness, peak_dbfs, rms_dbfs
 from dialin.measures.batches import ANY_RATE, compare
 
 SILENCE_DB = -120.0
+TRUE_PEAK_TIMES = 4
 SILENCE_LUFS = -70.0
 """The absolute gate of ITU-R BS.1770: quieter sound has no loudness."""
 
@@ -66,6 +67,40 @@ def loudness(audio: Audio, sample_rate: int) -> float:
         In LUFS.
     """
     return max(integrated_loudness(audio, sample_rate), SILENCE_LUFS)
+
+
+def true_peak_db(audio: Audio) -> float:
+    """True peak in dBTP: of the waveform between the samples too (ITU-R BS.1770-4, annex 2).
+
+    Oversampled four times, as the standard asks at 44.1 and 48 kHz; with a steeper filter than it
+    asks for. Only stretches that come within 6 dB of the largest sample are looked at.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+
+    Returns
+    -------
+    float
+        In dBTP, -120 at least.
+    """
+    from scipy.signal import resample_poly
+
+    reach, piece = 64, 4096
+    largest = max(float(audio.max(initial=0.0)), -float(audio.min(initial=0.0)))
+    most = largest
+    for channel in audio:
+        for start in range(0, channel.size, piece):
+            own = channel[start : start + piece]
+            if float(np.abs(own).max()) < 0.5 * largest:
+                continue
+            low = max(0, start - reach)
+            around = channel[low : start + piece + reach].astype(np.float64)
+            fine = np.abs(resample_poly(around, TRUE_PEAK_TIMES, 1))
+            first = (start - low) * TRUE_PEAK_TIMES
+            most = max(most, float(fine[first : first + own.size * TRUE_PEAK_TIMES].max()))
+    return max(float(20 * np.log10(max(most, 1e-6))), SILENCE_DB)
 
 
 def stereo_width(audio: Audio) -> float:

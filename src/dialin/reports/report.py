@@ -286,6 +286,8 @@ class MatchReport:
         Where the effects were left to dialin: how likely each family of effects is there.
     pictures : tuple of PictureReport
         Of echoes, rooms and motion in use.
+    song : dict of str to float
+        Of whole songs: loudness, crest factor and gains, before, after and wanted.
     """
 
     before: float
@@ -312,6 +314,7 @@ class MatchReport:
     bpm: float | None = None
     families: tuple[FamilyReport, ...] = ()
     pictures: tuple[PictureReport, ...] = ()
+    song: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; infinite levels (silence) become None."""
