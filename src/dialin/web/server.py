@@ -33,6 +33,7 @@ from dialin.errors import AudioError, DialinError, UsageError
 from dialin.presets import Preset
 from dialin.web import recordings
 from dialin.web.catalogue import Catalogue
+from dialin.web.explore import map_key, read_map
 from dialin.web.export import export_file
 from dialin.web.guard import Guard
 from dialin.web.jobs import Job, Jobs
@@ -45,6 +46,7 @@ from dialin.web.requests import (
     FavouriteRequest,
     FileRequest,
     Id,
+    MapRequest,
     MatchRequest,
     RenderRequest,
     WarmRequest,
@@ -439,6 +441,48 @@ async def _begin_file(request: FileRequest, studio: Here) -> dict[str, Any]:
     }
     job = studio.jobs.start("render", order, place / "log")
     return {"id": job.id}
+
+
+# -- maps -------------------------------------------------------------------------------------
+
+
+@api.post("/maps", status_code=202)
+async def _begin_map(request: MapRequest, studio: Here) -> dict[str, Any]:
+    """Begin a map of effects around where their knobs stand, or find the one that is kept."""
+    uris = [slot.uri for slot in request.slots]
+    studio.catalogue.check(uris)
+    one = await anyio.to_thread.run_sync(recordings.known, studio.library, request.recording)
+    settings = [slot.settings for slot in request.slots]
+    key = map_key(uris, settings, [request.recording, request.start, request.seconds])
+    folder = studio.library.folder / "maps"
+    job = studio.jobs.get(key)
+    if (folder / f"{key}.json").exists():
+        return {"key": key, "ready": True}
+    if job is None or job.is_over:
+        order = {
+            "do": "map",
+            "key": key,
+            "folder": str(folder),
+            "workers": max(1, studio.options.workers - 1),
+            "input": {
+                "path": str(one.path),
+                "start": request.start,
+                "seconds": request.seconds,
+            },
+            "uris": uris,
+            "settings": settings,
+        }
+        studio.jobs.start("map", order, folder / f"{key}.log", id=key)
+    return {"key": key, "ready": False}
+
+
+@api.get("/maps/{key}")
+def _map(key: Id, studio: Here) -> dict[str, Any]:
+    """A kept map: settings on a grid, timbre on a coarser one, where the match lies."""
+    found = read_map(studio.library.folder / "maps", key)
+    if found is None:
+        raise NotThereError("this map is not kept (any more); begin it again")
+    return found
 
 
 @api.get("/jobs/{id}/events", response_class=StreamingResponse)

@@ -224,6 +224,26 @@ def run_render(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
     return made.to_dict()
 
 
+def run_map(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Make a map; see `dialin.web.explore`.
+
+    Parameters
+    ----------
+    order : dict
+        As `dialin.web.explore.make_map` takes it.
+    tell : callable
+        Told how far it is.
+
+    Returns
+    -------
+    dict
+        The key that it is kept under.
+    """
+    from dialin.web.explore import make_map
+
+    return make_map(order, tell)
+
+
 def _cut(one: dict[str, Any], folder: Path) -> Path:
     """The recording, or a file with the stretch of it that was chosen, under the same name."""
     import soundfile
@@ -245,6 +265,7 @@ def _cut(one: dict[str, Any], folder: Path) -> Path:
 WORK: dict[str, Callable[[dict[str, Any], Tell], dict[str, Any]]] = {
     "match": run_match,
     "render": run_render,
+    "map": run_map,
 }
 """What can be ordered."""
 

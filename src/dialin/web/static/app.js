@@ -2,6 +2,7 @@
 import { $, $$, complain, recall, remember, themeChanged, toast } from "./dom.js";
 import * as api from "./api.js";
 import { History } from "./history.js";
+import { EffectMap } from "./map.js";
 import { Result } from "./result.js";
 import { Progress, Setup } from "./setup.js";
 import { Take } from "./take.js";
@@ -15,7 +16,8 @@ const progress = new Progress(ended);
 const result = new Result({ rematch, setup: match => { location.hash = "#/"; setup.again(match); } });
 const past = new History();
 const tour = new Tour(setup);
-result.parts.push(new Take());
+const map = new EffectMap();
+result.parts.push(new Take(), map);
 
 function view(name) {
   for (const one of ["setup", "result", "history"]) $(`#view-${one}`).hidden = one !== name;
@@ -122,7 +124,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => them
 // A file that misses its place is not to take the place of the page.
 for (const name of ["dragover", "drop"]) document.addEventListener(name, event => event.preventDefault());
 
-window.dialinStudio = { api, setup, result, progress, tour, state: () => result.transport.state() };
+window.dialinStudio = { api, setup, result, map, progress, tour, state: () => result.transport.state() };
 window.addEventListener("hashchange", () => { route(); });
 try {
   await setup.load(await api.get("studio"));
