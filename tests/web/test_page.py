@@ -268,6 +268,50 @@ def test_a_reload_comes_back_to_the_match_and_to_the_knobs_as_they_were(matched,
     page.click("#reset")
 
 
+def test_the_map_is_made_once_and_dragging_on_it_is_heard_and_turns_the_knobs(matched):
+    page = matched.page
+    before = matched.heard()
+    page.click("#tab-of-map")
+    page.select_option("#map-of", index=page.locator("#map-of option").count() - 1)
+    page.wait_for_selector("#map-wait:not([hidden])")
+    page.wait_for_selector("#map-grid:not([hidden])")
+    # At the match's own point it sounds exactly as the match.
+    page.click("#to-match")
+    assert np.array_equal(matched.heard(), before)
+    box = page.locator("#field").bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.down()
+    shown = []
+    for step in range(6):
+        page.mouse.move(box["x"] + (0.3 + 0.05 * step) * box["width"], box["y"] + 120)
+        shown.append(page.inner_text("#map-values"))
+    page.mouse.up()
+    assert len(set(shown)) == len(shown), "every point has settings of its own"
+    dragged = matched.heard()
+    assert not np.array_equal(dragged, before)
+    page.locator("#field").focus()
+    page.keyboard.press("p")
+    for _ in range(8):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("p")
+    assert page.locator("#pins li").count() == 2
+    moved = matched.heard()
+    assert not np.array_equal(moved, dragged)
+    page.locator("#path-place").fill("0")
+    assert np.array_equal(matched.heard(), dragged)
+    page.locator("#path-place").fill("1000")
+    assert np.array_equal(matched.heard(), moved)
+    # It is kept: asked for again it is there at once.
+    made = matched.get("dialinStudio.map.key")
+    page.evaluate("dialinStudio.map.begin()")
+    matched.until("dialinStudio.map.facts !== null")
+    assert matched.get("dialinStudio.map.key") == made
+    assert page.locator("#map-wait").is_hidden()
+    page.click("#tab-of-knobs")
+    matched.get("dialinStudio.result.session.reset()")
+    assert np.array_equal(matched.heard(), before)
+
+
 def test_a_killed_render_worker_is_not_even_noticed(matched, studio):
     before = matched.heard()
     for process in studio.workers():
@@ -277,7 +321,7 @@ def test_a_killed_render_worker_is_not_even_noticed(matched, studio):
     matched.until("dialinStudio.result.session.changed")
     assert not np.array_equal(matched.heard(), before)
     assert not matched.page.locator(".toast.error").count()
-    matched.page.click("#reset")
+    matched.get("dialinStudio.result.session.reset()")
 
 
 def test_what_is_no_audio_is_refused_with_its_reason(tab):

@@ -30,6 +30,28 @@ FAMILIES = (
 """Families that effects are shown in, and words that tell them: in the category, then the name."""
 
 
+def words() -> list[dict[str, str]]:
+    """What may stand in place of effects, beside ``default``.
+
+    Returns
+    -------
+    list of dict
+        ``word``, ``name``, ``about``.
+    """
+    from dialin.matching.auto import AUTO
+    from dialin.matching.auto import FAMILIES as HEARD
+
+    usual = ", ".join(family.title for family in HEARD if family.usual and family.effects)
+    return [
+        {
+            "word": AUTO,
+            "name": "Auto",
+            "about": "dialin listens for what the reference holds and chooses among built-in "
+            f"effects: {usual}.",
+        }
+    ]
+
+
 class Catalogue:
     """What is installed, listed once and again when something is not found."""
 
@@ -101,6 +123,7 @@ class Catalogue:
             "families": [name for name, _ in FAMILIES] + ["other"],
             "favourites": self.favourites(),
             "default": default_chain(),
+            "words": words(),
         }
 
 

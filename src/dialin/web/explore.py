@@ -37,16 +37,19 @@ RATE = 24_000
 SECONDS = 3.0
 """Of the excerpt that a map is heard on: its liveliest part."""
 
-SOUNDS = (160, 320)
-"""Settings that are heard, at least and at most; 24 for each live knob."""
+SOUNDS = (80, 240)
+"""Settings that are heard, at least and at most; `SOUNDS_PER_KNOB` for each live knob."""
 
-FIELD = 13
+SOUNDS_PER_KNOB = 24
+
+FIELD = 11
 """Points along a side of the grid at which timbre is measured."""
 
 POINT_WIDTH = 0.22
 """Standard deviation of the Gaussian around the match's point over which the map bends to it."""
 
-ATTRIBUTES = ("brightness", "depth", "warmth", "hardness", "roughness", "boominess", "sharpness")
+ATTRIBUTES = ("brightness", "depth", "warmth", "hardness", "roughness", "boominess")
+"""Those of the eight that go by degrees, less sharpness, which goes with brightness."""
 
 
 def map_key(uris: Sequence[str], settings: Sequence[Sequence[float]], heard: Sequence[Any]) -> str:
@@ -66,7 +69,8 @@ def map_key(uris: Sequence[str], settings: Sequence[Sequence[float]], heard: Seq
     str
     """
     exact = [[round(value, 6) for value in row] for row in settings]
-    text = json_text([FORMAT, __version__, list(uris), exact, list(heard)])
+    made = [FORMAT, __version__, SOUNDS, FIELD, SECONDS, RATE]
+    text = json_text([made, list(uris), exact, list(heard)])
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
@@ -103,7 +107,7 @@ def make_map(order: dict[str, Any], tell: Callable[..., None]) -> dict[str, Any]
         live = sum(parameter.status == "live" for parameter in spec.parameters)
         if not live:
             raise UsageError(f"{spec.name} has no knob that changes anything: nothing to explore")
-        count = int(np.clip(24 * live, *SOUNDS))
+        count = int(np.clip(SOUNDS_PER_KNOB * live, *SOUNDS))
         settings = _around(spec, here, count, 0) if len(uris) > 1 else draw(spec, count, 0)
         total = count + FIELD * FIELD + 1
         sounds = hear(

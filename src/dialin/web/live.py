@@ -23,6 +23,7 @@ from dialin.effects.chain import chain_slots, chain_spec, chain_uri, parse_chain
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import ParameterError, RenderCrashError
 from dialin.files.reading import read_json
+from dialin.matching.features import ASPECTS
 from dialin.presets import Preset
 from dialin.rendering import Job, RenderPool, SharedAudio
 
@@ -30,6 +31,9 @@ SHARED_BYTES = 384 << 20
 """Memory that kept stretches and intermediate sounds may take."""
 
 DEADLINE = 20.0
+
+MOST_SIMPLER = 3
+"""Candidates with one effect less that are offered, at most."""
 
 
 @dataclass(frozen=True)
@@ -309,9 +313,54 @@ def slots_of_match(folder: Path, describe: Any) -> dict[str, Any]:
         candidates.append(
             _candidate("nearest", facts, folder / "nearest" / "preset.json", describe)
         )
+    around = _around(folder.parent / "around.json")
+    if around is not None and candidates[:1] and candidates[0]["kind"] == "match":
+        _add_around(candidates, report, around)
     if not candidates:
         candidates.append(_candidate("input", report, folder / "preset.json", describe))
     return {"report": report, "candidates": candidates}
+
+
+def _around(file: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = read_json(file)
+    except (OSError, ValueError):
+        # It is looked for after the match, which is whole without.
+        return None
+    return found
+
+
+def _add_around(candidates: list[dict[str, Any]], report: Any, around: dict[str, Any]) -> None:
+    """Say of each knob how far it may go, and offer what is as likely with one effect less."""
+    best = candidates[0]
+    used = [slot for slot in best["slots"] if slot["used"]]
+    ranges = iter(around["likely"])
+    for slot in used:
+        for knob in slot["knobs"]:
+            knob["likely"] = next(ranges, None)
+    near = [one for one in around["without"] if one["distance"] <= best["after"] + around["margin"]]
+    before = {aspect["name"]: aspect for aspect in best["aspects"]}
+    for one in sorted(near, key=lambda one: float(one["distance"]))[:MOST_SIMPLER]:
+        out = used[one["slot"]]
+        told = dict(zip(ASPECTS, one["aspects"], strict=False))
+        candidates.append(
+            {
+                "kind": f"without-{out['slot']}",
+                "name": f"Without {out['name']}",
+                "after": one["distance"],
+                "aspects": [
+                    {**a, "after": told.get(name, a["after"])} for name, a in before.items()
+                ],
+                "evidence": [
+                    f"the match without {out['name']}: {one['distance']:.2f} away from the "
+                    f"reference, where the match is {best['after']:.2f}; up to "
+                    f"{best['after'] + around['margin']:.2f} is as likely"
+                ],
+                "slots": [
+                    {**slot, "used": slot["used"] and slot is not out} for slot in best["slots"]
+                ],
+            }
+        )
 
 
 def _candidate(kind: str, facts: Any, preset: Path, describe: Any) -> dict[str, Any]:

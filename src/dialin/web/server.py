@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -37,7 +37,7 @@ from dialin.web.explore import map_key, read_map
 from dialin.web.export import export_file
 from dialin.web.guard import Guard
 from dialin.web.jobs import Job, Jobs
-from dialin.web.library import Kept, Library, NotThereError
+from dialin.web.library import Kept, Library, NotThereError, Recording
 from dialin.web.live import Live, slots_of_match
 from dialin.web.options import StudioOptions
 from dialin.web.recordings import TooLargeError
@@ -292,11 +292,7 @@ async def _begin_match(request: MatchRequest, studio: Here) -> dict[str, Any]:
     chosen: list[str] | str | None = None if request.effects == "default" else request.effects
     order = {
         "do": "match",
-        "input": {"path": str(used[0].path), "stretch": request.input.stretch},
-        "references": [
-            {"path": str(one.path), "stretch": part.stretch, "weight": part.weight}
-            for one, part in zip(used[1:], request.references, strict=True)
-        ],
+        **_heard(request, used),
         "effects": chosen,
         "folder": str(kept.folder / "result"),
         "workers": studio.options.workers,
@@ -350,6 +346,36 @@ async def _remove_match(id: Id, studio: Here) -> None:
         if job.task is not None:
             await anyio.sleep(0)
     await anyio.to_thread.run_sync(studio.library.remove_match, id)
+
+
+@api.post("/matches/{id}/around", status_code=202)
+async def _begin_around(id: Id, studio: Here) -> dict[str, Any]:
+    """Begin to look around a match: how far each knob may go, which effect it could do without."""
+    kept = studio.library.match(id)
+    key = f"{id}-around"
+    job = studio.jobs.get(key)
+    result = kept.folder / "result"
+    if (kept.folder / "around.json").exists() or not (result / "report.json").exists():
+        return {"job": None}
+    request = MatchRequest.model_validate(kept.request)
+    parts = [request.input, *request.references]
+    used = [await anyio.to_thread.run_sync(recordings.known, studio.library, p.recording)
+            for p in parts]  # fmt: skip
+    if job is None or job.is_over:
+        order = {
+            "do": "around",
+            **_heard(request, used),
+            "folder": str(result),
+            "workers": studio.options.workers,
+            "only": request.only,
+            "weights": request.weights,
+        }
+
+        def ended(job: Job) -> None:
+            shutil.rmtree(kept.folder / "cut", ignore_errors=True)
+
+        studio.jobs.start("map", order, kept.folder / "around.log", id=key, ended=ended)
+    return {"job": key}
 
 
 @api.post("/matches/{id}/{wish}", status_code=202)
@@ -463,7 +489,7 @@ async def _begin_map(request: MapRequest, studio: Here) -> dict[str, Any]:
             "do": "map",
             "key": key,
             "folder": str(folder),
-            "workers": max(1, studio.options.workers - 1),
+            "workers": studio.options.workers,
             "input": {
                 "path": str(one.path),
                 "start": request.start,
@@ -565,6 +591,17 @@ def _attachment(name: str) -> str:
 
     plain = name.encode("ascii", "replace").decode().replace('"', "_").replace("\\", "_")
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
+
+
+def _heard(request: MatchRequest, used: Sequence[Recording]) -> dict[str, Any]:
+    """Recordings of a match, as the process that works on them is told."""
+    return {
+        "input": {"path": str(used[0].path), "stretch": request.input.stretch},
+        "references": [
+            {"path": str(one.path), "stretch": part.stretch, "weight": part.weight}
+            for one, part in zip(used[1:], request.references, strict=True)
+        ],
+    }
 
 
 def _events(studio: Studio, job: Job) -> Response:

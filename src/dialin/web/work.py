@@ -244,6 +244,68 @@ def run_map(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
     return make_map(order, tell)
 
 
+def run_around(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Look around a match that was found: see `dialin.matching.around`.
+
+    Parameters
+    ----------
+    order : dict
+        ``input`` and ``references`` as for a match, ``folder`` of its results, ``only`` and
+        ``weights``, ``workers``.
+    tell : callable
+        Told how far it is.
+
+    Returns
+    -------
+    dict
+        Nothing: what was found lies beside the results, in ``around.json``.
+    """
+    from dataclasses import asdict
+
+    from dialin.effects.chain import chain_uri
+    from dialin.files import write_json
+    from dialin.files.reading import read_json
+    from dialin.matching.around import look_around
+    from dialin.matching.options import MatchOptions
+    from dialin.matching.probing import probe_chain
+    from dialin.matching.recordings import hear
+    from dialin.presets import Preset
+    from dialin.rendering import RenderPool
+
+    folder = Path(order["folder"])
+    tell("listening")
+    cuts = folder.parent / "cut"
+    input = _cut(order["input"], cuts / "input")
+    references = [
+        (_cut(one, cuts / f"reference{number}"), float(one["weight"]))
+        for number, one in enumerate(order["references"], 1)
+    ]
+    heard = hear(
+        input,
+        references,
+        MatchOptions(only=order["only"] or None, weights=order["weights"] or None),
+    )
+    preset = Preset.load(folder / "preset.json", trust=True)
+    knobs = [
+        knob
+        for slot in read_json(folder / "report.json")["slots"]
+        if slot["used"]
+        for knob in slot["knobs"]
+    ]
+    with RenderPool(workers=order["workers"]) as pool:
+        spec = probe_chain(pool, chain_uri([slot.uri for slot in preset.slots])).spec
+        found = look_around(
+            pool,
+            heard,
+            spec,
+            preset.settings,
+            fixed=[n for n, knob in enumerate(knobs) if knob["locked"]],
+            progress=lambda done, of: tell("looking around the match", done=done, of=of),
+        )
+    write_json(folder.parent / "around.json", asdict(found))
+    return {}
+
+
 def _cut(one: dict[str, Any], folder: Path) -> Path:
     """The recording, or a file with the stretch of it that was chosen, under the same name."""
     import soundfile
@@ -266,6 +328,7 @@ WORK: dict[str, Callable[[dict[str, Any], Tell], dict[str, Any]]] = {
     "match": run_match,
     "render": run_render,
     "map": run_map,
+    "around": run_around,
 }
 """What can be ordered."""
 

@@ -201,7 +201,7 @@ export class EffectMap {
   draw() {
     if (!this.facts || this.field.clientWidth === 0) return;
     const [kind, name] = [this.by.value.split(" ")[0], this.by.value.split(" ").slice(1).join(" ")];
-    const W = 128, H = 96, values = new Float32Array(W * H);
+    const W = 192, H = 144, values = new Float32Array(W * H);
     const at = kind === "knob" ? (x, y) => this.settings([x, y])[Number(name)] : (x, y) => number(this.facts.field[name], x, y);
     let low = Infinity, high = -Infinity;
     for (let j = 0; j < H; j++) for (let i = 0; i < W; i++) {
@@ -211,10 +211,11 @@ export class EffectMap {
     }
     const span = high - low || 1, c = colours(), [from, middle, to] = [rgb(c.low), rgb(c.mid), rgb(c.high)];
     const image = new ImageData(W, H);
-    for (let n = 0; n < W * H; n++) {
-      const t = (values[n] - low) / span;
-      // Faint lines of equal value, ten of them.
-      const line = Math.abs((10 * t) % 1 - 0.5) > 0.46 ? 0.93 : 1;
+    for (let j = 0; j < H; j++) for (let i = 0; i < W; i++) {
+      const n = j * W + i, t = (values[n] - low) / span;
+      // Faint lines of equal value, ten of them, as wide wherever they run.
+      const slope = 5 * (Math.abs(values[j * W + Math.min(i + 1, W - 1)] - values[j * W + Math.max(i - 1, 0)]) + Math.abs(values[Math.min(j + 1, H - 1) * W + i] - values[Math.max(j - 1, 0) * W + i])) / span;
+      const line = slope > 1e-4 ? 1 - 0.1 * clamp(1.1 - Math.abs((10 * t + 0.5) % 1 - 0.5) / (0.8 * slope), 0, 1) : 1;
       const colour = t < 0.5 ? mixed(from, middle, 2 * t) : mixed(middle, to, 2 * t - 1);
       image.data.set([...colour.map(v => v * line), 255], 4 * n);
     }

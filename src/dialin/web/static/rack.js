@@ -15,9 +15,16 @@ export class Rack {
     $("#redo").addEventListener("click", () => session.redo());
     $("#reset").addEventListener("click", () => session.reset());
     session.on(what => {
-      if (what === "open") this.build();
-      if (what === "open" || what === "turn") this.show();
+      if (what === "open" || what === "learn") this.rebuild();
+      if (what === "open" || what === "learn" || what === "turn") this.show();
     });
+  }
+  // Anew, with the focus where it was.
+  rebuild() {
+    const places = () => [...this.box.querySelectorAll("button, select, input, .dial")];
+    const at = places().indexOf(document.activeElement);
+    this.build();
+    if (at >= 0) { this.show(); places()[at]?.focus(); }
   }
   build() {
     const { session } = this;

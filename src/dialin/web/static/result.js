@@ -118,10 +118,32 @@ export class Result {
       ...refs.map((one, i) => ({ key: `reference${i}`, kind: "reference", label: refs.length > 1 ? `Reference ${i + 1}` : "Reference", name: one.facts.name, group: `reference${i}`, ...sounds[i + 1] })),
     ]);
     this.transport.tracks.forEach(track => { if (track.key !== "match") this.analyse(track.key); });
+    this.candidate = match.candidates[0];
     this.head();
     this.candidates();
+    $("#looking").hidden = true;
     await this.take(match.candidates[0]);
+    this.around(id).catch(complain);
     api.post("effects/warm", { uris: [...new Set(match.candidates.flatMap(one => one.slots.map(slot => slot.uri)))] }).catch(complain);
+  }
+  // What lies around the match is found out after it, and shown when it is known.
+  async around(id) {
+    if (this.match.candidates[0].kind !== "match" || this.match.candidates[0].slots.some(slot => slot.knobs.some(knob => knob.likely))) return;
+    const { job } = await api.post(`matches/${id}/around`);
+    if (!job) return;
+    $("#looking").hidden = false;
+    api.watch(`jobs/${job}/events`, async state => {
+      if (["queued", "running"].includes(state.status)) return;
+      if (this.match.id !== id) return;
+      $("#looking").hidden = true;
+      if (state.status !== "done") return;
+      const match = await api.get(`matches/${id}`).catch(complain);
+      if (!match || this.match.id !== id) return;
+      this.match = match;
+      this.candidate = match.candidates.find(one => one.kind === this.candidate.kind) || match.candidates[0];
+      this.session.learn(match, this.candidate);
+      this.candidates();
+    });
   }
   async take(candidate) {
     this.candidate = candidate;
@@ -163,7 +185,7 @@ export class Result {
       return [`${one.after.toFixed(2)} away`, more.length ? `with ${more.join(", ")}` : "", less.length ? `without ${less.join(", ")}` : "", moved.length ? `${moved.slice(0, 4).join(", ")}${moved.length > 4 ? " …" : ""} differ` : ""].filter(Boolean).join(" · ");
     };
     box.hidden = match.candidates.length < 2;
-    box.replaceChildren(...match.candidates.map((one, i) => h("button", { type: "button", role: "radio", "aria-checked": String(i === 0), "data-kind": one.kind, onclick: () => this.take(one).catch(complain) },
+    box.replaceChildren(...match.candidates.map(one => h("button", { type: "button", role: "radio", "aria-checked": String(one === (this.candidate || match.candidates[0])), "data-kind": one.kind, onclick: () => this.take(one).catch(complain) },
       h("b", {}, one.name || names[one.kind] || one.kind), h("small", { class: "soft" }, one.says || said(one)))));
   }
   aspects() {
@@ -175,6 +197,13 @@ export class Result {
       mark.style.left = `${100 * SAME_RECORDING / largest}%`;
       return h("tr", {}, h("th", { scope: "row" }, one.name), h("td", { class: "pair" }, h("div", { class: "bars" }, bar(one.before, "input"), bar(one.after, "matched"), mark)),
         h("td", { class: "num" }, one.before.toFixed(2)), h("td", { class: "num" }, one.after.toFixed(2)), h("td", {}, closeness(one.after)));
+    }));
+    const families = this.match.report.families || [];
+    $("#families-box").hidden = !families.length;
+    $("#family-rows").replaceChildren(...families.map(one => {
+      const made = h("i", { class: "matched" });
+      made.style.width = `${100 * one.probability}%`;
+      return h("tr", {}, h("th", { scope: "row", title: one.evidence.join("\n") }, one.title), h("td", { class: "pair" }, h("div", { class: "track" }, made)), h("td", { class: "num" }, `${Math.round(100 * one.probability)} %`), h("td", {}, one.used ? one.effects.join(", ") : "no"));
     }));
     const evidence = this.candidate.evidence || [];
     $("#evidence").replaceChildren(...evidence.map(line => h("li", {}, line)));

@@ -33,6 +33,13 @@ export class Session {
     this.restore();
     this.tell("open");
   }
+  // The same candidate, of which more is known now; the knobs stay where they are.
+  learn(match, candidate) {
+    this.match = match;
+    this.candidate = candidate;
+    this.slots.forEach((slot, i) => { slot.knobs = candidate.slots[i].knobs; });
+    this.tell("learn");
+  }
   snapshot() { return JSON.stringify({ slots: this.slots.map(slot => ({ bypass: slot.bypass, settings: slot.settings })), amount: this.amount }); }
   apply(text) {
     const state = JSON.parse(text);
