@@ -11,6 +11,7 @@ from dialin.training.balance import Balancer  # noqa: E402
 from dialin.training.losses import (  # noqa: E402
     embedding,
     l1,
+    magnitudes,
     make_losses,
     mel,
     mrstft,
@@ -43,6 +44,32 @@ def test_mrstft_equals_auraloss():
         sizes, [s // 2 for s in sizes], sizes, w_sc=0.0, w_log_mag=1.0, w_lin_mag=1.0
     )
     assert mrstft(a, b).mean().item() == pytest.approx(theirs(a, b).item(), abs=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(3, 40_001), (2, 2, 33_000)])
+def test_mrstft_has_the_gradient_of_automatic_differentiation(shape):
+    a, b = (torch.from_numpy(batch(seed, shape)) for seed in (0, 1))
+    a[..., 20_000:] *= 1e-7
+    plain, ours = a.clone().requires_grad_(), a.clone().requires_grad_()
+    wanted = torch.zeros(len(a))
+    for size in spectral.MRSTFT_SIZES:
+        m, t = (magnitudes(x, size, size // 2) for x in (plain, b))
+        gap = (m.log() - t.log()).abs() + (m - t).abs()
+        wanted = wanted + gap.reshape(len(a), -1).mean(dim=1) / len(spectral.MRSTFT_SIZES)
+    weights = torch.arange(1.0, len(a) + 1)
+    (wanted * weights).sum().backward()
+    found = mrstft(ours, b)
+    (found * weights).sum().backward()
+    assert torch.allclose(found, wanted, rtol=1e-5)
+    assert (ours.grad - plain.grad).abs().max() < 1e-5 * plain.grad.abs().max()
+    with torch.no_grad():
+        assert torch.equal(mrstft(a, b), found)
+
+
+def test_odd_sizes_are_refused():
+    a = torch.from_numpy(batch())
+    with pytest.raises(AudioError, match="FFT of 9 samples"):
+        mrstft(a, a, (8, 9))
 
 
 def test_mel_equals_the_metric():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from dialin.data.fields import between
 from dialin.errors import RecipeError
+from dialin.measures.spectral import MRSTFT_SIZES
 from dialin.networks.controller_options import NetworkOptions
 from dialin.networks.frontend_numpy import FrontEndConfig
 from dialin.training.config import DataOptions, LoopOptions, OptimiserOptions
@@ -59,6 +60,8 @@ class EndToEndOptions:
     losses : mapping of str to float
         Shares of the gradient on settings: ``mrstft``, ``mel``, ``l1``, ``embedding``, and
         ``parameters``, the loss of the stage before.
+    sizes : tuple of int
+        FFT sizes of ``mrstft`` as a loss; fewer take less time. Validation has all six.
     spsa : SpsaOptions
     peak_dbfs : float
         Peak that renders and truths are brought to, as the referee does.
@@ -75,6 +78,7 @@ class EndToEndOptions:
     """
 
     losses: Mapping[str, float] = field(default_factory=lambda: {"mrstft": 1.0})
+    sizes: tuple[int, ...] = MRSTFT_SIZES
     spsa: SpsaOptions = field(default_factory=lambda: SpsaOptions(method="one-sided", directions=8))
     peak_dbfs: float = -12.0
     optimiser: OptimiserOptions = field(default_factory=lambda: OptimiserOptions(rate=3e-4))
@@ -86,6 +90,12 @@ class EndToEndOptions:
     def __post_init__(self) -> None:
         between("end_to_end.epochs", self.epochs, 0, 10**6)
         between("end_to_end.batch", self.batch, 1, 10**4)
+        for size in self.sizes:
+            between("end_to_end.sizes", size, 4, max(MRSTFT_SIZES))
+            if size % 2:
+                raise RecipeError(f"end_to_end.sizes = {size} in the recipe: use even sizes")
+        if not self.sizes:
+            raise RecipeError("end_to_end.sizes is empty in the recipe; name an FFT size")
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ class EndToEndTraining(LightningModule):
             )
         self.balancer = Balancer(options.losses)
         audible = [n for n in options.losses if n != PARAMETERS]
-        self.distances = make_losses(audible, recipe.data.sample_rate, encoder)
+        self.distances = make_losses(audible, recipe.data.sample_rate, encoder, options.sizes)
         self.register_buffer("counted", torch.from_numpy(counted.astype(np.float32)), False)
         default = torch.from_numpy(self.spec.default.astype(np.float32))
         self.register_buffer("default", default, False)
