@@ -1,8 +1,8 @@
 """What a setting of an effect does, measured on test signals: no music is needed.
 
-`respond` sends an impulse, a periodic signal, a tone and noise through a black box;
-`response_errors` compares a found setting with the true one in units that people know. Which of
-the errors have a meaning is decided by what the true setting's response shows, never by what an
+`respond` sends an impulse, a periodic signal, a tone, noise and a step of level through a black
+box; `response_errors` compares a found setting with the true one in units that people know. Which
+of the errors have a meaning is decided by what the true setting's response shows, never by what an
 effect is called.
 """
 
@@ -28,6 +28,10 @@ from dialin.measures.modulation import (
     vibrato_depth,
 )
 from dialin.measures.rooms import FLOOR_DB, STEP_SECONDS, Room, decay_distance, measure_room
+from dialin.measures.steps import Steps, level_step, measure_steps
+
+NO_STEPS = Steps(0.0, float("nan"), float("nan"))
+"""A gain that stays."""
 
 Process = Callable[[Audio], Audio]
 """A setting of an effect: ``(channels, samples)`` in, the same shape out."""
@@ -58,6 +62,9 @@ UNITS = {
     "tremolo": ("tremolo depth error", "dB"),
     "pan": ("pan depth error", "dB"),
     "carrier": ("carrier error", "Hz"),
+    "step": ("gain at a step error", "dB"),
+    "attack": ("attack error", "%"),
+    "release": ("release error", "%"),
 }
 """All errors by name: title and unit."""
 
@@ -73,18 +80,22 @@ class Response:
         Whether there is a tail, and echoes, that a weaker and later impulse has too: otherwise
         `room` says something of one moment or level, and not of the effect.
     motion : Motion
+    steps : Steps, optional
+        Answer to a step of level; None where the gain moves by itself.
     """
 
     room: Room
     decays: bool
     echoes: bool
     motion: Motion
+    steps: Steps | None = None
 
     @property
     def shows(self) -> bool:
-        """Whether there is anything in time to judge: a tail, echoes, motion or a carrier."""
+        """Whether there is anything in time to judge: tail, echoes, motion, carrier, dynamics."""
         moves = self.motion.moves or bool(np.isfinite(self.motion.carrier))
-        return self.decays or self.echoes or moves
+        follows = self.steps is not None and self.steps.moves
+        return self.decays or self.echoes or moves or follows
 
 
 def respond(process: Process, sample_rate: int, channels: int = 1) -> Response:
@@ -115,7 +126,10 @@ def respond(process: Process, sample_rate: int, channels: int = 1) -> Response:
         if room.echoes and later.echoes:
             echoes = abs(room.echoes[0][0] - later.echoes[0][0]) <= STEADY_MS
     motion = _motion(process, sample_rate, channels, room)
-    return Response(room, decays, echoes, motion)
+    steps = None
+    if not motion.moves and np.isnan(motion.carrier):
+        steps = measure_steps(process(level_step(sample_rate, channels)), sample_rate)
+    return Response(room, decays, echoes, motion, steps)
 
 
 def untouched_response(sample_rate: int, channels: int = 1) -> Response:
@@ -224,8 +238,8 @@ def response_errors(found: Response, true: Response) -> dict[str, float]:
     -------
     dict
         All of `UNITS`. NaN where the true response has no such thing (no tail, no motion, no
-        carrier). What the true one has and the found one lacks counts as 0 there: a decay of 0 s
-        is 100 % off, an echo of 412 ms that is not there is 412 ms off.
+        carrier, no dynamics). What the true one has and the found one lacks counts as 0 there: a
+        decay of 0 s is 100 % off, an echo of 412 ms that is not there is 412 ms off.
     """
     errors = dict.fromkeys(UNITS, float("nan"))
     if true.decays:
@@ -243,6 +257,17 @@ def response_errors(found: Response, true: Response) -> dict[str, float]:
             depth = float(getattr(theirs, name))
             if depth >= least:
                 errors[name] = abs(_or_zero(getattr(mine, name)) - depth)
+    if true.steps is not None and true.steps.moves:
+        errors |= _step_errors(found.steps or NO_STEPS, true.steps)
+    return errors
+
+
+def _step_errors(mine: Steps, theirs: Steps) -> dict[str, float]:
+    errors = {"step": abs(_or_zero(mine.step) - theirs.step)}
+    for name in ("attack", "release"):
+        true = float(getattr(theirs, name))
+        own = _or_zero(getattr(mine, name)) if mine.moves else 0.0
+        errors[name] = 100 * abs(own - true) / true if np.isfinite(true) else float("nan")
     return errors
 
 
