@@ -167,7 +167,9 @@ def fit(rows: list[dict[str, Any]]) -> None:
             if gain is None:
                 gain = LEAST_GAIN if verdict != "heard" else 0.0
             held = float(np.clip(gain, LEAST_GAIN, MOST_GAIN))
-            x.append([1.0, held, *(float(verdict == v) for v in ("heard", "doubt", "absent"))])
+            x.append(
+                [1.0, held, *(float(verdict == v) for v in ("heard", "moving", "doubt", "absent"))]
+            )
             y.append(float(f["name"] in true))
     design, labels = np.array(x), np.array(y)
 
@@ -176,7 +178,15 @@ def fit(rows: list[dict[str, Any]]) -> None:
         return float(np.logaddexp(0, odds).sum() - odds @ labels + 0.5 * (w[1:] ** 2).sum() / 4)
 
     weights = minimize(loss, np.zeros(design.shape[1])).x
-    print(dict(zip(("bias", "gain", "heard", "doubt", "absent"), weights.round(2), strict=True)))
+    print(
+        dict(
+            zip(
+                ("bias", "gain", "heard", "moving", "doubt", "absent"),
+                weights.round(2),
+                strict=True,
+            )
+        )
+    )
     chance = 1 / (1 + np.exp(-design @ weights))
     shipped = np.array([f["probability"] for row in rows for f in row["families"]])
     for name, p in (("fitted", chance), ("as shown", shipped)):

@@ -20,7 +20,7 @@ effect, what was heard, and the votes; its weights are from validation songs
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +35,7 @@ from dialin.reports import FamilyReport
 if TYPE_CHECKING:
     from dialin.matching.auto_order import Ordered
     from dialin.matching.candidate import SearchResult
-    from dialin.matching.time_guesses import Echoes
+    from dialin.matching.time_guesses import Echo, Echoes
 
 AUTO, DEFAULT = "auto", "default"
 """What people write in place of effects."""
@@ -91,7 +91,7 @@ ORDER = (
 control the level, shape the tone, move, repeat, place in a room. Crushed samples can only be told
 where nothing comes behind."""
 
-WEIGHTS = {"bias": -1.0, "gain": 1.0, "heard": 3.0, "absent": -2.0}
+WEIGHTS = {"bias": -1.0, "gain": 1.0, "heard": 3.0, "moving": 1.0, "absent": -2.0}
 """Of the logistic function, with gains in units of the temperature of the pick."""
 
 LEAST_GAIN, MOST_GAIN = -2.0, 6.0
@@ -302,8 +302,33 @@ def family_reports(
     tuple of FamilyReport
     """
     heard = () if echoes is None else echoes.found
-    verdicts = {echo.slot: (echo.verdict, echo.text) for echo in heard}
+    verdicts = {
+        echo.slot: ("moving" if _is_guess(echo) else echo.verdict, echo.text) for echo in heard
+    }
     return judge_families(plan, found.gains, verdicts, used, found.temperature)
+
+
+def as_guesses(echoes: Echoes) -> Echoes:
+    """What was heard, less what is no proof of an effect where there are others to choose from.
+
+    Music moves by itself at many rates, and what matches one of them may be anything. So a motion
+    is a guess among others, that must bring the sound nearer; echoes and rooms stay in.
+
+    Parameters
+    ----------
+    echoes : Echoes
+        What was listened for.
+
+    Returns
+    -------
+    Echoes
+    """
+    found = tuple(replace(e, verdict="doubt") if _is_guess(e) else e for e in echoes.found)
+    return replace(echoes, found=found)
+
+
+def _is_guess(echo: Echo) -> bool:
+    return echo.verdict == "heard" and not echo.exact
 
 
 def judge_families(
@@ -323,7 +348,8 @@ def judge_families(
         Slot of the plan's chain -> distance that the best chain with it is nearer than the best
         without; below 0 where it is farther.
     verdicts : mapping of int to (str, str)
-        Slot -> ``heard``, ``doubt`` or ``absent``, and what was heard.
+        Slot -> ``heard``, ``moving`` (a motion was heard), ``doubt`` or ``absent``, and what was
+        heard.
     used : sequence of int
         Slots that the match uses.
     temperature : float
@@ -349,7 +375,7 @@ def judge_families(
                 votes = log_odds(pooled(plan.uris[place], plan.votes, prior)) - log_odds(prior)
             gain = gains[place] / temperature if place in gains else None
             best = max(best, (probability(gain, verdict, votes), gain, verdict), key=_first)
-            if verdict == "heard":
+            if verdict in ("heard", "moving"):
                 evidence.append(f"heard: {text}")
             elif place in used and gains.get(place, 0.0) > 0:
                 evidence.append(f"{names[place]} brings the sound {gains[place]:.2f} nearer")
@@ -386,7 +412,7 @@ def probability(gain: float | None, verdict: str, votes: float = 0.0) -> float:
     ----------
     gain : float, optional
         Distance that it brings, in units of the temperature; None where it was never tried.
-    verdict : {"heard", "doubt", "absent", ""}
+    verdict : {"heard", "moving", "doubt", "absent", ""}
         Of listening; empty where the effect is none that can be listened for.
     votes : float
         Log odds that voters add.

@@ -63,6 +63,18 @@ class Explorer:
             {slot: space.slots[slot][1] for slot in space.effects},
         )
 
+    def _guesses(self, free: list[int], origin: Settings) -> list[Settings]:
+        """Guesses as far as these knobs go; in a chain, those alone that say anything of them."""
+        space = self._trials.space
+        told = [vector[free] for vector in space.guesses]
+        if len(space.slots) == 1:
+            return told
+        known = [origin[free]]
+        for guess in told:
+            if not any(np.array_equal(guess, other) for other in known):
+                known.append(guess)
+        return known[1:]
+
     def explore(
         self,
         slots: tuple[int, ...],
@@ -101,7 +113,7 @@ class Explorer:
             origin[free],
             seed=self._seed,
             budget=budget if free else 1,
-            guesses=[vector[free] for vector in space.guesses],
+            guesses=self._guesses(free, origin),
             model=LinearModel(goal, weights),
             near=start is not None and start.slots == turned,
         )

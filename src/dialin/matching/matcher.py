@@ -22,6 +22,7 @@ from dialin.errors import ParameterError, UsageError
 from dialin.matching.auto import (
     DEFAULT,
     AutoPlan,
+    as_guesses,
     bending_slots,
     family_reports,
     is_auto,
@@ -331,7 +332,7 @@ class _Matching:
             # A controller knows its effect alone, and listens to all there is.
             trusted=listen and len(probed.slots) == 1,
             parts=heard.parts,
-            echoes=self._echoes if listen else None,
+            echoes=self._echoes if plan is None else as_guesses(self._echoes),
             bending=None if plan is None else bending_slots(plan),
             progress=tell,
         )
