@@ -7,10 +7,10 @@ SETUP := pyproject.toml constraints.txt $(wildcard setup.py)
 
 FUZZ_SEED ?= 1
 
-.PHONY: help demo studio test fuzz check bench format docs plugins clean
+.PHONY: help demo studio test test-minimum fuzz check bench format docs plugins wheel clean
 
 help:  ## say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.core  ## match a clean slide guitar to a metal one, both shipped here; writes demo-out/
 	$(BIN)/dialin demo -o demo-out --overwrite
@@ -51,6 +51,9 @@ plugins:  ## install the plugins that the tests use
 
 wheel: $(BIN)/python  ## build wheel and source archive into dist/, and try both outside of this tree
 	PYTHON=$(BIN)/python sh scripts/check-wheel.sh
+
+test-minimum: $(BIN)/python  ## try dialin with the oldest versions of all that it declares
+	PYTHON=$(BIN)/python sh scripts/test-minimum.sh
 
 clean:  ## remove the virtual environment and what was built
 	rm -rf $(VENV) build dist site demo-out src/*.egg-info

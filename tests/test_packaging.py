@@ -61,9 +61,30 @@ def test_recipes_are_listed_shown_and_copied(tmp_path):
     assert missing.code == 2 and "musdb18" in missing.err
 
 
-@pytest.mark.parametrize("script", ["check-wheel.sh"])
+@pytest.mark.parametrize("script", ["check-wheel.sh", "smoke.sh", "test-minimum.sh"])
 def test_scripts_are_sound(script):
     subprocess.run(["sh", "-n", ROOT / "scripts" / script], check=True)
+
+
+def test_every_oldest_version_is_one_and_no_newer_than_what_is_tested():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    made = subprocess.run(
+        [sys.executable, ROOT / "scripts/minimum.py", *project["optional-dependencies"]],
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    oldest = dict(line.lower().split("==") for line in made.stdout.splitlines())
+    assert len(oldest) >= len(project["dependencies"])
+    pins = [p for p in (ROOT / "constraints.txt").read_text().splitlines() if "==" in p]
+    tested = dict(pin.lower().split("==") for pin in pins)
+
+    def number(version):
+        return tuple(int(part) for part in version.split("."))
+
+    for name, version in oldest.items():
+        assert name in tested, f"{name} is not in constraints.txt"
+        assert number(version) <= number(tested[name]), name
 
 
 def test_what_only_some_systems_have_stands_in_one_file():

@@ -12,7 +12,7 @@ from multiprocessing import connection as mpc
 import pytest
 
 from dialin.errors import UsageError, WorkerError
-from dialin.workers import Task, WorkerPool
+from dialin.workers import Task, WorkerPool, process
 from dialin.workers.sending import to_bytes
 from dialin.workers.start import SOCKET_PATH, Door
 from tests.workers import functions
@@ -82,6 +82,27 @@ def test_what_is_given_up_is_not_begun_and_what_runs_can_be_ended():
         assert running.cancelled() and waiting.cancelled()
         (again,) = pool.finished(pool.submit(calls(functions.who, 0)))
         assert again[1].get()[0] != first[1].get()[0]
+    finally:
+        pool.close()
+
+
+def test_where_no_process_can_be_started_everybody_is_told_and_the_next_try_is_a_new_one(
+    monkeypatch,
+):
+    start = process.start_interpreter
+
+    def fail(*_):
+        raise OSError("no more processes")
+
+    pool = plain_pool()
+    try:
+        monkeypatch.setattr(process, "start_interpreter", fail)
+        for future in pool.submit(calls(functions.square, 1, 2)):
+            with pytest.raises(OSError, match="no more processes"):
+                future.result(60)
+        monkeypatch.setattr(process, "start_interpreter", start)
+        ((_, result),) = pool.finished(pool.submit(calls(functions.square, 3)))
+        assert result.get() == 9
     finally:
         pool.close()
 

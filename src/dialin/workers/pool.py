@@ -298,8 +298,10 @@ class WorkerPool:
         for task in tasks:
             _settle(task, error)
         if not self._closed:
-            for worker in [w for w in self._processes if w.tasks]:
-                self._remove(worker, keep_running=False)
+            # All of them: whichever gave rise to it would do so again.
+            for worker in list(self._processes):
+                worker.tasks.clear()
+                self._remove(worker, keep_running=True)
 
     def _put_down(self) -> None:
         with self._lock:
