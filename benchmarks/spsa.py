@@ -1,6 +1,6 @@
 """What a gradient through an effect costs, and how good it is.
 
-Run ``python benchmarks/spsa.py [--seed 0] [--repeats 9]``. Two tables:
+Run ``python benchmarks/spsa.py [--seed 0] [--repeats 9]``. Three tables:
 
 * Time of a training step's part in the effect, forward and backward, at batch 8 and clips of
   131,072 samples at 24 kHz: median and spread (10th to 90th percentile) in milliseconds. The
@@ -25,13 +25,15 @@ from torch import Tensor
 
 from dialin.effects import open_effect
 from dialin.evaluation.protocols.one_effect import NINE, effect_of
+from dialin.measures.spectral import MRSTFT_SIZES
 from dialin.rendering import RenderPool
-from dialin.training.losses import mrstft
+from dialin.training.losses import magnitudes, mrstft
 from dialin.training.measures import mrstft_to
 from dialin.training.spsa import EffectLayer, LossLayer, SpsaOptions
 
 RATE, BATCH, SAMPLES = 24_000, 8, 131_072
 SHORT, SIZES = 32_768, (32, 128, 512, 2048, 8192)
+THREE = (128, 2048, 8192)
 
 
 class Serial(torch.autograd.Function):
@@ -132,9 +134,70 @@ def speed(effects: list[str], repeats: int, seed: int) -> None:
         f"{'all':10s}"
         + "  ".join(f"{k} {v:.0f} ms {total['serial'] / v:.2f}x" for k, v in total.items())
     )
+    print(flush=True)
+
+
+def automatic(prediction: Tensor, truth: Tensor) -> Tensor:
+    """MRSTFT as automatic differentiation has it."""
+    total = torch.zeros(len(prediction))
+    for size in MRSTFT_SIZES:
+        ours = magnitudes(prediction, size, size // 2)
+        with torch.no_grad():
+            theirs = magnitudes(truth, size, size // 2)
+        gap = (ours.log() - theirs.log()).abs() + (ours - theirs).abs()
+        total = total + gap.reshape(len(prediction), -1).mean(dim=1)
+    return total / len(MRSTFT_SIZES)
+
+
+def steps(effects: list[str], repeats: int, seed: int) -> None:
+    """The whole step, the plain way and ours."""
+    generator = torch.Generator().manual_seed(seed)
+    audio = 0.1 * torch.randn(BATCH, SAMPLES, generator=generator)
+    truth = 0.1 * torch.randn(BATCH, SAMPLES, generator=generator)
+    print("Whole step, layer and loss: milliseconds; times faster")
+    print(f"{'':10s}  {'4 serial, automatic':>24s}  {'one-sided, 2 workers':>28s}")
+    total = {"plain": 0.0, "ours": 0.0}
+
+    def step(layer: Callable[[], Tensor], loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+        loss(layer(), truth).sum().backward()
+
+    with RenderPool(2, quarantine=0) as pool:
+        for name in effects:
+            uri = effect_of(name)
+            effect = open_effect(uri)
+            settings = 0.2 + 0.6 * torch.rand(BATCH, effect.spec.size, generator=generator)
+            settings.requires_grad_()
+            layer = EffectLayer(pool, uri, RATE, SpsaOptions(method="one-sided", seed=seed))
+            serial = functools.partial(Serial.apply, audio, settings, effect, 0.02)
+            ways = {
+                "plain": functools.partial(step, serial, automatic),
+                "ours": functools.partial(
+                    step, functools.partial(wet, layer, audio, settings), mrstft
+                ),
+            }
+            found = timed(ways, repeats)
+            middle = {way: float(np.median(found[way])) for way in ways}
+            for way in ways:
+                total[way] += middle[way]
+            print(
+                f"{name:10s}  {spread(found['plain']):>24s}  {spread(found['ours']):>22s} "
+                f"{middle['plain'] / middle['ours']:4.2f}x",
+                flush=True,
+            )
+            effect.close()
+    print(f"{'all':10s}  {total['plain']:.0f} ms, {total['ours']:.0f} ms, "
+          f"{total['plain'] / total['ours']:.2f}x")  # fmt: skip
     moved = audio.clone().requires_grad_()
-    loss = timed({"loss": lambda: mrstft(moved, weighting).sum().backward()}, 2)["loss"]
-    print(f"the loss, besides: {np.median(loss):.0f} ms\n", flush=True)
+    losses = timed(
+        {
+            "automatic": lambda: automatic(moved, truth).sum().backward(),
+            "by hand": lambda: mrstft(moved, truth).sum().backward(),
+            "by hand, 3 sizes": lambda: mrstft(moved, truth, THREE).sum().backward(),
+        },
+        repeats,
+    )
+    print("the loss alone: " + ", ".join(f"{n} {spread(v).strip()}" for n, v in losses.items()))
+    print(flush=True)
 
 
 def drive(audio: Tensor, settings: Tensor) -> Tensor:
@@ -226,12 +289,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--items", type=int, default=40)
     parser.add_argument("--effects", default=",".join(NINE))
-    parser.add_argument("--only", choices=["speed", "accuracy"])
+    parser.add_argument("--only", choices=["speed", "step", "accuracy"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if arguments.only != "accuracy":
-        speed(arguments.effects.split(","), arguments.repeats, arguments.seed)
-    if arguments.only != "speed":
+    effects = arguments.effects.split(",")
+    if arguments.only in (None, "speed"):
+        speed(effects, arguments.repeats, arguments.seed)
+    if arguments.only in (None, "step"):
+        steps(effects, arguments.repeats, arguments.seed)
+    if arguments.only in (None, "accuracy"):
         accuracy(arguments.items, arguments.seed)
 
 

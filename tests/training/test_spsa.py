@@ -126,6 +126,27 @@ def test_all_renders_go_to_the_pool_at_once_and_none_in_backward():
     assert (layer.count.renders, layer.count.directions) == (35, 15)
 
 
+def test_results_are_held_over_later_steps_and_changed_audio_is_noticed():
+    layer = EffectLayer(InlinePool(), "fake:drive", RATE, SpsaOptions(directions=2))
+    audio, where = sound().repeat(2, 1), torch.full((2, 3), 0.4, requires_grad=True)
+    first, _ = layer(audio, where)
+    kept = first.detach().clone()
+    with torch.no_grad():
+        again, _ = layer(audio, torch.full((2, 3), 0.4))
+        assert torch.equal(again, kept)
+        audio.mul_(0.5)
+        quieter, _ = layer(audio, torch.full((2, 3), 0.4))
+    assert torch.allclose(quieter, drive(audio, torch.full((2, 3), 0.4)), atol=1e-5)
+    assert torch.equal(first, kept) and not torch.allclose(quieter, kept)
+    first.square().sum().backward()
+    grown = where.grad.clone()
+    where.grad = None
+    audio.mul_(2.0)
+    layer.iteration.zero_()
+    layer(audio, where)[0].square().sum().backward()
+    assert torch.allclose(where.grad, grown, rtol=1e-4)
+
+
 def test_without_gradients_each_item_is_rendered_once():
     pool = InlinePool()
     layer = EffectLayer(pool, "fake:drive", RATE)

@@ -2,7 +2,8 @@
 
 What learning through an effect needs: for each recording the render at some settings, and the
 differences of renders at neighbouring ones. Workers read and write memory that this process maps
-too, and take the differences themselves. That memory is kept from step to step: where fresh pages
+too, and take the differences themselves; each is sent one message a batch. Results are read where
+they were written, and that memory is used again when nobody holds them any more: where fresh pages
 are costly, getting them took longer than the renders.
 """
 
@@ -12,6 +13,7 @@ import functools
 import math
 import mmap
 import shutil
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +74,15 @@ class _Unit:
     directions: tuple[int, ...]
 
 
+@dataclass(eq=False)
+class _Piece:
+    """A file in memory and its map."""
+
+    path: Path
+    buffer: mmap.mmap
+    shape: Shape
+
+
 class BlockMemory:
     """Shared memory for batches, kept until a batch of another shape comes.
 
@@ -83,46 +94,80 @@ class BlockMemory:
 
     def __init__(self, pool: RenderPool) -> None:
         self._pool = pool
-        self._maps: dict[str, tuple[Path, Audio]] = {}
+        self._dry: _Piece | None = None
+        self._free: list[_Piece] = []
 
-    def take(self, name: str, shape: Shape) -> tuple[str, Audio]:
-        """Path and map of an array that workers see; what it holds is left from before.
+    def dry(self, shape: Shape) -> tuple[str, Audio]:
+        """Where inputs lie: a file's path and its map, with what was written last.
 
         Parameters
         ----------
-        name : str
-            Of the array, such as ``out``.
         shape : (int, int, int, int)
-            Recordings, settings, channels, samples.
+            1, recordings, channels, samples.
 
         Returns
         -------
         (str, ndarray)
             The file's path, and its content as float32.
         """
-        path, array = self._maps.get(name, (None, None))
-        if path is None or array is None or array.shape != shape or not path.exists():
-            self._drop(name)
-            path = self._pool.scratch()
-            array = _make(path, shape)
-            self._maps[name] = (path, array)
-        return str(path), array
+        if self._dry is None or self._dry.shape != shape or not self._dry.path.exists():
+            if self._dry is not None:
+                self._dry.path.unlink(missing_ok=True)
+            self._dry = self._make(shape)
+        return str(self._dry.path), _mapped(self._dry)
 
-    def _drop(self, name: str) -> None:
-        found = self._maps.pop(name, None)
-        if found is not None:
-            found[0].unlink(missing_ok=True)
+    def wet(self, shape: Shape) -> tuple[str, Audio]:
+        """A block that nobody holds; it comes back when its array, and all parts of it, are gone.
+
+        Parameters
+        ----------
+        shape : (int, int, int, int)
+            Settings, recordings, channels, samples.
+
+        Returns
+        -------
+        (str, ndarray)
+            The file's path, and its content as float32, left from before.
+        """
+        for piece in [p for p in self._free if p.shape != shape or not p.path.exists()]:
+            self._free.remove(piece)
+            piece.path.unlink(missing_ok=True)
+        piece = self._free.pop() if self._free else self._make(shape)
+        array = _mapped(piece)
+        # The array that owns the map: views of views hold this one, whatever they are made of.
+        weakref.finalize(array.base, self._free.append, piece).atexit = False
+        return str(piece.path), array
+
+    def _make(self, shape: Shape) -> _Piece:
+        path, size = self._pool.scratch(), 4 * math.prod(shape)
+        free = shutil.disk_usage(path.parent).free
+        if size > free:
+            raise OutputError(
+                f"renders of a batch take {size / 2**20:.0f} MiB of shared memory, but only "
+                f"{free / 2**20:.0f} MiB are free in {str(path.parent)!r}; use smaller batches or "
+                "fewer directions"
+            )
+        with path.open("w+b") as file:
+            file.truncate(size)
+            return _Piece(path, mmap.mmap(file.fileno(), size), shape)
 
     def release(self) -> None:
-        """Give the memory back."""
-        for name in list(self._maps):
-            self._drop(name)
+        """Give the memory back; what is still held lives on."""
+        for piece in [*self._free, *([self._dry] if self._dry else [])]:
+            piece.path.unlink(missing_ok=True)
+        self._free.clear()
+        self._dry = None
+
+
+def _mapped(piece: _Piece) -> Audio:
+    flat = np.frombuffer(piece.buffer, dtype=np.float32)
+    return flat.reshape(piece.shape)
 
 
 def render_block(
     pool: RenderPool,
     uri: str,
-    audio: NDArray[np.float32],
+    audio: NDArray[np.float32] | tuple[int, int, int],
     sample_rate: int,
     settings: NDArray[np.float64],
     plus: NDArray[np.float64] | None = None,
@@ -138,8 +183,8 @@ def render_block(
         Workers that render.
     uri : str
         Of an effect or a chain.
-    audio : ndarray, float32, shape (batch, channels, samples)
-        Full scale is 1.
+    audio : ndarray, float32, shape (batch, channels, samples), or (int, int, int)
+        Full scale is 1. A shape alone stands for what `memory` was given last.
     sample_rate : int
         In hertz.
     settings : ndarray, shape (batch, knobs)
@@ -159,65 +204,40 @@ def render_block(
     OutputError
         If shared memory is too small.
     """
-    checked = check_audio(audio.reshape(1, -1), sample_rate)
-    batch, channels, samples = audio.shape
+    batch, channels, samples = audio if isinstance(audio, tuple) else audio.shape
     directions = 0 if plus is None else plus.shape[1]
     kept = memory if memory is not None else BlockMemory(pool)
-    source, dry = kept.take("dry", (batch, 1, channels, samples))
-    target, block = kept.take("wet", (batch, 1 + directions, channels, samples))
-    dry[:] = checked.reshape(dry.shape)
+    source, dry = kept.dry((1, batch, channels, samples))
+    if not isinstance(audio, tuple):
+        dry[0] = check_audio(audio.reshape(1, -1), sample_rate).reshape(audio.shape)
+    target, block = kept.wet((1 + directions, batch, channels, samples))
+    work = _Work(
+        pool, uri, (source, dry.shape), (target, block.shape), sample_rate, settings, plus, minus
+    )
     try:
-        work = _Work(
-            pool,
-            uri,
-            (source, dry.shape),
-            (target, block.shape),
-            sample_rate,
-            settings,
-            plus,
-            minus,
-        )
         failed, lost, renders = work.do(_divide(batch, directions, pool.workers))
-        # Copied, since the memory is used again while the results live on.
-        audio, differences = block[:, 0].copy(), block[:, 1:].copy()
     finally:
         if memory is None:
             kept.release()
+            Path(target).unlink(missing_ok=True)
     for item, (failure, row) in enumerate(zip(failed, lost, strict=True)):
         if failure is not None:
-            audio[item] = 0.0
+            block[0, item] = 0.0
         for direction, missing in enumerate(row):
             if missing is not None:
-                differences[item, direction] = 0.0
-    return Block(audio, differences, failed, lost, renders)
+                block[1 + direction, item] = 0.0
+    return Block(block[0], block[1:].swapaxes(0, 1), failed, lost, renders)
 
 
-def _divide(batch: int, directions: int, workers: int) -> list[_Unit]:
-    """An item is a unit, unless there are too few items to keep all workers busy."""
+def _divide(batch: int, directions: int, workers: int) -> list[list[_Unit]]:
+    """Units for each worker. An item is one, unless there are too few to keep all workers busy."""
     parts = max(1, min(directions, math.ceil(2 * workers / batch)))
-    units = []
-    for item in range(batch):
-        for part in range(parts):
-            own = tuple(range(part, directions, parts))
-            units.append(_Unit(item, part == 0, own))
-    return units
-
-
-def _make(path: Path, shape: Shape) -> Audio:
-    """Make a file and map it."""
-    size = 4 * math.prod(shape)
-    free = shutil.disk_usage(path.parent).free
-    if size > free:
-        raise OutputError(
-            f"renders of a batch take {size / 2**20:.0f} MiB of shared memory, but only "
-            f"{free / 2**20:.0f} MiB are free in {str(path.parent)!r}; use smaller batches or "
-            "fewer directions"
-        )
-    with path.open("w+b") as file:
-        file.truncate(size)
-        buffer = mmap.mmap(file.fileno(), size)
-    block: Audio = np.frombuffer(buffer, dtype=np.float32).reshape(shape)
-    return block
+    units = [
+        _Unit(item, part == 0, tuple(range(part, directions, parts)))
+        for item in range(batch)
+        for part in range(parts)
+    ]
+    return [units[worker::workers] for worker in range(min(workers, len(units)))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,40 +252,37 @@ class _Work:
     minus: NDArray[np.float64] | None
 
     def do(
-        self, units: Sequence[_Unit]
+        self, messages: list[list[_Unit]]
     ) -> tuple[list[DialinError | None], list[list[DialinError | None]], int]:
-        batch, rows = self.target[1][:2]
+        rows, batch = self.target[1][:2]
         failed: list[DialinError | None] = [None] * batch
         lost: list[list[DialinError | None]] = [[None] * (rows - 1) for _ in range(batch)]
         renders = 0
-        waiting = list(units)
+        waiting = messages
         while waiting:
-            most = max(self._renders(unit) for unit in waiting)
+            counts = [sum(self._renders(unit) for unit in units) for units in waiting]
             results = self.pool.map(
                 _fill,
-                [self._arguments(unit) for unit in waiting],
+                [self._arguments(units) for units in waiting],
                 effect=self.uri,
-                deadline=most * self.pool.deadline,
+                deadline=max(counts) * self.pool.deadline,
             )
-            again: list[_Unit] = []
-            for unit, result in zip(waiting, results, strict=True):
-                renders += self._renders(unit)
-                single = unit.itself + len(unit.directions) == 1
-                if result.failure is None:
-                    own, others = result.value
-                elif not single and isinstance(
-                    result.failure, RenderCrashError | RenderTimeoutError
-                ):
+            renders += sum(counts)
+            again: list[list[_Unit]] = []
+            for units, result in zip(waiting, results, strict=True):
+                failure = result.failure
+                if isinstance(failure, RenderCrashError | RenderTimeoutError):
                     # One of the renders took its worker down: each is tried on its own.
-                    again += [_Unit(unit.item, True, ())] if unit.itself else []
-                    again += [_Unit(unit.item, False, (k,)) for k in unit.directions]
-                    continue
-                else:
-                    own, others = result.failure, [result.failure] * len(unit.directions)
-                if unit.itself:
-                    failed[unit.item] = own
-                for direction, failure in zip(unit.directions, others, strict=True):
-                    lost[unit.item][direction] = failure
+                    smaller = _apart(units)
+                    if smaller:
+                        again += smaller
+                        continue
+                answers = result.value or [(failure, [failure] * len(u.directions)) for u in units]
+                for unit, (own, others) in zip(units, answers, strict=True):
+                    if unit.itself:
+                        failed[unit.item] = own
+                    for direction, missing in zip(unit.directions, others, strict=True):
+                        lost[unit.item][direction] = missing
             waiting = again
         return failed, lost, renders
 
@@ -273,17 +290,28 @@ class _Work:
         count = len(unit.directions)
         return 2 * count + unit.itself if self.minus is not None else count + 1
 
-    def _arguments(self, unit: _Unit) -> tuple[object, ...]:
-        item, own = unit.item, list(unit.directions)
-        plus = None if self.plus is None else self.plus[item, own]
-        minus = None if self.minus is None else self.minus[item, own]
-        return (
-            *(self.source, self.target, self.sample_rate, item, unit.itself, own),
-            *(self.settings[item], plus, minus),
-        )
+    def _arguments(self, units: Sequence[_Unit]) -> tuple[object, ...]:
+        tasks = []
+        for unit in units:
+            item, own = unit.item, list(unit.directions)
+            plus = None if self.plus is None else self.plus[item, own]
+            minus = None if self.minus is None else self.minus[item, own]
+            tasks.append((unit, self.settings[item], plus, minus))
+        return self.source, self.target, self.sample_rate, tasks
 
 
-@functools.lru_cache(maxsize=4)
+def _apart(units: Sequence[_Unit]) -> list[list[_Unit]]:
+    """Smaller messages with the same renders; none where there is but one."""
+    if len(units) > 1:
+        return [[unit] for unit in units]
+    (unit,) = units
+    if unit.itself + len(unit.directions) == 1:
+        return []
+    own = [[_Unit(unit.item, True, ())]] if unit.itself else []
+    return own + [[_Unit(unit.item, False, (k,))] for k in unit.directions]
+
+
+@functools.lru_cache(maxsize=16)
 def _map(path: str, shape: Shape) -> Audio:
     with Path(path).open("r+b") as file:
         buffer = mmap.mmap(file.fileno(), 0)
@@ -296,17 +324,31 @@ def _fill(
     source: tuple[str, Shape],
     target: tuple[str, Shape],
     sample_rate: int,
-    item: int,
-    itself: bool,
-    directions: list[int],
+    tasks: Sequence[tuple[_Unit, Settings, NDArray[np.float64] | None, NDArray[np.float64] | None]],
+) -> list[tuple[DialinError | None, list[DialinError | None]]]:
+    """Do units; runs where the effect is."""
+    block, dry = _map(*target), _map(*source)[0]
+    dry.flags.writeable = False
+    return [
+        _fill_unit(
+            *(effect, dry[unit.item], block[:, unit.item], sample_rate),
+            *(unit, settings, plus, minus),
+        )
+        for unit, settings, plus, minus in tasks
+    ]
+
+
+def _fill_unit(
+    effect: Effect,
+    dry: Audio,
+    block: Audio,
+    sample_rate: int,
+    unit: _Unit,
     settings: Settings,
     plus: NDArray[np.float64] | None,
     minus: NDArray[np.float64] | None,
 ) -> tuple[DialinError | None, list[DialinError | None]]:
-    """Do a unit; runs where the effect is."""
-    block = _map(*target)
-    dry = _map(*source)[item, 0]
-    dry.flags.writeable = False
+    """Render a unit into its rows of the block: its own, then its directions."""
 
     def render(vector: Settings) -> Audio | DialinError:
         try:
@@ -334,17 +376,17 @@ def _fill(
             )
         return wet
 
-    here = render(settings) if itself or minus is None else None
-    if itself and isinstance(here, np.ndarray):
-        block[item, 0] = here
+    here = render(settings) if unit.itself or minus is None else None
+    if unit.itself and isinstance(here, np.ndarray):
+        block[0] = here
     lost: list[DialinError | None] = []
-    for place, direction in enumerate(directions):
+    for index, direction in enumerate(unit.directions):
         assert plus is not None
-        up = render(plus[place])
-        down = here if minus is None else render(minus[place])
+        up = render(plus[index])
+        down = here if minus is None else render(minus[index])
         if isinstance(up, np.ndarray) and isinstance(down, np.ndarray):
-            np.subtract(up, down, out=block[item, 1 + direction])
+            np.subtract(up, down, out=block[1 + direction])
             lost.append(None)
         else:
             lost.append(next(r for r in (up, down) if isinstance(r, DialinError)))
-    return (here if itself and isinstance(here, DialinError) else None), lost
+    return (here if unit.itself and isinstance(here, DialinError) else None), lost
