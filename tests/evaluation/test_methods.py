@@ -10,7 +10,7 @@ import pytest
 from dialin.effects.builtin_table import builtin_spec
 from dialin.errors import EffectError, UsageError
 from dialin.evaluation.encoders import embed, get_encoder
-from dialin.evaluation.items import Task
+from dialin.evaluation.items import MatchTask
 from dialin.evaluation.methods import ALL_BASELINES, Tools, get_method
 from dialin.evaluation.methods.rules import match_crest, match_spectrum
 from dialin.evaluation.methods.systems import load_system
@@ -52,7 +52,7 @@ def task_of(pool, name="distortion", **options):
     dry, other = song(1, 4.0), song(2, 4.0)
     true = spec.random(rng)
     reference = pool.render([Job(spec.uri, other, true, RATE)])[0].get()
-    return Task(dry, reference, RATE, spec, seed=3, **options), true
+    return MatchTask(dry, reference, RATE, spec, seed=3, **options), true
 
 
 def test_names_are_methods():

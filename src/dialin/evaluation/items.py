@@ -42,7 +42,7 @@ def drawn_as(protocol: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class MatchTask:
     """All that a method may see: never the truth.
 
     Attributes
@@ -201,7 +201,7 @@ class Item:
     protocol, group : str
         Group: the row of a table an item belongs to, mostly an effect.
     index : int
-    task : Task
+    task : MatchTask
     truth : ndarray, optional
         What the perfect answer sounds like, finished as every answer is; None where nobody knows,
         and answers are compared with the reference.
@@ -223,7 +223,7 @@ class Item:
     protocol: str
     group: str
     index: int
-    task: Task
+    task: MatchTask
     truth: Audio | None
     settings: Settings | None = None
     effects: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dialin.evaluation.encoders import embed
-from dialin.evaluation.items import Task
+from dialin.evaluation.items import MatchTask
 from dialin.evaluation.methods.method import Outcome, Tools, random_answer
 from dialin.evaluation.metrics.perceived import cosine_distance
 
@@ -24,7 +24,7 @@ class UntouchedMethod:
 
     name: str = "untouched"
 
-    def __call__(self, task: Task, tools: Tools) -> Outcome:
+    def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
         """Answer."""
         return Outcome()
 
@@ -41,7 +41,7 @@ class Random:
 
     name: str = "random"
 
-    def __call__(self, task: Task, tools: Tools) -> Outcome:
+    def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
         """Answer."""
         _, uri, settings = random_answer(task, np.random.default_rng([task.seed, 1]))
         return Outcome(uri, settings, renders=1)
@@ -59,7 +59,7 @@ class Default:
 
     name: str = "default"
 
-    def __call__(self, task: Task, tools: Tools) -> Outcome:
+    def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
         """Answer."""
         return Outcome(task.spec.uri, task.default, renders=1)
 
@@ -76,7 +76,7 @@ class Mean:
 
     name: str = "mean"
 
-    def __call__(self, task: Task, tools: Tools) -> Outcome:
+    def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
         """Answer."""
         stored = tools.store(task, "mel")
         mean = np.mean(stored.settings, axis=0)
@@ -98,7 +98,7 @@ class NearestMethod:
     name: str = "nearest"
     encoder: str = "mel"
 
-    def __call__(self, task: Task, tools: Tools) -> Outcome:
+    def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
         """Answer."""
         stored = tools.store(task, self.encoder)
         wanted = embed(task.reference, task.sample_rate, self.encoder)

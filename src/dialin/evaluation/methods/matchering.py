@@ -17,7 +17,7 @@ import numpy as np
 
 from dialin.audio import read_audio, resample, write_audio
 from dialin.errors import EffectError, UsageError
-from dialin.evaluation.items import Task
+from dialin.evaluation.items import MatchTask
 from dialin.evaluation.methods.method import Outcome, Tools
 
 VARIABLE = "DIALIN_MATCHERING_PYTHON"
@@ -44,7 +44,7 @@ class Matchering:
     python: str = ""
     name: str = "matchering"
 
-    def __call__(self, task: Task, tools: Tools) -> Outcome:
+    def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
         """Answer."""
         python = self.python or os.environ.get(VARIABLE, "")
         if not python or not Path(python).is_file():

@@ -16,7 +16,7 @@ from dialin.effects.spec import Settings
 from dialin.errors import UsageError
 from dialin.evaluation.corpus import generator
 from dialin.evaluation.encoders import embed
-from dialin.evaluation.items import ItemProtocol, Source, Task, drawn_as
+from dialin.evaluation.items import ItemProtocol, MatchTask, Source, drawn_as
 from dialin.evaluation.responses import Responses
 from dialin.measures.mfcc import mfcc
 from dialin.rendering import Job, RenderPool
@@ -98,14 +98,14 @@ class Tools:
     def __post_init__(self) -> None:
         self.responses = Responses(self.pool)
 
-    def store(self, task: Task, encoder: str) -> Store:
+    def store(self, task: MatchTask, encoder: str) -> Store:
         """Stored settings of a task's effect, made when first asked for.
 
         A pure function of the training songs, the seed and the effect.
 
         Parameters
         ----------
-        task : Task
+        task : MatchTask
             Its effect and ranges decide what is stored.
         encoder : str
             Name of the encoder of the embeddings.
@@ -134,7 +134,7 @@ class Tools:
             self._sounds[name] = [self.protocol.clean(self.training, rng) for _ in range(SOUNDS)]
         return self._sounds[name]
 
-    def _make(self, task: Task, encoder: str) -> Store:
+    def _make(self, task: MatchTask, encoder: str) -> Store:
         sounds = self.sounds()
         assert self.training is not None
         rng = generator(self.training.seed, f"stored/{task.spec.uri}")
@@ -162,14 +162,14 @@ class Tools:
         )
 
 
-def random_answer(task: Task, rng: np.random.Generator) -> tuple[Settings, str, Settings]:
+def random_answer(task: MatchTask, rng: np.random.Generator) -> tuple[Settings, str, Settings]:
     """Settings as the protocol draws them; for hidden chains of one to four effects.
 
     Returns settings of the whole chain, and URI and settings of what is in use.
 
     Parameters
     ----------
-    task : Task
+    task : MatchTask
         Whose protocol decides the ranges.
     rng : numpy.random.Generator
         Source of chance; drawn from in a fixed order.
@@ -219,7 +219,7 @@ class Method(Protocol):
         """What tables call it."""
         ...
 
-    def __call__(self, task: Task, tools: Tools) -> Outcome:
+    def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
         """Answer a task.
 
         Raises

@@ -15,8 +15,8 @@ from dialin.evaluation.methods.baselines import (
 from dialin.evaluation.methods.matchering import Matchering
 from dialin.evaluation.methods.method import Method
 from dialin.evaluation.methods.rules import Rules
-from dialin.evaluation.methods.searches import Pick, Search, StIto
-from dialin.evaluation.methods.systems import Model, load_foreign, load_system
+from dialin.evaluation.methods.searches import PickMethod, Search, StIto
+from dialin.evaluation.methods.systems import ModelMethod, load_foreign, load_system
 
 ALL_BASELINES = (
     "untouched",
@@ -83,15 +83,15 @@ def get_method(name: str) -> Method:
         return Search(_budget(name, budget), folder)
     if kind in ("pick", "st-ito") and rest.count(":") == 1:
         encoder, budget = rest.split(":")
-        make = Pick if kind == "pick" else StIto
+        make = PickMethod if kind == "pick" else StIto
         return make(_encoder(encoder), _budget(name, budget))
     if kind == "matchering" and rest:
         return Matchering(rest)
     if kind == "model" and rest:
-        return Model(rest)
+        return ModelMethod(rest)
     code, _, folder = rest.partition(":")
     if kind == "system" and folder:
-        return Model(folder, code)
+        return ModelMethod(folder, code)
     raise UsageError(f"there is no method {name!r}; choose from {', '.join(KNOWN)}")
 
 
@@ -111,7 +111,7 @@ def check_method(name: str) -> None:
         If there is no such method, or no such model.
     """
     method = None if name == ORACLE else get_method(name)
-    if isinstance(method, Model) and "{effect}" not in method.folder:
+    if isinstance(method, ModelMethod) and "{effect}" not in method.folder:
         load_foreign(method.code, method.folder) if method.code else load_system(method.folder)
     if isinstance(method, Search) and method.model and "{effect}" not in method.model:
         load_system(method.model)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.signal import fftconvolve, lfilter
 
 from dialin.audio import Audio
-from dialin.evaluation.items import Task
+from dialin.evaluation.items import MatchTask
 from dialin.evaluation.methods.method import Outcome, Tools
 from dialin.measures.level import crest_db, rms_db
 from dialin.measures.spectral import LTAS_SIZE
@@ -40,7 +40,7 @@ class Rules:
 
     name: str = "rules"
 
-    def __call__(self, task: Task, tools: Tools) -> Outcome:
+    def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
         """Answer."""
         audio = match_spectrum(task.input, task.reference, task.sample_rate)
         audio = match_crest(audio, crest_db(task.reference), task.sample_rate)

@@ -11,7 +11,7 @@ import numpy as np
 from dialin.effects import chain_uri, parse_chain
 from dialin.effects.spec import Settings
 from dialin.evaluation.encoders import embed
-from dialin.evaluation.items import Task
+from dialin.evaluation.items import MatchTask
 from dialin.evaluation.methods.method import Outcome, Tools, random_answer
 from dialin.evaluation.methods.systems import folder_of
 from dialin.evaluation.metrics.perceived import cosine_distance
@@ -101,7 +101,7 @@ class Search:
         """What tables call it."""
         return f"refine:{self.budget}:{self.model}" if self.model else f"search:{self.budget}"
 
-    def __call__(self, task: Task, tools: Tools) -> Outcome:
+    def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
         """Answer."""
         noted = Recorder(tools.pool)
         knobs = task.spec.parameters
@@ -145,8 +145,8 @@ def embedding_gap(audio: Any, sample_rate: int, wanted: Any, encoder: str) -> fl
 
 
 def _gaps(
-    task: Task, tools: Tools, shared: Any, candidates: list[tuple[str, Settings]], encoder: str,
-    wanted: Any,
+    task: MatchTask, tools: Tools, shared: Any, candidates: list[tuple[str, Settings]],
+    encoder: str, wanted: Any,
 ) -> list[float]:  # fmt: skip
     jobs = [
         Job(uri, shared, settings, measure=embedding_gap, measure_args=(wanted, encoder))
@@ -161,7 +161,7 @@ def _best(trace: list[tuple[str, Settings, float]]) -> Outcome:
 
 
 @dataclass(frozen=True)
-class Pick:
+class PickMethod:
     """The best of random settings by an embedding.
 
     Attributes
@@ -180,7 +180,7 @@ class Pick:
         """What tables call it."""
         return f"pick:{self.encoder.replace(':', '/')}:{self.budget}"
 
-    def __call__(self, task: Task, tools: Tools) -> Outcome:
+    def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
         """Answer."""
         rng = np.random.default_rng([task.seed, 2])
         wanted = embed(task.reference, task.sample_rate, self.encoder)
@@ -221,7 +221,7 @@ class StIto:
         """What tables call it."""
         return f"st-ito:{self.encoder.replace(':', '/')}:{self.budget}"
 
-    def __call__(self, task: Task, tools: Tools) -> Outcome:
+    def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
         """Answer."""
         from cmaes import CMA
 
@@ -252,7 +252,7 @@ class StIto:
             tools.pool.release(shared)
         return _best(trace)
 
-    def _decode(self, task: Task, point: Any, switches: int) -> tuple[str, Settings]:
+    def _decode(self, task: MatchTask, point: Any, switches: int) -> tuple[str, Settings]:
         vector = task.default
         for value, place in zip(point[switches:], task.free, strict=False):
             low, high = task.span(place)

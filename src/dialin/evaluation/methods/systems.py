@@ -26,7 +26,7 @@ from typing import Any, Protocol
 from dialin.audio import Audio
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import ModelError
-from dialin.evaluation.items import Task
+from dialin.evaluation.items import MatchTask
 from dialin.evaluation.methods.method import Outcome, Tools
 from dialin.files.reading import read_json
 from dialin.networks import controller_runtime
@@ -165,7 +165,7 @@ def folder_of(name: str, spec: EffectSpec) -> str:
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelMethod:
     """A trained system in a folder; ``{effect}`` in its name stands for the task's effect.
 
     Attributes
@@ -183,7 +183,7 @@ class Model:
         """What tables call it."""
         return f"system:{self.code}:{self.folder}" if self.code else f"model:{self.folder}"
 
-    def __call__(self, task: Task, tools: Tools) -> Outcome:
+    def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
         """Answer."""
         folder = folder_of(self.folder, task.spec)
         loaded = load_foreign(self.code, folder) if self.code else load_system(folder)

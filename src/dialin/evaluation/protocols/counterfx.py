@@ -28,7 +28,7 @@ from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import RenderError, UsageError
 from dialin.evaluation.corpus import cut, generator
-from dialin.evaluation.items import Item, Source, Task, draw_options
+from dialin.evaluation.items import Item, MatchTask, Source, draw_options
 from dialin.measures.responses import UNITS
 from dialin.measures.spectral import ld
 
@@ -353,7 +353,7 @@ def chain_item(
     spec = source.pool.describe(chain_uri(shown))
     ranges, fixed = slot_ranges(spec)
     a, reference, truth = sounds
-    task = Task(a, reference, RATE, spec, ranges, fixed, hidden, True, seed)
+    task = MatchTask(a, reference, RATE, spec, ranges, fixed, hidden, True, seed)
     return Item(
         protocol,
         group,

@@ -16,7 +16,7 @@ from dialin.audio import Audio
 from dialin.effects import chain_uri
 from dialin.errors import UsageError
 from dialin.evaluation.corpus import generator
-from dialin.evaluation.items import Item, Source, Task, draw_options
+from dialin.evaluation.items import Item, MatchTask, Source, draw_options
 from dialin.evaluation.protocols.counterfx import slot_ranges
 from dialin.evaluation.protocols.one_effect import (
     EXCERPTS,
@@ -145,7 +145,7 @@ class CrossEffect:
             if drawn is None:
                 continue
             settings, truth, reference, causes = drawn
-            task = Task(
+            task = MatchTask(
                 np.ascontiguousarray(audio[:, near]),
                 reference,
                 RATE,

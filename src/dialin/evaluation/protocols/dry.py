@@ -16,7 +16,7 @@ import numpy as np
 from dialin.audio import Audio
 from dialin.data.augment import to_peak
 from dialin.evaluation.corpus import generator
-from dialin.evaluation.items import Item, Source, Task
+from dialin.evaluation.items import Item, MatchTask, Source
 from dialin.evaluation.protocols.one_effect import (
     LEFT_ALONE,
     NINE,
@@ -107,7 +107,7 @@ class Dry:
         audio, where = excerpt(source, rng)
         halves = [np.ascontiguousarray(h) for h in np.split(audio, 2, axis=1)]
         a, b = (0, 1) if rng.random() < 0.5 else (1, 0)
-        task = Task(
+        task = MatchTask(
             halves[a],
             to_peak(halves[b], PEAK_DBFS),
             RATE,

@@ -18,7 +18,7 @@ from dialin.data.reading import read_track
 from dialin.effects import chain_uri, default_chain
 from dialin.errors import UsageError
 from dialin.evaluation.corpus import generator
-from dialin.evaluation.items import Item, Source, Task
+from dialin.evaluation.items import Item, MatchTask, Source
 
 RATE = 44_100
 SHORTEST = 30.0
@@ -112,7 +112,7 @@ class Mastering:
         reference, elsewhere = self._song(source.corpus, rng, besides=where["song"])
         spec = source.pool.describe(chain_uri(default_chain()))
         seed = int(rng.integers(2**31))
-        task = Task(audio, reference, RATE, spec, level_counts=True, seed=seed)
+        task = MatchTask(audio, reference, RATE, spec, level_counts=True, seed=seed)
         record = {"input": where, "reference": elsewhere}
         return Item(self.name, group, index, task, None, record=record)
 

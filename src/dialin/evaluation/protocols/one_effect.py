@@ -29,7 +29,7 @@ from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import RenderError, UsageError
 from dialin.evaluation.corpus import cut, generator
-from dialin.evaluation.items import FORMER_NAMES, Item, Source, Task, draw_options, drawn_as
+from dialin.evaluation.items import FORMER_NAMES, Item, MatchTask, Source, draw_options, drawn_as
 from dialin.measures.mfcc import mfcc
 from dialin.measures.music import coarse_difference
 from dialin.measures.responses import UNITS
@@ -268,7 +268,7 @@ class OneEffect:
                 refused.append("no sense")
                 continue
             settings, truth, reference, causes = drawn
-            task = Task(
+            task = MatchTask(
                 np.ascontiguousarray(audio[:, near]),
                 reference,
                 RATE,
