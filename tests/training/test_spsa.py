@@ -145,6 +145,10 @@ def test_results_are_held_over_later_steps_and_changed_audio_is_noticed():
     layer.iteration.zero_()
     layer(audio, where)[0].square().sum().backward()
     assert torch.allclose(where.grad, grown, rtol=1e-4)
+    with torch.inference_mode():
+        for level in (1.0, 0.5):
+            mine = level * sound()[None]
+            assert torch.allclose(layer(mine, where[:1])[0], drive(mine, where[:1]), atol=1e-5)
 
 
 def test_without_gradients_each_item_is_rendered_once():

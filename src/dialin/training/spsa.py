@@ -249,7 +249,7 @@ class EffectLayer(_Layer):
         """Samples for the workers; their shape where they have them from the call before."""
         if self._written is not None:
             last, version, before = self._written
-            if last() is audio and version == audio._version and before == shape:
+            if last() is audio and audio._version == version and before == shape:
                 return shape
         self._written = None
         return audio.detach().to("cpu", torch.float32).numpy().reshape(shape)
@@ -284,7 +284,9 @@ class EffectLayer(_Layer):
             *(self.pool, self.uri, self._new(audio, shape), self.sample_rate, vectors, plus, minus),
             memory=self._memory,
         )
-        self._written = (weakref.ref(audio), audio._version, shape)
+        # Tensors of inference mode do not tell whether they were changed.
+        if not audio.is_inference():
+            self._written = (weakref.ref(audio), audio._version, shape)
         self.count.seconds += time.perf_counter() - began
         self.count.renders += block.renders
         ok = self._count(block.failed)
