@@ -235,7 +235,7 @@ class SongArguments:
     ] = 1 / 3
     max_eq: Annotated[
         float, typer.Option("--max-eq", help="Whole songs: decibels that a band may do, at most.")
-    ] = 12.0
+    ] = 18.0
     loudness: Annotated[
         float | None,
         typer.Option(help="Whole songs: LUFS to end at, in place of the reference's."),

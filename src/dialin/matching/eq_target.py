@@ -31,7 +31,7 @@ LEAST_SHARE = 0.03
 SMOOTH = 1.0 / 3.0
 """Octaves over which spectra are averaged: about the ear's own resolution."""
 
-MAX_EQ = 12.0
+MAX_EQ = 18.0
 """Decibels that an equaliser may turn up or down, if nothing else is asked for."""
 
 NOTHING_DB, SOMETHING_DB = -95.0, -80.0

@@ -186,7 +186,7 @@ class SongOptions:
     ----------
     smooth : float, default 1/3
         Octaves over which spectra are averaged, 0 to 3: a third is about the ear's own resolution.
-    max_eq : float, default 12
+    max_eq : float, default 18
         Decibels that a band of an equaliser may do, above 0 and up to 24.
     loudness : float, optional
         Integrated loudness in LUFS, -60 to 0, in place of the reference's.
@@ -200,7 +200,7 @@ class SongOptions:
     """
 
     smooth: float = 1.0 / 3.0
-    max_eq: float = 12.0
+    max_eq: float = 18.0
     loudness: float | None = None
     ceiling: float | None = None
 
