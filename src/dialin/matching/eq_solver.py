@@ -67,6 +67,7 @@ def solve(
     stay: Values | float = STAY,
     steps: int = 25,
     step: float = STEP,
+    tolerance: float = 1e-4,
 ) -> Solved:
     """Settings whose response comes nearest to a target, from several places.
 
@@ -86,6 +87,8 @@ def solve(
         Most Gauss-Newton steps from each start.
     step : float, default STEP
         For Jacobians.
+    tolerance : float, default 1e-4
+        Relative change of the squares at which it ends.
 
     Returns
     -------
@@ -130,7 +133,7 @@ def solve(
             bounds=(below, above),
             x_scale=1.0,
             max_nfev=steps,
-            ftol=1e-4,
+            ftol=tolerance,
             xtol=1e-5,
         )
         settings = np.asarray(found.x, dtype=np.float64)
