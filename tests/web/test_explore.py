@@ -51,7 +51,9 @@ def test_points_lie_close_together_where_their_settings_do(made):
 
 def test_an_effect_that_fails_everywhere_is_told_and_no_map_is_left(tmp_path):
     with pytest.raises(DialinError, match="usable sound"):
-        make_map(order(tmp_path, uris=["fake:error"], settings=[[0.5, 0.5]]), lambda *_, **__: None)
+        make_map(
+            order(tmp_path, uris=["fake:nan"] * 2, settings=[[0.5, 1.0]] * 2), lambda *_, **__: None
+        )
     assert read_map(tmp_path, "made") is None
 
 

@@ -1,9 +1,10 @@
 """What lies around a match: how far each knob may go, and which effects it could do without.
 
-Conventions: *as likely* means that the distance to the reference grows by no more than what makes a
-likelihood 1/e (`dialin.matching.trials.Trials.temperature`): music differs by as much for other
-reasons, so nothing that was heard speaks against it. Knobs are turned one at a time, the others
-held, and effects taken out one at a time.
+Conventions: *as likely* means that the distance to the reference grows by less than what a match
+must take away to be sure (`dialin.matching.options.SearchOptions.min_gain`, more where there is
+little sound to tell from): a quarter of what two pieces of one recording differ by, so nothing that
+was heard speaks against it. Knobs are turned one at a time, the others held, and effects taken out
+one at a time.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def look_around(
     fixed : sequence of int
         Knobs that are not turned.
     options : SearchOptions, optional
-        With the temperature.
+        With what a sure match takes away.
     progress : callable, optional
         ``progress(done, total)``, in renders.
 
@@ -134,8 +135,7 @@ def look_around(
         pool.release(shared)
     distances = [np.inf if row is None else float(target.distance(row)) for row in features]
     least = distances[0]
-    noise = float(np.clip(least / how.same_recording, 1.0, how.largest_noise))
-    margin = how.temperature * noise**2 * float(target.doubt) ** 2
+    margin = how.min_gain * float(target.doubt) ** 2
     likely: list[tuple[float, float] | None] = [None] * spec.size
     for index in sorted({index for index, _ in turned}):
         points = [

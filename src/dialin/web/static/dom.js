@@ -59,7 +59,8 @@ export const complain = error => {
   toast(error?.message || String(error), "error");
 };
 
-export const minutes = seconds => {
+export const minutes = exact => {
+  const seconds = Math.round(10 * exact) / 10;
   const whole = Math.floor(seconds / 60);
   const rest = seconds - 60 * whole;
   return `${whole}:${rest < 10 ? "0" : ""}${rest.toFixed(1)}`;

@@ -177,6 +177,7 @@ export class Result {
     const said = one => {
       const first = match.candidates[0];
       const used = one.slots.filter(slot => slot.used).map(slot => slot.name);
+      if (one.kind.startsWith("without-")) return `${one.after.toFixed(2)} away, ${signed(one.after - first.after, 2)}: as likely, with one effect less`;
       if (one === first) return `${one.after.toFixed(2)} away · ${used.join(" → ") || "no effects"}`;
       const mine = new Set(first.slots.filter(slot => slot.used).map(slot => slot.slot));
       const other = one.slots.filter(slot => slot.used).map(slot => slot.slot);
