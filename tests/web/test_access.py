@@ -21,13 +21,15 @@ SERIOUS = """async () => {
   return found.violations.filter(one => ["serious", "critical"].includes(one.impact))
     .map(one => `${one.id}: ${one.nodes.slice(0, 3).map(node => node.html.slice(0, 160))}`);
 }"""
+QUICK = """budget => { const one = document.querySelector("[name=effort]");
+  one.value = String(budget); one.checked = true; dialinStudio.setup.only = new Set(["tone"]); }"""
 WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory):
     with running(tmp_path_factory.mktemp("library"), "--workers", "2") as made:
-        made.made = made.match(effects=["builtin:distortion", "builtin:highshelf"], budget=60)
+        made.made = made.match(effects=["builtin:distortion", "builtin:highshelf"], budget=24)
         assert made.states(f"/api/matches/{made.made}/events")[-1]["status"] == "done"
         yield made
 
@@ -68,8 +70,8 @@ def examples(page):
     page.locator("button.add").first.click()
 
 
-def matched(page, studio):
-    page.goto(f"{studio.origin}/#/match/{studio.made}")
+def matched(page, studio, id=None):
+    page.goto(f"{studio.origin}/#/match/{id or studio.made}")
     page.wait_for_selector("#view-result:not([hidden])")
     until(lambda: page.evaluate("dialinStudio.result.session.latencies.length > 0"))
 
@@ -140,7 +142,7 @@ def test_the_tour_leads_from_nothing_to_a_match_that_is_heard(browser, studio):
     page.wait_for_selector("#tour:not([hidden])")
     page.click("#tour .primary")
     page.wait_for_selector("#tour >> text=2 of 4")
-    page.evaluate("document.querySelector(\"[name=effort][value='80']\").checked = true")
+    page.evaluate(QUICK, 16)
     page.click("#tour .primary")
     page.wait_for_selector("#tour >> text=3 of 4")
     page.keyboard.press(" ")
@@ -156,8 +158,12 @@ def test_the_tour_leads_from_nothing_to_a_match_that_is_heard(browser, studio):
 
 
 def test_the_pictures_of_the_readme_show_what_there_is(page, studio, tmp_path):
-    folder = Path(os.environ.get("DIALIN_PICTURES", tmp_path))
-    matched(page, studio)
+    folder, id = Path(os.environ.get("DIALIN_PICTURES", tmp_path)), studio.made
+    if folder != tmp_path:
+        id = studio.match(effects="default", budget=None, only=None)
+        assert studio.states(f"/api/matches/{id}/events")[-1]["status"] == "done"
+    matched(page, studio, id)
+    until(lambda: page.evaluate("document.querySelector('#looking').hidden"))
     page.click("#play")
     until(lambda: page.evaluate("dialinStudio.state().positions[1] > 0.3"))
     page.screenshot(path=folder / "studio.png")

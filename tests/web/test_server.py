@@ -344,6 +344,19 @@ def test_what_cannot_be_matched_says_why(studio, tmp_path):
     assert told["status"] == "failed" and "silent" in told["error"]
 
 
+def test_ctrl_c_ends_a_studio_in_peace_and_its_work_with_it(tmp_path):
+    with running(tmp_path / "library") as studio:
+        id = studio.match(budget=20_000)
+        until(lambda: studio.client.get(f"/api/matches/{id}").json()["status"] == "queued")
+        studio.process.send_signal(signal.SIGINT)
+        assert studio.process.wait(60) == 0
+        assert "error" not in studio.process.stderr.read()
+    with sqlite3.connect(tmp_path / "library" / "studio.sqlite") as index:
+        rows = index.execute("SELECT status FROM matches").fetchall()
+    index.close()
+    assert rows == [("cancelled",)]
+
+
 def test_a_studio_that_is_killed_leaves_a_library_that_opens_again(tmp_path):
     with running(tmp_path / "library") as first:
         id = first.match(budget=3000)

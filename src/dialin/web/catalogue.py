@@ -40,6 +40,7 @@ def words() -> list[dict[str, str]]:
     """
     from dialin.matching.auto import AUTO
     from dialin.matching.auto import FAMILIES as HEARD
+    from dialin.matching.songs import MASTERING_NAME
 
     usual = ", ".join(family.title for family in HEARD if family.usual and family.effects)
     return [
@@ -48,7 +49,13 @@ def words() -> list[dict[str, str]]:
             "name": "Auto",
             "about": "dialin listens for what the reference holds and chooses among built-in "
             f"effects: {usual}.",
-        }
+        },
+        {
+            "word": MASTERING_NAME,
+            "name": "Mastering",
+            "about": "For whole songs: tone, width, dynamics and level are brought to those of "
+            "the reference, knob by knob, without a search.",
+        },
     ]
 
 

@@ -62,7 +62,8 @@ class Guard:
         self._remote = remote
         self._names = {*LOOPBACK, host.casefold()}
         if remote:
-            self._names |= {socket.gethostname().casefold()}
+            own = socket.gethostname().casefold()
+            self._names |= {own, f"{own}.local"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
@@ -120,7 +121,8 @@ class Guard:
             name, said = (parts.hostname or "").casefold(), parts.port
         except ValueError:
             return False
-        if port is not None and said not in (port, None if port != 80 else 80):
+        # A proxy before it may answer at the usual port, which a Host leaves out.
+        if port is not None and said is not None and said != port:
             return False
         if name in self._names:
             return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 
@@ -57,7 +58,9 @@ def serve(options: StudioOptions, ready: Callable[[str], None], token: str | Non
         )
         name = f"[{options.host}]" if family == socket.AF_INET6 else options.host
         address = f"http://{name}:{listener.getsockname()[1]}/?token={known}"
-        _Server(config, lambda: ready(address)).run(sockets=[listener])
+        # Ctrl-C is how a studio is ended, and no error.
+        with suppress(KeyboardInterrupt):
+            _Server(config, lambda: ready(address)).run(sockets=[listener])
     finally:
         listener.close()
 

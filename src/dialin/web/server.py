@@ -289,11 +289,10 @@ async def _begin_match(request: MatchRequest, studio: Here) -> dict[str, Any]:
     options = request.model_dump(
         include={"budget", "seconds", "seed", "only", "weights", "lock", "keep"}
     )
-    chosen: list[str] | str | None = None if request.effects == "default" else request.effects
     order = {
         "do": "match",
         **_heard(request, used),
-        "effects": chosen,
+        "effects": request.effects,
         "folder": str(kept.folder / "result"),
         "workers": studio.options.workers,
         "options": options,
@@ -627,7 +626,7 @@ def _command(request: MatchRequest, paths: list[str]) -> str:
     words += ["-o", "out/"]
     named = [request.effects] if isinstance(request.effects, str) else request.effects
     for name in named:
-        words += ["--fx", name] if name != "default" else []
+        words += ["--fx", name]
     words += ["--budget", str(request.budget)] if request.budget else []
     words += ["--seconds", f"{request.seconds:g}"] if request.seconds else []
     words += ["--seed", str(request.seed)]

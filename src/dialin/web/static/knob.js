@@ -34,7 +34,7 @@ export function makeKnob(spec, label, { position, locked, change, lock }) {
   const hint = [name, said, spec.likely ? `as likely from ${text(spec, spec.likely[0])} to ${text(spec, spec.likely[1])}` : "", spec.dead ? "changes nothing that can be heard" : ""].filter(Boolean).join("\n");
 
   let control, face = () => {};
-  const typed = h("button", { type: "button", class: "value num", title: "Click to type a value", "aria-label": `${label} ${name}: type a value` });
+  const typed = h("button", { type: "button", class: "value num", title: "Click to type a value" });
   if (spec.curve === "toggle") {
     control = h("button", { type: "button", class: "toggle", role: "switch", "aria-label": `${label} ${name}`, title: hint,
       onclick: () => set(value > 0.5 ? 0 : 1, true) }, h("i", {}));
@@ -64,6 +64,7 @@ export function makeKnob(spec, label, { position, locked, change, lock }) {
   function show() {
     face();
     typed.textContent = text(spec, value);
+    typed.setAttribute("aria-label", `${label} ${name} ${typed.textContent}, type a value`);
     box.classList.toggle("moved", Math.abs(value - spec.position) > 1e-6);
   }
   function set(next, done) {
