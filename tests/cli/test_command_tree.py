@@ -17,7 +17,7 @@ SPELLINGS = frozenset(
     "count csv curve deadline encoder engine exact excerpt excerpts favourites figures format "
     "fx headroom help host json keep layout library lock loudness manifests max-eq max-minutes "
     "max-upload methods metrics model model-folder models name no-browser no-by-ear no-figures "
-    "no-models no-verify only open output overwrite package pairs port quiet reference-for "
+    "no-models no-verify only open output overwrite package pairs pick port quiet reference-for "
     "remove rendered resume search seconds seed set smooth songs sounds split tail to trust "
     "verify way weight workers".split()
 )

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dialin.matching.options import MatchOptions, RenderOptions, SongOptions
     from dialin.matching.result import MatchProgress
     from dialin.rendering import RenderPool
-    from dialin.reports import FamilyReport, SavedReport, SlotReport
+    from dialin.reports import ChoiceReport, FamilyReport, SavedReport, SlotReport
 
 HELP = """Find the settings that make INPUT sound like REFERENCE.
 
@@ -58,6 +58,7 @@ and listen to.
   dialin match dry.wav tone.wav -o out/ --reference-for level=loud.wav
   dialin match dry.wav ref.wav -o out/ --lock compressor.ratio=4 --only tone
   dialin match dry.wav ref.wav -o out/ --fx reverb --keep
+  dialin match dry.wav ref.wav -o out/ --fx reverb --pick 2 --overwrite
   dialin match dry.wav ref.wav -o out/ --budget 40 \\
       --fx lv2:http://drobilla.net/plugins/mda/Delay --model runs/delay/model
 
@@ -123,6 +124,8 @@ class SearchArguments:
         Whether there may be any.
     bpm : str, optional
         Tempo, or ``auto``.
+    pick : int
+        Which of the choices becomes the match.
     keep : bool
         Whether the nearest candidate is taken even where it is not sure.
     """
@@ -184,6 +187,15 @@ class SearchArguments:
             "heard from the input. Without it: 120.",
         ),
     ] = None
+    pick: Annotated[
+        int,
+        typer.Option(
+            "--pick",
+            min=1,
+            help="Which of the choices becomes the match; the report lists them, the likeliest is "
+            "the first.",
+        ),
+    ] = 1
     keep: Annotated[
         bool,
         typer.Option(
@@ -210,6 +222,7 @@ class SearchArguments:
             or None,
             models=(self.model or None) if self.models else (),
             bpm=parse_tempo(self.bpm),
+            pick=self.pick,
             keep=self.keep,
         )
 
@@ -645,6 +658,7 @@ def show(output: Output, saved: Saved) -> None:
     show_families(output, report.families)
     for slot in report.slots:
         _show_slot(output, slot)
+    show_choices(output, report.choices)
     nearest = report.nearest
     if nearest is not None:
         used = ", ".join(slot.slot for slot in nearest.slots if slot.used)
@@ -690,6 +704,8 @@ def _show_slot(output: Output, slot: SlotReport) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from dialin.reports.words import knob_range
+
     if not slot.used:
         reason = f": {escape(slot.reason)}" if slot.reason else ""
         output.say(f"[dim]{escape(slot.slot)} left out{reason}[/]")
@@ -703,8 +719,35 @@ def _show_slot(output: Output, slot: SlotReport) -> None:
         tags += "  [dim]does nothing[/]" if knob.dead else ""
         moved = knob.before_text != knob.after_text
         was = f"  [dim]was {escape(knob.before_text)}[/]" if moved else ""
+        reach = knob_range(knob.low_text, knob.high_text, knob.certainty)
+        tags += f"  [dim]({escape(reach)})[/]" if reach else ""
         table.add_row(f"  {escape(knob.name)}", f"[cyan]{escape(knob.after_text)}[/]{was}{tags}")
     output.table(table)
+
+
+def show_choices(output: Output, choices: Sequence[ChoiceReport]) -> None:
+    """Say what else is as likely, and how to take it.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    choices : sequence of ChoiceReport
+        Of the report.
+    """
+    if not choices:
+        return
+    from rich.markup import escape
+
+    from dialin.reports.wording import choice_text
+
+    output.say("")
+    output.say("as likely, and clearly different (take one with --pick):")
+    for choice in choices:
+        output.say(
+            f"  [bold]{choice.number}[/]  {escape(choice_text(choice))}  [dim]distance "
+            f"{choice.after:.3f}, {100 * choice.likelihood:.0f} % likely[/]"
+        )
 
 
 def show_families(output: Output, families: Sequence[FamilyReport]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -119,6 +120,42 @@ class Pick:
     left_out: dict[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class KnobRange:
+    """Positions of a knob that are as likely as the one picked.
+
+    Attributes
+    ----------
+    low, high : float
+        From 0 to 1.
+    certainty : {"sure", "about", "unheard", "heard"}
+        ``heard``: it follows from what was listened for. ``unheard``: nearly any position is as
+        likely.
+    """
+
+    low: float
+    high: float
+    certainty: str
+
+
+@dataclass(frozen=True, eq=False)
+class Other:
+    """A candidate that is as likely as the pick, and sounds clearly different.
+
+    Attributes
+    ----------
+    candidate : Candidate
+    slots : tuple of int
+        Of the whole chain, a gain that is computed included.
+    likelihood : float
+        Share among the choices, the pick included.
+    """
+
+    candidate: Candidate
+    slots: tuple[int, ...]
+    likelihood: float
+
+
 @dataclass(frozen=True, eq=False)
 class SearchResult:
     """What a search came to: the nearest candidate, sure or not.
@@ -154,6 +191,10 @@ class SearchResult:
         Difference in distance at which a likelihood fell to 1/e.
     ordered : Ordered, optional
         What swapping effects came to, where it was tried.
+    others : tuple of Other
+        Candidates that are as likely and sound different.
+    ranges : mapping of int to KnobRange
+        Index of a knob -> positions that are as likely.
     renders, failures : int
         How many there were.
     seconds : float
@@ -177,6 +218,8 @@ class SearchResult:
     gains: dict[int, float] = field(default_factory=dict)
     temperature: float = 1.0
     ordered: Ordered | None = None
+    others: tuple[Other, ...] = ()
+    ranges: Mapping[int, KnobRange] = field(default_factory=dict)
     renders: int = 0
     failures: int = 0
     seconds: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,17 @@ import numpy as np
 from dialin.audio import Audio, peak_dbfs, played_loudness, rms_dbfs
 from dialin.effects import chain_slots
 from dialin.effects.effect import Effect, Plugin
+from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import DialinError
-from dialin.matching.candidate import SearchResult
+from dialin.matching.candidate import KnobRange, Other, SearchResult
 from dialin.matching.features import ASPECTS, Vector
 from dialin.matching.options import SearchOptions
 from dialin.matching.recordings import Sound
 from dialin.matching.space import GAIN_URI
 from dialin.matching.style import Target
 from dialin.rendering import Renderer
-from dialin.reports import AspectReport, KnobReport, SlotReport, SoundReport
+from dialin.reports import AspectReport, ChoiceReport, KnobReport, SlotReport, SoundReport
 
 UNSURE = "not surely nearer to the reference than leaving the input alone"
 
@@ -170,12 +172,95 @@ def slot_reports(
                     after_text=parameter.text(now),
                     locked=index in locked,
                     dead=parameter.status == "dead",
+                    **_range_texts(parameter, result.ranges.get(index)),
                 )
             )
         used = number in result.slots
         reason = "" if used else result.left_out.get(number, "")
         reports.append(SlotReport(slot, uri, own.name, used, reason, tuple(knobs)))
     return tuple(reports)
+
+
+def _range_texts(parameter: Parameter, found: KnobRange | None) -> dict[str, Any]:
+    """Fields of a `KnobReport` that say how far a knob may go."""
+    if found is None:
+        return {}
+    return {
+        "low_position": found.low,
+        "high_position": found.high,
+        "low_text": parameter.text(parameter.snap(found.low)),
+        "high_text": parameter.text(parameter.snap(found.high)),
+        "certainty": found.certainty,
+    }
+
+
+def choice_reports(
+    spec: EffectSpec,
+    result: SearchResult,
+    locked: Mapping[int, float],
+    slots: Sequence[EffectSpec],
+) -> tuple[ChoiceReport, ...]:
+    """Choices beside the match.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the chain that was searched.
+    result : SearchResult
+        What is reported.
+    locked : mapping of int to float
+        Indices of the knobs that were kept.
+    slots : sequence of EffectSpec
+        Of its effects.
+
+    Returns
+    -------
+    tuple of ChoiceReport
+    """
+    reports = []
+    for number, other in enumerate(result.others, 2):
+        one = result_of(result, other)
+        rows = slot_reports(spec, one, locked, slots)
+        reports.append(
+            ChoiceReport(
+                number,
+                one.distance,
+                round(other.likelihood, 3),
+                tuple(row for row in rows if row.used),
+            )
+        )
+    return tuple(reports)
+
+
+def result_of(result: SearchResult, other: Other) -> SearchResult:
+    """The result, had another choice been picked.
+
+    Parameters
+    ----------
+    result : SearchResult
+        What the search came to.
+    other : Other
+        One of its choices.
+
+    Returns
+    -------
+    SearchResult
+    """
+    candidate = other.candidate
+    assert candidate.settings is not None
+    return replace(
+        result,
+        slots=other.slots,
+        settings=candidate.settings,
+        features=candidate.features,
+        distance=candidate.distance,
+        gain=result.untouched - candidate.distance,
+        left_out={},
+        ordered=None,
+        others=(),
+        ranges={},
+        parts=(),
+    )
 
 
 def sound_report(sound: Sound, audio: Audio) -> SoundReport:

@@ -207,6 +207,13 @@ def save_match(
                     lambda done: tell("rendering the nearest candidate", done, length)
                 ),
             )
+        if match.choices:
+            making.attempt(
+                "choices",
+                lambda: making.render_choices(
+                    lambda done: tell("rendering the other choices", done, length)
+                ),
+            )
         making.attempt("native", making.write_native)
         tell("writing the report", 0.0, 0.0)
         making.attempt("report.html", lambda: making.write_page(references))

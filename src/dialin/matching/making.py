@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 LISTEN_SECONDS = 15.0
 """Length of the excerpts that lie in the report."""
 
+CHOICE_SECONDS = 300.0
+"""Input up to which other choices are rendered too; of longer ones there are presets."""
+
 NOT_SURE = "it is the nearest of what was tried, but not surely nearer than the input itself"
 
 
@@ -221,6 +224,27 @@ class Making:
             rendered=replace(audio, target=self.held.folder / "nearest" / name),
         )
         self._report = replace(self._report, nearest=report)
+
+    def render_choices(self, progress: Callable[[float], None]) -> None:
+        """Write what else is as likely: presets, and the input through them where it is short.
+
+        Parameters
+        ----------
+        progress : callable
+            Called with seconds done.
+        """
+        name, choices = self.held.plan.target.name, []
+        for report, preset in zip(self._report.choices, self.match.choices, strict=True):
+            place = Path("choices") / str(report.number)
+            folder = self._staged / place
+            folder.mkdir(parents=True)
+            preset.save(folder / "preset.json", overwrite=True)
+            fitted = settings_for(preset, self.options.amount, self.pool)
+            if self.held.plan.source.seconds <= CHOICE_SECONDS:
+                self._render_file(fitted, folder / name, progress)
+            slots = rendered_slots(report.slots, fitted, self.options.amount)
+            choices.append(replace(report, slots=slots, folder=place.as_posix()))
+        self._report = replace(self._report, choices=tuple(choices))
 
     def write_native(self) -> None:
         """Write presets for other hosts."""

@@ -38,8 +38,10 @@ from dialin.matching.describe import (
     NOTHING,
     UNSURE,
     aspect_reports,
+    choice_reports,
     host_facts,
     level_notes,
+    result_of,
     search_notes,
     slot_reports,
     sound_report,
@@ -92,6 +94,7 @@ def match(
     reference_for: Mapping[str, Recording] | None = None,
     models: Sequence[Folder] | None = None,
     bpm: float | Literal["auto"] | None = None,
+    pick: int = 1,
     keep: bool = False,
     options: MatchOptions | None = None,
     voters: Sequence[Voter] = (),
@@ -133,6 +136,8 @@ def match(
     bpm : float or "auto", optional
         Tempo of the song in beats a minute, for effects that follow their host's; ``auto`` is
         heard from the input. Without, hosts are at 120.
+    pick : int
+        Which of the choices becomes the match, from 1; see `MatchReport.choices`.
     keep : bool
         Take the nearest candidate even where it is not sure that it is better than leaving the
         input alone; without, it is the match's `nearest`.
@@ -174,6 +179,7 @@ def match(
         reference_for=reference_for,
         models=models,
         bpm=bpm,
+        pick=pick,
         keep=keep,
     )
     if options is None:
@@ -181,7 +187,7 @@ def match(
     elif single != MatchOptions():
         raise UsageError(
             "options stands in place of budget, seconds, seed, only, weights, lock, "
-            "reference_for, models, bpm and keep; give one or the other"
+            "reference_for, models, bpm, pick and keep; give one or the other"
         )
     heard = hear(input, reference, options)
     songs = is_mastering(effects) or (effects is None and _are_songs(input, reference, options))
@@ -286,6 +292,8 @@ class _Matching:
             evidence=(),
             left_out=dict.fromkeys(range(len(probed.slots)), UNSURE) | result.absent,
         )
+        result, picked = _picked(result, options.pick)
+        notes += picked
         taken = result if result.sure or options.keep else alone
         if not self._songs:
             notes += level_notes(heard.target, taken, probed.slots, options.search)
@@ -406,7 +414,7 @@ class _Matching:
                 (render,) = pool.render([job])
             output = render.get()
         specs = [probed.slots[number] for number in result.slots]
-        facts, unsaid = host_facts(pool, specs, settings)
+        preset, unsaid = self._preset(learned, result)
         report = MatchReport(
             before=result.untouched,
             after=result.distance,
@@ -431,11 +439,25 @@ class _Matching:
             parts=result.parts,
             bpm=self._tempo.bpm,
             pictures=self._pictures(result, output),
+            choices=choice_reports(probed.spec, result, self._locked, probed.slots) if uris else (),
             song=self._facts,
             families=()
             if self._plan is None
             else family_reports(self._plan, result, self._echoes, result.slots),
         )
+        chain = chain_spec(chain_uri(uris), specs) if uris else None
+        choices = tuple(
+            self._preset(learned, result_of(result, other))[0]
+            for other in (result.others if uris else ())
+        )
+        return Match(uris, chain, settings, preset, report, self._input, pool, nearest, choices)
+
+    def _preset(self, learned: Learned, result: SearchResult) -> tuple[Preset, list[str]]:
+        """The preset of a result, and what could not be asked of its plugins."""
+        heard = self._heard
+        _, settings = settings_of(result, self._probed.spec)
+        specs = [self._probed.slots[number] for number in result.slots]
+        facts, unsaid = host_facts(self._pool, specs, settings)
         preset = Preset.from_settings(
             specs,
             settings,
@@ -452,8 +474,7 @@ class _Matching:
                 "sure": result.sure,
             },
         )
-        chain = chain_spec(chain_uri(uris), specs) if uris else None
-        return Match(uris, chain, settings, preset, report, self._input, pool, nearest)
+        return preset, unsaid
 
     def _pictures(self, result: SearchResult, output: Audio) -> tuple[PictureReport, ...]:
         """What the report draws of echoes, rooms and motion in use."""
@@ -473,6 +494,24 @@ class _Matching:
             (output, self._rate),
             heaviest.whole,
         )
+
+
+def _picked(result: SearchResult, number: int) -> tuple[SearchResult, list[str]]:
+    """The result with another choice in place of the likeliest, and a note of it."""
+    if number == 1:
+        return result, []
+    count = 1 + len(result.others)
+    if number > count:
+        raise UsageError(
+            f"there is no choice {number}: this match has {count}; leave out --pick, or use "
+            f"{'1' if count == 1 else f'1 to {count}'}"
+        )
+    other = result.others[number - 2]
+    note = (
+        f"this is choice {number} of {count}, by wish: {100 * other.likelihood:.0f} % likely among "
+        "them"
+    )
+    return replace(result_of(result, other), sure=True), [note]
 
 
 def find_time(

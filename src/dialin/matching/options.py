@@ -244,6 +244,9 @@ class MatchOptions:
     bpm : float or "auto", optional
         Tempo of the song, 20 to 400 beats a minute, for effects that follow it; ``auto`` is heard
         from the input. Without, hosts are at 120.
+    pick : int, default 1
+        Which of the choices becomes the match, from 1: the first is the likeliest, and the others
+        are as likely and sound different.
     keep : bool, default False
         Take the nearest candidate even where it is not sure.
     search : SearchOptions
@@ -266,6 +269,7 @@ class MatchOptions:
     reference_for: Mapping[str, Recording] | None = None
     models: Sequence[str | os.PathLike[str]] | None = None
     bpm: float | Literal["auto"] | None = None
+    pick: int = 1
     keep: bool = False
     search: SearchOptions = field(default_factory=SearchOptions)
     song: SongOptions = field(default_factory=SongOptions)
@@ -275,6 +279,8 @@ class MatchOptions:
             raise UsageError(f"the budget is {self.budget} renders; it takes at least 1")
         if self.seconds is not None and not self.seconds > 0:
             raise UsageError(f"the time limit is {self.seconds} s; it must be above 0")
+        if self.pick < 1:
+            raise UsageError(f"choice {self.pick} is none; they count from 1")
         if self.seed < 0:
             raise UsageError(f"the seed is {self.seed}; use 0 or more")
         if isinstance(self.bpm, str) and self.bpm != "auto":

@@ -53,6 +53,8 @@ class Match:
     report : MatchReport
     nearest : Match, optional
         The nearest candidate, where the input was left alone because none was sure.
+    choices : tuple of Preset
+        What else is as likely and sounds different, in the order of the report's choices.
     """
 
     effects: tuple[str, ...]
@@ -63,6 +65,7 @@ class Match:
     _input: tuple[Audio, int] | str = field(repr=False, default="")
     _pool: Renderer | None = field(repr=False, default=None)
     nearest: Match | None = field(repr=False, default=None)
+    choices: tuple[Preset, ...] = field(repr=False, default=())
 
     def audio(self, amount: float = 100.0, *, tail: float = 0.0) -> tuple[Audio, int]:
         """The whole input through the match.

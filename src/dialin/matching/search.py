@@ -21,6 +21,7 @@ from dataclasses import replace
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.auto_order import MOST_SWAPS, Ordered, best_order
 from dialin.matching.candidate import Candidate, Pick, SearchResult
+from dialin.matching.choices import knob_ranges, other_choices
 from dialin.matching.detail import Detail
 from dialin.matching.explore import Explorer
 from dialin.matching.features import Vector
@@ -224,6 +225,8 @@ class ChainSearch:
             gains=trials.gains(),
             temperature=trials.temperature(trials.best),
             ordered=self._ordered,
+            others=other_choices(trials, choice),
+            ranges=knob_ranges(trials, choice),
             renders=trials.renders,
             failures=trials.failures,
             seconds=trials.seconds,

@@ -5,6 +5,7 @@ from dialin.reports.html import report_html
 from dialin.reports.report import (
     Applied,
     AspectReport,
+    ChoiceReport,
     CurveReport,
     FamilyReport,
     KnobReport,
@@ -21,6 +22,7 @@ from dialin.reports.report import (
 __all__ = [
     "Applied",
     "AspectReport",
+    "ChoiceReport",
     "CurveReport",
     "FamilyReport",
     "Kind",

@@ -26,7 +26,7 @@ from dialin.reports.charts import (
 )
 from dialin.reports.clips import Clip, Track, make_clips
 from dialin.reports.report import SavedReport
-from dialin.reports.wording import page_of, weights_of
+from dialin.reports.wording import choice_text, page_of, weights_of
 from dialin.reports.words import SAME_RECORDING, signed
 
 if TYPE_CHECKING:
@@ -68,6 +68,16 @@ def report_html(report: SavedReport, tracks: Sequence[Track]) -> str:
         kinds=list(dict.fromkeys(track.kind for track in tracks)),
         names=NAMES,
         same_recording=SAME_RECORDING,
+        choices=[
+            {
+                "number": choice.number,
+                "text": choice_text(choice),
+                "after": f"{choice.after:.2f}",
+                "likely": f"{100 * choice.likelihood:.0f} %",
+                "folder": choice.folder and f"{choice.folder}/",
+            }
+            for choice in report.choices
+        ],
         families=sorted(report.families, key=lambda family: -family.probability),
         **_charts(report, tracks),
     )

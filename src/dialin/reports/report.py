@@ -60,6 +60,13 @@ class KnobReport:
         Whether it did nothing when it was probed, and was left alone.
     rendered, rendered_position, rendered_text : float, float and str, or None
         What was rendered at the amount asked for; None where nothing was run.
+    low_position, high_position : float or None
+        Positions between which the knob is as likely; None where too little was tried to tell.
+    low_text, high_text : str
+        The same as a person reads them.
+    certainty : str
+        ``sure``, ``about``, ``unheard`` (nearly anywhere is as likely), ``heard`` (it follows from
+        what was listened for), or empty.
     """
 
     id: str
@@ -76,6 +83,11 @@ class KnobReport:
     rendered: float | None = None
     rendered_position: float | None = None
     rendered_text: str | None = None
+    low_position: float | None = None
+    high_position: float | None = None
+    low_text: str = ""
+    high_text: str = ""
+    certainty: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,6 +196,31 @@ class FamilyReport:
 
 
 @dataclass(frozen=True)
+class ChoiceReport:
+    """A candidate that is as likely as the match, and sounds different.
+
+    Attributes
+    ----------
+    number : int
+        From 2: the match is the first choice.
+    after : float
+        Distance to the reference through it.
+    likelihood : float
+        Its share among the choices, the match included.
+    slots : tuple of SlotReport
+        Its effects and knobs.
+    folder : str
+        Where its preset lies, and the input through it; empty before it is written.
+    """
+
+    number: int
+    after: float
+    likelihood: float
+    slots: tuple[SlotReport, ...]
+    folder: str = ""
+
+
+@dataclass(frozen=True)
 class CurveReport:
     """One curve of a picture.
 
@@ -287,6 +324,8 @@ class MatchReport:
         Where the effects were left to dialin: how likely each family of effects is there.
     pictures : tuple of PictureReport
         Of echoes, rooms and motion in use.
+    choices : tuple of ChoiceReport
+        What else is as likely, the likeliest first.
     song : dict of str to float
         Of whole songs: loudness, crest factor and gains, before, after and wanted.
     """
@@ -315,6 +354,7 @@ class MatchReport:
     bpm: float | None = None
     families: tuple[FamilyReport, ...] = ()
     pictures: tuple[PictureReport, ...] = ()
+    choices: tuple[ChoiceReport, ...] = ()
     song: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

@@ -74,6 +74,10 @@ class KnobRow:
         0 to 100.
     moved : bool
         Whether it left its default.
+    reach : str
+        How far it may go, in words; empty where that is not known.
+    low_percent, high_percent : float
+        Ends of that range, 0 to 100; both are the value where it is not known.
     """
 
     name: str
@@ -85,6 +89,9 @@ class KnobRow:
     value_percent: float
     full_percent: float
     moved: bool
+    reach: str = ""
+    low_percent: float = 0.0
+    high_percent: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from math import isfinite
 
 from dialin.reports.report import (
     AspectReport,
+    ChoiceReport,
     KnobReport,
     NearestReport,
     SavedReport,
@@ -33,6 +34,7 @@ from dialin.reports.words import (
     change,
     closeness,
     direction,
+    knob_range,
     percent,
     rounded,
     signed,
@@ -141,7 +143,33 @@ def _knob(knob: KnobReport, partly: bool) -> KnobRow:
         value_percent=round(value, 1),
         full_percent=round(full, 1),
         moved=max(abs(value - default), abs(full - default)) >= 0.05,
+        reach=knob_range(knob.low_text, knob.high_text, knob.certainty),
+        low_percent=round(full if knob.low_position is None else 100 * knob.low_position, 1),
+        high_percent=round(full if knob.high_position is None else 100 * knob.high_position, 1),
     )
+
+
+def choice_text(choice: ChoiceReport) -> str:
+    """Effects of a choice and the knobs that left their defaults, in one line.
+
+    Parameters
+    ----------
+    choice : ChoiceReport
+        Of a report.
+
+    Returns
+    -------
+    str
+    """
+    parts = []
+    for slot in choice.slots:
+        moved = [
+            f"{knob.name} {rounded(knob.after_text)}"
+            for knob in slot.knobs
+            if abs(knob.after_position - knob.before_position) >= 0.0005
+        ]
+        parts.append(f"{slot.name} ({', '.join(moved)})" if moved else slot.name)
+    return " → ".join(parts)
 
 
 def _nearest(report: SavedReport, nearest: NearestReport | None, partly: bool) -> Nearest | None:

@@ -160,6 +160,36 @@ def signed(value: float, digits: int) -> str:
     return text.replace("-", "−")
 
 
+def knob_range(low: str, high: str, certainty: str) -> str:
+    """How far a knob may go, in words; empty where that is not known.
+
+    >>> knob_range("4.1 ms", "6.04 ms", "sure"), knob_range("0 %", "100 %", "unheard")
+    ('4.1 to 6.04 ms, sure', 'cannot be heard here')
+    >>> knob_range("250 ms", "250 ms", "heard"), knob_range("", "", "")
+    ('heard in the reference', '')
+
+    Parameters
+    ----------
+    low, high : str
+        Ends of the range, as the knob's text.
+    certainty : {"sure", "about", "unheard", "heard", ""}
+        Of a `KnobReport`.
+
+    Returns
+    -------
+    str
+    """
+    if certainty in ("", "heard", "unheard"):
+        said = {"heard": "heard in the reference", "unheard": "cannot be heard here"}
+        return said.get(certainty, "")
+    first, last = rounded(low), rounded(high)
+    number, _, unit = last.partition(" ")
+    if unit and first.endswith(f" {unit}"):
+        first = first[: -len(unit) - 1]
+    span = last if first in (last, number) else f"{first} to {last}"
+    return f"{span}, sure" if certainty == "sure" else f"as likely from {span}"
+
+
 def rounded(text: str) -> str:
     """Round a knob's value to what the eye needs: three digits, but no integer loses one.
 
