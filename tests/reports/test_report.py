@@ -415,3 +415,24 @@ def test_how_likely_each_family_is_stands_on_the_page():
     assert "93 %" in page and "Heard in the reference?" in page
     assert "<img" not in page
     assert "Heard in the reference?" not in report_html(report(), tracks())
+
+
+def test_choices_and_how_far_knobs_may_go_stand_on_the_page():
+    wide = knob("Mix", certainty="unheard", low_position=0.0, high_position=1.0)
+    sure = knob("Drive", certainty="sure", low_position=0.7, high_position=0.8,
+                low_text="35 dB", high_text="40 dB")  # fmt: skip
+    choice = {
+        "number": 2, "after": 0.43, "likelihood": 0.31, "slots": [slot("Verb")],
+        "folder": "choices/2",
+    }  # fmt: skip
+    page = report_html(report(slots=[slot(knobs=[wide, sure])], choices=[choice]), tracks())
+    for text in ("35 to 40 dB, sure", "cannot be heard here", "Verb (Drive 37.5 dB)", "31 %",
+                 "choices/2/", "--pick 2"):  # fmt: skip
+        assert text in page
+    assert 'class="likely" style="left:70.0%;width:10.0%"' in page
+    assert "Other choices" not in report_html(report(), tracks())
+
+
+def test_what_a_report_maps_comes_back():
+    kept = SavedReport.from_dict(facts(song={"lufs": -14.0}))
+    assert kept.song == {"lufs": -14.0}

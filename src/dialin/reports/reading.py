@@ -65,6 +65,8 @@ def _has_default(each: Field[Any]) -> bool:
 def _blank(hint: Any) -> Any:
     if get_origin(hint) is tuple:
         return ()
+    if get_origin(hint) is Mapping:
+        return {}
     return read_fields(hint, {}) if hint not in _BLANK else _BLANK[hint]
 
 
@@ -77,6 +79,9 @@ def _read(hint: Any, value: Any, name: str) -> Any:
     if get_origin(hint) is tuple and isinstance(value, list | tuple):
         item = get_args(hint)[0]
         return tuple(_read(item, each, name) for each in value)
+    if get_origin(hint) is Mapping and isinstance(value, Mapping):
+        item = get_args(hint)[1]
+        return {str(key): _read(item, each, name) for key, each in value.items()}
     if is_dataclass(hint) and isinstance(value, Mapping):
         return read_fields(hint, value)  # type: ignore[arg-type]
     if hint is float and value is None:
