@@ -16,8 +16,9 @@ what stands there is not done again. ``--share 2/4`` does the second quarter.
 The table tells of each host how many plugins open, crash and hang; how many give the same bits
 when they are rendered again by the host's own way of starting over, and when they are opened
 anew; the median milliseconds of processor time of a render of 5 s (in as many channels as the
-plugin has) and of opening; how many sound different at 60 and at 180 beats a minute; and of those with a knob in
-parts of the sample rate how many open, and how many are heard at a quarter of it.
+plugin has) and of opening; how many sound different at 60 and at 180 beats a minute; and of those
+with a knob in parts of the sample rate how many open, and how many are heard with that knob in the
+middle.
 """
 
 import argparse
