@@ -70,7 +70,7 @@ def without_infrasound(audio: Audio, sample_rate: int) -> Audio:
         slow = _slow(audio, sample_rate)
         if slow is None or not np.isfinite(slow).all():
             return audio
-        total = np.einsum("cs,cs->", audio, audio, dtype=np.float64) / audio.shape[1]
+        total = sum(float(np.dot(channel, channel)) for channel in audio) / audio.shape[1]
         if float(np.square(slow).sum()) / slow.shape[1] <= MATTERS * total:
             return audio
     block = _block(sample_rate)
@@ -93,7 +93,8 @@ def _slow(audio: Audio, sample_rate: int) -> NDArray[np.float64] | None:
     if count == 0:
         return None
     cut = audio[:, : count * block].reshape(audio.shape[0], count, block)
-    means = np.asarray(cut.mean(axis=2, dtype=np.float64))
+    # A product with ones is many times faster than a mean over so short an axis.
+    means = np.asarray(cut @ np.ones(block, dtype=cut.dtype), dtype=np.float64) / block
     if count < 50:
         return np.repeat(means.mean(axis=1, keepdims=True), count, axis=1)
     # Mirrored ends: a recording does not go on from its end at its beginning.

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.audio import Audio
+from dialin.audio import Audio, without_infrasound
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import RenderError
 from dialin.matching.auto_order import Ordered
-from dialin.matching.detail import Detail, detail
-from dialin.matching.features import Vector, style_features
+from dialin.matching.detail import Detail, detail_of
+from dialin.matching.features import Vector, features_of
 
 SILENT = 1e-6
 """Swing (-120 dBFS) below which a render counts as silent."""
@@ -41,13 +41,14 @@ def measure(audio: Audio, sample_rate: int) -> tuple[Vector, Detail]:
         If it is silent, or constant: silence may be nearer to a reference than the input is, by
         what it lacks.
     """
-    if float(np.ptp(audio, axis=1).max()) < SILENT:
+    if float((audio.max(axis=1) - audio.min(axis=1)).max()) < SILENT:
         raise RenderError(
             "the effects gave back nothing but silence or direct current; a plugin may need a "
             "file or a window to be set up (see: dialin effects probe): leave it out or lock its "
             "volume"
         )
-    return style_features(audio, sample_rate), detail(audio, sample_rate)
+    sound = without_infrasound(audio[:2], sample_rate)
+    return features_of(sound, sample_rate), detail_of(sound, sample_rate)
 
 
 @dataclass(eq=False)

@@ -53,9 +53,25 @@ def detail(audio: Audio, sample_rate: int) -> Detail:
     -------
     ndarray, float16, shape (values,)
     """
-    sound = without_infrasound(audio[:2], sample_rate)
-    peak = float(np.abs(sound).max(initial=0.0))
-    sound = sound * np.float32(PEAK / peak if peak > 1e-9 else 1.0)
+    return detail_of(without_infrasound(audio[:2], sample_rate), sample_rate)
+
+
+def detail_of(sound: Audio, sample_rate: int) -> Detail:
+    """Compute the detail of what holds no infrasound; see `detail`.
+
+    Parameters
+    ----------
+    sound : ndarray, float32, shape (channels, samples)
+        From `dialin.audio.without_infrasound`; two channels at most.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float16, shape (values,)
+    """
+    peak = max(float(sound.max(initial=0.0)), -float(sound.min(initial=0.0)))
+    gain = np.float32(PEAK / peak if peak > 1e-9 else 1.0)
     parts = []
     for seed, seconds in enumerate(SECONDS):
         length = int(2 ** round(np.log2(seconds * sample_rate)))
@@ -64,7 +80,7 @@ def detail(audio: Audio, sample_rate: int) -> Detail:
         each = [frames_of(channel, length, length // 2) for channel in padded]
         rows, columns = _bins(each[0].shape[0], length, seed)
         frames = np.stack([each[n % len(each)][row] for n, row in enumerate(rows)])
-        spectrum = np.abs(sfft.rfft(frames * _hann(length), axis=1))
+        spectrum = np.abs(sfft.rfft(frames * gain * _hann(length), axis=1))
         chosen = np.take_along_axis(spectrum, columns, axis=1)
         parts.append(np.log10(chosen + EPSILON).ravel())
     return np.concatenate(parts).astype(np.float16)

@@ -49,9 +49,9 @@ FLOOR = 1e-10
 """Power below which a band counts as silent, re a full-scale loudest block at -20 dBFS."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Analysis:
-    """What all families start from: one set of spectra."""
+    """What all families start from: one set of spectra, and what several of them ask of it."""
 
     rate: int
     mono: NDArray[np.float32]
@@ -63,6 +63,27 @@ class _Analysis:
     step: float
     envelope: NDArray[np.float64]
     gain: float
+
+    @functools.cached_property
+    def decibels(self) -> NDArray[np.float64]:
+        """Levels of the bands; NaN where the rate cannot hold one."""
+        return _db(self.bands)
+
+    @functools.cached_property
+    def floored(self) -> NDArray[np.float64]:
+        """The same, at the floor where the rate cannot hold a band."""
+        return np.where(np.isnan(self.decibels), 10 * np.log10(FLOOR), self.decibels)
+
+    @functools.cached_property
+    def level(self) -> NDArray[np.float64]:
+        """Level of each frame."""
+        present = ~np.isnan(self.bands[0])
+        return _db(self.bands[:, present].mean(axis=1))
+
+    @functools.cached_property
+    def active(self) -> NDArray[np.bool_]:
+        """Frames within 45 dB of the loudest."""
+        return np.asarray(self.level > self.level.max() - 45.0)
 
 
 def style_features(audio: Audio, sample_rate: int) -> Vector:
@@ -80,7 +101,24 @@ def style_features(audio: Audio, sample_rate: int) -> Vector:
     ndarray, shape (len(feature_aspects()),)
         In decibels or other units that `dialin.matching.style` scales by content noise.
     """
-    analysis = _analyse(audio, sample_rate)
+    return features_of(without_infrasound(audio[:2], sample_rate), sample_rate)
+
+
+def features_of(sound: Audio, sample_rate: int) -> Vector:
+    """Compute all style features of what holds no infrasound; see `style_features`.
+
+    Parameters
+    ----------
+    sound : ndarray, float32, shape (channels, samples)
+        From `dialin.audio.without_infrasound`; two channels at most.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, shape (len(feature_aspects()),)
+    """
+    analysis = _analyse(sound, sample_rate)
     return np.concatenate([function(analysis) for _, function in _FAMILIES])
 
 
@@ -158,10 +196,9 @@ def _filter_bank(length: int, rate: int) -> tuple[NDArray[np.float32], NDArray[n
     return bank.astype(np.float32), present
 
 
-def _analyse(audio: Audio, rate: int) -> _Analysis:
+def _analyse(sound: Audio, rate: int) -> _Analysis:
     length = frame_length(rate)
     shortest = max(length, int(0.2 * rate))
-    sound = without_infrasound(audio[:2], rate)
     if sound.shape[1] < shortest:
         sound = np.pad(sound, ((0, 0), (0, shortest - sound.shape[1])))
     block = max(1, rate // 200)
@@ -169,27 +206,25 @@ def _analyse(audio: Audio, rate: int) -> _Analysis:
     loudest = np.convolve(envelope, np.ones(10) / 10, mode="valid").max(initial=0.0)
     gain = 0.1 / np.sqrt(loudest) if loudest > 1e-12 else 0.0
     # Scaled before it is squared: no sound is too loud or too soft for float32 then.
-    sound = (sound * np.float64(gain)).astype(np.float32)
+    sound = _times(sound, gain)
     mono = _one_channel(sound)
     envelope = envelope * gain**2
     bank, present = _filter_bank(length, rate)
     window = _window(length)
     # Power for each Hz, whatever the rate, so that the floor lies as deep everywhere.
     scale = 24_000 / rate / float((window**2).sum())
-    power: list[NDArray[np.float32]] = []
-    spectra: list[NDArray[np.complex64]] = []
-    for channel in sound:
-        spectrum = sfft.rfft(frames_of(channel, length, length // 2) * window, axis=1)
-        spectra.append(spectrum)
-        power.append(spectrum.real**2 + spectrum.imag**2)
-    total = sum(power[1:], power[0]) / len(power)
+    spectra = [
+        sfft.rfft(frames_of(channel, length, length // 2) * window, axis=1, overwrite_x=True)
+        for channel in sound
+    ]
+    power = [spectrum.real**2 + spectrum.imag**2 for spectrum in spectra]
+    total = power[0] if len(power) == 1 else (power[0] + power[1]) / 2
     bands = (total @ bank).astype(np.float64) * scale
     bands[:, ~present] = np.nan
     width = balance = correlation = None
     if len(power) == 2:
-        cross = np.real(spectra[0] * np.conj(spectra[1])) @ bank
-        left, right = power[0].sum(0) @ bank, power[1].sum(0) @ bank
-        both = cross.sum(0).astype(np.float64)
+        both = _cross_power(*spectra) @ bank
+        left, right = (each.sum(axis=0, dtype=np.float64) @ bank for each in power)
         middle = (left + right) / 4 + both / 2
         side = (left + right) / 4 - both / 2
         tiny = FLOOR / max(scale, 1e-30)
@@ -197,7 +232,7 @@ def _analyse(audio: Audio, rate: int) -> _Analysis:
             np.maximum(middle, 0) + tiny
         )
         balance = 10 * np.log10(left + tiny) - 10 * np.log10(right + tiny)
-        correlation = both / (np.sqrt(left.astype(np.float64) * right) + tiny)
+        correlation = both / (np.sqrt(left * right) + tiny)
         width[~present] = balance[~present] = np.nan
         correlation[~present] = np.nan
     shared = total[:, : 1 + min(total.shape[1] - 1, int(SHARED_HZ * length / rate))]
@@ -216,14 +251,27 @@ def _analyse(audio: Audio, rate: int) -> _Analysis:
     )
 
 
+def _times(sound: Audio, gain: float) -> Audio:
+    """Scaled; in float64 where the factor, or the sound, is beyond what float32 can hold well."""
+    if 1e-15 < gain < 1e15:
+        return sound * np.float32(gain)
+    return (sound * np.float64(gain)).astype(np.float32)
+
+
+def _cross_power(left: NDArray[np.complex64], right: NDArray[np.complex64]) -> NDArray[np.float64]:
+    """Real part of the cross spectrum, summed over frames."""
+    # Real and imaginary parts side by side, as they lie in memory.
+    ours, theirs = (np.ascontiguousarray(each).view(np.float32) for each in (left, right))
+    product = np.einsum("fk,fk->k", ours, theirs).astype(np.float64)
+    return np.asarray(product[0::2] + product[1::2])
+
+
 def _one_channel(sound: Audio) -> NDArray[np.float32]:
     """Middle of a stereo signal; its sides where they are stronger, so that nothing cancels."""
-    middle = sound.mean(axis=0)
-    if sound.shape[0] == 2:
-        side = (sound[0] - sound[1]) / 2
-        if np.dot(side, side) > np.dot(middle, middle):
-            return np.asarray(side)
-    return np.asarray(middle)
+    if sound.shape[0] == 1:
+        return np.asarray(sound[0])
+    middle, side = (sound[0] + sound[1]) / 2, (sound[0] - sound[1]) / 2
+    return np.asarray(side if np.dot(side, side) > np.dot(middle, middle) else middle)
 
 
 def _block_power(sound: Audio, block: int) -> NDArray[np.float64]:
@@ -250,12 +298,6 @@ def _grouped(values: NDArray[np.float64], groups: int = GROUPS) -> NDArray[np.fl
     return np.stack(columns, axis=-1)
 
 
-def _active(a: _Analysis) -> NDArray[np.bool_]:
-    """Frames within 45 dB of the loudest."""
-    level = _db(np.nanmean(a.bands, axis=1))
-    return np.asarray(level > level.max() - 45.0)
-
-
 def _level(a: _Analysis) -> Vector:
     """Level of the active moments, in dBFS: the one feature that knows how loud it was."""
     active = a.envelope[a.envelope > 1e-4 * a.envelope.max(initial=0.0)]
@@ -265,9 +307,8 @@ def _level(a: _Analysis) -> Vector:
 
 
 def _tone(a: _Analysis) -> Vector:
-    bands = a.bands[_active(a)]
-    mean = _db(bands.mean(axis=0))
-    median = np.median(_db(bands), axis=0)
+    mean = _db(a.bands[a.active].mean(axis=0))
+    median = np.median(a.decibels[a.active], axis=0)
     shape = mean - np.nanmean(mean[:CORE_BANDS])
     return np.concatenate([shape, _grouped(median - np.nanmean(median[:CORE_BANDS]), 16)])
 
@@ -281,8 +322,7 @@ def _dynamics(a: _Analysis) -> Vector:
     slopes = np.percentile(slope, (1, 10, 90, 99))
     peak = float(np.abs(a.mono).max(initial=0.0)) ** 2
     crest = _db(np.array([peak])) - _db(np.array([a.envelope.mean()]))
-    active = _db(a.bands[_active(a)])
-    spread = np.percentile(active, (10, 50, 90), axis=0)
+    spread = np.percentile(a.decibels[a.active], (10, 50, 90), axis=0)
     bands = [_grouped(spread[2] - spread[1]), _grouped(spread[1] - spread[0])]
     return np.concatenate([ranges, slopes, crest, *bands])
 
@@ -301,12 +341,13 @@ def _space(a: _Analysis) -> Vector:
     first, last = int(5e-4 * fastest), int(2e-2 * fastest)
     combs = _pooled(20 * cepstrum, first, min(last, cepstrum.size), LAGS, np.max)
     # Late energy: how far bands fall within 100 and 300 ms after their own peaks.
-    level = _db(np.where(np.isnan(a.bands), 0.0, a.bands))
+    level = a.floored
+    loud = level >= np.percentile(level, 90, axis=0)
     falls = []
     for seconds in (0.1, 0.3):
         lag = max(1, round(seconds / a.step))
         if level.shape[0] > lag + 1:
-            top = level[:-lag] >= np.percentile(level, 90, axis=0)
+            top = loud[:-lag]
             fall = np.where(top, level[:-lag] - level[lag:], 0.0)
             count = np.maximum(top.sum(axis=0), 1)
             mean = fall.sum(axis=0) / count
@@ -339,8 +380,7 @@ def _pooled(
 
 
 def _modulation(a: _Analysis) -> Vector:
-    level = _db(np.where(np.isnan(a.bands), 0.0, a.bands))
-    level = np.maximum(level, level.max() - 60.0)
+    level = np.maximum(a.floored, a.floored.max() - 60.0)
     groups = np.stack(
         [level[:, part].mean(axis=1) for part in np.array_split(np.arange(BANDS), 4)]
         + [_centroid(a)]
@@ -380,12 +420,10 @@ def _distortion(a: _Analysis) -> Vector:
     some = np.signbit(a.mono[:: max(1, a.rate // 22_050)])
     crossings = float(np.mean(some[1:] != some[:-1])) * min(a.rate, 22_050)
     # How much brighter loud moments are than middling ones: static filters keep this, drive not.
-    level = _db(np.nanmean(a.bands, axis=1))
-    order = np.argsort(level)
-    count = max(1, level.size // 5)
-    spectra = _db(a.bands)
-    loud = spectra[order[-count:]].mean(axis=0)
-    middle = spectra[order[level.size // 3 : level.size // 3 + count]].mean(axis=0)
+    order = np.argsort(a.level)
+    count, third = max(1, order.size // 5), order.size // 3
+    loud = a.decibels[order[-count:]].mean(axis=0)
+    middle = a.decibels[order[third : third + count]].mean(axis=0)
     bend = _grouped(loud - middle)
     # Peakiness of the long-term spectrum inside bands: partials stand out, noise and grit do not.
     fine = a.spectrum
