@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfilt, sosfilt_zi
 
 from dialin.audio.files import audio_info, read_audio, read_blocks
 from dialin.audio.gate import Audio
@@ -176,6 +175,9 @@ def block_levels(blocks: Iterable[Audio], sample_rate: int) -> NDArray[np.float6
     ndarray, shape (50 ms blocks,)
         What is left over at the end counts as a block where it is all there is.
     """
+    # Half a second to import, and workers, which import this room, hear no whole recordings.
+    from scipy.signal import butter, sosfilt, sosfilt_zi
+
     length = max(1, int(BLOCK_SECONDS * sample_rate))
     sections = butter(4, HIGHPASS_HZ, "highpass", fs=sample_rate, output="sos")
     rest: NDArray[np.float64] | None = None

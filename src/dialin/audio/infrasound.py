@@ -70,7 +70,7 @@ def without_infrasound(audio: Audio, sample_rate: int) -> Audio:
         slow = _slow(audio, sample_rate)
         if slow is None or not np.isfinite(slow).all():
             return audio
-        total = sum(float(np.dot(channel, channel)) for channel in audio) / audio.shape[1]
+        total = np.einsum("cs,cs->", audio, audio) / audio.shape[1]
         if float(np.square(slow).sum()) / slow.shape[1] <= MATTERS * total:
             return audio
     block = _block(sample_rate)

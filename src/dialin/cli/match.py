@@ -295,8 +295,11 @@ def match(
             "--fx mastering"
         )
     task = _Task(output, mix, chosen, options, rendering)
+    from dialin.matching.candidate import warm_up
+
     if files.input.is_dir():
         with workers.pool() as pool:
+            warm_up(pool)
             match_all(files.input, files.folder, task, pool, run.overwrite)
         return
     from dialin.matching.folder import has_results
@@ -305,6 +308,7 @@ def match(
     if has_results(files.folder):
         overwrite = confirm_overwrite(output, overwrite, files.folder)
     with workers.pool() as pool:
+        warm_up(pool)
         saved = task.run(files.input, files.folder, pool, overwrite=overwrite)
     show(output, saved)
     if saved.error is not None:

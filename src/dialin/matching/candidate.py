@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from dialin.errors import RenderError
 from dialin.matching.auto_order import Ordered
 from dialin.matching.detail import Detail, detail_of
 from dialin.matching.features import Vector, features_of
+
+if TYPE_CHECKING:
+    from dialin.rendering import RenderPool
 
 SILENT = 1e-6
 """Swing (-120 dBFS) below which a render counts as silent."""
@@ -49,6 +53,21 @@ def measure(audio: Audio, sample_rate: int) -> tuple[Vector, Detail]:
         )
     sound = without_infrasound(audio[:2], sample_rate)
     return features_of(sound, sample_rate), detail_of(sound, sample_rate)
+
+
+def warm_up(pool: RenderPool) -> None:
+    """Have workers start, and import what measuring takes, while recordings are read.
+
+    Parameters
+    ----------
+    pool : RenderPool
+        Workers that will render.
+    """
+    pool.submit_calls(_ready, [()] * pool.workers)
+
+
+def _ready() -> None:
+    """Nothing, but that this module is imported where it is called."""
 
 
 @dataclass(eq=False)

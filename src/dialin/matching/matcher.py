@@ -31,7 +31,7 @@ from dialin.matching.auto import (
     wanted_families,
 )
 from dialin.matching.auto_voters import Recordings, Voter
-from dialin.matching.candidate import SearchResult, measure, settings_of
+from dialin.matching.candidate import SearchResult, measure, settings_of, warm_up
 from dialin.matching.describe import (
     KEPT,
     LEFT_ALONE,
@@ -189,12 +189,12 @@ def match(
             "options stands in place of budget, seconds, seed, only, weights, lock, "
             "reference_for, models, bpm, pick and keep; give one or the other"
         )
-    heard = hear(input, reference, options)
-    songs = is_mastering(effects) or (effects is None and _are_songs(input, reference, options))
-    families = wanted_families(effects) if effects is not None and is_auto(effects) else ()
-    named = mastering_chain() if songs else () if families else _named(effects)
     kept = str(Path(input)) if isinstance(input, str | os.PathLike) else input
-    with nullcontext(pool) if pool is not None else RenderPool() as used:
+    with nullcontext(pool) if pool is not None else _warm_pool() as used:
+        heard = hear(input, reference, options)
+        songs = is_mastering(effects) or (effects is None and _are_songs(input, reference, options))
+        families = wanted_families(effects) if effects is not None and is_auto(effects) else ()
+        named = mastering_chain() if songs else () if families else _named(effects)
         plan = None
         if families:
             recordings = Recordings(
@@ -210,6 +210,13 @@ def match(
         if songs and effects is None:
             heard = replace(heard, notes=(*heard.notes, WHOLE_MIXES))
         return _Matching(heard, kept, tempo, options, used, plan, songs=songs).run(progress)
+
+
+def _warm_pool() -> RenderPool:
+    """Workers that start while the recordings are read."""
+    pool = RenderPool()
+    warm_up(pool)
+    return pool
 
 
 def _are_songs(

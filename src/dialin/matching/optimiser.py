@@ -15,7 +15,6 @@ from typing import Any
 import cmaes
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from dialin.effects.parameter import Parameter
 from dialin.matching.surrogate import LinearModel
@@ -82,6 +81,8 @@ class KnobSearch:
         if fill > 2:
             self._queue.append(self._snap(middle))
         if fill > len(self._queue):
+            from scipy.stats import qmc
+
             with warnings.catch_warnings():
                 # Sobol points are balanced only in powers of two; any number serves here.
                 warnings.simplefilter("ignore", UserWarning)
