@@ -81,6 +81,7 @@ def echo(bench: Bench, group: str, path: Path) -> None:
             axes.axvline(echoes[0][0], color=colour, linestyle=style, label=label, zorder=0)
         else:
             axes.plot([], [], color=colour, linestyle=style, label=f"echo, {name}: none")
+    axes.set(xscale="log", xlim=(2, 1000 * lags[-1]))
     axes.set(xlabel="lag (ms)", ylabel="cepstrum", title=f"Reference through {group}")
     axes.legend()
     save(figure, path)
