@@ -1,20 +1,28 @@
-"""The optional compiled kernels of dialin.timbre; everything else stands in pyproject.toml."""
+"""The optional compiled kernels; everything else stands in pyproject.toml."""
 
 import sys
 
 from setuptools import Extension, setup
 
+KERNELS = {
+    "dialin.timbre._native": [
+        f"src/dialin/timbre/{name}.c" for name in ("_native", "_spectra", "_percussion")
+    ],
+    "dialin.measures._gaps": ["src/dialin/measures/_gaps.c"],
+}
+
 setup(
     ext_modules=[
         Extension(
-            "dialin.timbre._native",
-            [f"src/dialin/timbre/{name}.c" for name in ("_native", "_spectra", "_percussion")],
+            name,
+            sources,
             depends=["src/dialin/timbre/_native.h", "src/dialin/timbre/_transform.h"],
             py_limited_api=True,
             extra_compile_args=[] if sys.platform == "win32" else ["-O3", "-fno-math-errno"],
-            # Without a compiler the pure NumPy/SciPy twins give the same values, slower.
+            # Without a compiler the twins in NumPy, SciPy and torch give the same values, slower.
             optional=True,
         )
+        for name, sources in KERNELS.items()
     ],
     # One wheel for 3.11 and everything newer, as the extension is (PEP 384).
     options={"bdist_wheel": {"py_limited_api": "cp311"}},

@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch")
 
 from dialin.errors import AudioError, UsageError  # noqa: E402
 from dialin.measures import spectral  # noqa: E402
+from dialin.training import losses  # noqa: E402
 from dialin.training.balance import Balancer  # noqa: E402
 from dialin.training.losses import (  # noqa: E402
     embedding,
@@ -64,6 +65,23 @@ def test_mrstft_has_the_gradient_of_automatic_differentiation(shape):
     assert (ours.grad - plain.grad).abs().max() < 1e-5 * plain.grad.abs().max()
     with torch.no_grad():
         assert torch.equal(mrstft(a, b), found)
+
+
+def test_the_compiled_loop_gives_what_torch_gives(monkeypatch):
+    if losses.spectral_gaps is None:
+        pytest.skip("no compiled loop was built")
+    a, b = (torch.from_numpy(batch(seed)) for seed in (0, 1))
+    a[..., 20_000:] = 0.0
+    both = []
+    for loop in (losses.spectral_gaps, None):
+        monkeypatch.setattr(losses, "spectral_gaps", loop)
+        here = a.clone().requires_grad_()
+        value = mrstft(here, b)
+        value.sum().backward()
+        both.append((value.detach(), here.grad))
+    (ours, slope), (wanted, truth) = both
+    assert torch.allclose(ours, wanted, rtol=1e-6)
+    assert (slope - truth).abs().max() < 1e-5 * truth.abs().max()
 
 
 def test_odd_sizes_are_refused():

@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from dialin.audio.mel import mel_filters
 from dialin.errors import AudioError, RecipeError
+from dialin.measures.gaps import spectral_gaps
 from dialin.measures.spectral import EPSILON, MEL_SIZE, MELS, MRSTFT_SIZES
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -139,7 +140,8 @@ class _Mrstft(torch.autograd.Function):
     With magnitudes m of the prediction and t of the truth a bin adds ``|m - t| + |log m - log t|``
     to it, whose slope by m is ``sign(m - t) (1 + 1 / m)``, as both terms have one sign. It goes
     back through the transform as one inverse FFT. That writes far less to memory than automatic
-    differentiation does, and on the CPU rows go one by one, so that it stays in the cache.
+    differentiation does, and on the CPU rows go one by one, so that it stays in the cache, and
+    through one compiled loop where there is one.
     """
 
     @staticmethod
@@ -150,8 +152,14 @@ class _Mrstft(torch.autograd.Function):
         gradient = torch.zeros_like(prediction) if wanted else None
         for first in range(0, len(prediction), step):
             part = slice(first, first + step)
+            # Ends reflected for the longest frames, of which shorter ones see less.
+            both, most = torch.stack([prediction[part], truth[part]]), max(sizes) // 2
+            padded = functional.pad(both, (most, most), mode="reflect")
             for size in sizes:
-                value, slope = _resolution(prediction[part], truth[part], size, wanted)
+                spare = most - size // 2
+                value, slope = _resolution(
+                    padded[..., spare : padded.shape[-1] - spare], size, wanted
+                )
                 distances[part] += value / len(sizes)
                 if gradient is not None and slope is not None:
                     gradient[part].add_(slope, alpha=1.0 / len(sizes))
@@ -166,32 +174,22 @@ class _Mrstft(torch.autograd.Function):
         return gradient * above[:, None], None, None
 
 
-def _resolution(
-    prediction: Tensor, truth: Tensor, size: int, wanted: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Distance of rows ``(rows, samples)`` at one FFT size, and its gradient if that is wanted."""
-    (count, samples), hop = prediction.shape, size // 2
-    window = _window(size, prediction.device, prediction.dtype)
-    padded = functional.pad(torch.stack([prediction, truth]), (hop, hop), mode="reflect")
+def _resolution(padded: Tensor, size: int, wanted: bool) -> tuple[Tensor, Tensor | None]:
+    """Distance at one FFT size of rows ``(2, rows, samples + size)``, ours first, and its slope."""
+    hop = size // 2
+    count, samples = padded.shape[1], padded.shape[2] - 2 * hop
+    window = _window(size, padded.device, padded.dtype)
     spectra = torch.fft.rfft(padded.unfold(-1, size, hop) * window)
-    parts = torch.view_as_real(spectra)
-    power = torch.addcmul(parts[..., 0].square(), parts[..., 1], parts[..., 1])
-    magnitudes = power.clamp_min(EPSILON).sqrt_()
-    ours, theirs = magnitudes[0], magnitudes[1]
-    gap, inverse = ours - theirs, ours.reciprocal()
-    bins = gap[0].numel()
-    logs = (theirs * inverse).log_().abs_()
-    distance = (gap.abs().sum(dim=(1, 2)) + logs.sum(dim=(1, 2))) / bins
+    distance = _gaps(spectra, wanted)
     if not wanted:
         return distance, None
-    slope = torch.addcmul(inverse, inverse, inverse).mul_(gap.sign_()).mul_(power[0] > EPSILON)
     # The inverse real FFT counts all bins twice but the first and the last.
-    slope[..., 0] *= 2.0
-    slope[..., -1] *= 2.0
-    frames = torch.fft.irfft(spectra[0].mul_(slope), n=size, norm="forward")
-    frames *= window * (0.5 / bins)
+    ends = spectra[0][..., :: size // 2]
+    ends *= 2.0
+    frames = torch.fft.irfft(spectra[0], n=size, norm="forward")
     number = frames.shape[1]
-    summed = prediction.new_zeros(count, samples + 2 * hop)
+    frames *= window * (0.5 / (number * (1 + hop)))
+    summed = padded.new_zeros(count, samples + 2 * hop)
     summed[:, : number * hop].view(count, number, hop).copy_(frames[..., :hop])
     summed[:, hop : (number + 1) * hop].view(count, number, hop).add_(frames[..., hop:])
     inner = summed[:, hop : hop + samples]
@@ -199,6 +197,31 @@ def _resolution(
     inner[:, 1 : hop + 1] += summed[:, :hop].flip(1)
     inner[:, samples - 1 - hop : samples - 1] += summed[:, hop + samples :].flip(1)
     return distance, inner
+
+
+def _gaps(spectra: Tensor, wanted: bool) -> Tensor:
+    """Distance of rows from spectra ``(2, rows, frames, bins)``, ours first.
+
+    Where slopes are wanted, ours are multiplied by them, over their magnitude.
+    """
+    bins = spectra[0, 0].numel()
+    if spectra.dtype is torch.complex64 and spectra.device.type == "cpu" and spectral_gaps:
+        sums = [
+            spectral_gaps(a.data_ptr(), b.data_ptr(), bins, EPSILON, int(wanted))
+            for a, b in zip(spectra[0], spectra[1], strict=True)
+        ]
+        return torch.tensor(sums) / bins
+    parts = torch.view_as_real(spectra)
+    power = torch.addcmul(parts[..., 0].square(), parts[..., 1], parts[..., 1])
+    magnitudes = power.clamp_min(EPSILON).sqrt_()
+    ours, theirs = magnitudes[0], magnitudes[1]
+    gap, inverse = ours - theirs, ours.reciprocal()
+    logs = (theirs * inverse).log_().abs_()
+    distance = (gap.abs().sum(dim=(1, 2)) + logs.sum(dim=(1, 2))) / bins
+    if wanted:
+        slope = torch.addcmul(inverse, inverse, inverse).mul_(gap.sign_())
+        spectra[0] *= slope.mul_(power[0] > EPSILON)
+    return distance
 
 
 def mel(prediction: Tensor, truth: Tensor, sample_rate: int) -> Tensor:

@@ -30,6 +30,7 @@ perturbation algorithm for stochastic optimization", IEEE Trans. Aerospace and E
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -236,11 +237,18 @@ class Perturber:
         count = self.options.directions
         if not self.options.orthogonal:
             return rng.choice((-1.0, 1.0), size=(count, knobs))
-        # Any two columns of a Hadamard matrix are orthogonal, also of its rows in any order.
-        size = 1 << int(np.ceil(np.log2(max(knobs, 2))))
-        matrix = hadamard(size)[:, :knobs].astype(np.float64)
+        matrix = _orthogonal(knobs)
+        size = len(matrix)
         orders = [rng.permutation(size) for _ in range(-(-count // size))]
         # A row's sign says nothing of the others: without it a knob would move one way only.
         rows: Vectors = matrix[np.concatenate(orders)[:count]]
         rows = rows * rng.choice((-1.0, 1.0), size=(count, 1))
         return rows
+
+
+@functools.lru_cache(maxsize=8)
+def _orthogonal(knobs: int) -> Vectors:
+    """Columns of a Hadamard matrix: any two are orthogonal, also of its rows in any order."""
+    size = 1 << int(np.ceil(np.log2(max(knobs, 2))))
+    columns: Vectors = hadamard(size)[:, :knobs].astype(np.float64)
+    return columns
