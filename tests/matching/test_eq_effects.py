@@ -71,3 +71,24 @@ def test_other_music_tells_the_response_as_far_as_it_differs() -> None:
     ear = Responder(effect)
     gap = (ear.decibels(found[0]) - ear.decibels(known))[12:-4]
     assert np.abs(gap - gap.mean()).max() < 0.5
+
+
+def test_a_match_begins_with_the_answer_and_hears_no_room_in_it() -> None:
+    import dialin
+    from dialin.rendering import RenderPool
+    from tests.matching.test_mastering import song
+
+    effect = open_effect("builtin:eq")
+    known = effect.spec.vector(
+        {"gain_2": 9.0, "frequency_2": 90.0, "q_2": 4.0, "gain_6": -9.0, "gain_9": 8.0}
+    )
+    whole = song(20, 12.0)
+    one, two = whole[:, : 6 * RATE], whole[:, 6 * RATE :]
+    reference = effect.process(two, RATE, known)
+    with RenderPool(workers=1) as pool:
+        match = dialin.match((one, RATE), (reference, RATE), ["builtin:eq"], budget=40, pool=pool)
+    assert match.report.sure and match.report.after < 0.5 * match.report.before
+    assert not any("reflections" in line for line in match.report.evidence)
+    ear = Responder(effect)
+    gap = (ear.decibels(match.settings) - ear.decibels(known))[12:-6]
+    assert np.abs(gap - np.median(gap)).mean() < 1.0

@@ -311,7 +311,7 @@ class _Prober:
         except DialinError:
             # What cannot be asked is not solved; a search will say why.
             return EqProbe(False, tuple(self._spec.default), (), self._ear.renders)
-        if levers and not self._linear(self._lifted(base, levers)):
+        if levers and not self._linear(self._lifted(base, levers), draws=0):
             levers = []
         return EqProbe(bool(levers), tuple(base), tuple(levers), self._ear.renders)
 
@@ -327,8 +327,8 @@ class _Prober:
             point[lever.knob] = lever.lifted
         return point
 
-    def _linear(self, base: Settings) -> bool:
-        for point in (base, *(self._random(base) for _ in range(DRAWS))):
+    def _linear(self, base: Settings, draws: int = DRAWS) -> bool:
+        for point in (base, *(self._random(base) for _ in range(draws))):
             whole = self._ear.answer(point)
             energy = float(np.square(whole).sum())
             if not np.isfinite(energy):

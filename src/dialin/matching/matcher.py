@@ -46,6 +46,7 @@ from dialin.matching.describe import (
     slot_reports,
     sound_report,
 )
+from dialin.matching.eq_guesses import equaliser_guesses
 from dialin.matching.learned import Folder, Learned, find_learned, guesses
 from dialin.matching.mastering import mastering_chain
 from dialin.matching.motion_guesses import find_motions
@@ -327,8 +328,12 @@ class _Matching:
 
         whole = [sound.whole for sound in heard.whole]
         listen, plan = options.all_aspects, self._plan
+        equalisers = equaliser_guesses(self._pool, probed, heard, self._locked)
         if listen:
-            self._echoes = find_time(self._pool, probed, heard, self._locked, seed)
+            echoes = find_time(self._pool, probed, heard, self._locked, seed)
+            # What narrow bands ring on is no room.
+            kept = tuple(echo for echo in echoes.found if echo.slot not in equalisers)
+            self._echoes = replace(echoes, found=kept)
         how = options.search
         if plan is not None and how == SearchOptions():
             how = replace(how, halving=AUTO_HALVING)
@@ -343,7 +348,10 @@ class _Matching:
             budget=budget,
             options=how,
             seconds=options.seconds,
-            guesses=guesses(learned, spec, probed.slots, (self._excerpt, self._rate), whole, seed),
+            guesses=[
+                *guesses(learned, spec, probed.slots, (self._excerpt, self._rate), whole, seed),
+                *equalisers.values(),
+            ],
             # A controller knows its effect alone, and listens to all there is.
             trusted=listen and len(probed.slots) == 1,
             parts=heard.parts,
