@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "audio"
-PATIENCE = 120.0
+PATIENCE = 240.0
 """Seconds that anything may take on the busiest of machines."""
 
 

@@ -54,7 +54,7 @@ class Tab:
 
     def __init__(self, browser, studio, **options):
         self.context = browser.new_context(accept_downloads=True, **options)
-        self.context.set_default_timeout(120_000)
+        self.context.set_default_timeout(240_000)
         self.context.add_init_script("localStorage.setItem('dialin.seen', 'true')")
         self.page = self.context.new_page()
         self.said = []
@@ -351,6 +351,44 @@ def test_a_match_goes_on_through_a_reload_and_is_cancelled(tab, studio):
     page.click("#cancel")
     page.wait_for_selector("#progress[hidden]", state="attached")
     assert studio.client.get(f"/api/matches/{id}").json()["status"] == "cancelled"
+
+
+def test_an_effect_is_turned_by_hand_without_a_match_or_a_reference(tab):
+    page = tab.page
+    page.select_option("#deck-input select", "example-piano")
+    page.click("[data-mode=own]")
+    page.click("[data-uri='builtin:highshelf']")
+    page.click("#hand:not([disabled])")
+    page.wait_for_selector("#view-result:not([hidden])")
+    tab.until("dialinStudio.result.session.latencies.length > 0")
+    before = tab.heard()
+    page.locator("[data-slot=highshelf] .dial").nth(1).focus()
+    page.keyboard.press("PageUp")
+    tab.until("dialinStudio.result.session.changed")
+    turned = tab.heard()
+    assert not np.array_equal(turned, before)
+    page.reload()
+    page.wait_for_selector("#view-result:not([hidden])")
+    tab.until("dialinStudio.result.session.latencies.length > 0")
+    assert np.array_equal(tab.heard(), turned)
+    assert page.locator("#again").is_hidden()
+    page.evaluate("sessionStorage.clear()")
+
+
+def test_a_locked_knob_stays_where_it_is_when_matching_again(matched):
+    page = matched.page
+    page.click("#tab-of-knobs")
+    matched.get(
+        """() => { const s = dialinStudio.result.session, i = 0;
+        s.set(i, 0, 0.3125, true); }"""
+    )
+    wanted = matched.get("dialinStudio.result.session.native(0, 0)")
+    page.locator("[data-slot=distortion] .lock").first.click()
+    page.click("#again:not([disabled])")
+    page.wait_for_selector("#progress:not([hidden])")
+    page.wait_for_selector("#view-result:not([hidden])")
+    matched.until("dialinStudio.result.session.slots[0].knobs[0].locked")
+    assert matched.get("dialinStudio.result.session.native(0, 0)") == pytest.approx(wanted)
 
 
 def test_the_history_is_searched_and_reopened(tab, matched):

@@ -18,7 +18,7 @@ from dialin.web.guard import HEADERS
 from dialin.web.library import safe_name
 from tests.cli.runner import dialin, dialin_process
 from tests.plugins import MDA, needs_lv2
-from tests.web.running import EXAMPLES, running, until
+from tests.web.running import EXAMPLES, PATIENCE, running, until
 
 STATIC = Path(__file__).resolve().parents[2] / "src" / "dialin" / "web" / "static"
 
@@ -324,7 +324,7 @@ def test_a_match_is_cancelled_while_it_waits_and_while_it_runs(studio):
 
 def test_a_match_can_be_ended_with_the_best_so_far(studio):
     id = studio.match(budget=20_000)
-    with studio.client.stream("GET", f"/api/matches/{id}/events", timeout=120) as answer:
+    with studio.client.stream("GET", f"/api/matches/{id}/events", timeout=PATIENCE) as answer:
         for line in answer.iter_lines():
             if line.startswith("data: ") and json.loads(line[6:]).get("phase") == "searching":
                 break

@@ -42,7 +42,7 @@ SOUNDS = (80, 240)
 
 SOUNDS_PER_KNOB = 24
 
-FIELD = 11
+FIELD = 9
 """Points along a side of the grid at which timbre is measured."""
 
 POINT_WIDTH = 0.22

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,8 @@ import numpy as np
 
 from dialin.audio import Audio
 from dialin.effects.amount import effect_at_amount
-from dialin.effects.chain import chain_slots, chain_spec, chain_uri, parse_chain
+from dialin.effects.chain import chain_slots, chain_spec, chain_uri, parse_chain, slot_names
+from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import ParameterError, RenderCrashError
 from dialin.files.reading import read_json
@@ -381,18 +382,9 @@ def _candidate(kind: str, facts: Any, preset: Path, describe: Any) -> dict[str, 
                 position = mine.normalised
             elif said and slot["used"]:
                 position = said["after_position"]
-            try:
-                at_neutral = None if neutral is None else parameter.to_normalised(neutral)
-            except ParameterError:
-                at_neutral = None
             knobs.append(
                 {
-                    **{k: v for k, v in parameter.to_dict().items() if k != "status"},
-                    "default_position": float(default),
-                    "neutral": neutral,
-                    "neutral_position": at_neutral,
-                    "position": position,
-                    "likely": said.get("likely"),
+                    **_knob(parameter, float(default), position, neutral),
                     "locked": bool(said.get("locked")),
                     "dead": bool(said.get("dead")) or parameter.status == "dead",
                 }
@@ -414,6 +406,62 @@ def _candidate(kind: str, facts: Any, preset: Path, describe: Any) -> dict[str, 
         "aspects": facts["aspects"],
         "evidence": list(facts.get("evidence") or ()),
         "slots": slots,
+    }
+
+
+def slots_by_hand(uris: Sequence[str], describe: Callable[[str], EffectSpec]) -> dict[str, Any]:
+    """Effects at their defaults, as the page shows and turns those of a match.
+
+    Parameters
+    ----------
+    uris : sequence of str
+        In order.
+    describe : callable
+        Spec of an effect by its URI.
+
+    Returns
+    -------
+    dict
+        A candidate, as `slots_of_match` has them.
+    """
+    slots = []
+    for name, uri in zip(slot_names(uris), uris, strict=True):
+        spec = describe(uri)
+        knobs = [
+            _knob(parameter, float(default), float(default), parameter.neutral)
+            for parameter, default in zip(spec.parameters, spec.default, strict=True)
+        ]
+        slots.append(
+            {
+                "slot": name,
+                "uri": uri,
+                "name": spec.name,
+                "format": spec.format,
+                "used": True,
+                "reason": "",
+                "knobs": knobs,
+            }
+        )
+    return {"kind": "hand", "after": 0.0, "aspects": [], "evidence": [], "slots": slots}
+
+
+def _knob(
+    parameter: Parameter, default: float, position: float, neutral: float | None
+) -> dict[str, Any]:
+    """One knob for the page: what its travel means, and the places that are marked on it."""
+    try:
+        at_neutral = None if neutral is None else parameter.to_normalised(neutral)
+    except ParameterError:
+        at_neutral = None
+    return {
+        **{k: v for k, v in parameter.to_dict().items() if k != "status"},
+        "default_position": default,
+        "neutral": neutral,
+        "neutral_position": at_neutral,
+        "position": position,
+        "likely": None,
+        "locked": False,
+        "dead": parameter.status == "dead",
     }
 
 

@@ -38,7 +38,7 @@ from dialin.web.export import export_file
 from dialin.web.guard import Guard
 from dialin.web.jobs import Job, Jobs
 from dialin.web.library import Kept, Library, NotThereError, Recording
-from dialin.web.live import Live, slots_of_match
+from dialin.web.live import Live, slots_by_hand, slots_of_match
 from dialin.web.options import StudioOptions
 from dialin.web.recordings import TooLargeError
 from dialin.web.requests import (
@@ -258,6 +258,13 @@ def _warm(request: WarmRequest, studio: Here) -> None:
     """Open effects that will be turned soon."""
     studio.catalogue.check(request.uris)
     studio.live.warm(request.uris)
+
+
+@api.post("/effects/knobs")
+def _knobs(request: WarmRequest, studio: Here) -> dict[str, Any]:
+    """Every knob of some effects, at its default."""
+    studio.catalogue.check(request.uris)
+    return slots_by_hand(request.uris, studio.live.describe)
 
 
 @api.post("/favourites")

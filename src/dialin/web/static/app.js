@@ -29,8 +29,19 @@ async function route() {
   try {
     if (location.hash === "#/history") { progress.leave(); view("history"); await past.show(); }
     else if (id) await show(id);
+    else if (location.hash === "#/hand") await byHand();
     else { view("setup"); if (!progress.id) progress.leave(); }
   } catch (error) { complain(error); view("setup"); }
+}
+// This tab's own, kept in it.
+async function byHand() {
+  let asked = null;
+  try { asked = JSON.parse(sessionStorage.getItem("dialin.hand")); } catch { /* none kept */ }
+  if (!asked) { location.hash = "#/"; return; }
+  progress.leave();
+  view("result");
+  result.showTab("knobs");
+  await result.byHand(asked);
 }
 async function show(id) {
   if (result.match?.id === id && result.match.status === "done") return view("result");
@@ -107,6 +118,10 @@ document.addEventListener("keydown", event => {
   else if (key === "0") result.lanes.zoom(1 / 256);
 });
 $("#show-help").addEventListener("click", () => $("#help").showModal());
+$("#hand").addEventListener("click", () => {
+  sessionStorage.setItem("dialin.hand", JSON.stringify(setup.byHand()));
+  if (location.hash === "#/hand") route(); else location.hash = "#/hand";
+});
 $("#start-tour").addEventListener("click", () => tour.start());
 
 // -- theme --------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ export function makeKnob(spec, label, { position, locked, change, lock }) {
     };
     turned(control);
   }
-  const box = h("div", { class: `knob ${spec.dead ? "dead" : ""}`, "data-knob": spec.id }, h("div", { class: "head" }, h("span", { class: "name", title: name }, name), lockButton), control, typed);
+  const box = h("div", { class: `knob ${spec.dead ? "dead" : ""}`, "data-knob": spec.id }, h("div", { class: "head" }, h("span", { class: "name", title: name }, name), lockButton), control, control.tagName === "SELECT" ? null : typed);
   function show() {
     face();
     typed.textContent = text(spec, value);

@@ -247,7 +247,7 @@ export class EffectMap {
       }
     }
     badge([0, 0], "neutral", c.reference);
-    badge(this.facts.point, "match", c.matched);
+    badge(this.facts.point, this.session.candidate.kind === "hand" ? "start" : "match", c.matched);
     this.pins.forEach((place, i) => badge(place, String(i + 1), c.ink));
     const written = v => kind === "knob" ? text(this.knobs[Number(name)].knob, v) : v.toFixed(0);
     $("#scale-low").textContent = written(low);

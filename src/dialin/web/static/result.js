@@ -97,9 +97,16 @@ export class Result {
     $("#rendering").textContent = last ? `heard after ${Math.round(last.total)} ms` : "";
   }
 
-  async open(id) {
-    const match = await api.get(`matches/${id}`);
+  async open(id) { await this.show(await api.get(`matches/${id}`)); }
+  // Effects on a recording without a match: a candidate at its defaults, turned by hand.
+  async byHand({ input, references, uris, recordings }) {
+    const candidate = await api.post("effects/knobs", { uris });
+    await this.show({ id: `hand-${input.recording}`, status: "done", request: { input, references, effects: uris }, recordings, candidates: [candidate], report: { before: 0, aspects: [], notes: [] } });
+  }
+  async show(match) {
     this.match = match;
+    const id = match.id;
+    document.body.classList.toggle("by-hand", match.candidates[0].kind === "hand");
     this.bands.clear();
     const asked = match.request, input = match.recordings[asked.input.recording];
     if (input.missing) throw new Error(`the input of this match is not in the library any more: ${input.missing}`);
@@ -114,7 +121,7 @@ export class Result {
     this.refs = refs;
     this.transport.load([
       { key: "input", kind: "input", label: "Input", name: input.name, group: "input", ...sounds[0] },
-      { key: "match", kind: "matched", label: "Match", name: input.name, group: "input", ...sounds[0] },
+      { key: "match", kind: "matched", label: match.candidates[0].kind === "hand" ? "Effects" : "Match", name: input.name, group: "input", ...sounds[0] },
       ...refs.map((one, i) => ({ key: `reference${i}`, kind: "reference", label: refs.length > 1 ? `Reference ${i + 1}` : "Reference", name: one.facts.name, group: `reference${i}`, ...sounds[i + 1] })),
     ]);
     this.transport.tracks.forEach(track => { if (track.key !== "match") this.analyse(track.key); });
@@ -157,6 +164,15 @@ export class Result {
   }
   head() {
     const { match, input, refs } = this, report = match.report;
+    const hand = match.candidates[0].kind === "hand";
+    $("#reset").textContent = hand ? "back to the defaults" : "back to the match";
+    $("#to-match").textContent = hand ? "to the start" : "to the match";
+    if (hand) {
+      $("#result-title").replaceChildren(h("span", { class: "m" }, input.name), h("span", { class: "arrow" }, " by hand"));
+      document.title = `${input.name} by hand · dialin studio`;
+      $("#summary").replaceChildren(h("span", { class: "soft" }, `Through ${match.candidates[0].slots.map(slot => slot.name).join(" → ")}, from their defaults. Turn the knobs, or explore the map.`));
+      return $("#notes").replaceChildren();
+    }
     $("#result-title").replaceChildren(h("span", { class: "m" }, input.name), h("span", { class: "arrow" }, " made to sound like "), h("span", { class: "r" }, refs.map(one => one.facts.name).join(" + ")));
     document.title = `${input.name} → ${refs.map(one => one.facts.name).join(" + ")} · dialin studio`;
     const used = match.candidates[0].slots.filter(slot => slot.used), kind = match.candidates[0].kind;

@@ -87,7 +87,15 @@ export class Setup {
   ready() {
     const why = !this.input ? "Choose an input first" : !this.references.length ? "Choose a reference" : this.chooser.catalogue && !this.chooser.value ? "Add an effect to the chain" : !this.only.size ? "Leave at least one aspect on" : "";
     this.go.disabled = Boolean(why);
+    $("#hand").disabled = !this.input || !this.chooser.catalogue || !this.byHand();
     $("#why").textContent = why || `${this.input.recording.name} → ${this.references.map(one => one.recording.name).join(" + ")}`;
+  }
+  // What can be turned without a match: effects that are known.
+  byHand() {
+    const { value, catalogue } = this.chooser, uris = Array.isArray(value) ? value : value === "default" ? catalogue.default : null;
+    if (!uris || !this.input) return null;
+    const { input, references } = this.request(), recordings = Object.fromEntries([this.input, ...this.references].map(one => [one.recording.id, one.recording]));
+    return { input, references, uris, recordings };
   }
   request() {
     const part = one => ({ recording: one.recording.id, ...(one.stretch ? { stretch: one.stretch } : {}) });
