@@ -1,7 +1,7 @@
 """The hosts that can run LV2 and VST3 plugins, side by side over everything installed.
 
 Run ``python benchmarks/hosts.py [--minihost PYTHON] [--formats lv2 vst3] [--share 1/1]
-[--out hosts.jsonl]``. Each plugin is opened, played and opened anew by
+[--rate-knobs] [--out hosts.jsonl]``. Each plugin is opened, played and opened anew by
 
 * DawDreamer (LV2 by URI, VST3 by path), as dialin uses it for LV2: the graph loaded anew before
   each render, memory that was never written reading as zero;
@@ -237,6 +237,7 @@ def main() -> None:
     parser.add_argument("--minihost", default=sys.executable)
     parser.add_argument("--formats", nargs="+", default=["vst3", "lv2"])
     parser.add_argument("--share", default="1/1")
+    parser.add_argument("--rate-knobs", action="store_true", help="only plugins that have such")
     parser.add_argument("--out", type=Path, default=Path("hosts.jsonl"))
     options = parser.parse_args()
     if options.child:
@@ -250,7 +251,7 @@ def main() -> None:
                 python = options.minihost if host == "minihost" else sys.executable
                 at_work: Child | None = None
                 for name, parts in plugins(kind)[share - 1 :: shares]:
-                    if (kind, host, name) in done:
+                    if (kind, host, name) in done or (options.rate_knobs and not parts):
                         continue
                     at_work = at_work or Child(python, host, kind)
                     found = at_work.ask(name, parts)

@@ -16,9 +16,9 @@ $pip install -c "$work/minimum.txt" "$root[studio]"
 $pip install pytest hypothesis httpx
 cd "$work"
 sh "$root/scripts/smoke.sh" "$work/try/bin" "$work"
-# The suite of a room each: what reads audio, what runs in workers, what opens effects and presets.
+# What reads and measures audio, runs in workers, and opens effects and presets.
 cd "$root"
 # A checkout's own code would be found first, and has no compiled kernels of these versions.
 "$work/try/bin/python" -P -m pytest -q -p no:cacheprovider -o pythonpath="$root" \
-    tests/workers tests/rendering/test_pool.py tests/presets tests/reports tests/audio
+    tests/workers/test_calls.py tests/rendering/test_block.py tests/presets tests/audio tests/measures
 echo "dialin works with the oldest versions it declares"
