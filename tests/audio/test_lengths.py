@@ -10,7 +10,7 @@ import soundfile
 from dialin.audio import AudioReader, audio_info, read_audio, read_blocks, write_audio
 from dialin.audio.mpeg import mpeg_layout
 from dialin.data.reading import read_track
-from dialin.data.songs import Part, Track
+from dialin.data.songs import Part, SongTrack
 from dialin.errors import AudioFileError
 
 RATE = 44_100
@@ -47,7 +47,7 @@ def check(path: Path, frames: int, tolerance: float = 1e-6) -> None:
     blocks = list(read_blocks(path, 10_007))
     np.testing.assert_array_equal(np.concatenate(blocks, axis=1), whole)
     part = Part(str(path), frames, rate)
-    track = Track("x", "x", "", "train", 1.0, (part,))
+    track = SongTrack("x", "x", "", "train", 1.0, (part,))
     for share in (0.0, 0.2, 0.499, 0.5, 0.77, 0.97):
         start = int(share * frames)
         wanted = whole[:, start : start + 3_000]

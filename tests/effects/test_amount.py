@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dialin.effects.amount import MixedEffect, effect_at_amount, settings_at_amount
-from dialin.effects.chain import Chain
+from dialin.effects.chain import ChainEffect
 from dialin.effects.fake import open_fake
 from dialin.effects.open import open_effect
 from dialin.errors import EffectNotFoundError, ParameterError, UsageError
@@ -152,7 +152,9 @@ def test_the_added_knob_gives_way_to_a_plugins_own() -> None:
 
 
 def test_a_mixed_slot_stands_in_a_chain() -> None:
-    chain = Chain('chain:["fake:mode","fake:gain"]', lambda uri: MixedEffect(open_effect(uri)))
+    chain = ChainEffect(
+        'chain:["fake:mode","fake:gain"]', lambda uri: MixedEffect(open_effect(uri))
+    )
     audio = noise(1, 200)
     settings = chain.spec.vector({"mode.dry_wet": 0, "gain.gain": 6, "gain.dry_wet": 0})
     np.testing.assert_array_equal(chain.process(audio, RATE, settings), audio)

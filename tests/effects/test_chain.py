@@ -6,7 +6,14 @@ from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
 from dialin.effects.builtin import BuiltinEffect, open_builtin
-from dialin.effects.chain import Chain, chain_slots, chain_uri, is_chain, parse_chain, slot_names
+from dialin.effects.chain import (
+    ChainEffect,
+    chain_slots,
+    chain_uri,
+    is_chain,
+    parse_chain,
+    slot_names,
+)
 from dialin.effects.effect import Effect
 from dialin.effects.open import open_effect
 from dialin.errors import EffectNotFoundError, NonFiniteOutputError, ParameterError, UsageError
@@ -92,7 +99,7 @@ def test_a_slot_that_breaks_is_named() -> None:
     from dialin.effects.builtin_table import BUILTINS
 
     uri = chain_uri(["fake:gain", "reverb"])
-    chain = Chain(uri, lambda slot: Broken(BUILTINS[slot.split(":")[1]]))
+    chain = ChainEffect(uri, lambda slot: Broken(BUILTINS[slot.split(":")[1]]))
     with pytest.raises(NonFiniteOutputError, match="slot 'gain'"):
         chain.process(noise(1, 100), 44_100, chain.spec.default)
 
