@@ -5,10 +5,10 @@ Music differs for other reasons by as much as a setting does. Within the tempera
 that sound clearly different are kept beside the pick; and of each of its knobs the positions that
 are as likely are told. All of it comes from the renders that the search made anyway:
 
-* positions of candidates of the same effects within the temperature are as likely as the pick;
 * what a knob does by itself is told by a ridge regression of the style features on the knobs, near
   the pick (as in `dialin.matching.surrogate`): the positions at which the features so predicted are
-  within the temperature are as likely too.
+  within the temperature are as likely, all else being as it is;
+* of a stepped knob, which is no line, the steps of candidates within the temperature are.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ CLEARLY = 0.08
 
 OTHER_EFFECTS = 0.04
 """The same between candidates of different effects."""
+
+MORE_EFFECTS = 1
+"""By which a choice may have more than the pick."""
 
 AS_LIKELY = 1.5
 """Temperatures by which a choice may be farther than the pick."""
@@ -71,11 +74,13 @@ def other_choices(trials: Trials, choice: Pick) -> tuple[Other, ...]:
     least = min([picked.value, *(value for value, _ in values)])
     limit = min(least + AS_LIKELY * temperature, trials.untouched.value)
     kept = [picked]
+    # What takes many more effects to be as near is no choice to listen to.
+    simple = sum(slot in trials.space.effects for slot in choice.slots) + MORE_EFFECTS
     for value, number in sorted(values):
         candidate = trials.candidates[number]
         if value > limit or len(kept) == MOST:
             break
-        if candidate.settings is None or not candidate.slots:
+        if candidate.settings is None or not 0 < len(candidate.slots) <= simple:
             continue
         every = trials.options.every
         apart = detail_distances(np.stack([c.detail[::every] for c in (candidate, *kept)]))[0, 1:]
@@ -133,16 +138,13 @@ def knob_ranges(trials: Trials, choice: Pick) -> Mapping[int, KnobRange]:
     for column, index in enumerate(free):
         at = float(here[index])
         low, high = at, at
-        if likely.size:
-            low, high = (
-                min(low, float(likely[:, column].min())),
-                max(high, float(likely[:, column].max())),
-            )
-        grid = np.linspace(0.0, 1.0, STEPS)
-        alone = trials.target.distance(
-            choice.candidate.features + (grid - at)[:, None] * slopes[column]
-        )
-        low, high = _stretch(grid, np.asarray(alone) <= reach, at, low, high)
+        if space.spec.parameters[index].is_stepped:
+            low, high = (float(f([at, *likely[:, column]])) for f in (min, max))
+        else:
+            grid = np.linspace(0.0, 1.0, STEPS)
+            moved = (grid - at)[:, None] * slopes[column]
+            alone = trials.target.distance(choice.candidate.features + moved)
+            low, high = _stretch(grid, np.asarray(alone) <= reach, at, low, high)
         width = high - low
         certainty = "sure" if width <= SURE else "unheard" if width >= UNHEARD else "about"
         ranges[index] = KnobRange(low, high, certainty)
