@@ -8,6 +8,7 @@ import pytest
 from dialin.audio import (
     active_excerpts,
     cut_file,
+    excerpts,
     infrasound_share,
     read_audio,
     without_infrasound,
@@ -160,3 +161,13 @@ def test_an_offset_of_a_few_samples_is_taken_out_too():
     assert np.abs(without_infrasound(few, 8_000)).max() < 1e-6
     single = np.ones((1, 1), np.float32)
     assert without_infrasound(single, 48_000) is single
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 96_000])
+def test_short_recordings_are_filtered_as_long_ones(rate, monkeypatch):
+    rng = np.random.default_rng(0)
+    audio = (0.1 * rng.standard_normal((2, 3 * rate)) + 0.3).astype(np.float32)
+    audio[:, rate : rate + rate // 2] = 0.3
+    at_once = block_levels([audio[:, :rate], audio[:, rate:]], rate)
+    monkeypatch.setattr(excerpts, "SHORT_SECONDS", 0.0)
+    assert np.abs(block_levels([audio], rate) - at_once).max() < 1e-6

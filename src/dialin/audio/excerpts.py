@@ -13,12 +13,14 @@ Conventions
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft as sfft
 
 from dialin.audio.files import audio_info, read_audio, read_blocks
 from dialin.audio.gate import Audio
@@ -29,6 +31,12 @@ SILENCE_MEAN_SQUARE = 1e-5
 BLOCK_SECONDS = 0.05
 
 HIGHPASS_HZ = 25.0
+
+RINGING_SECONDS = 0.5
+"""After which the high-pass has forgotten all: its slowest pole falls by 250 dB in that."""
+
+SHORT_SECONDS = 30.0
+"""Up to which a recording is filtered at once."""
 
 RANGE_DB = 40.0
 """How far below the loudest second music goes."""
@@ -175,20 +183,10 @@ def block_levels(blocks: Iterable[Audio], sample_rate: int) -> NDArray[np.float6
     ndarray, shape (50 ms blocks,)
         What is left over at the end counts as a block where it is all there is.
     """
-    # Half a second to import, and workers, which import this room, hear no whole recordings.
-    from scipy.signal import butter, sosfilt, sosfilt_zi
-
     length = max(1, int(BLOCK_SECONDS * sample_rate))
-    sections = butter(4, HIGHPASS_HZ, "highpass", fs=sample_rate, output="sos")
     rest: NDArray[np.float64] | None = None
-    state: NDArray[np.float64] | None = None
     levels: list[NDArray[np.float64]] = []
-    for block in blocks:
-        if state is None:
-            # As if the recording had always stood at its first sample: an offset is no step then.
-            first = block[:, :1].astype(np.float64)
-            state = sosfilt_zi(sections)[:, None, :] * first[None]
-        heard, state = sosfilt(sections, block.astype(np.float64), axis=1, zi=state)
+    for heard in _highpassed(blocks, sample_rate):
         whole = heard if rest is None else np.concatenate([rest, heard], axis=1)
         count = whole.shape[1] // length
         rest = whole[:, count * length :]
@@ -197,6 +195,52 @@ def block_levels(blocks: Iterable[Audio], sample_rate: int) -> NDArray[np.float6
     if not levels and rest is not None and rest.shape[1]:
         levels.append(_levels(rest, rest.shape[1]))
     return np.concatenate(levels) if levels else np.zeros(0)
+
+
+def _highpassed(blocks: Iterable[Audio], sample_rate: int) -> Iterator[NDArray[np.float64]]:
+    """Blocks behind a causal Butterworth high-pass of order 4.
+
+    As if the recording had always stood at its first sample: an offset is no step then. What is
+    short is filtered by a product of spectra, with the same result: importing scipy.signal takes
+    half a second, many times longer.
+    """
+    stream, first, samples = iter(blocks), list[Audio](), 0
+    for block in stream:
+        first.append(block)
+        samples += block.shape[1]
+        if samples > SHORT_SECONDS * sample_rate:
+            break
+    else:
+        if first:
+            yield _by_spectrum(np.concatenate(first, axis=1), sample_rate)
+        return
+    from scipy.signal import butter, sosfilt, sosfilt_zi
+
+    sections = butter(4, HIGHPASS_HZ, "highpass", fs=sample_rate, output="sos")
+    state = sosfilt_zi(sections)[:, None, :] * first[0][None, :, :1].astype(np.float64)
+    for block in itertools.chain(first, stream):
+        heard, state = sosfilt(sections, block.astype(np.float64), axis=1, zi=state)
+        yield heard
+
+
+def _by_spectrum(audio: Audio, sample_rate: int) -> NDArray[np.float64]:
+    """All of a short recording behind the high-pass."""
+    history = round(RINGING_SECONDS * sample_rate)
+    padded = np.concatenate([np.repeat(audio[:, :1], history, axis=1), audio], axis=1)
+    size = sfft.next_fast_len(padded.shape[1], real=True)
+    spectrum = sfft.rfft(padded.astype(np.float64), size, axis=1)
+    spectrum *= _response(size, sample_rate)
+    return np.asarray(sfft.irfft(spectrum, size, axis=1)[:, history : padded.shape[1]])
+
+
+def _response(size: int, sample_rate: int) -> NDArray[np.complex128]:
+    """Frequency response of the high-pass at the bins of a real FFT (bilinear transform)."""
+    # Half the sampling frequency is where the tangent ends.
+    angle = np.pi / size * np.minimum(np.arange(size // 2 + 1), size / 2 - 1e-6)
+    s = 1j * np.tan(angle) / np.tan(np.pi * HIGHPASS_HZ / sample_rate)
+    outer, inner = 2.0 * (np.cos(np.pi / 8) + np.sin(np.pi / 8)), 2.0 + np.sqrt(2.0)
+    square = s * s
+    return np.asarray(square**2 / (square**2 + outer * s * (square + 1.0) + inner * square + 1.0))
 
 
 def _levels(heard: NDArray[np.float64], length: int) -> NDArray[np.float64]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import sosfilt
 
 from dialin.audio import Audio
 from dialin.effects.builtin_table import EQ_BANDS, EQ_CHANNELS
@@ -133,6 +132,8 @@ class Equaliser:
         return np.asarray(audio + signs * change)
 
     def _filter(self, audio: Audio, reset: bool) -> Audio:
+        from scipy.signal import sosfilt
+
         shape = (len(self._sections), audio.shape[0], 2)
         if reset or self._state is None or self._state.shape != shape:
             self._state = np.zeros(shape)

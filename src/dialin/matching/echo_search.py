@@ -17,11 +17,9 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cmaes
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sfft
-from scipy.interpolate import PchipInterpolator
 
 from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec, Settings
@@ -335,6 +333,8 @@ class EchoSearch:
         if size == 1:
             return self._line(best, self._smooth[0], budget)
         population = 6 + int(2 * np.log(size))
+        import cmaes  # with scipy.stats: half a second
+
         search = cmaes.CMA(
             mean=mean,
             sigma=sigma,
@@ -484,6 +484,8 @@ class _Law:
         self, points: Sequence[tuple[float, float]], low: float, high: float, lag: float
     ) -> float:
         """Invert between two neighbours; the curve through all, where they rise or fall as one."""
+        from scipy.interpolate import PchipInterpolator
+
         u = np.array([p[0] for p in points])
         logs = np.log(np.array([p[1] for p in points]))
         fine = np.linspace(low, high, 257)

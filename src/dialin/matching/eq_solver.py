@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from dialin.matching.eq_target import EqTarget
 
@@ -94,6 +93,8 @@ def solve(
     -------
     Solved
     """
+    from scipy.optimize import least_squares
+
     count = len(starts[0])
     below = np.zeros(count) if low is None else low
     above = np.ones(count) if high is None else high

@@ -68,13 +68,14 @@ def find_learned(slots: Sequence[EffectSpec], models: Sequence[Folder] | None) -
         If a folder that was named holds no controller, or one of an effect that is not in the
         chain.
     """
-    from dialin.networks.controller_runtime import RuntimeController
     from dialin.networks.store import find_model
 
     controllers: dict[int, RuntimeController] = {}
     folders: list[str] = []
     if models is not None:
         for folder in models:
+            from dialin.networks.controller_runtime import RuntimeController
+
             controller = RuntimeController(folder)
             wanted = controller.config["spec_hash"]
             indices = [n for n, spec in enumerate(slots) if spec.hash == wanted]
@@ -93,6 +94,8 @@ def find_learned(slots: Sequence[EffectSpec], models: Sequence[Folder] | None) -
             kept = find_model(spec)
             if kept is None:
                 continue
+            from dialin.networks.controller_runtime import RuntimeController
+
             controllers[number] = _again(kept, controllers) or RuntimeController(kept)
         except UsageError as error:
             # What a person did not ask for in this match must not stop it.

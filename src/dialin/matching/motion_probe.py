@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from dialin.audio import Audio
 from dialin.effects.cache import probe_name, remembered
@@ -127,6 +126,8 @@ class MotionProbe:
         float
             In hertz.
         """
+        from scipy.interpolate import PchipInterpolator
+
         places, logs = self._law()
         if len(places) == 1:
             return float(np.exp(logs[0]))

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cmaes
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
@@ -395,6 +394,8 @@ class MotionSearch:
         places = [n for n in self._shape if not self._spec.parameters[n].is_stepped]
         if not places:
             return beam
+        import cmaes  # with scipy.stats: half a second
+
         search = cmaes.CMA(
             mean=beam.settings[places],
             sigma=sigma,

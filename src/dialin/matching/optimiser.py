@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cmaes
 import numpy as np
 from numpy.typing import NDArray
 
 from dialin.effects.parameter import Parameter
 from dialin.matching.surrogate import LinearModel
+
+if TYPE_CHECKING:
+    import cmaes
 
 Positions = NDArray[np.float64]
 
@@ -80,15 +82,7 @@ class KnobSearch:
         middle = np.full(self._size, 0.5)
         if fill > 2:
             self._queue.append(self._snap(middle))
-        if fill > len(self._queue):
-            from scipy.stats import qmc
-
-            with warnings.catch_warnings():
-                # Sobol points are balanced only in powers of two; any number serves here.
-                warnings.simplefilter("ignore", UserWarning)
-                sobol = qmc.Sobol(self._size, seed=np.random.default_rng([seed, 2]))
-                points = sobol.random(fill - len(self._queue))
-            self._queue += [self._snap(point) for point in points]
+        self._points, self._seed = max(0, fill - len(self._queue)), seed
 
     @property
     def told(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -110,6 +104,8 @@ class KnobSearch:
             0 to 1; empty where there is no knob.
         """
         count = self.batch + 2 if limit is None else min(limit, self.batch + 2)
+        if not self._queue and self._points:
+            self._queue, self._points = self._space_filling(self._points), 0
         if self._queue:
             count = len(self._queue) if limit is None else min(limit, len(self._queue))
             asked, self._queue = self._queue[:count], self._queue[count:]
@@ -122,6 +118,18 @@ class KnobSearch:
         self._pending = [np.asarray(self._cma.ask()) for _ in range(self._cma.population_size)]
         self._proposed = self._model_positions()
         return [self._snap(p) for p in [*self._proposed, *self._pending][:count]]
+
+    def _space_filling(self, count: int) -> list[Positions]:
+        # See `_restart`; by now the first renders are on their way.
+        from scipy.stats import qmc
+
+        with warnings.catch_warnings():
+            # Sobol points are balanced only in powers of two; any number serves here.
+            warnings.simplefilter("ignore", UserWarning)
+            points = qmc.Sobol(self._size, seed=np.random.default_rng([self._seed, 2])).random(
+                count
+            )
+        return [self._snap(point) for point in points]
 
     def _model_positions(self) -> list[Positions]:
         if self._model is None or len(self._features) != len(self._values):
@@ -194,6 +202,9 @@ class KnobSearch:
         return bool(self._cma.should_stop()) or self._spread < CONVERGED
 
     def _restart(self) -> None:
+        # Which needs scipy.stats: half a second that the first renders need not wait for.
+        import cmaes
+
         positions, values = self.told
         order = np.argsort(values)
         if self._cma is None:

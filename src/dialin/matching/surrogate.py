@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import lsq_linear
 
 Matrix = NDArray[np.float64]
 
@@ -60,6 +59,8 @@ class LinearModel:
         -------
         ndarray, float64 or None
         """
+        from scipy.optimize import lsq_linear
+
         usable = np.isfinite(values) & np.isfinite(features[:, self._counts]).all(axis=1)
         if usable.sum() < positions.shape[1] + 4:
             return None

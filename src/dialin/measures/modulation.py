@@ -25,7 +25,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sfft
-from scipy.signal import hilbert
 
 from dialin.audio import Audio
 
@@ -407,6 +406,8 @@ def vibrato_depth(output: Audio, sample_rate: int, hertz: float = 1000.0) -> flo
     float
         In cents; 0 where there is no tone.
     """
+    from scipy.signal import hilbert
+
     depths = [0.0]
     block = max(1, round(0.01 * sample_rate))
     for channel in output.astype(np.float64):

@@ -24,7 +24,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
-from scipy.signal import butter, sosfilt
 
 from dialin.audio import Audio
 
@@ -313,6 +312,8 @@ def band_decays(response: Floats, sample_rate: int) -> Floats:
         In dB, 0 at the start, -60 at least. Octaves that the rate cannot hold, or that hold
         less than a millionth of the energy, are NaN.
     """
+    from scipy.signal import butter, sosfilt
+
     block = max(1, round(STEP_SECONDS * sample_rate))
     steps = max(1, response.shape[1] // block)
     held = octaves(sample_rate)

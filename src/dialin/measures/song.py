@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sfft
-from scipy.signal import sosfilt
 
 from dialin.audio import Audio
 from dialin.audio.excerpts import music_blocks
@@ -253,6 +252,8 @@ class SongMeter:
             self._spectra(block)
 
     def _levels(self, block: Audio) -> None:
+        from scipy.signal import sosfilt
+
         self._square += sum(float(np.dot(c, c)) for c in block.astype(np.float64))
         heard, self._state = sosfilt(self._k, block, axis=1, zi=self._state)
         power = np.einsum("ij,ij->j", heard, heard)

@@ -16,7 +16,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
-from scipy.signal.windows import hann
 
 from dialin.audio.mel import mel_filters
 from dialin.errors import RecipeError
@@ -115,7 +114,8 @@ def window(fft: int) -> NDArray[np.float32]:
     -------
     ndarray, float32, shape (fft,)
     """
-    shape = hann(fft, sym=False)
+    # A periodic Hann window; that of scipy.signal takes half a second to import.
+    shape = 0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, fft + 1)[:-1])
     result: NDArray[np.float32] = (shape / np.sqrt(np.square(shape).sum())).astype(np.float32)
     return result
 
