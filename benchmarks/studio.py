@@ -6,10 +6,10 @@ driven in headless Chromium, with a stereo loop of 10 s at 44.1 kHz playing all 
 
 Measured, in the page, are milliseconds from the moment a knob is turned until its new sound is
 scheduled to be heard (the render, both ways of 3.5 MB, loudness, crossing over); the sound device's
-own buffer comes on top. *Knob* turns knobs of every effect of the default chain in turn, as by a
-key; *amount* moves the amount; *drag* moves a point over a map sixty times a second, so that what
-is measured is from the oldest wish that a sound answers. *Page* is from nothing to a page that
-answers, in a fresh browser profile.
+own buffer comes on top. *Knob* turns knobs of every effect of the chain in turn, each through five
+positions, as by a key; *amount* moves the amount; *drag* moves a point over a map sixty times a
+second, so that what is measured is from the oldest wish that a sound answers. *Page* is from
+nothing to a page that answers, in a fresh browser profile.
 """
 
 import argparse
@@ -76,7 +76,9 @@ def turned(page, script, turns):
             const change = {
               knob: () => {
                 const slots = [...s.slots.keys()].filter(i => s.slots[i].knobs.length);
-                const i = slots[turn % slots.length], k = turn % s.slots[i].knobs.length;
+                // A hand turns a knob through several positions, then another one.
+                const n = Math.floor(turn / 5), i = slots[n % slots.length];
+                const k = n % s.slots[i].knobs.length;
                 s.set(i, k, (0.37 * (turn + 1)) % 1, true); },
               amount: () => s.setAmount(5 + (37 * turn) % 95, true),
             }[script];

@@ -73,16 +73,26 @@ class Running:
         samples = np.frombuffer(answer.content, "<f4")
         return samples.reshape(int(answer.headers["x-channels"]), -1)
 
-    def workers(self):
-        """Ids of the processes that render while knobs are turned."""
-        found = []
+    def workers(self, *, of_match=False):
+        """Ids of the processes that render while knobs are turned, or those of a match."""
+        found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError, IndexError):
                 parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
                 words = (folder / "cmdline").read_bytes().split(b"\0")
-                if int(parent) == self.process.pid and b"dialin.rendering.worker" in words:
-                    found.append(int(folder.name))
-        return found
+                found[int(folder.name)] = (int(parent), words)
+        parents = {self.process.pid}
+        if of_match:
+            parents = {
+                id
+                for id, (parent, words) in found.items()
+                if parent == self.process.pid and b"dialin.web.work" in words
+            }
+        return [
+            id
+            for id, (parent, words) in found.items()
+            if parent in parents and b"dialin.rendering.worker" in words
+        ]
 
 
 @contextlib.contextmanager

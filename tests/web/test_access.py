@@ -141,6 +141,7 @@ def test_the_tour_leads_from_nothing_to_a_match_that_is_heard(browser, studio):
     page.wait_for_selector("#tour:not([hidden])")
     page.click("#tour .primary")
     page.wait_for_selector("#tour >> text=2 of 4")
+    page.click("[data-mode=auto]")
     page.evaluate(QUICK, 16)
     page.click("#tour .primary")
     page.wait_for_selector("#tour >> text=3 of 4")

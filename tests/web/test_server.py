@@ -333,6 +333,27 @@ def test_a_match_can_be_ended_with_the_best_so_far(studio):
     assert last["status"] == "done" and last["result"]["interrupted"]
 
 
+def test_a_killed_render_worker_costs_a_match_one_render_and_no_more(studio):
+    id = studio.match(budget=160)
+    with studio.client.stream("GET", f"/api/matches/{id}/events", timeout=PATIENCE) as answer:
+        for line in answer.iter_lines():
+            if line.startswith("data: ") and json.loads(line[6:]).get("phase") == "searching":
+                break
+    killed = until(lambda: studio.workers(of_match=True))[0]
+    os.kill(killed, signal.SIGKILL)
+    last = studio.states(f"/api/matches/{id}/events")[-1]
+    assert last["status"] == "done", last
+    assert studio.client.get(f"/api/matches/{id}").json()["candidates"]
+
+
+def test_words_in_place_of_effects_are_those_that_matching_knows(studio):
+    words = [one["word"] for one in studio.client.get("/api/effects").json()["words"]]
+    assert words == ["auto", "mastering"]
+    refused = studio.match(effects="anything")
+    last = studio.states(f"/api/matches/{refused}/events")[-1]
+    assert last["status"] == "failed" and "anything" in last["error"]["message"]
+
+
 def test_what_cannot_be_matched_says_why(studio, tmp_path):
     import soundfile
 
