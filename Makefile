@@ -7,7 +7,9 @@ SETUP := pyproject.toml constraints.txt $(wildcard setup.py)
 
 FUZZ_SEED ?= 1
 
-.PHONY: help demo studio test test-minimum fuzz check bench format docs plugins wheel clean
+MODEL_MINUTES ?= 180
+
+.PHONY: models help demo studio test test-minimum fuzz check bench format docs plugins wheel clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -38,6 +40,9 @@ check: $(VENV)/.dev  ## lint, types, import rules
 bench: $(VENV)/.dev plugins  ## the pool, and matching on songs of yours: make bench SONGS=folder
 	$(BIN)/python benchmarks/pool.py
 	$(BIN)/python benchmarks/match_effects.py $(SONGS)
+
+models: $(VENV)/.dev plugins  ## train the networks in the package again, 3 h on two cores: make models SONGS=folder
+	$(BIN)/python -m dialin.training.guess_make $(SONGS) -o models-out --minutes $(MODEL_MINUTES)
 
 format: $(VENV)/.dev  ## format the code
 	$(BIN)/ruff check --fix

@@ -39,7 +39,6 @@ HOSTS = {
 }
 
 MODULES = {
-    "onnxruntime": ("models", "beginning a match with a trained controller"),
     "fastapi": ("studio", "the studio, a page in the browser"),
     "uvicorn": ("studio", "the studio, a page in the browser"),
     "torch": ("training", "training"),

@@ -6,6 +6,8 @@ keeps knobs that do nothing where they are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dialin.effects.spec import Settings
@@ -39,6 +41,34 @@ class Explorer:
     def __init__(self, trials: Trials, seed: int, learned: int = 0) -> None:
         self._trials, self._seed, self._learned = trials, seed, learned
         self.said: list[Candidate] = []
+        self._tried: list[Candidate] = []
+        self._near = True
+
+    def try_first(
+        self, tries: Sequence[tuple[tuple[int, ...], Settings]], *, near: bool = True
+    ) -> None:
+        """Render guesses of chains, as far as the budget allows.
+
+        What is locked or was heard stays as it is, and effects that stay in are in.
+
+        Parameters
+        ----------
+        tries : sequence of (tuple of int, ndarray)
+            Slots of the chain and settings of the whole of it, the likeliest first.
+        near : bool
+            Whether the best of them is near enough to search around it alone.
+        """
+        self._near = near
+        trials, space = self._trials, self._trials.space
+        by_slots: dict[tuple[int, ...], list[Settings]] = {}
+        for slots, settings in tries[: max(0, trials.budget - trials.renders)]:
+            there = tuple(s for s in space.effects if s in slots or s in space.kept)
+            vector = space.start.copy()
+            vector[space.free] = settings[space.free]
+            if there:
+                by_slots.setdefault(there, []).append(vector)
+        for there, vectors in by_slots.items():
+            self._tried += [c for c in trials.render(there, vectors) if c is not None]
 
     def run(self, budget: int) -> None:
         """Spend the budget: on chains that grow, or on the whole chain at once.
@@ -50,9 +80,18 @@ class Explorer:
         """
         trials, space = self._trials, self._trials.space
         left = budget - trials.renders
-        if not trials.grows:
-            self.explore(space.rendered, space.rendered, None, left)
+        best = min(self._tried, key=_value, default=None)
+        if left <= 0 and self._tried:
             return
+        if not trials.grows:
+            if best is None or not self._near:
+                self.explore(space.rendered, space.rendered, None, left)
+            else:
+                self.explore(best.slots, best.slots, best, left)
+            return
+        if best is not None and self._near:
+            self.explore(best.slots, best.slots, best, int(trials.options.guessed * left))
+            left = budget - trials.renders
         select_forward(
             space.effects,
             sorted(space.kept),
@@ -117,8 +156,20 @@ class Explorer:
             model=LinearModel(goal, weights),
             near=start is not None and start.slots == turned,
         )
+        before = [c for c in self._tried if c.slots == turned and c.settings is not None]
+        again = start is not None and start in before
+        if before and free and (again or not self._near):
+            # What was rendered already need not be again.
+            told = [c.settings[free] for c in before if c.settings is not None]
+            search.tell(
+                told,
+                [c.value + self._stray(c.settings) for c in before if c.settings is not None],
+                [c.features / trials.target.noise for c in before],
+            )
+            if again:
+                search.skip_start()
         end = trials.renders + (budget if free else min(budget, 1))
-        best: Candidate | None = None
+        best: Candidate | None = start if again else None
         while trials.renders < end:
             asked = search.ask(end - trials.renders)
             if not asked:

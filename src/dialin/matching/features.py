@@ -50,8 +50,28 @@ FLOOR = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
-class _Analysis:
-    """What all families start from: one set of spectra, and what several of them ask of it."""
+class Analysis:
+    """What all families start from: one set of spectra, and what several of them ask of it.
+
+    Attributes
+    ----------
+    rate : int
+        In hertz.
+    mono : ndarray, float32, shape (samples,)
+        Middle of the scaled sound.
+    bands : ndarray, float64, shape (frames, BANDS)
+        Power in each band; NaN beyond the rate.
+    width, balance, correlation : ndarray or None
+        Of the channels, by band; None for mono.
+    spectrum : ndarray, float64
+        Mean log spectrum.
+    step : float
+        Seconds from frame to frame.
+    envelope : ndarray, float64
+        Power in blocks of 5 ms.
+    gain : float
+        That the sound was scaled by.
+    """
 
     rate: int
     mono: NDArray[np.float32]
@@ -118,17 +138,17 @@ def features_of(sound: Audio, sample_rate: int) -> Vector:
     -------
     ndarray, shape (len(feature_aspects()),)
     """
-    analysis = _analyse(sound, sample_rate)
-    return np.concatenate([function(analysis) for _, function in _FAMILIES])
+    analysis = analyse(sound, sample_rate)
+    return np.concatenate([function(analysis) for _, function in FAMILIES])
 
 
 @functools.cache
 def feature_aspects() -> tuple[str, ...]:
     """The aspect that each feature belongs to."""
     silence = np.zeros((2, 22_050), dtype=np.float32)
-    analysis = _analyse(silence, 22_050)
+    analysis = analyse(silence, 22_050)
     names: list[str] = []
-    for aspect, function in _FAMILIES:
+    for aspect, function in FAMILIES:
         names += [aspect] * function(analysis).size
     return tuple(names)
 
@@ -196,7 +216,20 @@ def _filter_bank(length: int, rate: int) -> tuple[NDArray[np.float32], NDArray[n
     return bank.astype(np.float32), present
 
 
-def _analyse(sound: Audio, rate: int) -> _Analysis:
+def analyse(sound: Audio, rate: int) -> Analysis:
+    """Take the spectra and levels that all features start from.
+
+    Parameters
+    ----------
+    sound : ndarray, float32, shape (channels, samples)
+        From `dialin.audio.without_infrasound`; two channels at most.
+    rate : int
+        In hertz.
+
+    Returns
+    -------
+    Analysis
+    """
     length = frame_length(rate)
     shortest = max(length, int(0.2 * rate))
     if sound.shape[1] < shortest:
@@ -237,7 +270,7 @@ def _analyse(sound: Audio, rate: int) -> _Analysis:
         correlation[~present] = np.nan
     shared = total[:, : 1 + min(total.shape[1] - 1, int(SHARED_HZ * length / rate))]
     mean_log = np.log(shared.astype(np.float64) * scale + FLOOR).mean(axis=0)
-    return _Analysis(
+    return Analysis(
         rate,
         mono,
         bands,
@@ -298,7 +331,7 @@ def _grouped(values: NDArray[np.float64], groups: int = GROUPS) -> NDArray[np.fl
     return np.stack(columns, axis=-1)
 
 
-def _level(a: _Analysis) -> Vector:
+def _level(a: Analysis) -> Vector:
     """Level of the active moments, in dBFS: the one feature that knows how loud it was."""
     active = a.envelope[a.envelope > 1e-4 * a.envelope.max(initial=0.0)]
     if active.size == 0:
@@ -306,14 +339,14 @@ def _level(a: _Analysis) -> Vector:
     return np.array([10 * np.log10(active.mean()) - 20 * np.log10(a.gain)])
 
 
-def _tone(a: _Analysis) -> Vector:
+def _tone(a: Analysis) -> Vector:
     mean = _db(a.bands[a.active].mean(axis=0))
     median = np.median(a.decibels[a.active], axis=0)
     shape = mean - np.nanmean(mean[:CORE_BANDS])
     return np.concatenate([shape, _grouped(median - np.nanmean(median[:CORE_BANDS]), 16)])
 
 
-def _dynamics(a: _Analysis) -> Vector:
+def _dynamics(a: Analysis) -> Vector:
     level = _db(a.envelope)
     loud = level[level > level.max() - 60.0]
     ranges = np.percentile(loud, QUANTILES) - level.max()
@@ -327,7 +360,7 @@ def _dynamics(a: _Analysis) -> Vector:
     return np.concatenate([ranges, slopes, crest, *bands])
 
 
-def _space(a: _Analysis) -> Vector:
+def _space(a: Analysis) -> Vector:
     envelope = np.sqrt(a.envelope)
     envelope = envelope - envelope.mean()
     size = sfft.next_fast_len(2 * envelope.size, real=True)
@@ -379,7 +412,7 @@ def _pooled(
     return result
 
 
-def _modulation(a: _Analysis) -> Vector:
+def _modulation(a: Analysis) -> Vector:
     level = np.maximum(a.floored, a.floored.max() - 60.0)
     groups = np.stack(
         [level[:, part].mean(axis=1) for part in np.array_split(np.arange(BANDS), 4)]
@@ -402,14 +435,14 @@ def _modulation(a: _Analysis) -> Vector:
     return np.concatenate(rows)
 
 
-def _centroid(a: _Analysis) -> NDArray[np.float64]:
+def _centroid(a: Analysis) -> NDArray[np.float64]:
     """Spectral centroid of each frame on the band axis, scaled to be comparable with decibels."""
     power = np.where(np.isnan(a.bands), 0.0, a.bands)
     centroid = power @ np.arange(BANDS) / np.maximum(power.sum(axis=1), FLOOR)
     return np.asarray(centroid)
 
 
-def _distortion(a: _Analysis) -> Vector:
+def _distortion(a: Analysis) -> Vector:
     step = max(1, a.mono.size // 24_000)
     sample = a.mono[::step].astype(np.float64)
     rms = max(float(np.sqrt(np.mean(sample**2))), 1e-9)
@@ -433,7 +466,7 @@ def _distortion(a: _Analysis) -> Vector:
     return np.concatenate([amplitudes, extra, bend, flatness])
 
 
-_FAMILIES: tuple[tuple[str, Callable[[_Analysis], Vector]], ...] = (
+FAMILIES: tuple[tuple[str, Callable[[Analysis], Vector]], ...] = (
     ("tone", _tone),
     ("level", _level),
     ("dynamics", _dynamics),
@@ -441,3 +474,4 @@ _FAMILIES: tuple[tuple[str, Callable[[_Analysis], Vector]], ...] = (
     ("modulation", _modulation),
     ("distortion", _distortion),
 )
+"""Aspects, and what computes their features."""

@@ -17,8 +17,8 @@ from dialin._version import __version__
 from dialin.audio import Audio
 from dialin.effects import chain_slots, chain_uri, default_chain, resolve_effects
 from dialin.effects.chain import chain_spec
-from dialin.effects.spec import EffectSpec
-from dialin.errors import ParameterError, UsageError
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.errors import MissingPackageError, ModelError, ParameterError, UsageError
 from dialin.matching.auto import (
     DEFAULT,
     AutoPlan,
@@ -47,6 +47,8 @@ from dialin.matching.describe import (
     sound_report,
 )
 from dialin.matching.eq_guesses import equaliser_guesses
+from dialin.matching.guess import Guess, GuessVoter, guess_chain
+from dialin.matching.guess_probe import guess_by_probe
 from dialin.matching.learned import Folder, Learned, find_learned, guesses
 from dialin.matching.mastering import mastering_chain
 from dialin.matching.motion_guesses import find_motions
@@ -79,6 +81,16 @@ AUTO_HALVING = 0.6
 
 AUTO_BUDGETS = (100, 300)
 """The same where dialin chooses the effects: listening has told much by then."""
+
+
+ALL_TRIES, MOST_TRIES = 16, 48
+"""Renders up to which all are of a network's guesses, and how many guesses are rendered at most."""
+
+PROBED_TRIES = 6
+"""The same for an effect that no network knows."""
+
+GUESSED_TEMPERATURE = 0.05
+"""`SearchOptions.temperature` where a network guessed (``benchmarks/guess.py``)."""
 
 
 def match(
@@ -197,20 +209,35 @@ def match(
         families = wanted_families(effects) if effects is not None and is_auto(effects) else ()
         named = mastering_chain() if songs else () if families else _named(effects)
         plan = None
+        witnesses = (*voters, GuessVoter()) if options.models is None else voters
         if families:
             recordings = Recordings(
                 (heard.input.pieces[0], heard.input.sample_rate),
                 tuple((*sound.whole, sound.weight) for sound in heard.whole),
                 options.seed,
             )
-            plan = plan_auto(families, voters, recordings, used.describe)
+            plan = plan_auto(families, witnesses, recordings, used.describe)
         tempo = in_tempo(
             *(used, named if plan is None else plan.uris, options.bpm),
             *(heard.input.recording, heard.input.sample_rate),
         )
         if songs and effects is None:
             heard = replace(heard, notes=(*heard.notes, WHOLE_MIXES))
-        return _Matching(heard, kept, tempo, options, used, plan, songs=songs).run(progress)
+        return _Matching(
+            heard,
+            kept,
+            tempo,
+            options,
+            used,
+            plan,
+            songs=songs,
+            named=not (songs or families or _is_default(effects)),
+        ).run(progress)
+
+
+def _tries(budget: int) -> int:
+    """Guesses to try: all of a small budget, half of a larger one."""
+    return budget if budget <= ALL_TRIES else min(MOST_TRIES, max(ALL_TRIES, budget // 2))
 
 
 def _warm_pool() -> RenderPool:
@@ -233,9 +260,11 @@ def _are_songs(
 
 def _named(effects: Sequence[str] | str | None) -> Sequence[str]:
     """URIs of effects that were named."""
-    if effects is None or effects == DEFAULT or list(effects) == [DEFAULT]:
-        return default_chain()
-    return resolve_effects(effects).uris
+    return default_chain() if _is_default(effects) else resolve_effects(effects or ()).uris
+
+
+def _is_default(effects: Sequence[str] | str | None) -> bool:
+    return effects is None or effects == DEFAULT or list(effects) == [DEFAULT]
 
 
 class _Matching:
@@ -251,6 +280,7 @@ class _Matching:
         plan: AutoPlan | None = None,
         *,
         songs: bool = False,
+        named: bool = False,
     ) -> None:
         self._began = time.monotonic()
         self._songs = songs
@@ -258,6 +288,7 @@ class _Matching:
         self._said: tuple[str, ...] = ()
         self._heard, self._input, self._options, self._pool = heard, input, options, pool
         self._plan, self._tempo, self._echoes = plan, tempo, Echoes()
+        self._guess, self._named = Guess(), named
         self._probed = probe_chain(pool, chain_uri(tempo.uris))
         spec = self._probed.spec
         self._locked = locked_knobs(spec, options.lock or {})
@@ -334,9 +365,23 @@ class _Matching:
             # What narrow bands ring on is no room.
             kept = tuple(echo for echo in echoes.found if echo.slot not in equalisers)
             self._echoes = replace(echoes, found=kept)
+        if listen and options.models is None:
+            try:
+                self._guess = guess_chain(
+                    spec,
+                    (self._excerpt, self._rate),
+                    [(sound.pieces[0], sound.sample_rate) for sound in heard.whole],
+                    certain=self._named,
+                    count=_tries(budget),
+                    seed=seed,
+                )
+            except (MissingPackageError, ModelError) as error:
+                self._said = (*self._said, f"the networks of this package cannot be used: {error}")
         how = options.search
         if plan is not None and how == SearchOptions():
             how = replace(how, halving=AUTO_HALVING)
+        if self._guess.tries and options.search == SearchOptions():
+            how = replace(how, temperature=GUESSED_TEMPERATURE)
         search = ChainSearch(
             self._pool,
             spec,
@@ -356,10 +401,31 @@ class _Matching:
             trusted=listen and len(probed.slots) == 1,
             parts=heard.parts,
             echoes=self._echoes if plan is None else as_guesses(self._echoes),
+            tries=self._guess.tries or self._probed_guesses(learned),
+            near=bool(self._guess.tries),
             bending=None if plan is None else bending_slots(plan),
             progress=tell,
         )
         return search.run()
+
+    def _probed_guesses(self, learned: Learned) -> list[tuple[tuple[int, ...], Settings]]:
+        """Guesses for one effect that no network knows, from what its knobs do to a test signal."""
+        heard, options, spec = self._heard, self._options, self._probed.spec
+        unknown = len(self._probed.slots) == 1 and not learned.controllers
+        if options.models is not None or not options.all_aspects or not unknown:
+            return []
+        places = tuple(
+            n
+            for n, parameter in enumerate(spec.parameters)
+            if parameter.status == "live" and n not in self._locked
+        )
+        uri = self._probed.slots[0].uri
+        made = guess_by_probe(
+            *(self._pool, uri, places, self._untouched[0], heard.target),
+            min(PROBED_TRIES, self._budget),
+            options.seed,
+        )
+        return [((0,), settings) for settings in made]
 
     def _master(
         self,

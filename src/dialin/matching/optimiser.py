@@ -84,6 +84,10 @@ class KnobSearch:
             self._queue.append(self._snap(middle))
         self._points, self._seed = max(0, fill - len(self._queue)), seed
 
+    def skip_start(self) -> None:
+        """Leave the start out, since it has been told already."""
+        self._queue = self._queue[1:]
+
     @property
     def told(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """All positions told so far ``(n, size)`` and their values ``(n,)``."""

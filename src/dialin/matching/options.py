@@ -104,6 +104,9 @@ class SearchOptions:
     unexplained : float, default 0.8
         Distance above which much is left: then all effects are also turned at once, with half of
         the renders that are left, since a difference may need several together.
+    guessed : float, default 0.6
+        Share of the budget of a chain that grows which is spent from the best of a network's
+        guesses on.
     least_renders : int, default 8
         Renders that an effect is tried with, at least.
     least_effects, least_budget : int, default 3 and 20
@@ -144,6 +147,7 @@ class SearchOptions:
     together: float = 0.08
     halving: float = 1.0
     unexplained: float = 0.8
+    guessed: float = 0.6
     least_renders: int = 8
     least_effects: int = 3
     least_budget: int = 20
@@ -173,6 +177,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "next": _SHARE,
     "together": _SHARE,
     "halving": _SHARE,
+    "guessed": _SHARE,
     "prune_tolerance": _SHARE,
 }
 _DIVISORS = frozenset({"temperature", "crowd", "learned", "same_recording"})

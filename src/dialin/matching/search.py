@@ -73,6 +73,10 @@ class ChainSearch:
         Parts of the references by themselves, which tell how consistent a gain is.
     echoes : Echoes, optional
         What was heard of echoes.
+    tries : sequence of (tuple of int, ndarray)
+        Slots of the chain and settings of the whole of it, to be rendered before the search.
+    near : bool, default True
+        Whether the best of the tries is near enough to search around it alone.
     bending : collection of int, optional
         Slots of effects that are not linear, round which other orders are tried.
     progress : callable, optional
@@ -96,6 +100,8 @@ class ChainSearch:
         trusted: bool = False,
         parts: Sequence[Target] = (),
         echoes: Echoes | None = None,
+        tries: Sequence[tuple[tuple[int, ...], Settings]] = (),
+        near: bool = True,
         bending: Collection[int] | None = None,
         progress: Callable[[int, float, float], None] | None = None,
     ) -> None:
@@ -113,6 +119,7 @@ class ChainSearch:
         )
         self._explorer = Explorer(self._trials, seed, len(guesses) if trusted else 0)
         self._parts, self._bending = parts, bending
+        self._tries, self._near = tries, near
         self._ordered: Ordered | None = None
 
     def run(self) -> SearchResult:
@@ -141,6 +148,8 @@ class ChainSearch:
             pruning = min(OUTPUT_RENDERS, trials.budget // 4)
         try:
             self._explorer.choose_alike()
+            if space.active:
+                self._explorer.try_first(self._tries, near=self._near)
             self._explorer.run(self._budget(pruning))
         except (KeyboardInterrupt, TimeUp):
             interrupted = True

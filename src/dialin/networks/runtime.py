@@ -49,7 +49,7 @@ class OnnxModel:
             onnxruntime = import_onnxruntime()
         except ImportError as error:
             raise MissingPackageError(
-                f"the model {str(folder)!r} needs onnxruntime: pip install 'dialin[models]'"
+                f"the model {str(folder)!r} needs onnxruntime: pip install onnxruntime"
             ) from error
         self.config = read_config(folder)
         self.file = Path(folder) / f"{name}.onnx"

@@ -45,6 +45,8 @@ ORACLE = "true"
 KNOWN = (
     *_PLAIN,
     "search:N",
+    "match:N",
+    "guess:N",
     "refine:N:FOLDER",
     "pick:ENCODER:N",
     "st-ito:ENCODER:N",
@@ -78,6 +80,8 @@ def get_method(name: str) -> Method:
         return NearestMethod(name, _encoder(rest))
     if kind == "search" and rest:
         return Search(_budget(name, rest))
+    if kind in ("match", "guess") and rest:
+        return Search(_budget(name, rest), shipped=True, keep=kind == "guess")
     budget, _, folder = rest.partition(":")
     if kind == "refine" and folder:
         return Search(_budget(name, budget), folder)

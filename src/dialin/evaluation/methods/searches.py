@@ -91,14 +91,22 @@ class Search:
         Renders.
     model : str
         Folder; empty for none.
+    shipped : bool
+        Whether the networks that come with dialin guess, as they do for everybody.
+    keep : bool
+        Take the nearest candidate even where it is not sure, since an effect is known to be there.
     """
 
     budget: int
     model: str = ""
+    shipped: bool = False
+    keep: bool = False
 
     @property
     def name(self) -> str:
         """What tables call it."""
+        if self.shipped:
+            return f"{'guess' if self.keep else 'match'}:{self.budget}"
         return f"refine:{self.budget}:{self.model}" if self.model else f"search:{self.budget}"
 
     def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
@@ -106,6 +114,7 @@ class Search:
         noted = Recorder(tools.pool)
         knobs = task.spec.parameters
         fixed = {} if task.hidden else task.fixed
+        models = (folder_of(self.model, task.spec),) if self.model else ()
         found = match(
             (task.input, task.sample_rate),
             (task.reference, task.sample_rate),
@@ -114,7 +123,8 @@ class Search:
             seed=task.seed % 2**31,
             weights=None if task.level_counts else {"level": 0.0},
             lock={knobs[p].id: knobs[p].to_native(v) for p, v in fixed.items()},
-            models=(folder_of(self.model, task.spec),) if self.model else (),
+            models=None if self.shipped else models,
+            keep=self.keep,
             pool=noted,
         )
         trace = tuple((uri, settings, None) for uri, settings in noted.jobs)

@@ -1,0 +1,185 @@
+"""Make the guessing networks that come with dialin, from songs of one's own.
+
+    python -m dialin.training.guess_make songs/ -o models/ --minutes 60
+
+Half the songs or more are for training, some for validation, by the usual division by name; songs
+for testing are never touched. Everything is rendered on the fly and nothing is kept but the models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dialin._version import __version__
+from dialin.data import Recipe, SongSource, find_songs
+from dialin.data.reading import read_track
+from dialin.data.recipe import Split
+from dialin.effects.open import open_effect
+from dialin.matching.gap_features import PEAK_VALUES, PEAKS, feature_count
+from dialin.matching.guess_vocabulary import CHAIN, Vocabulary
+from dialin.networks.guess_network import GuessSizes
+from dialin.training.guess import (
+    MOST,
+    Clips,
+    Learner,
+    Work,
+    keep_clips,
+    make_makers,
+    train_side_by_side,
+)
+from dialin.training.guess_data import RATE
+from dialin.training.guess_export import export_guess
+
+CLIP_SECONDS = 24.0
+CLIPS = {"train": 4, "valid": 2}
+"""Stretches cut from each song."""
+
+MDA = "lv2:http://drobilla.net/plugins/mda/"
+NINE = tuple(
+    MDA + name
+    for name in (
+        "Overdrive", "Combo", "MultiBand", "Dynamics", "RingMod", "Delay", "Ambience", "ThruZero",
+        "Leslie",
+    )
+)  # fmt: skip
+LEFT_ALONE = {
+    MDA + "Combo": ("model", "stereo"),
+    MDA + "MultiBand": ("listen", "process"),
+    MDA + "Leslie": ("mode",),
+}
+"""Knobs that stay at their defaults."""
+
+BLOCKS = (
+    20, 40, 56, 57, 70, 83, 103, 123, 137, 150, 163, 213, 227, 242, 274, 306, 338, 370, 420, 470,
+    520, 570, 594, 618, 682, 702, 726, 750, 774, 796, 820, 860, 900, 940, 980, 1020, 1060, 1086,
+    1118, 1150, 1190, 1230, 1270, 1300, 1318, 1345, 1389,
+)  # fmt: skip
+"""Where blocks of features end that the judge compares."""
+
+_LOG = logging.getLogger("dialin.training.guess")
+
+
+def cut_clips(songs: Sequence[str], seed: int = 5) -> Clips:
+    """Stretches of songs for training (False) and for validation (True).
+
+    Parameters
+    ----------
+    songs : sequence of str
+        Folders.
+    seed : int
+        Of the places.
+
+    Returns
+    -------
+    mapping of bool to list of ndarray, int16, shape (2, samples)
+    """
+    rng = np.random.default_rng(seed)
+    sources = tuple(SongSource(root=folder, kind="folder") for folder in songs)
+    clips: dict[bool, list[NDArray[np.int16]]] = {False: [], True: []}
+    for split, most in CLIPS.items():
+        chosen: Split = split  # type: ignore[assignment]
+        corpus = find_songs(Recipe(effect="builtin:gain", songs=sources, split=chosen))
+        for track in corpus.tracks:
+            room = track.seconds - CLIP_SECONDS
+            if room < 0:
+                continue
+            count = int(min(most, 1 + room // CLIP_SECONDS))
+            edges = np.linspace(0, room, count + 1)
+            for low, high in itertools.pairwise(edges):
+                start = float(rng.uniform(low, high))
+                audio = read_track(track, start, int(CLIP_SECONDS * RATE), RATE, channels=2)
+                peak = float(np.abs(audio).max())
+                if peak > 1e-3:
+                    scaled = audio * (0.999 / max(peak, 0.999))
+                    clips[split == "valid"].append((scaled * 32_767).astype(np.int16))
+    return clips
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run from the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Of the command line.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m dialin.training.guess_make", description=__doc__
+    )
+    parser.add_argument("songs", nargs="+", help="folders of songs of half a minute or more")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the models")
+    parser.add_argument("--minutes", type=float, default=60.0, help="of rendering and learning")
+    parser.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) - 1))
+    parser.add_argument("--batch", type=int, default=0, help="examples a step")
+    parser.add_argument("--no-mda", action="store_true", help="chains of built-ins alone")
+    parser.add_argument("--seed", type=int, default=11)
+    asked = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(asked.seed)
+    clips = cut_clips(asked.songs)
+    _LOG.info("%d stretches for training, %d for validation", len(clips[False]), len(clips[True]))
+    with tempfile.TemporaryDirectory() as folder:
+        keep_clips(clips, Path(folder))
+        single = 0.0 if asked.no_mda else 0.45
+        work = Work(
+            folder, open_effect, () if asked.no_mda else NINE, LEFT_ALONE, single, seed=asked.seed
+        )
+        learners = {False: _learner(CHAIN, device, 512, 256)}
+        maker = make_makers(work)[1]
+        if maker is not None:
+            learners[True] = _learner(maker.vocabulary, device, 320, 192)
+        train_side_by_side(
+            work,
+            learners,
+            processes=asked.processes,
+            render_seconds=0.95 * 60 * asked.minutes,
+            seconds=60 * asked.minutes,
+            batch=asked.batch or (1024 if device == "cuda" else 128),
+            tell=_LOG.info,
+        )
+        for one, learner in learners.items():
+            _write(learner, asked.output / ("mda" if one else "chain"), asked.minutes)
+
+
+def _learner(vocabulary: Vocabulary, device: str, width: int, judge: int) -> Learner:
+    sizes = GuessSizes(
+        feature_count(),
+        PEAKS * PEAK_VALUES,
+        len(vocabulary.slots),
+        vocabulary.knob_count,
+        len(vocabulary.orders),
+        width=width,
+        judge=judge,
+        dropout=0.2,
+        blocks=BLOCKS,
+    )
+    most = MOST if device == "cuda" else 8_000
+    return Learner(vocabulary, sizes, device, most=most)
+
+
+def _write(learner: Learner, folder: Path, minutes: float) -> None:
+    facts = {"groups": [learner.train.count, learner.valid.count], "version": __version__}
+    figures = {kind: round(score, 4) for kind, (score, _) in learner.best.items()}
+    names = ", ".join(dict.fromkeys(slot.name for slot in learner.vocabulary.slots))
+    card = (
+        f"# Guesses\n\nNetworks that guess settings of {names}; made by "
+        f"`python -m dialin.training.guess_make` in {minutes:g} minutes from {facts['groups'][0]} "
+        f"groups of renders. Losses on songs for validation: {figures}.\n"
+    )
+    nets = learner.best_nets().cpu()
+    export_guess(nets, learner.vocabulary, folder, {**facts, "valid": figures}, card)
+
+
+if __name__ == "__main__":
+    main()
