@@ -89,7 +89,21 @@ class Scale(nn.Module):
             self.register_buffer(name, start)
 
     def forward(self, input: Tensor, other: Tensor, peaks: Tensor) -> tuple[Tensor, Tensor]:
-        """Scaled input, and scaled difference of the other to it with the peaks."""
+        """Scaled input, and scaled difference of the other to it with the peaks.
+
+        Parameters
+        ----------
+        input : Tensor, shape (items, features)
+            What was heard of the input.
+        other : Tensor, shape (items, features)
+            What was heard of the other recording.
+        peaks : Tensor, shape (items, peaks)
+            Its echoes beyond the input's.
+
+        Returns
+        -------
+        tuple
+        """
         own = self.own(input)
         apart = 6 * torch.tanh((other - input) / self.gap / 6)
         apart = torch.where(torch.isnan(apart), torch.zeros_like(apart), apart)
@@ -97,7 +111,17 @@ class Scale(nn.Module):
         return own, torch.cat([apart, tops], dim=1)
 
     def own(self, input: Tensor) -> Tensor:
-        """Scaled features of the input."""
+        """Scaled features of the input.
+
+        Parameters
+        ----------
+        input : Tensor, shape (items, features)
+            What was heard of the input.
+
+        Returns
+        -------
+        Tensor
+        """
         own = 4 * torch.tanh((input - self.middle) / self.spread / 4)
         return torch.where(torch.isnan(own), torch.zeros_like(own), own)
 
@@ -122,7 +146,17 @@ class Block(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of the same shape."""
+        """Of the same shape.
+
+        Parameters
+        ----------
+        x : Tensor, shape (items, width)
+            What goes in.
+
+        Returns
+        -------
+        Tensor
+        """
         result: Tensor = x + self.body(x)
         return result
 
@@ -152,7 +186,23 @@ class Trunk(nn.Module):
     def forward(
         self, input: Tensor, other: Tensor, peaks: Tensor, known: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Embedding, logits of presences and orders, positions of knobs."""
+        """Embedding, logits of presences and orders, positions of knobs.
+
+        Parameters
+        ----------
+        input : Tensor, shape (items, features)
+            What was heard of the input.
+        other : Tensor, shape (items, features)
+            What was heard of the other recording.
+        peaks : Tensor, shape (items, peaks)
+            Its echoes beyond the input's.
+        known : Tensor, shape (items, known)
+            What is known of the chain.
+
+        Returns
+        -------
+        tuple
+        """
         own, apart = self.scale(input, other, peaks)
         x = torch.cat([self.drop(own), self.drop(apart), known], dim=1)
         embedding = self.blocks(self.enter(x))
@@ -179,7 +229,23 @@ class Flow(nn.Module):
         self.leave = nn.Linear(width, sizes.vector)
 
     def forward(self, at: Tensor, time: Tensor, embedding: Tensor, known: Tensor) -> Tensor:
-        """Velocity at a place and a time of 0 (noise) to 1 (settings), shape of `at`."""
+        """Velocity at a place and a time of 0 (noise) to 1 (settings), shape of `at`.
+
+        Parameters
+        ----------
+        at : Tensor, shape (items, vector)
+            Where each is on its way.
+        time : Tensor, shape (items,)
+            0 (noise) to 1 (settings).
+        embedding : Tensor, shape (items, width)
+            From the trunk.
+        known : Tensor, shape (items, known)
+            What is known of the chain.
+
+        Returns
+        -------
+        Tensor
+        """
         turns = time[:, None] * torch.arange(1, 9, device=at.device, dtype=at.dtype) * torch.pi
         clock = torch.cat([torch.sin(turns), torch.cos(turns)], dim=1)
         x = self.enter(torch.cat([at, clock, known], dim=1)) + self.heard(embedding)
@@ -225,19 +291,59 @@ class Judge(nn.Module):
         self.drop = nn.Dropout(sizes.dropout)
 
     def embed(self, input: Tensor, other: Tensor, peaks: Tensor) -> Tensor:
-        """Embedding of the difference of a recording to the input."""
+        """Embedding of the difference of a recording to the input.
+
+        Parameters
+        ----------
+        input : Tensor, shape (items, features)
+            What was heard of the input.
+        other : Tensor, shape (items, features)
+            What was heard of the other recording.
+        peaks : Tensor, shape (items, peaks)
+            Its echoes beyond the input's.
+
+        Returns
+        -------
+        Tensor
+        """
         own, apart = self.scale(input, other, peaks)
         x = torch.cat([self.drop(own), self.drop(apart)], dim=1)
         result: Tensor = self.blocks(self.enter(x))
         return result
 
     def apart(self, render: Tensor, reference: Tensor) -> Tensor:
-        """Distance of two recordings in each block, shape (items, blocks)."""
+        """Distance of two recordings in each block, shape (items, blocks).
+
+        Parameters
+        ----------
+        render : Tensor
+            Of the render: features or embedding, a row an item.
+        reference : Tensor
+            Of the reference, likewise.
+
+        Returns
+        -------
+        Tensor
+        """
         gap = ((render - reference).abs() / self.scale.gap).clamp(max=3.0)
         return torch.where(torch.isnan(gap), torch.zeros_like(gap), gap) @ self.means
 
     def judge(self, render: Tensor, reference: Tensor, apart: Tensor) -> Tensor:
-        """L_d from two embeddings and the distances of blocks, shape (items,)."""
+        """L_d from two embeddings and the distances of blocks, shape (items,).
+
+        Parameters
+        ----------
+        render : Tensor
+            Of the render: features or embedding, a row an item.
+        reference : Tensor
+            Of the reference, likewise.
+        apart : Tensor, shape (items, blocks)
+            From `apart`.
+
+        Returns
+        -------
+        Tensor
+        """
         both = torch.cat([reference, (render - reference).abs(), render * reference, apart], dim=1)
         weighted = (nn.functional.softplus(self.weights(reference) - 2.0) * apart).sum(dim=1)
         result: Tensor = nn.functional.softplus(weighted + self.compare(both)[:, 0] - 0.5)
@@ -251,7 +357,25 @@ class Judge(nn.Module):
         reference: Tensor,
         reference_peaks: Tensor,
     ) -> Tensor:
-        """L_d of a render to what the reference stands for."""
+        """L_d of a render to what the reference stands for.
+
+        Parameters
+        ----------
+        input : Tensor, shape (items, features)
+            What was heard of the input.
+        render : Tensor
+            Of the render: features or embedding, a row an item.
+        render_peaks : Tensor, shape (items, peaks)
+            Echoes of the render beyond the input's.
+        reference : Tensor
+            Of the reference, likewise.
+        reference_peaks : Tensor, shape (items, peaks)
+            Echoes of the reference beyond the input's.
+
+        Returns
+        -------
+        Tensor
+        """
         one = self.embed(input, render, render_peaks)
         two = self.embed(input, reference, reference_peaks)
         return self.judge(one, two, self.apart(render, reference))
@@ -277,7 +401,21 @@ class Risk(nn.Module):
         )
 
     def forward(self, input: Tensor, one: Tensor, two: Tensor) -> Tensor:
-        """L_d of the first to the second, shape (items,)."""
+        """L_d of the first to the second, shape (items,).
+
+        Parameters
+        ----------
+        input : Tensor, shape (items, features)
+            What was heard of the input.
+        one : Tensor, shape (items, vector)
+            Settings, as `spread_vector` gives them.
+        two : Tensor, shape (items, vector)
+            The others.
+
+        Returns
+        -------
+        Tensor
+        """
         heard = self.listen(self.scale.own(input))
         a = self.place(torch.cat([one, heard], dim=1))
         b = self.place(torch.cat([two, heard], dim=1))

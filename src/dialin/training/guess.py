@@ -316,7 +316,17 @@ class Learner:
                 scale.peak_spread.copy_(peaks.std(dim=0) + 1e-3)
 
     def applicable(self, there: Tensor) -> Tensor:
-        """Which orders can be heard, shape (items, orders)."""
+        """Which orders can be heard, shape (items, orders).
+
+        Parameters
+        ----------
+        there : Tensor, shape (items, slots)
+            Presence of each effect.
+
+        Returns
+        -------
+        Tensor
+        """
         if not self.sizes.orders:
             return there[:, :0]
         drive = there[:, self.drive].amax(dim=1)
@@ -325,7 +335,21 @@ class Learner:
         return torch.stack([drive * compressor, tone * torch.maximum(drive, compressor)], dim=1)
 
     def known(self, vector: Tensor, usual: Tensor, mode: str | None = None) -> Tensor:
-        """What is said of a chain: all, nothing, or some of it."""
+        """What is said of a chain: all, nothing, or some of it.
+
+        Parameters
+        ----------
+        vector : Tensor, shape (items, vector)
+            Settings, as the vocabulary has them.
+        usual : Tensor, shape (items,)
+            Whether a chain is a usual one.
+        mode : str, optional
+            ``known`` or ``hidden``; drawn otherwise.
+
+        Returns
+        -------
+        Tensor
+        """
         count, slots = vector.shape[0], self.sizes.slots
         there = vector[:, :slots]
         u = torch.rand(count, 1, device=vector.device)
@@ -364,7 +388,19 @@ class Learner:
         return peaks.float() if self.features_heard is None else torch.zeros_like(peaks).float()
 
     def batch(self, store: Store, count: int) -> tuple[Tensor, ...]:
-        """Draw contexts: groups, side of the input, setting of the reference."""
+        """Draw contexts: groups, side of the input, setting of the reference.
+
+        Parameters
+        ----------
+        store : Store
+            Groups.
+        count : int
+            How many.
+
+        Returns
+        -------
+        tuple
+        """
         device = store.inputs.device
         group = torch.randint(store.count, (count,), device=device)
         side = torch.randint(2, (count,), device=device)
@@ -373,7 +409,23 @@ class Learner:
 
     def guess_loss(self, nets: nn.ModuleDict, store: Store, picked: tuple[Tensor, ...],
                    mode: str | None = None) -> tuple[Tensor, dict[str, float]]:  # fmt: skip
-        """Loss of trunk and flow."""
+        """Loss of trunk and flow.
+
+        Parameters
+        ----------
+        nets : torch.nn.ModuleDict
+            Networks to be judged.
+        store : Store
+            Groups.
+        picked : tuple of Tensor
+            From `batch`.
+        mode : str, optional
+            ``known`` or ``hidden``; drawn otherwise.
+
+        Returns
+        -------
+        tuple
+        """
         group, side, setting = picked
         # Now and then the reference is the input's own stretch.
         same = torch.rand(group.shape[0], device=side.device) < (0.04 if nets.training else 0.0)
@@ -418,7 +470,21 @@ class Learner:
     def judge_loss(
         self, nets: nn.ModuleDict, store: Store, picked: tuple[Tensor, ...]
     ) -> tuple[Tensor, dict[str, Any]]:
-        """Loss of the judge: all settings of a group as candidates for one of them."""
+        """Loss of the judge: all settings of a group as candidates for one of them.
+
+        Parameters
+        ----------
+        nets : torch.nn.ModuleDict
+            Networks to be judged.
+        store : Store
+            Groups.
+        picked : tuple of Tensor
+            From `batch`.
+
+        Returns
+        -------
+        tuple
+        """
         group, side, setting = picked
         judge: Any = nets["judge"]
         input = self._sound(store.inputs[group, side])
@@ -449,7 +515,21 @@ class Learner:
     def risk_loss(
         self, nets: nn.ModuleDict, store: Store, picked: tuple[Tensor, ...]
     ) -> tuple[Tensor, dict[str, Any]]:
-        """Loss of the risk: settings of a group against one of them."""
+        """Loss of the risk: settings of a group against one of them.
+
+        Parameters
+        ----------
+        nets : torch.nn.ModuleDict
+            Networks to be judged.
+        store : Store
+            Groups.
+        picked : tuple of Tensor
+            From `batch`.
+
+        Returns
+        -------
+        tuple
+        """
         group, side, setting = picked
         other = torch.randint(VARIANTS, setting.shape, device=setting.device)
         input = self._sound(store.inputs[group, side])

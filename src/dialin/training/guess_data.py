@@ -214,6 +214,12 @@ class ChainMaker:
         for validation.
     open : callable
         Opens an effect by URI.
+    vocabulary : Vocabulary
+        What chains are made of.
+    effects : dict of str to Effect
+        Those that are open.
+    propose : callable, optional
+        Gives candidates for what made a reference; see `Propose`.
     """
 
     clips: Mapping[bool, Sequence[NDArray[np.int16]]]
@@ -525,6 +531,10 @@ class OneEffectMaker:
         URI -> ids of knobs that stay at their defaults.
     open : callable
         Opens an effect by URI.
+    effects : dict of str to Effect
+        Those that are open.
+    propose : callable, optional
+        Gives candidates for what made a reference; see `Propose`.
     """
 
     clips: Mapping[bool, Sequence[NDArray[np.int16]]]
