@@ -107,3 +107,37 @@ def test_a_slot_that_breaks_is_named() -> None:
 def test_a_slot_that_is_missing_is_named() -> None:
     with pytest.raises(EffectNotFoundError, match="no built-in effect 'nope'"):
         open_effect('chain:["builtin:gain","builtin:nope"]')
+
+
+def test_effects_before_the_one_that_is_turned_are_not_run_again() -> None:
+    ran: list[str] = []
+
+    class Counted(BuiltinEffect):
+        def process(
+            self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
+        ) -> Audio:
+            ran.append(self.spec.uri)
+            return super().process(audio, sample_rate, settings, tail=tail)
+
+    uris = ["builtin:distortion", "builtin:highshelf", "builtin:reverb"]
+    chain = ChainEffect(chain_uri(uris), lambda uri: Counted(open_builtin(uri[8:])._row))
+    audio, other = noise(2, 4_000), noise(2, 4_000)
+    rng = np.random.default_rng(0)
+    turned = [chain.spec.random(rng) for _ in range(6)]
+    size = chain.effects[0].spec.size + chain.effects[1].spec.size
+    for settings in turned[1:]:
+        settings[:size] = turned[0][:size]
+    turned[4][0] = 1.0 - turned[4][0]
+    expected = [chain.process(audio, 44_100, settings) for settings in turned]
+    assert len(ran) == 18
+    ran.clear()
+    audio.flags.writeable = False
+    for settings, wanted in zip(turned, expected, strict=True):
+        np.testing.assert_array_equal(chain.process(audio, 44_100, settings), wanted)
+    # All of the first, all of the second, whose first two are kept; then the reverb alone, until
+    # the drive is turned, there and back.
+    assert len(ran) == 3 + 3 + 1 + 1 + 3 + 3
+    other.flags.writeable = False
+    ran.clear()
+    chain.process(other, 44_100, turned[5])
+    assert len(ran) == 3

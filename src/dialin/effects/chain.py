@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from dialin.audio import Audio
 from dialin.effects.effect import Effect, Stream
 from dialin.effects.parameter import Parameter
-from dialin.effects.spec import EffectSpec
+from dialin.effects.spec import EffectSpec, Settings
 from dialin.effects.uri import parse_uri
 from dialin.errors import DialinError, EffectNotFoundError, NonFiniteOutputError, UsageError
 from dialin.files.reading import parse_json
@@ -237,7 +237,8 @@ class ChainEffect:
             raise
         self._effects = [self._opened[slot] for slot in self._uris]
         self._spec = chain_spec(uri, [effect.spec for effect in self._effects])
-        self._slices = [place for _, _, place in chain_slots(self._spec)]
+        self._slices = [span for _, _, span in chain_slots(self._spec)]
+        self._prefix = _Prefix()
 
     @property
     def spec(self) -> EffectSpec:
@@ -276,11 +277,18 @@ class ChainEffect:
         """
         vector = self._spec.check(settings)
         last = len(self._effects) - 1
-        for place, effect in enumerate(self._effects):
-            audio = effect.process(audio, sample_rate, vector[self._slices[place]], tail=tail)
+        first, wanted = 0, None
+        # Audio that nobody can write to is the same audio for as long as it is held.
+        if not (tail or audio.flags.writeable):
+            first, audio, wanted = self._prefix.begin(audio, sample_rate, vector, self._slices)
+        for index in range(first, last + 1):
+            part = vector[self._slices[index]]
+            audio = self._effects[index].process(audio, sample_rate, part, tail=tail)
             tail = 0.0
-            if place < last:
-                self._refuse_non_finite(audio, place)
+            if index < last:
+                self._refuse_non_finite(audio, index)
+            if index + 1 == wanted:
+                self._prefix.keep(audio, index + 1)
         return audio
 
     def stream(
@@ -339,6 +347,7 @@ class ChainEffect:
             effect.close()
         self._opened.clear()
         self._extra.clear()
+        self._prefix = _Prefix()
 
     def _refuse_non_finite(self, audio: Audio, place: int) -> None:
         if self._uris[place].startswith("builtin:"):
@@ -351,6 +360,47 @@ class ChainEffect:
                 f"slot {self._names[place]!r} of the chain ({self._uris[place]}) returned "
                 "samples that are not finite; change its settings or take it out of the chain"
             )
+
+
+class _Prefix:
+    """What the first effects of a chain made of the last input, while only later ones are turned.
+
+    A search turns the knobs of one effect while those before it stay: they need not run again.
+    """
+
+    def __init__(self) -> None:
+        self._input: tuple[Audio, int] | None = None
+        self._settings: Settings = np.zeros(0)
+        self._kept: Audio | None = None
+        self._length = 0
+
+    def begin(
+        self, audio: Audio, sample_rate: int, settings: Settings, spans: Sequence[slice]
+    ) -> tuple[int, Audio, int | None]:
+        """Where to begin, with what, and after how many effects the audio is wanted."""
+        known = self._input
+        same = known is not None and known[0] is audio and known[1] == sample_rate
+        alike = _alike(self._settings, settings, spans) if same else 0
+        self._input, self._settings = (audio, sample_rate), settings.copy()
+        if self._kept is not None and 0 < self._length <= alike:
+            wanted = alike if alike > self._length and alike < len(spans) else None
+            return self._length, self._kept, wanted
+        self._kept, self._length = None, 0
+        return 0, audio, alike if 0 < alike < len(spans) else None
+
+    def keep(self, audio: Audio, length: int) -> None:
+        """Hold on to what the first effects made."""
+        # A view that an effect behind cannot write to, as it cannot write to the input.
+        self._kept, self._length = audio.view(), length
+        self._kept.flags.writeable = False
+
+
+def _alike(before: Settings, after: Settings, spans: Sequence[slice]) -> int:
+    """How many effects, from the first on, stand as they did."""
+    for index, span in enumerate(spans):
+        if not np.array_equal(before[span], after[span]):
+            return index
+    return len(spans)
 
 
 class ChainStream:
