@@ -1,6 +1,6 @@
 """What a gradient through an effect costs, and how good it is.
 
-Run ``python benchmarks/spsa.py [--seed 0] [--repeats 9]``. Three tables:
+Run ``python benchmarks/spsa.py [--seed 0] [--repeats 9]``. Four tables:
 
 * Time of a training step's part in the effect, forward and backward, at batch 8 and clips of
   131,072 samples at 24 kHz: median and spread (10th to 90th percentile) in milliseconds. The
@@ -16,8 +16,10 @@ Torch uses one thread, so that the baseline gains nothing from the second core.
 
 import argparse
 import functools
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -200,6 +202,61 @@ def steps(effects: list[str], repeats: int, seed: int) -> None:
     print(flush=True)
 
 
+def ticks(process: int) -> float:
+    """CPU seconds of another process (Linux)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def longest(step: Callable[[], None], pool: RenderPool | None, repeats: int) -> float:
+    """Milliseconds of CPU on a step's longest way: this process, then its busiest worker."""
+    step()
+    workers = pool.process_ids() if pool else []
+    before, begun = [ticks(worker) for worker in workers], time.process_time()
+    for _ in range(repeats):
+        step()
+    own = time.process_time() - begun
+    theirs = [ticks(w) - b for w, b in zip(workers, before, strict=True)]
+    return 1e3 * (own + max(theirs, default=0.0)) / repeats
+
+
+def work(effects: list[str], repeats: int, seed: int) -> None:
+    """CPU time of the longest way through a step, which other programs disturb far less."""
+    generator = torch.Generator().manual_seed(seed)
+    audio = 0.1 * torch.randn(BATCH, SAMPLES, generator=generator)
+    weighting = torch.randn(BATCH, SAMPLES, generator=generator)
+    moved = audio.clone().requires_grad_()
+    losses = {
+        "plain": longest(lambda: automatic(moved, weighting).sum().backward(), None, repeats // 4),
+        "ours": longest(lambda: mrstft(moved, weighting).sum().backward(), None, repeats // 4),
+    }
+    print("CPU time of the longest way through a step: milliseconds; times less")
+    print(f"{'':10s}  layer: serial, one-sided with 2 workers     whole step")
+    totals = np.zeros(4)
+    with RenderPool(2, quarantine=0) as pool:
+        for name in effects:
+            uri = effect_of(name)
+            effect = open_effect(uri)
+            settings = 0.2 + 0.6 * torch.rand(BATCH, effect.spec.size, generator=generator)
+            settings.requires_grad_()
+            layer = EffectLayer(pool, uri, RATE, SpsaOptions(method="one-sided", seed=seed))
+            run = functools.partial(functools.partial, whole, weighting=weighting)
+            serial = run(functools.partial(Serial.apply, audio, settings, effect, 0.02))
+            plain = longest(serial, None, repeats)
+            ours = longest(run(functools.partial(wet, layer, audio, settings)), pool, repeats)
+            row = np.array([plain, ours, plain + losses["plain"], ours + losses["ours"]])
+            totals += row
+            effect.close()
+            print(f"{name:10s}  {_ratios(row)}", flush=True)
+    print(f"{'all':10s}  {_ratios(totals)}")
+    print("the loss alone: {plain:.0f}, {ours:.0f}".format(**losses), flush=True)
+
+
+def _ratios(row: np.ndarray) -> str:
+    a, b, c, d = row
+    return f"{a:7.1f} {b:7.1f} {a / b:5.2f}x {'':16s} {c:7.1f} {d:7.1f} {c / d:5.2f}x"
+
+
 def drive(audio: Tensor, settings: Tensor) -> Tensor:
     """`fake:drive` in torch."""
     amount, level, mix = settings.unbind(1)
@@ -289,7 +346,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--items", type=int, default=40)
     parser.add_argument("--effects", default=",".join(NINE))
-    parser.add_argument("--only", choices=["speed", "step", "accuracy"])
+    parser.add_argument("--only", choices=["speed", "step", "work", "accuracy"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     effects = arguments.effects.split(",")
@@ -297,6 +354,8 @@ def main() -> None:
         speed(effects, arguments.repeats, arguments.seed)
     if arguments.only in (None, "step"):
         steps(effects, arguments.repeats, arguments.seed)
+    if arguments.only in (None, "work"):
+        work(effects, 4 * arguments.repeats, arguments.seed)
     if arguments.only in (None, "accuracy"):
         accuracy(arguments.items, arguments.seed)
 

@@ -6,6 +6,8 @@ CLIPS is a folder of audio files. PEER is an environment with timbral_models 0.4
 numpy 1.23.5, scipy 1.15.3, numba 0.60.0, scikit-learn 1.7.2, resampy 0.4.3, pyloudnorm 0.2.0 and
 soundfile. Times are CPU seconds of one thread. Without a reference, only ours is measured.
 ``--failures DIR`` measures clips of every file in DIR instead, and counts what goes wrong.
+``--roofline`` says instead where the time of one clip goes, and what of it the machine's own speed
+demands.
 """
 
 from __future__ import annotations
@@ -125,7 +127,8 @@ def first_call() -> float:
     """CPU seconds of a process that imports timbre and measures 5 s once."""
     code = (
         "import time, numpy as np, dialin.timbre as t;"
-        "t(np.random.default_rng(0).normal(0, .1, 220500), 44100); print(time.process_time())"
+        "t.timbre(np.random.default_rng(0).normal(0, .1, 220500), 44100);"
+        "print(time.process_time())"
     )
     runs = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
@@ -133,6 +136,76 @@ def first_call() -> float:
         for _ in range(3)
     ]  # fmt: skip
     return min(runs)
+
+
+def machine() -> tuple[float, float]:
+    """Float32 operations a second of one thread (a product of matrices), and bytes copied."""
+    a = np.ones((512, 512), np.float32)
+    source, target = np.ones(2**24, np.float32), np.empty(2**24, np.float32)
+    return 2 * 512**3 / best(lambda: a @ a, 20), 2 * source.nbytes / best(
+        lambda: np.copyto(target, source), 9
+    )
+
+
+def roofline(folder: Path) -> None:
+    """Print CPU time, operations and bytes of each kernel beside what they would take at least.
+
+    Operations are those of the transforms (5/2 N log2 N each, of real samples); bytes are those of
+    what goes in and comes out. Whatever else a kernel does (medians, peaks, recursions) is no part
+    of the floor.
+    """
+    from types import FunctionType
+
+    from dialin.timbre import native
+
+    clips = [soundfile.read(p)[0] for p in sorted(folder.iterdir()) if p.suffix in SUFFIXES]
+    clips = [clip for clip in clips if len(clip) == 220_500]
+    whole = float(np.mean([best(lambda c=c: timbre(c.T, 44_100)) for c in clips]))
+    rate, bandwidth = machine()
+    spent: dict[str, np.ndarray] = {}
+    operations, turns, repeats = [0.0], [0], 9
+    framing = native._frames
+
+    def frames(*arguments: Any) -> Any:
+        made = framing(*arguments)
+        operations[0] += made.count * 2.5 * made.size * np.log2(made.size)
+        return made
+
+    def watched(name: str, kernel: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            operations[0] = 0.0
+            begun = time.process_time()
+            result = kernel(*arguments)
+            seconds = time.process_time() - begun
+            # An inverse transform and that of its columns: see `_percussion.c`.
+            flops = operations[0] * (3 if name == "percussive_energies" else 1)
+            out = result if isinstance(result, tuple) else (result,)
+            moved = sum(a.nbytes for a in (*arguments, *out) if isinstance(a, np.ndarray))
+            row = spent.setdefault(name, np.zeros((repeats, 3)))
+            row[turns[0]] += np.array([seconds, flops, moved]) / len(clips)
+            return result
+
+        return call
+
+    kept = {n: f for n, f in vars(native).items() if isinstance(f, FunctionType)
+            and not n.startswith("_") and f.__module__ == native.__name__}  # fmt: skip
+    native._frames = frames
+    for name, kernel in kept.items():
+        setattr(native, name, watched(name, kernel))
+    for turns[0] in range(repeats):
+        for clip in clips:
+            timbre(clip.T, 44_100)
+    print(f"{len(clips)} clips of 5 s; {rate / 1e9:.0f} Gflop/s, {bandwidth / 1e9:.0f} GB/s\n")
+    print("| kernel | CPU ms | Mflop | MB | Gflop/s | floor, ms |\n|---|---|---|---|---|---|")
+    lowest = inside = 0.0
+    least = {name: rows.min(axis=0) for name, rows in spent.items()}
+    for name, (seconds, flops, moved) in sorted(least.items(), key=lambda item: -item[1][0]):
+        floor = max(flops / rate, moved / bandwidth)
+        lowest, inside = lowest + floor, inside + seconds
+        print(f"| {name} | {1e3 * seconds:.2f} | {flops / 1e6:.1f} | {moved / 1e6:.1f} | "
+              f"{flops / seconds / 1e9:.0f} | {1e3 * floor:.2f} |")  # fmt: skip
+    print(f"| NumPy and Python around them | {1e3 * (whole - inside):.2f} | | | | |")
+    print(f"| all | {1e3 * whole:.2f} | | | | {1e3 * lowest:.2f} |")
 
 
 def compare(folder: Path, python: str | None) -> None:
@@ -259,13 +332,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("clips", type=Path, nargs="?")
     parser.add_argument("--reference-python")
+    parser.add_argument("--roofline", action="store_true")
     parser.add_argument("--failures", type=Path)
     parser.add_argument("--count", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.failures:
         failures(options.failures, options.count, options.seed)
-    if options.clips:
+    if options.clips and options.roofline:
+        roofline(options.clips)
+    elif options.clips:
         compare(options.clips, options.reference_python)
 
 
