@@ -350,7 +350,8 @@ def _fill_unit(
 ) -> tuple[DialinError | None, list[DialinError | None]]:
     """Render a unit into its rows of the block: its own, then its directions."""
 
-    def render(vector: Settings) -> Audio | DialinError:
+    def render(vector: Settings, target: Audio) -> DialinError | None:
+        """Render into an array. The host's own goes at once: its memory is used again."""
         try:
             wet = effect.process(dry, sample_rate, vector)
         except DialinError as error:
@@ -374,19 +375,27 @@ def _fill_unit(
                 f"{effect.spec.uri} returned NaN or infinite samples at settings "
                 f"{describe_settings(vector)}, {sample_rate} Hz"
             )
-        return wet
+        target[:] = wet
+        return None
 
-    here = render(settings) if unit.itself or minus is None else None
-    if unit.itself and isinstance(here, np.ndarray):
-        block[0] = here
+    beside = _scratch(dry.shape)
+    here = block[0] if unit.itself else beside
+    own = render(settings, here) if unit.itself or minus is None else None
     lost: list[DialinError | None] = []
     for index, direction in enumerate(unit.directions):
         assert plus is not None
-        up = render(plus[index])
-        down = here if minus is None else render(minus[index])
-        if isinstance(up, np.ndarray) and isinstance(down, np.ndarray):
-            np.subtract(up, down, out=block[1 + direction])
-            lost.append(None)
-        else:
-            lost.append(next(r for r in (up, down) if isinstance(r, DialinError)))
-    return (here if unit.itself and isinstance(here, DialinError) else None), lost
+        difference = block[1 + direction]
+        failure = render(plus[index], difference)
+        if minus is not None:
+            failure = failure or render(minus[index], beside)
+        failure = failure or (own if minus is None else None)
+        if failure is None:
+            difference -= here if minus is None else beside
+        lost.append(failure)
+    return (own if unit.itself else None), lost
+
+
+@functools.lru_cache(maxsize=2)
+def _scratch(shape: tuple[int, ...]) -> Audio:
+    """Memory for what is subtracted, kept: fresh pages cost more than renders."""
+    return np.empty(shape, np.float32)
