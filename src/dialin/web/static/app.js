@@ -140,6 +140,8 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => them
 for (const name of ["dragover", "drop"]) document.addEventListener(name, event => event.preventDefault());
 
 window.dialinStudio = { api, setup, result, map, progress, tour, state: () => result.transport.state() };
+// What was turned a moment ago is kept too.
+window.addEventListener("pagehide", () => { if (result.session.match) result.session.commit(); });
 window.addEventListener("hashchange", () => { route(); });
 try {
   await setup.load(await api.get("studio"));

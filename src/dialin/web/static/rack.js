@@ -16,9 +16,12 @@ export class Rack {
     $("#reset").addEventListener("click", () => session.reset());
     session.on(what => {
       if (what === "open" || what === "learn") this.rebuild();
-      if (what === "open" || what === "learn" || what === "turn") this.show();
+      if (what === "turn" && this.box.offsetParent === null) this.stale = true;
+      else if (what === "open" || what === "learn" || what === "turn") this.show();
     });
   }
+  // What nobody sees need not follow a point that is dragged over the map.
+  shown(name) { if (name === "knobs" && this.stale && this.knobs) this.show(); }
   // Anew, with the focus where it was.
   rebuild() {
     const places = () => [...this.box.querySelectorAll("button, select, input, .dial")];
@@ -57,6 +60,7 @@ export class Rack {
   }
   show() {
     const { session } = this;
+    this.stale = false;
     session.slots.forEach((slot, i) => {
       this.panels[i].classList.toggle("off", slot.bypass);
       this.panels[i].querySelector(".power").setAttribute("aria-pressed", String(!slot.bypass));

@@ -31,7 +31,12 @@ export class Result {
     $("#edit").addEventListener("click", () => setup(this.match));
     this.session.on(what => {
       if (what === "busy") $("#rendering").textContent = "rendering …";
-      if (what === "heard") { this.said(); this.analyse("match"); }
+      if (what === "heard") {
+        this.said();
+        // The other core is for rendering, unless somebody looks at the spectra.
+        this.unlooked = this.tab !== "compare";
+        if (!this.unlooked) this.analyse("match");
+      }
       if (what === "turn" || what === "open" || what === "lock") this.wishes();
     });
   }
@@ -75,7 +80,11 @@ export class Result {
       tabs.forEach(tab => { const on = tab.dataset.tab === name; tab.setAttribute("aria-selected", String(on)); tab.tabIndex = on ? 0 : -1; $(`#tab-${tab.dataset.tab}`).hidden = !on; });
       this.tab = name;
       this.parts.forEach(part => part.shown?.(name));
-      if (name === "compare") this.compare();
+      this.rack?.shown(name);
+      if (name === "compare") {
+        if (this.unlooked) { this.unlooked = false; this.analyse("match"); }
+        this.compare();
+      }
     };
     this.showTab = show;
     tabs.forEach((tab, i) => {
