@@ -33,6 +33,13 @@ DITHER = 1e-5
 SHORTEST = 0.002
 """Lags below this many seconds tell of tone colour, not of echoes."""
 
+ENOUGH = 25.0
+"""Power of an answer, in units of the noise's variance, from which a part of a recording tells
+whether it is there."""
+
+MISSED, THERE = 0.2, 0.5
+"""Share of an answer that a part must show, for it to count for anything, and for all."""
+
 Values = NDArray[np.float64]
 
 
@@ -217,6 +224,23 @@ class EchoTarget:
             rows = np.pad(rows, ((0, 0), (0, short)))
         return np.asarray(rows[:, : self.values.shape[1]])
 
+    def share(self, answer: Values) -> float:
+        """How much of an answer is there: about 1 for the true one, 0 and below for none.
+
+        Parameters
+        ----------
+        answer : ndarray, float64, shape (views, lags)
+            Cepstra of an answer to the impulse.
+
+        Returns
+        -------
+        float
+            `drop` as a share of the answer's own weighted squares.
+        """
+        rows = self.fit(answer)
+        power = float((self.weight * rows**2).sum())
+        return self.drop(answer) / power if power > 0 else 0.0
+
     def drop(self, answer: Values) -> float:
         """How much less is left unexplained with this answer; below 0 if it explains nothing.
 
@@ -272,6 +296,76 @@ class EchoTarget:
         return (
             float((self.weight * rows * self.values).sum() / np.sqrt(power)) if power > 0 else 0.0
         )
+
+
+@dataclass(frozen=True, eq=False)
+class PartPair:
+    """Two parts of a recording: what an effect leaves in one it leaves in the other.
+
+    Loops and beats repeat to the sample in one part and not in the other, or not after the same
+    time.
+
+    Attributes
+    ----------
+    parts : tuple of EchoTarget
+    share : ndarray, shape (lags,)
+        How high a lag's peak is in their windows, as a share of that in the whole's.
+    """
+
+    parts: tuple[EchoTarget, EchoTarget]
+    share: Values
+
+    def agreement(self, rows: Values) -> float | None:
+        """How much of an answer is in the part where there is less of it.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (views, lags)
+            The answer, as the whole shows it.
+
+        Returns
+        -------
+        float or None
+            About 1 for what is there, 0 and below for what is not; None where the parts are too
+            short to tell.
+        """
+        least: float | None = None
+        for part in self.parts:
+            count = min(part.values.shape[1], rows.shape[1])
+            there = rows[:, :count] * self.share[:count]
+            weighted = part.weight[:, :count] * there
+            power = float((weighted * there).sum())
+            if power < ENOUGH:
+                return None
+            found = 2 * float((weighted * part.values[:, :count]).sum()) / power - 1
+            least = found if least is None else min(least, found)
+        return least
+
+
+def agreed_drop(drop: float, rows: Values, pairs: Sequence[PartPair]) -> float:
+    """What an answer explains, less where it is not in all parts of a recording alike.
+
+    Parameters
+    ----------
+    drop : float
+        In the whole.
+    rows : ndarray, shape (views, lags)
+        The answer, cut to the whole's views and lags.
+    pairs : sequence of PartPair
+        The first that can tell does.
+
+    Returns
+    -------
+    float
+        `drop` at most.
+    """
+    if drop <= 0:
+        return drop
+    for pair in pairs:
+        found = pair.agreement(rows)
+        if found is not None:
+            return drop * float(np.clip((found - MISSED) / (THERE - MISSED), 0.0, 1.0))
+    return drop
 
 
 def echo_target(

@@ -25,7 +25,7 @@ from dialin.matching.impulses import PREROLL, SECONDS, SHORTEST, impulse
 from dialin.measures.carriers import strongest, symmetry_lines
 from dialin.measures.cepstrum import LAG_RATE, impulse_cepstrum
 
-VERSION = 4
+VERSION = 5
 """Of what is kept in the cache."""
 
 RATE = 44_100

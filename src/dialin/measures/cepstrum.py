@@ -256,8 +256,13 @@ def impulse_cepstrum(
     """
     seconds = response.shape[1] / sample_rate
     rows = _mixed(response)[:3]
+    # Half of a transform shows lags: with silence behind it, all of an answer.
+    shown = min(seconds, longest)
+    more = int(np.ceil(2 * shown * sample_rate)) - rows.shape[1]
+    if more > 0:
+        rows = np.pad(rows, ((0, 0), (0, more)))
     values = _cepstra(rows, sample_rate, highest, heard)
-    count = min(round(longest * LAG_RATE), values.shape[1] // 2)
+    count = min(round(shown * LAG_RATE), values.shape[1] // 2)
     return Cepstrum(values[:, :count], views_of(response.shape[0])[:3], 0.0, seconds)
 
 
