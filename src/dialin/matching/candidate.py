@@ -16,9 +16,13 @@ from dialin.errors import RenderError
 from dialin.matching.auto_order import Ordered
 from dialin.matching.detail import Detail, detail_of
 from dialin.matching.features import Vector, features_of
+from dialin.matching.trajectories import trajectory_features
 
 if TYPE_CHECKING:
     from dialin.rendering import RenderPool
+
+MOTION_SHARE = 0.4
+"""How much trajectories count beside the style distance, where the chain moves."""
 
 SILENT = 1e-6
 """Swing (-120 dBFS) below which a render counts as silent."""
@@ -70,6 +74,24 @@ def _ready() -> None:
     """Nothing, but that this module is imported where it is called."""
 
 
+def measure_moving(audio: Audio, sample_rate: int) -> tuple[Vector, Detail, Vector]:
+    """The same where an effect of the chain moves.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        The render.
+    sample_rate : int
+        In hertz.
+
+    Returns
+    -------
+    (ndarray, ndarray, ndarray)
+        From `measure`, and from `trajectory_features`.
+    """
+    return *measure(audio, sample_rate), trajectory_features(audio, sample_rate)
+
+
 @dataclass(eq=False)
 class Candidate:
     """One rendered setting; `settings` is None for the untouched input.
@@ -90,6 +112,8 @@ class Candidate:
         Indices of its effects in the whole chain, without a gain that is computed.
     size_cost : float
         What the number of its effects counts.
+    motion : float, optional
+        Distance of its trajectories (`dialin.matching.trajectories`), where the chain moves.
     """
 
     settings: Settings | None
@@ -99,11 +123,19 @@ class Candidate:
     cost: float = 0.0
     slots: tuple[int, ...] = ()
     size_cost: float = 0.0
+    motion: float | None = None
+
+    @property
+    def apart(self) -> float:
+        """Distance in all that is compared."""
+        if self.motion is None:
+            return self.distance
+        return (1.0 - MOTION_SHARE) * self.distance + MOTION_SHARE * self.motion
 
     @property
     def value(self) -> float:
         """What is minimised."""
-        return self.distance + self.cost + self.size_cost
+        return self.apart + self.cost + self.size_cost
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,6 +47,7 @@ from dialin.matching.describe import (
     sound_report,
 )
 from dialin.matching.eq_guesses import equaliser_guesses
+from dialin.matching.features import Vector
 from dialin.matching.guess import Guess, GuessVoter, guess_chain
 from dialin.matching.guess_probe import guess_by_probe
 from dialin.matching.learned import Folder, Learned, find_learned, guesses
@@ -61,6 +62,11 @@ from dialin.matching.song_tempo import InTempo, in_tempo
 from dialin.matching.songs import answer_song, is_mastering, whole_mixes
 from dialin.matching.time_facts import time_pictures
 from dialin.matching.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
+from dialin.matching.trajectories import (
+    TrajectoryTarget,
+    make_trajectory_target,
+    trajectory_features,
+)
 from dialin.presets import Preset
 from dialin.rendering import Job, Renderer, RenderPool, SharedAudio
 from dialin.reports import MatchReport, PictureReport
@@ -404,6 +410,7 @@ class _Matching:
             tries=self._guess.tries or self._probed_guesses(learned),
             near=bool(self._guess.tries),
             bending=None if plan is None else bending_slots(plan),
+            moving=self._moving() if self._echoes.moves else None,
             progress=tell,
         )
         return search.run()
@@ -474,6 +481,11 @@ class _Matching:
             renders=1,
             seconds=time.monotonic() - began,
         )
+
+    def _moving(self) -> tuple[TrajectoryTarget, Vector]:
+        """How the references and the input move."""
+        target = make_trajectory_target([(*s.whole, s.weight) for s in self._heard.whole])
+        return target, trajectory_features(self._excerpt, self._rate)
 
     def _outcome(
         self,
@@ -635,13 +647,13 @@ def find_time(
     )
     # What answers impulses alike at any time does not move.
     others = sorted(set(range(len(probed.slots))) - {e.slot for e in echoes.found})
-    motions = find_motions(
+    motions, moves = find_motions(
         *(pool, probed.spec, probed.slots, others, recordings, locked),
         sample_rate=rate,
         channels=channels,
         seed=seed,
     )
-    return replace(echoes, found=(*echoes.found, *motions))
+    return replace(echoes, found=(*echoes.found, *motions), moves=moves)
 
 
 def locked_knobs(spec: EffectSpec, lock: Mapping[str, float]) -> dict[int, float]:

@@ -40,7 +40,7 @@ def find_motions(
     sample_rate: int,
     channels: int,
     seed: int = 0,
-) -> tuple[Echo, ...]:
+) -> tuple[tuple[Echo, ...], bool]:
     """Find settings of the effects that move in a chain.
 
     Parameters
@@ -65,8 +65,10 @@ def find_motions(
 
     Returns
     -------
-    tuple of Echo
+    found : tuple of Echo
         Of the slots whose motion is heard, or may be.
+    moves : bool
+        Whether any of the effects goes round.
     """
     places = chain_slots(spec)
     probes = {
@@ -76,7 +78,7 @@ def find_motions(
     moving = [n for n in wanted if (p := probes[places[n][1]]) is not None and p.moves]
     ears = make_motion_ears(*listen()) if moving else None
     if ears is None:
-        return ()
+        return (), bool(moving)
     fits: list[tuple[int, MotionFit, tuple[int, ...]]] = []
     for number in moving:
         _, uri, place = places[number]
@@ -97,7 +99,8 @@ def find_motions(
         )
         fit = search.run() if search.places else None
         if fit is not None and fit.verdict != "absent":
-            fits.append((number, fit, search.places))
+            # How deep it goes is heard less well than how fast, and searched for by the sound.
+            fits.append((number, fit, search.rate_places))
     found: list[Echo] = []
     rates: list[float] = []
     for number, fit, held in sorted(fits, key=lambda f: -f[1].score):
@@ -118,4 +121,4 @@ def find_motions(
                 exact=False,
             )
         )
-    return tuple(sorted(found, key=lambda e: e.slot))
+    return tuple(sorted(found, key=lambda e: e.slot)), True

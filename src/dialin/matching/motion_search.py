@@ -22,6 +22,7 @@ from dialin.measures.cepstrum import band_end
 from dialin.measures.motion import (
     HIGHEST_HZ,
     LONG,
+    RATES_HZ,
     SHORT,
     Floats,
     MotionEar,
@@ -41,8 +42,14 @@ LONG_HZ = 3_000.0
 DRAWS, MORE_DRAWS = 23, 24
 """Random settings to begin with, and more where little was found."""
 
+OCTAVE_DRAWS = 16
+"""Random settings more at half of the best rate."""
+
 OCTAVES = (0.5, 1 / 3, 2.0)
 """Other rates of which a shape may be the overtone, or the fundamental."""
+
+LINES, LINE_BEAMS = 8, 3
+"""Rates taken from lines of the modulation spectrum, and how many of them are followed."""
 
 BEAMS, APART = 3, 0.08
 """Rates that are followed, and how far apart as logarithms."""
@@ -52,6 +59,9 @@ POPULATION, ROUNDS, MORE_ROUNDS = 8, 2, 4
 
 WINDOW = 0.06
 """Natural logarithm of the rate, by which it may still be moved while shapes are refined."""
+
+FINE_FROM, FINE = 5, np.linspace(-0.0075, 0.0075, 7)
+"""How many of the best rates of a grid are looked at between its points, and where."""
 
 SLACK = 1.1
 """By which a rate may lie beyond the law's ends."""
@@ -287,6 +297,11 @@ class MotionSearch:
         """Knobs that are set."""
         return tuple(sorted([*self._shape, *([] if self._knob is None else [self._knob])]))
 
+    @property
+    def rate_places(self) -> tuple[int, ...]:
+        """The knob that sets the rate, if there is one."""
+        return () if self._knob is None else (self._knob,)
+
     def run(self) -> MotionFit | None:
         """Search; None if nothing went round at any setting."""
         self._shared = self._pool.share(self._train, self._rate)
@@ -310,11 +325,15 @@ class MotionSearch:
                     break
                 if all(abs(np.log(tried.rate / k.rate)) > APART for k in kept):
                     kept.append(tried)
+            kept += self._at_lines(kept)
             best = max((self._refine(beam, ROUNDS) for beam in kept), key=lambda t: t.score)
             for factor in OCTAVES if self._knob is not None and best.score > ENOUGH else ():
+                if factor == OCTAVES[0] and best.rate * factor >= self._ears.whole[0].rates[0]:
+                    # The commonest mistake: a sweep to and fro taken for two.
+                    self._try(self._drawn(OCTAVE_DRAWS), replace(best, rate=best.rate * factor))
                 other = self._nearest(best.rate * factor)
                 if other is not None:
-                    other = self._refine(other, 1)
+                    other = self._refine(other, ROUNDS)
                     if other.score > 0.4 * best.score:
                         other = self._refine(other, ROUNDS)
                     best = max(best, other, key=lambda t: t.score)
@@ -340,6 +359,34 @@ class MotionSearch:
             for frame in range(len(t.turns))
         ]
         return max((t for t in near if t is not None), key=lambda t: t.score, default=None)
+
+    def _at_lines(self, kept: Sequence[_Tried]) -> list[_Tried]:
+        """The best of all settings so far at rates where the reference moves, whatever the shape.
+
+        A line of its modulation spectrum that the input lacks may be the rate or its double.
+        """
+        if self._knob is None:
+            return []
+        found: list[tuple[float, float]] = []
+        for ear, own in zip(self._ears.whole, self._ears.own, strict=True):
+            hertz, ratio = ear.excess()
+            theirs, mine = own.excess()
+            near = maximum_filter1d(mine, 9)
+            ratio = ratio - np.interp(hertz, theirs, near)
+            ratio[(hertz < ear.rates[0]) | (hertz > RATES_HZ[1])] = -np.inf
+            tops = np.argsort(-ratio)[: 8 * LINES]
+            found += [(float(ratio[n]), float(hertz[n])) for n in tops]
+        taken: list[float] = [t.rate for t in kept]
+        rates: list[float] = []
+        for _, line in sorted(found, reverse=True):
+            for rate in (line, line / 2):
+                if all(abs(np.log(rate / other)) > APART for other in taken):
+                    taken.append(rate)
+                    rates.append(rate)
+            if len(rates) >= LINES:
+                break
+        beams = [self._nearest(rate) for rate in rates]
+        return sorted((b for b in beams if b is not None), key=lambda t: -t.score)[:LINE_BEAMS]
 
     def _stray(self, vector: Settings) -> float:
         return STRAY * float(np.abs(vector - self._start)[self._shape].sum())
@@ -383,7 +430,15 @@ class MotionSearch:
                 continue
             scores, _ = ear.drops(turn, rates)
             mine, _ = own.drops(turn, rates)
-            scores = scores - OWN * maximum_filter1d(mine, 2 * LIKE + 1, mode="nearest")
+            mine = OWN * maximum_filter1d(mine, 2 * LIKE + 1, mode="nearest")
+            scores = scores - mine
+            if self._knob is not None:
+                # Overtones tell rates apart more finely than the grid does.
+                tops = np.argsort(-scores)[:FINE_FROM]
+                finer = (rates[tops, None] * np.exp(FINE)).ravel()
+                more, _ = ear.drops(turn, finer)
+                scores = np.concatenate([scores, more - np.repeat(mine[tops], FINE.size)])
+                rates = np.concatenate([rates, finer])
             place = int(np.argmax(scores))
             if best is None or scores[place] > best.score:
                 best = _Tried(vector, turns, frame, float(rates[place]), float(scores[place]))

@@ -113,7 +113,7 @@ def _evidence(
     level = " at the reference's level" if space.gain is not None else ""
     lines = [f"heard in the reference: {echo.text}" for echo in space.heard]
     lines += [
-        f"it takes {gain:.2f} off the distance of {base.distance:.2f} that the input has"
+        f"it takes {gain:.2f} off the distance of {base.apart:.2f} that the input has"
         f"{level}; to be sure it should take {asked_gain(trials):.2g} ({parts})"
         if gain > 0
         else f"its distance to the reference is no smaller than the input's ({parts})",

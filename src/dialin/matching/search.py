@@ -33,6 +33,7 @@ from dialin.matching.prune import prune, without
 from dialin.matching.space import SearchSpace
 from dialin.matching.style import Target
 from dialin.matching.time_guesses import Echoes
+from dialin.matching.trajectories import TrajectoryTarget
 from dialin.matching.trials import TimeUp, Trials
 from dialin.rendering import Renderer, SharedAudio
 
@@ -79,6 +80,8 @@ class ChainSearch:
         Whether the best of the tries is near enough to search around it alone.
     bending : collection of int, optional
         Slots of effects that are not linear, round which other orders are tried.
+    moving : tuple of TrajectoryTarget and ndarray, optional
+        How the references move, and the excerpt as it is; where the chain moves.
     progress : callable, optional
         ``progress(renders, seconds, best)``.
     """
@@ -103,6 +106,7 @@ class ChainSearch:
         tries: Sequence[tuple[tuple[int, ...], Settings]] = (),
         near: bool = True,
         bending: Collection[int] | None = None,
+        moving: tuple[TrajectoryTarget, Vector] | None = None,
         progress: Callable[[int, float, float], None] | None = None,
     ) -> None:
         self._space = SearchSpace(spec, locked, guesses, echoes)
@@ -116,6 +120,7 @@ class ChainSearch:
             options=options or SearchOptions(),
             seconds=seconds,
             progress=progress,
+            moving=moving,
         )
         self._explorer = Explorer(self._trials, seed, len(guesses) if trusted else 0)
         self._parts, self._bending = parts, bending

@@ -190,10 +190,13 @@ class Echoes:
     found : tuple of Echo
     impulses : int
         Rendered in all.
+    moves : bool
+        Whether an effect of the chain goes round, heard or not.
     """
 
     found: tuple[Echo, ...] = ()
     impulses: int = 0
+    moves: bool = False
 
     @property
     def evidence(self) -> tuple[str, ...]:

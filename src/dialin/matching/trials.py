@@ -11,12 +11,13 @@ import numpy as np
 from dialin.effects.chain import chain_uri
 from dialin.effects.spec import Settings
 from dialin.errors import DialinError
-from dialin.matching.candidate import Candidate, measure
+from dialin.matching.candidate import Candidate, measure, measure_moving
 from dialin.matching.detail import Detail
 from dialin.matching.features import Vector
 from dialin.matching.options import SearchOptions
 from dialin.matching.space import SearchSpace
 from dialin.matching.style import Target, level_of, with_gain
+from dialin.matching.trajectories import TrajectoryTarget
 from dialin.rendering import Job, Renderer, SharedAudio
 
 
@@ -47,6 +48,8 @@ class Trials:
         Time limit.
     progress : callable, optional
         ``progress(renders, seconds, best)``.
+    moving : tuple of TrajectoryTarget and ndarray, optional
+        How the references move, and the excerpt as it is; where the chain moves.
 
     Attributes
     ----------
@@ -76,10 +79,15 @@ class Trials:
         options: SearchOptions,
         seconds: float | None = None,
         progress: Callable[[int, float, float], None] | None = None,
+        moving: tuple[TrajectoryTarget, Vector] | None = None,
     ) -> None:
         self.pool, self.space, self.audio, self.target = pool, space, audio, target
         self.budget, self.options = budget, options
-        self.untouched = Candidate(None, *untouched, float(target.distance(untouched[0])))
+        self._moving = None if moving is None else moving[0]
+        self.untouched = Candidate(
+            *(None, *untouched, float(target.distance(untouched[0]))),
+            motion=None if moving is None else moving[0].distance(moving[1]),
+        )
         self.grows = space.grows(budget, options)
         self.candidates: list[Candidate] = []
         self.seen: list[tuple[tuple[int, ...], float]] = []
@@ -161,7 +169,8 @@ class Trials:
             parts = [np.concatenate([vector[whole[s][2]] for s in slots]) for vector in settings]
         effects = tuple(s for s in slots if s in self.space.effects)
         size = self.options.slot_cost * len(effects) if self.grows else 0.0
-        jobs = [Job(uri, self.audio, part, measure=measure) for part in parts]
+        how = measure if self._moving is None else measure_moving
+        jobs = [Job(uri, self.audio, part, measure=how) for part in parts]
         rendered: list[Candidate | None] = [None] * len(jobs)
         for number, result in self.pool.render_iter(jobs):
             self.renders += 1
@@ -169,11 +178,14 @@ class Trials:
                 self.failures += 1
                 self.last_failure = result.failure
             else:
-                features, sample = result.value
+                features, sample, *motion = result.value
                 distance = float(self.target.distance(features))
                 cost = self.unlikely(features)
                 candidate = self.levelled(
-                    Candidate(settings[number], features, sample, distance, cost, effects, size)
+                    Candidate(
+                        *(settings[number], features, sample, distance, cost, effects, size),
+                        motion=self._moving.distance(motion[0]) if self._moving else None,
+                    )
                 )
                 rendered[number] = candidate
                 self.seen.append((effects, candidate.distance + candidate.cost))

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sfft
-from scipy.ndimage import maximum_filter1d, uniform_filter
+from scipy.ndimage import maximum_filter1d, median_filter, uniform_filter
 
 from dialin.audio import Audio
 from dialin.measures.modulation import rate_of
@@ -61,6 +61,9 @@ FASTEST_HZ = 40.0
 
 DEEPEST = 2.0
 """How much stronger than it was measured a motion may be."""
+
+AROUND = 13
+"""Modulation frequencies, in steps of one turn in all, that a line is compared with."""
 
 HIDDEN = 0.75
 """Turns of the oscillator that a stretch must hold at least."""
@@ -315,6 +318,22 @@ class MotionEar:
         count = max(1, int(np.log(RATES_HZ[1] / low) / np.log(RATE_STEP)))
         self.rates = low * RATE_STEP ** np.arange(count)
 
+    def excess(self) -> tuple[Floats, Floats]:
+        """How far each modulation frequency stands out from its neighbours, over all quefrencies.
+
+        Returns
+        -------
+        hertz, ratio : ndarray, shape (frequencies,)
+            1 where a frequency is as strong as those beside it.
+        """
+        energy = np.zeros(self._inverse.shape[1])
+        for weighted in self._weighted:
+            power = weighted.real**2 + weighted.imag**2
+            energy += (power / np.maximum(self._inverse, 1e-20)).sum(axis=(0, 2))
+        around = median_filter(energy, AROUND * FINER, mode="nearest")
+        hertz = np.arange(energy.size) * self._step
+        return hertz, energy / np.maximum(around, 1e-12)
+
     def drops(self, motion: Turning, rates: Floats | None = None) -> tuple[Floats, Floats]:
         """How much a motion explains, were it to go round at other rates.
 
@@ -341,6 +360,8 @@ class MotionEar:
         smear = np.where(places <= last, window_smear(hertz * self.frame), 0.0)
         places = np.minimum(places, last)
         smear *= self.frames / 2
+        # The phase of a line beside its bin turns with the distance.
+        beside = np.exp(-1j * np.pi * (hertz - places * self._step) * self.seconds)
         power = np.zeros(rates.size)
         # Views of mono and stereo that do not fit have only the first in common.
         views = min(self.views, motion.lines.shape[0])
@@ -355,7 +376,7 @@ class MotionEar:
             cross = np.zeros((rates.size, harmonics), dtype=np.complex128)
             for view in range(views):
                 cross += (weighted[view] @ np.conj(motion.lines[view]).T)[places, numbers - 1]
-            best = ((cross * (2 * smear)) @ turn).real.max(axis=1)
+            best = ((cross * beside * (2 * smear)) @ turn).real.max(axis=1)
             shared += best
             squares += power
         gains = np.clip(shared / np.maximum(squares, 1e-12), 0.0, DEEPEST)
