@@ -8,7 +8,13 @@ import pytest
 import dialin
 from dialin.effects.open import open_effect
 from dialin.matching.echo_search import EchoSearch
-from dialin.matching.impulses import ImpulseLab, echo_target, impulse, impulse_answer
+from dialin.matching.impulses import (
+    ImpulseLab,
+    agreed_drop,
+    echo_target,
+    impulse,
+    impulse_answer,
+)
 from dialin.matching.time_guesses import find_echoes, make_ear
 from dialin.matching.time_probe import probe_time
 from dialin.measures.cepstrum import recording_cepstrum
@@ -72,6 +78,35 @@ def test_delay_is_set_to_the_sample_from_other_music(pool):
     assert found["delay.feedback"] == pytest.approx(45, abs=8)
     assert found["delay.mix"] == pytest.approx(35, abs=6)
     assert "echo at 317" in match.report.evidence[0]
+
+
+@pytest.mark.parametrize("time", [2.4, 1150.0])
+def test_combs_and_long_echoes_are_heard_too(pool, time):
+    reference = wet("builtin:delay", time=time, feedback=50, mix=45)
+    match = run(reference, ["builtin:delay"], pool)
+    assert match.preset.native["delay.time"] == pytest.approx(time, rel=0.02)
+    assert "heard" in match.report.evidence[0]
+
+
+def test_an_echo_in_one_half_alone_is_no_effect():
+    ear = make_ear(
+        (music(RATE, 2), RATE),
+        [(np.concatenate([wet("builtin:delay", time=300), music(RATE, 3)], axis=1), RATE, 1.0)],
+    )
+    effect = open_effect("builtin:delay")
+    audio = impulse(RATE, 1)
+    answer = impulse_answer(
+        effect.process(audio, RATE, effect.spec.vector({"time": 300})),
+        RATE,
+        ear.whole.highest,
+        ear.seconds,
+    ).astype(float)
+    drop, gain = ear.whole.best_drop(answer)
+    rows = gain * ear.whole.fit(answer)
+    assert drop > 100
+    assert ear.pairs[0].agreement(rows) < 0.2
+    assert agreed_drop(drop, rows, ear.pairs) < 0.1 * drop
+    assert agreed_drop(drop, rows, ()) == drop
 
 
 def test_mix_and_feedback_locked_by_hand_stay(pool):

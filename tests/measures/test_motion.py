@@ -94,3 +94,21 @@ def test_channels_are_heard_by_their_difference_too():
 def test_short_recordings_have_no_frames_and_windows_smear():
     assert frame_cepstra(np.zeros((1, 100), np.float32), RATE).shape[1] == 0
     assert window_smear(np.array([0.0, 4.0])) == pytest.approx([1.0, 0.0], abs=0.01)
+
+
+def test_a_rate_between_the_points_of_a_spectrum_is_found_as_surely():
+    """Lines beside their bins turn in phase; the overtones of a sweep must still agree."""
+    found = turns(flanged, 3.0)
+    scores = []
+    for rate in (3.0, 3.05):
+        ear = MotionEar([frame_cepstra(flanged(music(RATE, 1), rate), RATE)])
+        scores.append(float(ear.drops(found, np.array([rate]))[0][0]))
+    assert min(scores) > 0.5 * max(scores)
+
+
+def test_a_line_stands_out_at_the_rate_of_a_motion():
+    ear = MotionEar([frame_cepstra(flanged(music(RATE, 1), 3.0), RATE)])
+    hertz, ratio = ear.excess()
+    inside = (hertz > 0.5) & (hertz < 20.0)
+    turns_of_it = hertz[inside][int(np.argmax(ratio[inside]))] / 3.0
+    assert turns_of_it == pytest.approx(round(turns_of_it), abs=0.05)

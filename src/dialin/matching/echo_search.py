@@ -43,6 +43,9 @@ LAW_FROM = 8e-4
 PEAKS = 5
 """Peaks of each view of the reference at which laws are inverted."""
 
+HIGHEST = 2
+"""The same of the highest, whatever noise is around."""
+
 HIDDEN_PEAKS, MULTIPLES = 2, (2, 3, 4)
 """The first echo of a short comb lies where nothing is looked for: the second, third or fourth, of
 so many peaks, tells of it."""
@@ -74,6 +77,10 @@ MOST_ALIKE, APART = 8, 0.08
 RIVAL_DROP, RIVALS, OTHER_LAGS = 60.0, 2, 0.01
 """Drop from which settings with other lags are handed on besides, how many of them, and travel of
 a lag knob from which lags are others."""
+
+TALL, SWEPT, SWEEP = 15.0, 2, 48
+"""Standard deviations of a peak that should not be left unexplained; how many lag knobs are swept
+for it, and at how many positions."""
 
 HOPELESS = 20.0
 """Drop, at whatever strength, below which nothing is worth refining."""
@@ -163,11 +170,18 @@ class EchoSearch:
         self._rng = np.random.default_rng([seed, 23])
         self._budget = budget
         self._tried: list[_Tried] = []
-        self._targets = [
-            goal
+        peaks = [
+            (
+                view,
+                find_peaks(row, _noise(target, view), count=PEAKS)
+                # Against as much noise everywhere: where music is loud a comb is, too.
+                + find_peaks(row, 1.0, count=HIGHEST),
+            )
             for view, row in enumerate(target.values)
-            for goal in _goals(view, find_peaks(row, _noise(target, view), count=PEAKS))
         ]
+        self._targets = [goal for view, found in peaks for goal in _goals(view, found)]
+        heights = [abs(h) / _noise(target, view) for view, found in peaks for _, h in found]
+        self._tallest = max(heights, default=0.0)
 
     def run(self) -> EchoFit | None:
         """Search; None if not a single impulse came back."""
@@ -187,7 +201,9 @@ class EchoSearch:
                 beams = self._along(place, beams)
             if number == 0 and len(self._lags) > 1:
                 beams += [self._refine(beam, 32) for beam in beams[:2]]
-        if self._lags and max(self._reach(t) for t in beams) < HOPELESS:
+        if self._lags and self._tallest > TALL and max(map(self._reach, beams)) < HOPELESS:
+            beams = self._swept(beams)
+        if self._lags and max(map(self._reach, beams)) < HOPELESS:
             best = max(self._tried, key=lambda t: self._reach(t))
             return EchoFit(best.settings, best.drop, chance, best.answer, [])
         reach = [self._reach(t) for t in beams]
@@ -303,6 +319,18 @@ class EchoSearch:
             if len(kept) == BEAMS:
                 break
         return kept
+
+    def _swept(self, beams: list[_Tried]) -> list[_Tried]:
+        """Many positions of each lag knob, where something stands out and no law led there."""
+        pool = list(beams)
+        for place in self._lags[:SWEPT]:
+            loud = max(self._tried, key=lambda t: _sparse_norm(t.answer))
+            grid = (np.arange(SWEEP) + 0.5) / SWEEP
+            there = self._try([_with(loud.settings, place, float(u)) for u in grid])
+            pool += [t for t in there if t]
+            law = LagLaw(place, _pairs(there), self._first) if any(there) else None
+            pool += [] if law is None else self._inverted(law, loud)
+        return sorted(pool, key=lambda t: -self._reach(t))[:BEAMS]
 
     @property
     def _first(self) -> int:
@@ -456,11 +484,11 @@ def _goals(view: int, peaks: Sequence[tuple[float, float]]) -> list[tuple[int, f
     lags = [lag for lag, _ in peaks]
     hidden = [
         lag / multiple
-        for lag in lags[:HIDDEN_PEAKS]
+        for lag in (*lags[:HIDDEN_PEAKS], *lags[-HIGHEST:])
         for multiple in MULTIPLES
         if LAW_FROM < lag / multiple < 1.2 * SHORTEST
     ]
-    return [(view, lag) for lag in (*lags, *hidden)]
+    return [(view, lag) for lag in dict.fromkeys((*lags, *hidden))]
 
 
 def _grid(parameter: Parameter) -> list[float]:

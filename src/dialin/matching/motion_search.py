@@ -54,7 +54,7 @@ LINES, LINE_BEAMS = 8, 3
 BEAMS, APART = 3, 0.08
 """Rates that are followed, and how far apart as logarithms."""
 
-POPULATION, ROUNDS, MORE_ROUNDS = 8, 2, 4
+POPULATION, ROUNDS, MORE_ROUNDS = 8, 2, 2
 """Renders in a round, rounds for each of the rates, and more for the best."""
 
 WINDOW = 0.06

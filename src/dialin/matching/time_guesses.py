@@ -48,8 +48,11 @@ LISTENED_SECONDS = 120.0
 HEARD_DROP, HEARD_HALF, HEARD_SHARE = 60.0, 25.0, 0.45
 """Drop (in units of the noise's variance) in all, and in each half, from which an effect is
 heard, and share of its answer that each half must show. Of 40 delays on music of the validation
-split the least share was 0.57; of 60 dry pieces three of 60 had one of 0.45 in both halves and
-were no beats."""
+split the least share was 0.57; of 60 dry pieces three had more than 0.45 in both halves and were
+no beats, but notes."""
+
+EVEN = 0.5
+"""How much of the better half's share the worse must have, where lags are short."""
 
 ABSENT_HALF, ABSENT_SHARE = 8.0, 0.25
 """Drop in the worse half, and share, below which an effect is absent."""
@@ -478,6 +481,9 @@ def _verdict(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> str:
     if min(drops) < ABSENT_HALF or min(shares) < ABSENT_SHARE:
         return "absent"
     enough = fit.drop >= HEARD_DROP and min(drops) >= HEARD_HALF and min(shares) >= HEARD_SHARE
+    if lag is None or lag < BEATS_FROM:
+        # Of short lags each half holds many turns: notes come and go, an echo stays.
+        enough = enough and min(shares) >= EVEN * max(shares)
     music = _is_loop(fit.answer, ear.whole) or _is_note(fit.answer, ear.whole)
     return "heard" if enough and not music else "doubt"
 
