@@ -69,9 +69,9 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     gain = float(values[0] - values[best]) + field[best].size_cost
     share = float(risk[best] / max(risk[0], 1e-12))
     asked = asked_gain(trials)
-    # A motion's rate is heard, not how deep it goes: what takes the sound further from the
-    # reference than leaving it alone is no answer.
-    told = any(echo.exact or gain >= -asked for echo in space.heard)
+    # A motion's rate is heard, not how deep it goes: what brings the sound no nearer to the
+    # reference is no answer.
+    told = any(echo.exact or gain > 0 for echo in space.heard)
     sure = bool(space.wanted or told) or (
         bool(space.active) and first > 0 and gain >= asked and share <= options.max_risk
     )
