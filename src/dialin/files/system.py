@@ -213,6 +213,26 @@ def was_killed(code: int, *, by_force: bool = False) -> bool:
     return code == -signal.SIGKILL if by_force else code < 0
 
 
+def open_sentinel(pid: int) -> int | None:
+    """What `multiprocessing.connection.wait` can wait for until a process ends.
+
+    Parameters
+    ----------
+    pid : int
+        Of a process that has not been waited for.
+
+    Returns
+    -------
+    int or None
+        A descriptor, to be closed with `os.close`; None where the system has none (macOS, Windows,
+        Linux before 5.3): there the process is looked at now and then.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return os.pidfd_open(pid)
+    return None
+
+
 def leave_with(lifeline: int, parent: int) -> None:
     """In a worker: end this process when its parent is gone, however that may have ended.
 

@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,10 @@ from dialin.files.system import lock_file, memory_roots, reserve
 PREFIX = "dialin-"
 ENOUGH = 2**30
 """Free bytes below which shared memory is too small (containers often give it 64 MiB)."""
+LARGE = 32_768
+"""Samples from which on memory of results is used again."""
+KEPT = 8
+"""Pieces of such memory that are kept for the next results."""
 YOUNG = 10.0
 """Seconds for which a folder is left alone, locked or not."""
 
@@ -118,6 +123,48 @@ def map_shared(path: str | Path, shape: tuple[int, int]) -> Audio:
     return np.frombuffer(buffer, dtype=np.float32, count=shape[0] * shape[1]).reshape(shape)
 
 
+class Buffers:
+    """Memory for results, used again once nobody has the last result in it any more.
+
+    Results are made on one thread and dropped on others. The C library gives such memory back to
+    the system each time, and faulting its pages in again took as long as copying the audio.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[Audio] = []
+
+    def take(self, size: int) -> Audio:
+        """An array whose content is left from before.
+
+        Parameters
+        ----------
+        size : int
+            Samples.
+
+        Returns
+        -------
+        ndarray, float32, shape (size,)
+        """
+        if not LARGE <= size:
+            return np.empty(size, dtype=np.float32)
+        memory = None
+        for index, kept in enumerate(self._free):
+            if size <= kept.size <= 2 * size:
+                with contextlib.suppress(IndexError):
+                    memory = self._free.pop(index)
+                break
+        if memory is None:
+            memory = np.empty(size, dtype=np.float32)
+        # Whatever is made of this array keeps it, and it keeps the memory.
+        array = np.frombuffer(memory.data, dtype=np.float32, count=size)
+        weakref.finalize(array, self._give_back, memory).atexit = False
+        return array
+
+    def _give_back(self, memory: Audio) -> None:
+        if len(self._free) < KEPT:
+            self._free.append(memory)
+
+
 class Arena:
     """A mapped file that grows: one side writes audio into it, the other reads it out.
 
@@ -161,13 +208,15 @@ class Arena:
         view[:] = audio.ravel()
         del view
 
-    def read(self, shape: tuple[int, int]) -> Audio:
+    def read(self, shape: tuple[int, int], buffers: Buffers) -> Audio:
         """Copy audio out of the start of the arena.
 
         Parameters
         ----------
         shape : (int, int)
             Channels and samples of what was written.
+        buffers : Buffers
+            Where the copy may lie.
 
         Returns
         -------
@@ -175,7 +224,9 @@ class Arena:
         """
         size = shape[0] * shape[1]
         buffer = self._ensure(max(size * 4, 1))
-        return np.frombuffer(buffer, dtype=np.float32, count=size).reshape(shape).copy()
+        copy = buffers.take(size)
+        copy[:] = np.frombuffer(buffer, dtype=np.float32, count=size)
+        return copy.reshape(shape)
 
     def close(self) -> None:
         """Unmap and delete."""

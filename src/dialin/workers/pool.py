@@ -18,7 +18,7 @@ from multiprocessing import connection as mpc
 from pathlib import Path
 
 from dialin.errors import DialinError, UsageError
-from dialin.workers.memory import MemoryFolder
+from dialin.workers.memory import Buffers, MemoryFolder
 from dialin.workers.process import WorkerProcess
 from dialin.workers.start import KILLED_STARTS, START_DEADLINE, Channel, Door, exit_name
 from dialin.workers.task import Loss, Result, Task
@@ -27,7 +27,8 @@ LOOK_AHEAD = 2
 """Tasks a worker holds at a time: the one it runs, and the next, so that it never waits."""
 
 GLANCE = 0.02
-"""Seconds between looks at whether a worker that has not come in yet died on the way."""
+"""Seconds between looks at whether a worker that has not come in yet died on the way, where the
+system does not tell."""
 
 
 class WorkerPool:
@@ -90,6 +91,7 @@ class WorkerPool:
         self._family = family
         self._numbers = itertools.count()
         self._pid = os.getpid()
+        self._buffers = Buffers()
         self._arrived: queue.SimpleQueue[tuple[int, Channel]] = queue.SimpleQueue()
         # Only the pool's thread touches the processes, and takes from those that wait.
         self._processes: list[WorkerProcess] = []
@@ -361,23 +363,24 @@ class WorkerPool:
     def _listen(self) -> None:
         busy = {w.connection: w for w in self._processes if w.tasks and w.connection is not None}
         coming = [w for w in self._processes if w.connection is None]
+        sentinels = [w.sentinel for w in coming if w.sentinel is not None]
         now = time.monotonic()
         due = min((w.due() for w in self._processes if w.tasks), default=float("inf"))
         timeout = None if due == float("inf") else max(0.0, due - now) + 0.005
-        if coming:
+        if len(sentinels) < len(coming):
             timeout = GLANCE if timeout is None else min(timeout, GLANCE)
-        for channel in mpc.wait([*busy, self._bell], timeout=timeout):
+        for channel in mpc.wait([*busy, *sentinels, self._bell], timeout=timeout):
             if channel is self._bell:
                 with self._lock:
                     self._bell.recv_bytes()
                     self._rung = False
-                continue
-            self._hear(busy[channel])
+            elif channel in busy:
+                self._hear(busy[channel])
         while not self._arrived.empty():
             number, connection = self._arrived.get()
             for worker in coming:
                 if worker.number == number and worker in self._processes:
-                    worker.connection = connection
+                    worker.enter(connection)
                     break
             else:
                 connection.close()
@@ -418,7 +421,7 @@ class WorkerPool:
         worker.done += 1
         worker.last_seconds = seconds
         if kind == "large":
-            outcome = Result(worker.arenas[slot].read(content), seconds=seconds)
+            outcome = Result(worker.arenas[slot].read(content, self._buffers), seconds=seconds)
         elif kind == "value":
             outcome = Result(content, seconds=seconds)
         elif kind == "error":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import subprocess
 import time
 from collections import deque
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dialin.files.system import CONNECTION_ROOM, resident_memory, was_killed
+from dialin.files.system import CONNECTION_ROOM, open_sentinel, resident_memory, was_killed
 from dialin.workers.memory import Arena, remove_folder
 from dialin.workers.start import (
     START_DEADLINE,
@@ -56,6 +57,8 @@ class WorkerProcess:
         Whether it could not be sent a task.
     done : int
         Tasks so far.
+    sentinel : int, optional
+        Descriptor that tells of its end, for as long as it has not come in.
     first_memory, looked_at : int, float
         Bytes after its first task; when its memory was last looked at.
     next_slot : int
@@ -77,6 +80,7 @@ class WorkerProcess:
     retiring: bool = False
     deaf: bool = False
     done: int = 0
+    sentinel: int | None = None
     first_memory: int = 0
     looked_at: float = 0.0
     next_slot: int = 0
@@ -115,12 +119,30 @@ class WorkerProcess:
         """
         started = start_interpreter(module, folder, environment, door, number)
         arenas = (Arena(folder / "out0"), Arena(folder / "out1"))
-        return cls(number, started, folder, arenas, open_deadline)
+        worker = cls(number, started, folder, arenas, open_deadline)
+        worker.sentinel = open_sentinel(started.process.pid)
+        return worker
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
         """The process."""
         return self.interpreter.process
+
+    def enter(self, connection: Channel) -> None:
+        """It came in: from now on its connection tells of its end.
+
+        Parameters
+        ----------
+        connection : Connection
+            To it.
+        """
+        self.connection = connection
+        self._forget_sentinel()
+
+    def _forget_sentinel(self) -> None:
+        if self.sentinel is not None:
+            os.close(self.sentinel)
+            self.sentinel = None
 
     def give(self, task: Task) -> None:
         """Queue a task behind those the worker has.
@@ -239,6 +261,7 @@ class WorkerProcess:
         if patience > 0:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(patience)
+        self._forget_sentinel()
         code = self.interpreter.close()
         if self.connection is not None:
             self.connection.close()
