@@ -5,6 +5,8 @@ import signal
 import tempfile
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 # A shell that starts tests in the background has them ignore Ctrl-C, which some of them press; and
 # one that is to outlive its terminal has them ignore SIGHUP.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -16,3 +18,7 @@ os.environ["DIALIN_MODELS"] = str(Path(tempfile.gettempdir()) / "dialin-tests-ha
 
 # Nor are their favourites.
 os.environ["XDG_CONFIG_HOME"] = str(Path(tempfile.gettempdir()) / "dialin-tests-have-no-config")
+
+# No test fails because the machine is slow.
+settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any")
