@@ -7,6 +7,7 @@
     matches/ID/request.json    what was asked for
     matches/ID/result/         what ``dialin match`` writes: preset, audio, report
     maps/KEY.npz, KEY.json     maps, and what is heard on them
+    .dialin-rendered/          whole recordings, until they were fetched and the studio closed
 
 A match is found while it runs, marked so; one that a closed studio left unfinished is marked
 ``interrupted`` when the library is opened again. One studio at a time holds a library.
@@ -48,6 +49,8 @@ _MIGRATIONS = (
     """,
 )
 """What brings the index from one version to the next."""
+
+RENDERED = ".dialin-rendered"
 
 EXAMPLE = "example-"
 """What ids of the recordings that come with dialin begin with."""
@@ -153,6 +156,8 @@ class Library:
                 "or name another folder with --library"
             ) from error
         try:
+            # Nobody can ask any more for what another studio rendered.
+            shutil.rmtree(folder / RENDERED, ignore_errors=True)
             self._index = sqlite3.connect(folder / "studio.sqlite", check_same_thread=False)
             self._index.row_factory = sqlite3.Row
             self._migrate()
@@ -176,6 +181,7 @@ class Library:
         """Let go of the folder."""
         with self._lock:
             self._index.close()
+            shutil.rmtree(self.folder / RENDERED, ignore_errors=True)
             self._claim.__exit__(None, None, None)
 
     def _migrate(self) -> None:

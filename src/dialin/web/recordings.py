@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import anyio
 import numpy as np
@@ -58,7 +57,7 @@ async def take_in(
     options : StudioOptions
         With the limits.
     name : str
-        As it was sent, percent-encoded.
+        As its owner calls it.
     promised : int, optional
         Length that its sender promises, in bytes.
     body : async iterator of bytes
@@ -76,7 +75,7 @@ async def take_in(
         If it is empty or no audio.
     """
     limit = options.upload_bytes
-    shown = unquote(name)[:200].strip() or "recording"
+    shown = name[:200].strip() or "recording"
     large = TooLargeError(
         f"{shown!r} is larger than {_size(limit)}, the most this studio takes; cut it, or start "
         "the studio with a larger --max-upload"

@@ -37,7 +37,7 @@ from dialin.web.explore import map_key, read_map
 from dialin.web.export import export_file
 from dialin.web.guard import Guard
 from dialin.web.jobs import Job, Jobs
-from dialin.web.library import Kept, Library, NotThereError, Recording
+from dialin.web.library import RENDERED, Kept, Library, NotThereError, Recording
 from dialin.web.live import Live, slots_by_hand, slots_of_match
 from dialin.web.options import StudioOptions
 from dialin.web.recordings import TooLargeError
@@ -462,7 +462,7 @@ async def _begin_file(request: FileRequest, studio: Here) -> dict[str, Any]:
     """Begin rendering a whole recording as it is heard; see the job's ``events``."""
     one = studio.library.recording(request.recording)
     preset = await anyio.to_thread.run_sync(_preset, request, studio)
-    place = await anyio.to_thread.run_sync(_fresh_folder, studio.library.folder / "rendered")
+    place = await anyio.to_thread.run_sync(_fresh_folder, studio.library.folder / RENDERED)
     preset.save(place / "preset.json")
     order = {
         "do": "render",
