@@ -85,6 +85,9 @@ DEFAULT_BUDGETS = (100, 600)
 AUTO_HALVING = 0.6
 """Share of the effects of one round that the next tries, where dialin chooses among all."""
 
+AUTO_SLOT_COST = 0.08
+"""Distance that an effect must take away there: of more effects the best gains more by chance."""
+
 AUTO_BUDGETS = (100, 300)
 """The same where dialin chooses the effects: listening has told much by then."""
 
@@ -385,7 +388,7 @@ class _Matching:
                 self._said = (*self._said, f"the networks of this package cannot be used: {error}")
         how = options.search
         if plan is not None and how == SearchOptions():
-            how = replace(how, halving=AUTO_HALVING)
+            how = replace(how, halving=AUTO_HALVING, slot_cost=AUTO_SLOT_COST)
         if self._guess.tries and options.search == SearchOptions():
             how = replace(how, temperature=GUESSED_TEMPERATURE)
         search = ChainSearch(
