@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
                     start = time.monotonic()
                     match = dialin.match(
                         *((a, rate), (b, rate), METHODS[method]),
-                        budget=arguments.budget, seed=index, models=(), pool=pool,
+                        budget=arguments.budget, seed=index, pool=pool,
                     )  # fmt: skip
                     spent = time.monotonic() - start
                     output = match.audio()[0] if match.effects else a

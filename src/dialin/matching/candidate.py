@@ -240,7 +240,7 @@ class SearchResult:
     gains : dict of int to float
         Slot -> distance that the best of all chains with it is nearer than the best without.
     temperature : float
-        Difference in distance at which a likelihood fell to 1/e.
+        Difference in distance at which a likelihood falls to 1/e, where nothing was guessed.
     ordered : Ordered, optional
         What swapping effects came to, where it was tried.
     others : tuple of Other

@@ -237,7 +237,8 @@ class ChainSearch:
             left_out=choice.left_out | unheard,
             absent=absent,
             gains=trials.gains(),
-            temperature=trials.temperature(trials.best),
+            temperature=trials.temperature(trials.best)
+            * (SearchOptions().temperature / trials.options.temperature),
             ordered=self._ordered,
             others=other_choices(trials, choice),
             ranges=knob_ranges(trials, choice),
