@@ -15,11 +15,11 @@ ROOT = typer.main.get_command(app)
 SPELLINGS = frozenset(
     "again allow-remote amount attributes bpm browser budget by-ear cache ceiling clear-cache "
     "count csv curve deadline encoder engine exact excerpt excerpts favourites figures format "
-    "fx headroom help host json keep layout library lock loudness manifests max-eq max-minutes "
-    "max-upload methods metrics model model-folder models name no-browser no-by-ear no-figures "
-    "no-models no-verify only open output overwrite package pairs pick port quiet reference-for "
-    "remove rendered resume search seconds seed set smooth songs sounds split tail to trust "
-    "verify way weight workers".split()
+    "fx halfway headroom help host invert json keep layout library lock loudness manifests "
+    "max-eq max-minutes max-upload methods metrics model model-folder models name no-browser "
+    "no-by-ear no-figures no-models no-verify only open output overwrite package pairs pick "
+    "port quiet reference reference-for remove rendered resume search seconds seed set smooth "
+    "songs sounds split stems tail to together trust verify way weight workers".split()
 )
 """Every long option there is. A new one is added here, once it is sure that no other says it."""
 

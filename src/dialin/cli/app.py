@@ -18,6 +18,7 @@ from dialin.cli import (
     map,
     match,
     presets,
+    profile,
     recipes,
     studio,
     timbre,
@@ -83,6 +84,7 @@ app.command("match", help=match.HELP)(match.match)
 app.command("apply", help=apply.HELP)(apply.apply)
 app.add_typer(effects.app, name="effects")
 app.add_typer(presets.app, name="presets")
+app.add_typer(profile.app, name="profile")
 app.add_typer(map.app, name="map")
 app.command("timbre", help=timbre.HELP)(timbre.measure)
 app.add_typer(data.app, name="data")

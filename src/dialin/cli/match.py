@@ -30,7 +30,7 @@ from dialin.cli._progress import progress
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
-    from dialin.matching.batch import EntryOutcome
+    from dialin.matching.batch import Entry, EntryOutcome
     from dialin.matching.making import Saved
     from dialin.matching.options import MatchOptions, RenderOptions, SongOptions
     from dialin.matching.result import MatchProgress
@@ -46,6 +46,9 @@ and listen to.
 \b
   dialin match dry.wav ref.wav -o out/
   dialin match takes/ ref.wav -o out/
+  dialin match album/*.flac ref.flac -o out/
+  dialin match album/ -o out/ --reference punchy.json --fx mastering --together
+  dialin match stems/ refstems/ -o out/ --stems
   dialin match dry.wav ref.wav -o out/ --fx compressor --fx reverb --seed 7
   dialin match dry.wav ref.wav -o out/ --fx ZamComp --amount 60
   dialin match dry.wav ref.wav -o out/ --fx lv2:urn:zamaudio:ZamDelay --bpm 96
@@ -77,23 +80,68 @@ class FileArguments:
     input : Path
         The recording to change, or a folder.
     references : list of str
-        Each ``FILE`` or ``FILE:WEIGHT``.
+        Each ``FILE`` or ``FILE:WEIGHT``; more inputs before the last one where there are no
+        weights.
     folder : Path
         For the results.
+    reference : list of str, optional
+        References, where all else are inputs.
+    together : bool
+        Whether all inputs get one preset.
+    stems : bool
+        Whether input and reference are folders of stems.
+    invert : bool
+        Whether the reference is changed, and the input is what it should sound like.
+    halfway : bool
+        Whether both move, half of the way each.
     """
 
     input: Annotated[
         Path, typer.Argument(metavar="INPUT", help="The recording to change, or a folder.")
     ]
-    references: Annotated[
-        list[str],
-        typer.Argument(metavar="REFERENCE", help="What it should sound like: FILE[:WEIGHT]."),
-    ]
     folder: Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: a folder.")]
+    references: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[INPUT]... REFERENCE",
+            help="What it should sound like: FILE[:WEIGHT]. Of several without weights, the last.",
+        ),
+    ] = None
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reference",
+            help="What they should sound like: FILE[:WEIGHT], or a profile; all else are inputs.",
+        ),
+    ] = None
+    together: Annotated[
+        bool, typer.Option("--together", help="One preset for all inputs, heard as one album.")
+    ] = False
+    stems: Annotated[
+        bool,
+        typer.Option("--stems", help="Two folders: each stem is matched with that of its name."),
+    ] = False
+    invert: Annotated[
+        bool,
+        typer.Option("--invert", help="Change the reference, so that it sounds like the input."),
+    ] = False
+    halfway: Annotated[
+        bool,
+        typer.Option("--halfway", help="Move both, half of the way each, to meet in the middle."),
+    ] = False
 
-    def mix(self) -> list[tuple[Path, float]]:
-        """References and their weights."""
-        return [parse_reference(text) for text in self.references]
+    def read(self) -> tuple[list[Path], list[tuple[Path, float]]]:
+        """Inputs; references and their weights."""
+        named = [str(self.input), *(self.references or [])]
+        if self.reference:
+            return [Path(name) for name in named], [parse_reference(r) for r in self.reference]
+        if len(named) < 2:
+            raise UsageError("there is no reference; name one behind the input, or --reference")
+        mix = [parse_reference(text) for text in named[1:]]
+        plain = [Path(text) == path for (path, _), text in zip(mix, named[1:], strict=True)]
+        if len(mix) > 1 and all(plain):
+            return [Path(name) for name in named[:-1]], mix[-1:]
+        return [self.input], mix
 
 
 @dataclass(frozen=True)
@@ -286,7 +334,7 @@ def match(
 ) -> None:
     """Run the command; `HELP` is what its users read."""
     output = run.begin(context)
-    mix, rendering = files.mix(), render.options()
+    (inputs, mix), rendering = files.read(), render.options()
     options = replace(search.options(), song=song.options())
     chosen = chosen_effects(output, search.fx)
     if song != SongArguments() and chosen not in (None, "mastering"):
@@ -296,20 +344,34 @@ def match(
         )
     task = _Task(output, mix, chosen, options, rendering)
     from dialin.matching.candidate import warm_up
-
-    if files.input.is_dir():
-        with workers.pool() as pool:
-            warm_up(pool)
-            match_all(files.input, files.folder, task, pool, run.overwrite)
-        return
     from dialin.matching.folder import has_results
 
+    many = files.stems or len(inputs) > 1 or inputs[0].is_dir()
+    if (files.invert or files.halfway) and (many or len(mix) > 1 or files.together):
+        raise UsageError("--invert and --halfway are of one input and one reference")
+    if files.stems or (many and not files.together):
+        tasks = task_of_each(inputs, files.folder, task, files.stems)
+        with workers.pool() as pool:
+            warm_up(pool)
+            match_all(tasks, task, pool, run.overwrite)
+        return
     overwrite = run.overwrite
     if has_results(files.folder):
         overwrite = confirm_overwrite(output, overwrite, files.folder)
     with workers.pool() as pool:
         warm_up(pool)
-        saved = task.run(files.input, files.folder, pool, overwrite=overwrite)
+        if files.together:
+            match_together(inputs, files.folder, task, pool, overwrite)
+            return
+        turned = replace(task, mix=[(inputs[0], 1.0)])
+        if files.halfway:
+            half = replace(rendering, amount=rendering.amount / 2)
+            task, turned = replace(task, rendering=half), replace(turned, rendering=half)
+            place = files.folder / "reference"
+            show(output, turned.run(mix[0][0], place, pool, overwrite=overwrite))
+        source = mix[0][0] if files.invert else inputs[0]
+        chosen_task = turned if files.invert else task
+        saved = chosen_task.run(source, files.folder, pool, overwrite=overwrite)
     show(output, saved)
     if saved.error is not None:
         raise saved.error
@@ -381,7 +443,7 @@ class _Task:
                 return save_match(
                     match,
                     held,
-                    self.references,
+                    [path for path in self.references if path.suffix.lower() != ".json"],
                     pool=pool,
                     options=self.rendering,
                     command=shlex.join(["dialin", *sys.argv[1:]]),
@@ -462,17 +524,129 @@ def chosen_effects(output: Output, names: Sequence[str] | None) -> list[str] | s
     return named_effects(output, named) if named else None
 
 
-def match_all(inputs: Path, folder: Path, task: _Task, pool: RenderPool, overwrite: bool) -> None:
-    """Match every file of a folder, say what became of each, and leave with an exit code.
+def task_of_each(
+    inputs: Sequence[Path], folder: Path, task: _Task, stems: bool
+) -> dict[Entry, _Task]:
+    """What is to be done with each of many inputs.
 
     Parameters
     ----------
-    inputs : Path
-        Folder of the inputs.
+    inputs : sequence of Path
+        Files, or one folder.
     folder : Path
         That each input's own folder lies in.
     task : _Task
         What is to be done with each.
+    stems : bool
+        Whether the reference is a folder too, and each input has its own there, by name.
+
+    Returns
+    -------
+    dict of Entry to _Task
+
+    Raises
+    ------
+    UsageError
+        If stems are not in two folders.
+    AudioFileError
+        If there are no inputs.
+    """
+    from dialin.matching.batch import batch_entries, file_entries, stem_references
+
+    if not stems:
+        if len(inputs) == 1:
+            entries = batch_entries(inputs[0], folder, task.references)
+        else:
+            entries = file_entries(inputs, folder)
+        return dict.fromkeys(entries, task)
+    if len(inputs) != 1 or len(task.mix) != 1 or not task.mix[0][0].is_dir():
+        raise UsageError("--stems takes two folders: stems, and the reference's stems")
+    if not inputs[0].is_dir():
+        raise UsageError(f"--stems takes two folders, and {str(inputs[0])!r} is none")
+    pairs, alone = stem_references(inputs[0], task.mix[0][0], folder)
+    for path in alone:
+        task.output.warn(f"{path}: there is no reference stem of that name; it was left out")
+    return {entry: replace(task, mix=[(path, 1.0)]) for entry, path in pairs.items()}
+
+
+def match_together(
+    inputs: Sequence[Path], folder: Path, task: _Task, pool: RenderPool, overwrite: bool
+) -> None:
+    """Match many inputs as one, and render each through the one preset.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        Files and folders.
+    folder : Path
+        For the preset and the audio.
+    task : _Task
+        What is to be done.
+    pool : RenderPool
+        Workers that render.
+    overwrite : bool
+        Whether what is there may be replaced.
+
+    Raises
+    ------
+    Exit
+        If a file failed.
+    """
+    from dialin.audio.listing import audio_files
+    from dialin.matching.apply import apply_preset
+    from dialin.matching.matcher import match as run
+    from dialin.matching.songs import album_material
+
+    output = task.output
+    sources = [p for path in inputs for p in (audio_files(path) if path.is_dir() else [path])]
+    known = {reference.resolve() for reference in task.references}
+    sources = [path for path in sources if path.resolve() not in known]
+    with watch_interrupt(task.stopped), search_bar(output, "matching all together") as searched:
+        audio, rate = album_material(sources)
+        match = run(
+            (audio, rate), task.mix, task.effects, options=task.options, pool=pool,
+            progress=searched,
+        )  # fmt: skip
+    failed: list[Path] = []
+
+    def fail(path: Path, error: Exception) -> None:
+        failed.append(path)
+        typer.echo(f"error: {path}: {error}", err=True)
+
+    made = apply_preset(
+        match.preset,
+        sources,
+        folder,
+        amount=task.rendering.amount,
+        headroom=task.rendering.headroom,
+        tail=task.rendering.tail,
+        overwrite=overwrite,
+        pool=pool,
+        on_failure=fail,
+        reads=task.references,
+    )
+    match.preset.save(folder / "preset.json", overwrite=overwrite)
+    output.data(
+        match.report.to_dict() | {"folder": str(folder), "files": [str(one.target) for one in made]}
+    )
+    for note in match.report.notes:
+        output.warn(note)
+    output.say(f"all together: {match.report.before:.3f} to {match.report.after:.3f}")
+    for one in made:
+        output.say(str(one.target))
+    if failed:
+        raise typer.Exit(3)
+
+
+def match_all(tasks: Mapping[Entry, _Task], task: _Task, pool: RenderPool, overwrite: bool) -> None:
+    """Match many inputs, say what became of each, and leave with an exit code.
+
+    Parameters
+    ----------
+    tasks : mapping of Entry to _Task
+        What is to be done with each.
+    task : _Task
+        What they have in common.
     pool : RenderPool
         Workers that render.
     overwrite : bool
@@ -485,15 +659,15 @@ def match_all(inputs: Path, folder: Path, task: _Task, pool: RenderPool, overwri
     """
     from rich.markup import escape
 
-    from dialin.matching.batch import Entry, batch_entries, match_entries, request_of
+    from dialin.matching.batch import match_entries, request_of
 
-    output, references = task.output, task.references
-    entries = batch_entries(inputs, folder, references)
+    output, entries = task.output, list(tasks)
     numbers = {entry.source: number for number, entry in enumerate(entries, 1)}
+    own = {entry.source: tasks[entry] for entry in entries}
 
     def run(entry: Entry, about: Mapping[str, Any], replace: bool) -> Saved:
         label = f"{entry.source.name} ({numbers[entry.source]} of {len(entries)})"
-        saved = task.run(
+        saved = own[entry.source].run(
             entry.source, entry.folder, pool, overwrite=replace, label=label, about=about
         )
         for note in (*saved.report.notes, *saved.remarks):
@@ -504,7 +678,7 @@ def match_all(inputs: Path, folder: Path, task: _Task, pool: RenderPool, overwri
     try:
         for outcome in match_entries(
             entries,
-            lambda source: request_of(source, references, task.facts()),
+            lambda source: request_of(source, own[source].references, own[source].facts()),
             run,
             overwrite=overwrite,
         ):

@@ -133,6 +133,74 @@ def batch_entries(
     return entries
 
 
+def file_entries(files: Sequence[Path], output: Path) -> list[Entry]:
+    """Files that were named, each with a folder of its name below `output`.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Inputs.
+    output : Path
+        Folder that each input's own folder lies in.
+
+    Returns
+    -------
+    list of Entry
+        In their order, each file once. Where two have one name, they are numbered.
+    """
+    entries: list[Entry] = []
+    taken: Counter[str] = Counter()
+    for path in dict.fromkeys(files):
+        taken[path.stem.casefold()] += 1
+        count = taken[path.stem.casefold()]
+        name = path.stem if count == 1 else f"{path.stem}-{count}"
+        entries.append(Entry(path, output / name))
+    return entries
+
+
+def stem_references(
+    stems: Path, references: Path, output: Path
+) -> tuple[dict[Entry, Path], list[Path]]:
+    """Stems of a folder, each with the reference's stem of the same name.
+
+    Parameters
+    ----------
+    stems : Path
+        Folder of the inputs.
+    references : Path
+        Folder of the reference's stems.
+    output : Path
+        Folder that each stem's own folder lies in.
+
+    Returns
+    -------
+    (dict of Entry to Path, list of Path)
+        Stems with their references, and those that have none of their name, or several.
+
+    Raises
+    ------
+    AudioFileError
+        If there are no stems, or none has a reference.
+    """
+    theirs: dict[str, list[Path]] = {}
+    for path in audio_files(references, without=[output]):
+        theirs.setdefault(path.stem.casefold(), []).append(path)
+    found: dict[Entry, Path] = {}
+    alone: list[Path] = []
+    for entry in batch_entries(stems, output):
+        choices = theirs.get(entry.source.stem.casefold(), [])
+        if len(choices) == 1:
+            found[entry] = choices[0]
+        else:
+            alone.append(entry.source)
+    if not found:
+        raise AudioFileError(
+            f"no stem in {str(stems)!r} is called as one in {str(references)!r}, which has "
+            f"{', '.join(sorted(theirs)) or 'none'}; name them alike"
+        )
+    return found, alone
+
+
 def request_of(
     source: Path, references: Iterable[str | os.PathLike[str]], options: Mapping[str, Any]
 ) -> str:

@@ -277,6 +277,19 @@ def sound_report(sound: Sound, audio: Audio) -> SoundReport:
     -------
     SoundReport
     """
+    stored = sound.profile
+    if stored is not None:
+        return SoundReport(
+            name=sound.name,
+            sample_rate=sound.sample_rate,
+            channels=stored.channels,
+            seconds=sound.seconds,
+            loudness_lufs=stored.loudness,
+            peak_dbfs=float(20 * np.log10(max(stored.peak, 1e-6))),
+            crest_db=stored.crest_db,
+            weight=sound.weight,
+            aspects=sound.aspects,
+        )
     peak = peak_dbfs(audio)
     return SoundReport(
         name=sound.name,

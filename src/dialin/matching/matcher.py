@@ -219,6 +219,11 @@ def match(
         named = mastering_chain() if songs else () if families else _named(effects)
         plan = None
         witnesses = (*voters, GuessVoter()) if options.models is None else voters
+        if families and not heard.whole:
+            raise UsageError(
+                "--fx auto listens to references, and a profile has no sound; name effects, or "
+                "--fx mastering or default"
+            )
         if families:
             recordings = Recordings(
                 (heard.input.pieces[0], heard.input.sample_rate),
@@ -318,7 +323,8 @@ class _Matching:
 
     def _run(self, shared: SharedAudio, progress: Callable[[MatchProgress], None] | None) -> Match:
         heard, options, probed = self._heard, self._options, self._probed
-        learned = find_learned(probed.slots, options.models)
+        # Controllers listen to references; a profile has no sound.
+        learned = find_learned(probed.slots, options.models if heard.whole else ())
         result = (self._master if self._songs else self._search)(shared, learned, progress)
         plan = self._plan
         notes = [
@@ -367,7 +373,7 @@ class _Matching:
                 progress(MatchProgress(renders, budget, so_far, best, before))
 
         whole = [sound.whole for sound in heard.whole]
-        listen, plan = options.all_aspects, self._plan
+        listen, plan = options.all_aspects and bool(whole), self._plan
         equalisers = equaliser_guesses(self._pool, probed, heard, self._locked)
         if listen:
             echoes = find_time(self._pool, probed, heard, self._locked, seed)
@@ -455,7 +461,7 @@ class _Matching:
 
         answer = answer_song(
             heard.input.recording,
-            [(sound.recording, sound.weight) for sound in heard.whole],
+            [(sound.recording, sound.weight) for sound in heard.references if not sound.aspects],
             spec,
             self._options.song,
             locked=self._locked,
@@ -518,7 +524,10 @@ class _Matching:
             slots=slot_reports(probed.spec, result, self._locked, probed.slots),
             input=sound_report(heard.input, self._excerpt),
             output=sound_report(heard.input, output),
-            references=tuple(sound_report(sound, sound.whole[0]) for sound in heard.references),
+            references=tuple(
+                sound_report(s, self._excerpt if s.profile else s.whole[0])
+                for s in heard.references
+            ),
             seed=self._options.seed,
             budget=self._budget,
             renders=result.renders,

@@ -21,6 +21,7 @@ from dialin.audio.excerpts import SILENCE_MEAN_SQUARE, silence_level
 from dialin.errors import AudioError, UsageError
 from dialin.matching.features import ASPECTS, Vector, style_features
 from dialin.matching.options import MatchOptions, Recording
+from dialin.matching.profiles import Profile, hear_profile, is_profile, load_profile
 from dialin.matching.style import Target, make_target
 
 EXCERPT_SECONDS = 10.0
@@ -61,6 +62,8 @@ class Sound:
         That a reference stands for; empty for all.
     weight : float
         How much a reference counts, above 0.
+    profile : Profile, optional
+        What a reference without sound is known by; it has no pieces.
     """
 
     name: str
@@ -71,10 +74,13 @@ class Sound:
     notes: tuple[str, ...] = ()
     aspects: tuple[str, ...] = ()
     weight: float = 1.0
+    profile: Profile | None = None
 
     @property
     def heard(self) -> float:
         """Seconds that are analysed."""
+        if self.profile is not None:
+            return self.profile.heard
         return float(sum(piece.shape[1] for piece in self.pieces) / self.sample_rate)
 
     @property
@@ -141,6 +147,12 @@ def load_sound(recording: Recording, what: str, *, weight: float = 1.0) -> Sound
     AudioError
         If it cannot be read, is silent, or holds less than 0.1 s of sound.
     """
+    if not isinstance(recording, tuple) and is_profile(recording):
+        if what == "input":
+            raise AudioError(
+                f"the input {str(recording)!r} is a profile, which has no sound; name a recording"
+            )
+        return _stored(recording, weight)
     pieces = 1 if what == "input" else 2
     if isinstance(recording, tuple):
         data, rate = recording
@@ -170,6 +182,54 @@ def load_sound(recording: Recording, what: str, *, weight: float = 1.0) -> Sound
             f"less than {LEAST_SECONDS:g} s; choose a longer recording"
         )
     return replace(sound, notes=tuple(_sound_notes(sound, what)))
+
+
+def _stored(recording: str | os.PathLike[str], weight: float) -> Sound:
+    """A reference that is kept as a profile."""
+    profile = load_profile(recording)
+    if not profile.style:
+        raise UsageError(f"profile {str(recording)!r} has no style; make it again")
+    note = (
+        f"{str(Path(recording).name)!r} is a profile of {', '.join(profile.names)}: without their "
+        "sound, echoes and motion were not listened for"
+    )
+    return Sound(
+        name=Path(recording).name,
+        pieces=[],
+        recording=recording,
+        sample_rate=round(2 * profile.nyquist),
+        seconds=profile.seconds,
+        notes=(note,),
+        weight=weight,
+        profile=profile,
+    )
+
+
+def listen(path: str | os.PathLike[str], weight: float = 1.0) -> tuple[Profile, float]:
+    """Profile of a recording with its style, to be kept.
+
+    Parameters
+    ----------
+    path : path-like
+        Of a recording, or of a profile.
+    weight : float, default 1
+        How much it counts.
+
+    Returns
+    -------
+    (Profile, float)
+
+    Raises
+    ------
+    UsageError, AudioError
+    """
+    profile = hear_profile(path, str(path))
+    if profile.style:
+        return profile, weight
+    sound = load_sound(path, "reference")
+    style = tuple(float(v) for v in _features(sound))
+    parts = tuple(tuple(float(v) for v in part) for part in _part_features(sound))
+    return replace(profile, style=style, parts=parts, heard=sound.heard), weight
 
 
 def _is_array_pair(item: object) -> bool:
@@ -217,8 +277,8 @@ class Heard:
 
     @property
     def whole(self) -> tuple[Sound, ...]:
-        """References that stand for all aspects."""
-        return tuple(sound for sound in self.references if not sound.aspects)
+        """References that stand for all aspects, and have sound."""
+        return tuple(s for s in self.references if not s.aspects and s.profile is None)
 
 
 def hear(
@@ -274,6 +334,8 @@ def hear(
 
 
 def _features(sound: Sound) -> Vector:
+    if sound.profile is not None:
+        return np.asarray(sound.profile.style)
     rows = np.array([style_features(piece, sound.sample_rate) for piece in sound.pieces])
     lengths = [piece.shape[1] for piece in sound.pieces]
     return np.asarray(np.average(rows, axis=0, weights=lengths))
@@ -281,6 +343,8 @@ def _features(sound: Sound) -> Vector:
 
 def _part_features(sound: Sound) -> list[Vector]:
     """Features of `PARTS` parts of a recording by themselves."""
+    if sound.profile is not None:
+        return [np.asarray(part) for part in sound.profile.parts]
     each = PARTS // len(sound.pieces)
     cut = [part for piece in sound.pieces for part in np.array_split(piece, each, axis=1)]
     return [style_features(np.ascontiguousarray(part), sound.sample_rate) for part in cut]

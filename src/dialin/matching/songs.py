@@ -6,6 +6,7 @@ pieces of it, spread evenly from its quiet to its loud parts.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.audio import Audio, audio_info, read_audio, read_blocks
+from dialin.audio import Audio, audio_info, read_audio, read_blocks, resample
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.mastering import ASPECTS, MOST_SECONDS, PIECE_SECONDS, master
@@ -265,6 +266,40 @@ def song_material(input: Recording) -> tuple[Audio, int, float]:
     return audio, rate, whole.loudness - measure_song(audio, rate, spectra=False).loudness
 
 
+def album_material(songs: Sequence[str | os.PathLike[str]]) -> tuple[Audio, int]:
+    """Songs as one, each in pieces from its quiet to its loud parts, at its own level.
+
+    Parameters
+    ----------
+    songs : sequence of path-like
+        Files.
+
+    Returns
+    -------
+    (ndarray of shape (2, samples), int)
+        At the first one's rate.
+
+    Raises
+    ------
+    AudioError
+        If one cannot be read.
+    """
+    share = MOST_SECONDS / max(1, len(songs))
+    parts: list[Audio] = []
+    rate = 0
+    for path in songs:
+        facts = hear_song(path)
+        rate = rate or facts.sample_rate
+        spans = pieces_of(facts)
+        wanted = max(1, min(len(spans), round(share / PIECE_SECONDS)))
+        chosen = [spans[i] for i in np.linspace(0, len(spans) - 1, wanted).round().astype(int)]
+        for span in chosen or [slice(0, facts.samples)]:
+            audio, own = read_audio(path, start=span.start, frames=span.stop - span.start)
+            audio = np.repeat(audio, 2, axis=0) if audio.shape[0] == 1 else audio[:2]
+            parts.append(audio if own == rate else resample(audio, own, rate))
+    return np.concatenate(parts, axis=1), rate
+
+
 def pieces_of(facts: SongFacts) -> list[slice]:
     """Places of pieces of a long song, evenly from its quiet to its loud parts, in order.
 
@@ -286,5 +321,7 @@ def pieces_of(facts: SongFacts) -> list[slice]:
     places: NDArray[np.intp] = np.flatnonzero(music) if music.any() else np.arange(count)
     ranked = places[np.argsort(power[places], kind="stable")]
     wanted = min(int(MOST_SECONDS / PIECE_SECONDS), ranked.size)
+    if not ranked.size:
+        return [slice(0, facts.samples)]
     chosen = ranked[np.unique(np.linspace(0, ranked.size - 1, wanted).round().astype(int))]
     return [slice(int(c) * length, (int(c) + 1) * length) for c in sorted(chosen)]

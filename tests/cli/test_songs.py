@@ -1,0 +1,125 @@
+"""Albums, stems and profiles on the command line."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.cli.runner import dialin
+from tests.matching.test_mastering import RATE, song
+
+MASTERING = ("--fx", "mastering", "-q", "--workers", "1")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("songs")
+    sounds = {"album/one": song(1, 4.0), "album/two": song(2, 4.0) * np.float32(0.3)}
+    sounds |= {"ref": song(3, 4.0, 0.2), "stems/bass": song(4, 4.0), "stems/odd": song(5, 4.0)}
+    sounds |= {"theirs/Bass": song(6, 4.0, 0.1)}
+    for name, audio in sounds.items():
+        path = folder / f"{name}.wav"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, audio.T, RATE, subtype="FLOAT")
+    (folder / "album" / "zzz.wav").write_text("no audio")
+    ran = dialin("profile", "save", "ref.wav", "-o", "punchy.json", cwd=folder)
+    assert ran.code == 0, ran.err
+    return folder
+
+
+def test_an_album_gets_a_preset_for_each_and_goes_on_behind_a_bad_file(place):
+    files = [f"album/{name}.wav" for name in ("one", "zzz", "two")]
+    ran = dialin("match", *files, "ref.wav", "-o", "out", "--fx", "mastering", cwd=place)
+    assert ran.code == 3
+    assert ran.errors == [line for line in ran.errors if "zzz.wav" in line]
+    assert "2 matched, 1 failed" in ran.out
+    presets = [(place / "out" / name / "preset.json") for name in ("one", "two")]
+    assert all(path.exists() for path in presets)
+    before = [path.stat().st_mtime_ns for path in presets]
+    ran = dialin("match", *files, "ref.wav", "-o", "out", "--fx", "mastering", cwd=place)
+    assert "2 finished before, 1 failed" in ran.out
+    assert [path.stat().st_mtime_ns for path in presets] == before
+
+
+def test_together_there_is_one_preset(place):
+    files = ["album/one.wav", "album/two.wav"]
+    arguments = ["match", *files, "ref.wav", "-o", "together", "--together", *MASTERING]
+    ran = dialin(*arguments, cwd=place)
+    assert ran.code == 0, ran.err
+    made = sorted(p.name for p in (place / "together").iterdir() if not p.name.startswith("."))
+    assert made == ["one.wav", "preset.json", "two.wav"]
+    assert dialin(*arguments, cwd=place).code == 7  # nothing is replaced without asking
+
+
+def test_a_profile_stands_for_its_references(place):
+    data = json.loads((place / "punchy.json").read_text())
+    assert data["names"] == ["ref.wav"] and "audio" not in data
+    both = ["match", "album/one.wav", *MASTERING]
+    ran = dialin(*both, "-o", "by-profile", "--reference", "punchy.json", cwd=place)
+    assert ran.code == 0, ran.err
+    assert dialin(*both, "ref.wav", "-o", "by-sound", cwd=place).code == 0
+    one, two = (
+        json.loads((place / name / "report.json").read_text())
+        for name in ("by-profile", "by-sound")
+    )
+    assert one["after"] == pytest.approx(two["after"], abs=0.02)
+    for fact in ("loudness_wanted_lufs", "crest_wanted_db"):
+        assert one["song"][fact] == pytest.approx(two["song"][fact], abs=0.01)
+    ran = dialin(
+        "match", "album/one.wav", "punchy.json", "-o", "eq", "--fx", "peak", "--budget", "20", "-q",
+        cwd=place,
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    notes = json.loads((place / "eq" / "report.json").read_text())["notes"]
+    assert any("without their sound" in note for note in notes)
+    shown = dialin("profile", "show", "punchy.json", cwd=place)
+    assert "LUFS" in shown.out
+    assert dialin("match", "punchy.json", "ref.wav", "-o", "no", cwd=place).code == 3
+
+
+def test_stems_are_matched_by_name(place):
+    ran = dialin("match", "stems", "theirs", "-o", "wet", "--stems", "--fx", "mastering", cwd=place)
+    assert ran.code == 0, ran.err
+    assert "odd.wav" in ran.err and "left out" in ran.err
+    report = json.loads((place / "wet" / "bass" / "report.json").read_text())
+    assert [r["name"] for r in report["references"]] == ["Bass.wav"]
+    assert dialin("match", "stems", "ref.wav", "-o", "x", "--stems", cwd=place).code == 2
+
+
+def test_invert_and_halfway(place):
+    ran = dialin(
+        "match", "album/two.wav", "ref.wav", "-o", "inverse", "--invert", *MASTERING, cwd=place
+    )
+    assert ran.code == 0, ran.err
+    assert (place / "inverse" / "ref.wav").exists()
+    back = json.loads((place / "inverse" / "report.json").read_text())
+    assert back["song"]["loudness_wanted_lufs"] < back["song"]["loudness_before_lufs"]
+    ran = dialin(
+        "match", "album/two.wav", "ref.wav", "-o", "half", "--halfway", *MASTERING, cwd=place
+    )
+    assert ran.code == 0, ran.err
+    assert (place / "half" / "two.wav").exists() and (place / "half/reference/ref.wav").exists()
+    levels = [
+        20 * np.log10(np.std(soundfile.read(place / name)[0]))
+        for name in ("album/two.wav", "half/two.wav", "half/reference/ref.wav", "ref.wav")
+    ]
+    assert levels == sorted(levels)
+    files = ["album/one.wav", "album/two.wav"]
+    assert dialin("match", *files, "ref.wav", "-o", "x", "--invert", cwd=place).code == 2
+
+
+def test_wishes_are_of_songs(place):
+    ran = dialin(
+        "match",
+        "album/one.wav",
+        "ref.wav",
+        "-o",
+        "x",
+        "--fx",
+        "peak",
+        "--loudness",
+        "-9",
+        cwd=place,
+    )
+    assert ran.code == 2 and "--fx mastering" in ran.err
