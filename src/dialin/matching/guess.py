@@ -56,13 +56,13 @@ class Guess:
         Slots of the chain, and settings of the whole chain, the likeliest first.
     there : mapping of int to float
         Slot -> probability that it is needed.
-    folders : tuple of str
+    names : tuple of str
         Of the models that were asked.
     """
 
     tries: tuple[tuple[tuple[int, ...], Settings], ...] = ()
     there: Mapping[int, float] = field(default_factory=dict)
-    folders: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -152,7 +152,7 @@ def guess_chain(
             )
             settings = vocabulary.settings(vector, spec, found)
             tries.append((slots, _snapped(spec, settings, lags)))
-    return Guess(tuple(tries[:count]), there, (str(model.folder),))
+    return Guess(tuple(tries[:count]), there, (f"dialin/models/{name}",))
 
 
 def _model_for(uris: Sequence[str]) -> str | None:
