@@ -24,7 +24,10 @@ def test_nothing_found_is_said(command):
     assert ran.code == 0
     assert "no installed effect has 'no [such]'" in ran.out
     ran = dialin("effects", command, "--format", "builtin", "--search", "no such", "--json")
-    assert json.loads(ran.out) == []
+    assert json.loads(ran.out) == {
+        "schema": 1,
+        {"list": "effects", "scan": "verdicts"}[command]: [],
+    }
 
 
 @pytest.mark.parametrize("command", ["list", "scan"])
@@ -146,7 +149,7 @@ def test_favourites_are_made_shown_used_and_forgotten(tmp_path, monkeypatch):
     assert ran.code == 0, ran.err
     assert "warm room is builtin:compressor > builtin:lowshelf" in ran.out
     ran = dialin("effects", "list", "--favourites", "--json")
-    assert json.loads(ran.out) == [
+    assert json.loads(ran.out)["favourites"] == [
         {"name": "warm room", "effects": ["builtin:compressor", "builtin:lowshelf"]}
     ]
     ran = dialin("effects", "show", "Warm Room")

@@ -81,7 +81,7 @@ def list_(
         _list_favourites(output, search)
         return
     entries = _entries(formats, search)
-    output.data([_entry_dict(entry) for entry in entries])
+    output.data({"schema": 1, "effects": [_entry_dict(entry) for entry in entries]})
     if not entries:
         output.say(_none(search))
     if not output.talks or not entries:
@@ -214,7 +214,7 @@ def scan(
 
     entries = _entries(formats, search)
     if not entries:
-        output.data([])
+        output.data({"schema": 1, "verdicts": []})
         output.say(_none(search))
         return
     path = scan_file()
@@ -246,7 +246,7 @@ def scan(
             known=usable,
             tell=tell,
         )
-    output.data([asdict(verdict) for verdict in verdicts])
+    output.data({"schema": 1, "verdicts": [asdict(verdict) for verdict in verdicts]})
     if not output.talks:
         return
     from rich.markup import escape
@@ -308,7 +308,8 @@ def _list_favourites(output: Output, search: str | None) -> None:
         for name, effects in sorted(load_configuration().favourites.items())
         if text in f"{name} {' '.join(effects)}".casefold()
     ]
-    output.data([{"name": name, "effects": list(effects)} for name, effects in mine])
+    favourites = [{"name": name, "effects": list(effects)} for name, effects in mine]
+    output.data({"schema": 1, "favourites": favourites})
     if not mine:
         which = f"no favourite has {escape(repr(search))} in it" if search else "no favourites yet"
         output.say(f"{which}; make one: dialin effects favourite NAME EFFECT...")
