@@ -129,8 +129,9 @@ def test_a_match_says_how_sure_it_is_of_each_family():
     wanted = effect.process(music(2), RATE, settings)
     with RenderPool(workers=2) as pool:
         match = dialin.match(
-            (music(1), RATE), (wanted, RATE), "auto:drive,delay", seed=3, budget=60, pool=pool
-        )
+            *((music(1), RATE), (wanted, RATE), "auto:drive,delay"),
+            seed=3, budget=60, models=(), pool=pool,
+        )  # fmt: skip
     families = {f.name: f for f in match.report.families}
     assert set(families) == {"drive", "delay"}
     assert families["delay"].used and families["delay"].probability > 0.7
