@@ -344,16 +344,18 @@ def _add_around(candidates: list[dict[str, Any]], report: Any, around: dict[str,
     for one in sorted(near, key=lambda one: float(one["distance"]))[:MOST_SIMPLER]:
         out = used[one["slot"]]
         told = dict(zip(ASPECTS, one["aspects"], strict=False))
+        twice = sum(slot["name"] == out["name"] for slot in used) > 1
+        name = f"{out['name']} ({out['slot']})" if twice else out["name"]
         candidates.append(
             {
                 "kind": f"without-{out['slot']}",
-                "name": f"Without {out['name']}",
+                "name": f"Without {name}",
                 "after": one["distance"],
                 "aspects": [
                     {**a, "after": told.get(name, a["after"])} for name, a in before.items()
                 ],
                 "evidence": [
-                    f"the match without {out['name']}: {one['distance']:.2f} away from the "
+                    f"the match without {name}: {one['distance']:.2f} away from the "
                     f"reference, where the match is {best['after']:.2f}; up to "
                     f"{best['after'] + around['margin']:.2f} is as likely"
                 ],
