@@ -435,6 +435,9 @@ class _Matching:
             for n, parameter in enumerate(spec.parameters)
             if parameter.status == "live" and n not in self._locked
         )
+        told = {n for e in self._echoes.found if e.verdict == "heard" for n in e.places}
+        if told.issuperset(places):
+            return []
         uri = self._probed.slots[0].uri
         made = guess_by_probe(
             *(self._pool, uri, places, self._untouched[0], heard.target),

@@ -153,7 +153,7 @@ class ChainSearch:
             pruning = min(OUTPUT_RENDERS, trials.budget // 4)
         try:
             self._explorer.choose_alike()
-            if space.active:
+            if space.active and space.free:
                 self._explorer.try_first(self._tries, near=self._near)
             self._explorer.run(self._budget(pruning))
         except (KeyboardInterrupt, TimeUp):
