@@ -46,9 +46,9 @@ def demo(
     with example(INPUT) as input, example(REFERENCE) as reference:
         match.match(
             context,
-            input,
-            [str(reference)],
-            folder,
+            input=input,
+            references=[str(reference)],
+            folder=folder,
             budget=budget,
             seed=SEED,
             workers=workers,
