@@ -379,13 +379,24 @@ def judge_families(
                 evidence.append(f"heard: {text}")
             elif place in used and gains.get(place, 0.0) > 0:
                 evidence.append(f"{names[place]} brings the sound {gains[place]:.2f} nearer")
+        said = [
+            (vote.presence[plan.uris[place]], vote.source, names[place])
+            for vote in plan.votes
+            for place in places
+            if plan.uris[place] in vote.presence
+        ]
+        if said:
+            share, source, name = max(said)
+            evidence.append(f"{source} holds {name} for {100 * share:.0f} % likely")
         evidence += [
             f"{name} was not tried: {why}" for name, why in plan.left.items() if name in
             family.effects
         ]  # fmt: skip
-        if not evidence:
+        if not any(place in used for place in places) and not plan.left.keys() >= set(
+            family.effects
+        ):
             absent = places and all(verdicts.get(p, ("",))[0] == "absent" for p in places)
-            evidence = [
+            evidence += [
                 "listened for and not heard"
                 if absent
                 else "no closer with it by what one more effect must bring"
