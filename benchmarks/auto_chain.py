@@ -33,7 +33,7 @@ from dialin.audio import resample
 from dialin.evaluation.corpus import generator, open_corpus
 from dialin.evaluation.items import Source
 from dialin.evaluation.protocols.counterfx import RANGES, RATE, CounterFx
-from dialin.matching.auto import FAMILIES, LEAST_GAIN, MOST_GAIN
+from dialin.matching.guessing.auto import FAMILIES, LEAST_GAIN, MOST_GAIN
 from dialin.measures.spectral import ld
 from dialin.rendering import RenderPool
 

@@ -18,9 +18,9 @@ import numpy as np
 from dialin.audio import read_audio
 from dialin.effects import open_effect
 from dialin.errors import DialinError
-from dialin.matching.eq_effects import solve_effect
-from dialin.matching.eq_probe import EqProbe, Responder, probe_eq
-from dialin.matching.eq_target import EqTarget, eq_target, song_spectra
+from dialin.matching.equalisers.effects import solve_effect
+from dialin.matching.equalisers.probe import EqProbe, Responder, probe_eq
+from dialin.matching.equalisers.target import EqTarget, eq_target, song_spectra
 from dialin.measures.song import band_centres, measure_song
 
 RATE, RANGE_DB, SECONDS = 44_100, 10.0, 40.0

@@ -293,7 +293,7 @@ def test_a_full_disk(place, monkeypatch):
     import errno
 
     from dialin.errors import OutputError
-    from dialin.matching.streaming import FileJob, copy_file
+    from dialin.matching.files.streaming import FileJob, copy_file
 
     def full(self, data):
         raise OSError(errno.ENOSPC, "No space left on device")

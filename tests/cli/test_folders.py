@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from dialin.matching import apply as apply_module
+from dialin.matching.files import apply as apply_module
 from dialin.presets.preset import Preset
 from dialin.rendering import RenderPool
 from tests.cli.runner import dialin

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from tests.cli.runner import dialin
-from tests.matching.test_mastering import RATE, song
+from tests.matching.songs.test_mastering import RATE, song
 
 MASTERING = ("--fx", "mastering", "-q", "--workers", "1")
 

@@ -16,7 +16,7 @@ from dialin.cli._progress import progress_bar
 
 if TYPE_CHECKING:
     from dialin.errors import DialinError
-    from dialin.matching.apply import ApplyProgress
+    from dialin.matching.files.apply import ApplyProgress
     from dialin.reports import Applied
 
 HELP = """Render files through a preset: full length, each in its own format.
@@ -44,7 +44,7 @@ def apply(
 ) -> None:
     """Run the command; `HELP` is what its users read."""
     output = run.begin(context)
-    from dialin.matching.apply import apply_preset, in_the_way
+    from dialin.matching.files.apply import apply_preset, in_the_way
 
     overwrite = run.overwrite
     if in_the_way(files, folder):
@@ -114,7 +114,7 @@ def show(output: Output, results: list[Applied], again: Callable[[Applied], str]
     """
     from rich.markup import escape
 
-    from dialin.matching.file_render import level_remark
+    from dialin.matching.files.file_render import level_remark
 
     for result in results:
         speed = result.seconds / max(result.render_seconds, 1e-9)

@@ -30,8 +30,8 @@ from dialin.cli._progress import progress
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
-    from dialin.matching.batch import Entry, EntryOutcome
-    from dialin.matching.making import Saved
+    from dialin.matching.files.batch import Entry, EntryOutcome
+    from dialin.matching.files.making import Saved
     from dialin.matching.options import MatchOptions, RenderOptions, SongOptions
     from dialin.matching.result import MatchProgress
     from dialin.rendering import RenderPool
@@ -344,7 +344,7 @@ def match(
         )
     task = _Task(output, mix, chosen, options, rendering)
     from dialin.matching.candidate import warm_up
-    from dialin.matching.folder import has_results
+    from dialin.matching.files.folder import has_results
 
     many = files.stems or len(inputs) > 1 or inputs[0].is_dir()
     if (files.invert or files.halfway) and (many or len(mix) > 1 or files.together):
@@ -419,7 +419,7 @@ class _Task:
         about: Mapping[str, Any] | None = None,
     ) -> Saved:
         """Match one input, and write what was found."""
-        from dialin.matching.folder import match_folder, save_match
+        from dialin.matching.files.folder import match_folder, save_match
         from dialin.matching.matcher import match as run
 
         with match_folder(
@@ -501,8 +501,8 @@ def chosen_effects(output: Output, names: Sequence[str] | None) -> list[str] | s
     EffectNotFoundError
         If there is no effect of a name.
     """
-    from dialin.matching.auto import AUTO, DEFAULT, is_auto, wanted_families
-    from dialin.matching.songs import MASTERING_NAME, is_mastering
+    from dialin.matching.guessing.auto import AUTO, DEFAULT, is_auto, wanted_families
+    from dialin.matching.songs.mixes import MASTERING_NAME, is_mastering
 
     named = list(names or ())
     if any(is_mastering(name) for name in named):
@@ -551,7 +551,7 @@ def task_of_each(
     AudioFileError
         If there are no inputs.
     """
-    from dialin.matching.batch import batch_entries, file_entries, stem_references
+    from dialin.matching.files.batch import batch_entries, file_entries, stem_references
 
     if not stems:
         if len(inputs) == 1:
@@ -593,9 +593,9 @@ def match_together(
         If a file failed.
     """
     from dialin.audio.listing import audio_files
-    from dialin.matching.apply import apply_preset
+    from dialin.matching.files.apply import apply_preset
     from dialin.matching.matcher import match as run
-    from dialin.matching.songs import album_material
+    from dialin.matching.songs.mixes import album_material
 
     output = task.output
     sources = [p for path in inputs for p in (audio_files(path) if path.is_dir() else [path])]
@@ -659,7 +659,7 @@ def match_all(tasks: Mapping[Entry, _Task], task: _Task, pool: RenderPool, overw
     """
     from rich.markup import escape
 
-    from dialin.matching.batch import match_entries, request_of
+    from dialin.matching.files.batch import match_entries, request_of
 
     output, entries = task.output, list(tasks)
     numbers = {entry.source: number for number, entry in enumerate(entries, 1)}

@@ -44,8 +44,8 @@ def save(
     from dialin.cli.match import parse_reference
     from dialin.files import check_not_read, write_text
     from dialin.files.text import json_text
-    from dialin.matching.profiles import combine
     from dialin.matching.recordings import listen
+    from dialin.matching.songs.profiles import combine
 
     mix = [parse_reference(text) for text in references]
     check_not_read([target], [path for path, _ in mix])
@@ -68,7 +68,7 @@ def show(
 ) -> None:
     """Show what a profile holds."""
     output = begin(context, json=json, quiet=quiet)
-    from dialin.matching.profiles import load_profile
+    from dialin.matching.songs.profiles import load_profile
 
     loaded = load_profile(profile)
     output.data(loaded.to_dict())

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dialin.matching.apply import apply_preset
+    from dialin.matching.files.apply import apply_preset
     from dialin.matching.matcher import match
     from dialin.matching.options import MatchOptions, RenderOptions, SearchOptions
     from dialin.matching.result import Match, MatchProgress
@@ -23,7 +23,7 @@ _PUBLIC = {
     "MatchReport": "dialin.reports.report",
     "RenderOptions": "dialin.matching.options",
     "SearchOptions": "dialin.matching.options",
-    "apply_preset": "dialin.matching.apply",
+    "apply_preset": "dialin.matching.files.apply",
     "match": "dialin.matching.matcher",
     "style_distance": "dialin.matching.style",
 }

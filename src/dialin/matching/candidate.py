@@ -13,9 +13,9 @@ from dialin.audio import Audio, without_infrasound
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import RenderError
-from dialin.matching.auto_order import Ordered
 from dialin.matching.detail import Detail, detail_of
 from dialin.matching.features import Vector, features_of
+from dialin.matching.guessing.auto_order import Ordered
 from dialin.matching.trajectories import trajectory_features
 
 if TYPE_CHECKING:

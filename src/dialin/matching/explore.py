@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from dialin.effects.spec import Settings
-from dialin.matching.alike import choices, choose
 from dialin.matching.candidate import Candidate
 from dialin.matching.forward import select_forward
+from dialin.matching.hearing.alike import choices, choose
 from dialin.matching.optimiser import KnobSearch
 from dialin.matching.surrogate import LinearModel
 from dialin.matching.trials import Trials

@@ -19,18 +19,6 @@ from dialin.effects import chain_slots, chain_uri, default_chain, resolve_effect
 from dialin.effects.chain import chain_spec
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import MissingPackageError, ModelError, ParameterError, UsageError
-from dialin.matching.auto import (
-    DEFAULT,
-    AutoPlan,
-    as_guesses,
-    bending_slots,
-    family_reports,
-    is_auto,
-    order_notes,
-    plan_auto,
-    wanted_families,
-)
-from dialin.matching.auto_voters import Recordings, Voter
 from dialin.matching.candidate import SearchResult, measure, settings_of, warm_up
 from dialin.matching.describe import (
     KEPT,
@@ -46,22 +34,34 @@ from dialin.matching.describe import (
     slot_reports,
     sound_report,
 )
-from dialin.matching.eq_guesses import equaliser_guesses
+from dialin.matching.equalisers.guesses import equaliser_guesses
 from dialin.matching.features import Vector
-from dialin.matching.guess import Guess, GuessVoter, guess_chain
-from dialin.matching.guess_probe import guess_by_probe
-from dialin.matching.learned import Folder, Learned, find_learned, guesses
-from dialin.matching.mastering import mastering_chain
-from dialin.matching.motion_guesses import find_motions
+from dialin.matching.guessing.auto import (
+    DEFAULT,
+    AutoPlan,
+    as_guesses,
+    bending_slots,
+    family_reports,
+    is_auto,
+    order_notes,
+    plan_auto,
+    wanted_families,
+)
+from dialin.matching.guessing.auto_voters import Recordings, Voter
+from dialin.matching.guessing.guess import Guess, GuessVoter, guess_chain
+from dialin.matching.guessing.guess_probe import guess_by_probe
+from dialin.matching.guessing.learned import Folder, Learned, find_learned, guesses
+from dialin.matching.hearing.motion_guesses import find_motions
+from dialin.matching.hearing.time_facts import time_pictures
+from dialin.matching.hearing.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
 from dialin.matching.options import MatchOptions, Recording, SearchOptions
 from dialin.matching.probing import Probed, probe_chain
 from dialin.matching.recordings import Heard, hear, reference_list
 from dialin.matching.result import Match, MatchProgress
 from dialin.matching.search import ChainSearch
 from dialin.matching.song_tempo import InTempo, in_tempo
-from dialin.matching.songs import answer_song, is_mastering, whole_mixes
-from dialin.matching.time_facts import time_pictures
-from dialin.matching.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
+from dialin.matching.songs.mastering import mastering_chain
+from dialin.matching.songs.mixes import answer_song, is_mastering, whole_mixes
 from dialin.matching.trajectories import (
     TrajectoryTarget,
     make_trajectory_target,
@@ -452,7 +452,7 @@ class _Matching:
         learned: Learned,
         progress: Callable[[MatchProgress], None] | None,
     ) -> SearchResult:
-        """The answer of `dialin.matching.mastering`, told as that of a search is."""
+        """The answer of `dialin.matching.songs.mastering`, told as that of a search is."""
         heard, spec, began = self._heard, self._probed.spec, time.monotonic()
         before = float(heard.target.distance(self._untouched[0]))
 

@@ -185,7 +185,7 @@ _DIVISORS = frozenset({"temperature", "crowd", "learned", "same_recording"})
 
 @dataclass(frozen=True, kw_only=True)
 class SongOptions:
-    """What is asked for of whole songs, beside the reference (`dialin.matching.mastering`).
+    """What is asked for of whole songs, beside the reference (`dialin.matching.songs.mastering`).
 
     Attributes
     ----------

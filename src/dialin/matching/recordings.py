@@ -21,7 +21,7 @@ from dialin.audio.excerpts import SILENCE_MEAN_SQUARE, silence_level
 from dialin.errors import AudioError, UsageError
 from dialin.matching.features import ASPECTS, Vector, style_features
 from dialin.matching.options import MatchOptions, Recording
-from dialin.matching.profiles import Profile, hear_profile, is_profile, load_profile
+from dialin.matching.songs.profiles import Profile, hear_profile, is_profile, load_profile
 from dialin.matching.style import Target, make_target
 
 EXCERPT_SECONDS = 10.0

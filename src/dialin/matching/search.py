@@ -2,8 +2,8 @@
 
 1. *Space*: which effects and knobs are searched (`dialin.matching.space`). What was heard of echoes
    comes first: an effect that is heard stays in, its knobs where they were found, and of settings
-   that explain the echoes alike the most likely is taken (`dialin.matching.alike`); one that is
-   absent is left out; one in doubt is a guess among others.
+   that explain the echoes alike the most likely is taken (`dialin.matching.hearing.alike`); one
+   that is absent is left out; one in doubt is a guess among others.
 2. *Explore*: renders of an excerpt are measured in the workers (`dialin.matching.trials`), and the
    knobs turned for less distance (`dialin.matching.explore`); a chain of several effects grows
    (`dialin.matching.forward`).
@@ -19,12 +19,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.matching.auto_order import MOST_SWAPS, Ordered, best_order
 from dialin.matching.candidate import Candidate, Pick, SearchResult
 from dialin.matching.choices import knob_ranges, other_choices
 from dialin.matching.detail import Detail
 from dialin.matching.explore import Explorer
 from dialin.matching.features import Vector
+from dialin.matching.guessing.auto_order import MOST_SWAPS, Ordered, best_order
+from dialin.matching.hearing.time_guesses import Echoes
 from dialin.matching.level_alone import level_alone, level_differs
 from dialin.matching.options import SearchOptions
 from dialin.matching.output_level import OUTPUT_RENDERS
@@ -32,7 +33,6 @@ from dialin.matching.pick import pick
 from dialin.matching.prune import prune, without
 from dialin.matching.space import SearchSpace
 from dialin.matching.style import Target
-from dialin.matching.time_guesses import Echoes
 from dialin.matching.trajectories import TrajectoryTarget
 from dialin.matching.trials import TimeUp, Trials
 from dialin.rendering import Renderer, SharedAudio

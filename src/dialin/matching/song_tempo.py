@@ -8,9 +8,9 @@ from typing import Literal
 
 from dialin.effects.tempo import USUAL, follows_tempo, with_tempo
 from dialin.effects.uri import parse_uri
+from dialin.matching.hearing.time_guesses import listened
 from dialin.matching.options import Recording
 from dialin.matching.probing import ask_effect
-from dialin.matching.time_guesses import listened
 from dialin.measures.tempo import find_tempo
 from dialin.rendering import Renderer
 

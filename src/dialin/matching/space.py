@@ -1,7 +1,8 @@
 """What of a chain is searched: which effects, which knobs, and from where.
 
 Knobs that are locked stay; a gain at the chain's end is computed, not searched; what was heard of
-echoes (`dialin.matching.time_guesses`) sets knobs, rules effects out, or is a guess among others.
+echoes (`dialin.matching.hearing.time_guesses`) sets knobs, rules effects out, or is a guess among
+others.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
+from dialin.matching.hearing.time_guesses import Echoes
 from dialin.matching.options import SearchOptions
-from dialin.matching.time_guesses import Echoes
 
 GAIN_URI = "builtin:gain"
 

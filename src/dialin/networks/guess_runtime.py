@@ -2,7 +2,7 @@
 
 A folder holds ``trunk.onnx``, ``flow.onnx``, ``judge.onnx`` and ``risk.onnx`` (see
 `dialin.networks.guess_network`, where their mathematics stand), and in ``config.json`` the effects
-it knows. Vectors of settings are those of `dialin.matching.guess_vocabulary`.
+it knows. Vectors of settings are those of `dialin.matching.guessing.guess_vocabulary`.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dialin.effects.effect import Effect
-from dialin.matching.guess_vocabulary import Vocabulary
+from dialin.matching.guessing.guess_vocabulary import Vocabulary
 from dialin.networks.guess_network import Flow, GuessSizes, Judge, Risk, Trunk, spread_vector
 from dialin.training.guess_data import VARIANTS, ChainMaker, Group, OneEffectMaker
 

@@ -21,8 +21,8 @@ from dialin.data.augment import fade, to_peak
 from dialin.data.checks import check_render
 from dialin.data.recipe import CheckOptions
 from dialin.effects.effect import Effect
-from dialin.matching.gap_features import Heard, echo_peaks, hear
-from dialin.matching.guess_vocabulary import CHAIN, Slot, Vocabulary
+from dialin.matching.guessing.gap_features import Heard, echo_peaks, hear
+from dialin.matching.guessing.guess_vocabulary import CHAIN, Slot, Vocabulary
 from dialin.measures.mfcc import mfcc
 
 Floats = NDArray[np.float64]

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dialin.matching.guess_vocabulary import Vocabulary
+from dialin.matching.guessing.guess_vocabulary import Vocabulary
 from dialin.networks.configuration import CONFIG, FORMAT
 from dialin.networks.guess_network import Trunk
 from dialin.networks.guess_runtime import KIND

@@ -25,8 +25,8 @@ from dialin.data import Recipe, SongSource, find_songs
 from dialin.data.reading import read_track
 from dialin.data.recipe import Split
 from dialin.effects.open import open_effect
-from dialin.matching.gap_features import PEAK_VALUES, PEAKS, feature_count
-from dialin.matching.guess_vocabulary import CHAIN, Vocabulary
+from dialin.matching.guessing.gap_features import PEAK_VALUES, PEAKS, feature_count
+from dialin.matching.guessing.guess_vocabulary import CHAIN, Vocabulary
 from dialin.networks.guess_network import GuessSizes
 from dialin.training.guess import (
     MOST,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dialin.audio import Audio
 from dialin.data.augment import to_peak
-from dialin.matching.gap_features import echo_peaks, hear
+from dialin.matching.guessing.gap_features import echo_peaks, hear
 from dialin.networks.guess_network import Flow, GuessSizes, Judge, Risk, Trunk, spread_vector
 from dialin.training.guess import Work, make_makers
 from dialin.training.guess_data import ONE_RATE, magnitudes_of, sampled_distances

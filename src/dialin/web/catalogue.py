@@ -38,9 +38,9 @@ def words() -> list[dict[str, str]]:
     list of dict
         ``word``, ``name``, ``about``.
     """
-    from dialin.matching.auto import AUTO
-    from dialin.matching.auto import FAMILIES as HEARD
-    from dialin.matching.songs import MASTERING_NAME
+    from dialin.matching.guessing.auto import AUTO
+    from dialin.matching.guessing.auto import FAMILIES as HEARD
+    from dialin.matching.songs.mixes import MASTERING_NAME
 
     usual = ", ".join(family.title for family in HEARD if family.usual and family.effects)
     return [

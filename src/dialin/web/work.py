@@ -137,7 +137,7 @@ def run_match(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
     dict
         Facts for the history.
     """
-    from dialin.matching.folder import match_folder, save_match
+    from dialin.matching.files.folder import match_folder, save_match
     from dialin.matching.matcher import match
     from dialin.matching.result import MatchProgress
     from dialin.rendering import RenderPool
@@ -208,7 +208,7 @@ def run_render(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
         Facts of the file.
     """
     from dialin.matching import apply_preset
-    from dialin.matching.apply import ApplyProgress
+    from dialin.matching.files.apply import ApplyProgress
 
     def rendered(state: ApplyProgress) -> None:
         tell("rendering", done=state.done, of=state.seconds)

@@ -1,0 +1,1 @@
+"""Equalisers, solved: from what they answer to impulses, by least squares."""

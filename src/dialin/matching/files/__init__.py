@@ -1,0 +1,1 @@
+"""Files and folders: whole recordings through what was found, and all a match leaves behind."""

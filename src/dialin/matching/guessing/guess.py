@@ -1,0 +1,277 @@
+"""First guesses of networks that come with dialin: which effects, and several settings of each.
+
+The networks (`dialin.networks.guess_runtime`) heard hundreds of thousands of renders. They know the
+built-in effects, in chains, and the nine mda effects, one at a time (`SHIPPED`). What they say is
+tried before anything else, and the search goes on from there; nothing that they say is taken
+without being rendered and compared.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio import Audio, integrated_loudness, resample
+from dialin.effects.chain import chain_slots
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.matching.guessing.auto_voters import ChainGuess, Recordings, Vote
+from dialin.matching.guessing.gap_features import Heard, echo_peaks, hear, peak_lags
+from dialin.matching.guessing.guess_vocabulary import Slot, Vocabulary
+from dialin.measures.cepstrum import LAG_RATE
+from dialin.networks.guess_runtime import Answers, GuessModel
+
+SHIPPED = ("chain", "mda")
+"""Models of the package: chains of built-ins, and single mda effects."""
+
+KNOWN_EFFECTS = 4
+"""Effects up to which a chain that somebody names is taken to be all there."""
+
+DRAWN = 48
+"""Candidates drawn for each pair of recordings, at most."""
+
+LEVEL_GAP = 10.0
+"""Difference of loudness that a network is told of, at most: it has heard no larger one."""
+
+SNAP, SNAP_SIGMA = 0.08, 6.0
+"""Share by which a delay's time may be off the echo that it stands for, and how far that must
+stand out of the noise."""
+
+PRIOR = 0.25
+"""Share of the training chains that an effect is in, about."""
+
+
+@dataclass(frozen=True, eq=False)
+class Guess:
+    """What is tried first.
+
+    Attributes
+    ----------
+    tries : tuple of (tuple of int, ndarray)
+        Slots of the chain, and settings of the whole chain, the likeliest first.
+    there : mapping of int to float
+        Slot -> probability that it is needed.
+    names : tuple of str
+        Of the models that were asked.
+    """
+
+    tries: tuple[tuple[tuple[int, ...], Settings], ...] = ()
+    there: Mapping[int, float] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+
+
+@functools.cache
+def shipped_model(name: str) -> GuessModel:
+    """A model of the package.
+
+    Parameters
+    ----------
+    name : str
+        One of `SHIPPED`.
+
+    Returns
+    -------
+    GuessModel
+    """
+    return GuessModel(Path(str(files("dialin"))) / "models" / name)
+
+
+def vocabulary_of(model: GuessModel) -> Vocabulary:
+    """What a model knows.
+
+    Parameters
+    ----------
+    model : GuessModel
+        Of a folder.
+
+    Returns
+    -------
+    Vocabulary
+    """
+    return Vocabulary(tuple(Slot(uri, knobs) for uri, knobs in model.slots), model.orders)
+
+
+def guess_chain(
+    spec: EffectSpec,
+    input: tuple[Audio, int],
+    references: Sequence[tuple[Audio, int]],
+    *,
+    certain: bool,
+    count: int,
+    seed: int,
+) -> Guess:
+    """Guess settings of a chain.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the chain.
+    input : (ndarray, int)
+        Audio ``(channels, samples)`` and rate in hertz.
+    references : sequence of (ndarray, int)
+        What it should sound like.
+    certain : bool
+        Whether the chain's effects are all there, since somebody named them.
+    count : int
+        Candidates for all references together.
+    seed : int
+        Of what is drawn.
+
+    Returns
+    -------
+    Guess
+        Without tries where no model knows any of its effects.
+    """
+    uris = [uri for _, uri, _ in chain_slots(spec)]
+    name = _model_for(uris)
+    if name is None or not references or count < 1:
+        return Guess()
+    model = shipped_model(name)
+    vocabulary = vocabulary_of(model)
+    found = vocabulary.find(uris)
+    known = _known(vocabulary, uris, found, certain and len(uris) <= KNOWN_EFFECTS)
+    tries: list[tuple[tuple[int, ...], Settings]] = []
+    there = dict.fromkeys((s for s, place in enumerate(found) if place is not None), 0.0)
+    each = max(1, -(-count // len(references)))
+    for number, reference in enumerate(references):
+        one, two = _listened(name, input, reference)
+        answers = _ask(model, one, two, known, min(max(each, 8), DRAWN), seed + number)
+        for slot, place in enumerate(found):
+            if place is not None:
+                there[slot] += float(answers.there[place]) / len(references)
+        vectors = [answers.drawn[0], answers.point, *answers.drawn[1:]][:each]
+        lags = _echo_lags(one, two)
+        for vector in vectors:
+            slots = tuple(
+                s for s, place in enumerate(found) if place is not None and vector[place] >= 0.5
+            )
+            settings = vocabulary.settings(vector, spec, found)
+            tries.append((slots, _snapped(spec, settings, lags)))
+    return Guess(tuple(tries[:count]), there, (f"dialin/models/{name}",))
+
+
+def _model_for(uris: Sequence[str]) -> str | None:
+    """The model that knows effects of a chain."""
+    for name in SHIPPED:
+        known = {uri for uri, _ in shipped_model(name).slots}
+        if name == "chain" and any(uri in known for uri in uris):
+            return name
+        if name != "chain" and len(uris) == 1 and uris[0] in known:
+            return name
+    return None
+
+
+def _known(
+    vocabulary: Vocabulary, uris: Sequence[str], found: Sequence[int | None], certain: bool
+) -> NDArray[np.float32]:
+    slots, orders = len(vocabulary.slots), len(vocabulary.orders)
+    allowed = np.zeros(slots)
+    allowed[[place for place in found if place is not None]] = 1.0
+    sure = allowed if certain or len(uris) == 1 else np.zeros(slots)
+    order = vocabulary.orders_of(uris)
+    told = ~np.isnan(order)
+    value = np.where(told, 2 * np.nan_to_num(order) - 1, 0.0)
+    # An order that cannot be heard is told as the usual one.
+    value, told = np.where(told, value, -1.0), np.ones(orders)
+    return np.concatenate([allowed, sure, value, told]).astype(np.float32)
+
+
+def _listened(
+    name: str, input: tuple[Audio, int], reference: tuple[Audio, int]
+) -> tuple[Heard, Heard]:
+    """Both recordings in the form in which the model's training heard them."""
+    if name != "chain":
+        return tuple(_mono(*sound) for sound in (input, reference))  # type: ignore[return-value]
+    sounds = [np.repeat(audio, 2, axis=0) if audio.shape[0] == 1 else audio[:2]
+              for audio, _ in (input, reference)]  # fmt: skip
+    rates = (input[1], reference[1])
+    loud = [integrated_loudness(s, r) for s, r in zip(sounds, rates, strict=True)]
+    if np.isfinite(loud).all():
+        over = loud[1] - loud[0]
+        extra = float(np.clip(over, -LEVEL_GAP, LEVEL_GAP)) - over
+        sounds[1] = sounds[1] * np.float32(10 ** (extra / 20))
+    return hear(sounds[0], rates[0]), hear(sounds[1], rates[1])
+
+
+def _mono(audio: Audio, rate: int) -> Heard:
+    mono = resample(audio.mean(axis=0, keepdims=True), rate, 24_000)
+    peak = float(np.abs(mono).max())
+    return hear(mono * np.float32(0.2512 / peak if peak > 1e-9 else 1.0), 24_000)
+
+
+def _ask(
+    model: GuessModel, input: Heard, reference: Heard, known: NDArray[np.float32], count: int,
+    seed: int,
+) -> Answers:  # fmt: skip
+    peaks = echo_peaks(input, reference)
+    return model.answer(input.features, reference.features, peaks, known, count, seed)
+
+
+def _echo_lags(input: Heard, reference: Heard) -> list[float]:
+    """Lags, in seconds, of echoes that stand out in the reference and not in the input."""
+    rest = reference.cepstrum - np.maximum(input.cepstrum, 0)
+    lags, heights = peak_lags(rest)
+    enough = SNAP_SIGMA * max(reference.sigma, 1e-4)
+    return [lag / LAG_RATE for lag, top in zip(lags, heights, strict=True) if top >= enough]
+
+
+def _snapped(spec: EffectSpec, settings: Settings, lags: Sequence[float]) -> Settings:
+    """Settings with the time of a built-in delay at the echo that is nearest to it."""
+    for _, uri, place in chain_slots(spec):
+        if uri != "builtin:delay" or not lags:
+            continue
+        knob = spec.parameters[place.start]
+        seconds = knob.to_native(float(settings[place.start])) / 1000.0
+        nearest = min(lags, key=lambda lag: abs(np.log(lag / seconds)))
+        if abs(np.log(nearest / seconds)) <= SNAP:
+            settings[place.start] = knob.to_normalised(
+                float(np.clip(1000.0 * nearest, knob.minimum, knob.maximum))
+            )
+    return settings
+
+
+class GuessVoter:
+    """The network that knows built-ins, as a witness to which effects are there."""
+
+    def vote(self, heard: Recordings, effects: Sequence[EffectSpec]) -> Vote | None:
+        """See `dialin.matching.guessing.auto_voters.Voter`.
+
+        Parameters
+        ----------
+        heard : Recordings
+            Input and references.
+        effects : sequence of EffectSpec
+            Asked about.
+
+        Returns
+        -------
+        Vote or None
+        """
+        model = shipped_model("chain")
+        vocabulary = vocabulary_of(model)
+        asked = [spec.uri for spec in effects]
+        known_uris = {slot.uri for slot in vocabulary.slots}
+        if not known_uris & set(asked) or not heard.references:
+            return None
+        slots, orders = len(vocabulary.slots), len(vocabulary.orders)
+        allowed = np.array([float(slot.uri in asked) for slot in vocabulary.slots])
+        known = np.concatenate([allowed, np.zeros(slots + 2 * orders)]).astype(np.float32)
+        total = sum(weight for _, _, weight in heard.references)
+        presence: dict[str, float] = {}
+        guesses: list[ChainGuess] = []
+        for audio, rate, weight in heard.references:
+            one, two = _listened("chain", heard.input, (audio, rate))
+            answers = _ask(model, one, two, known, 16, heard.seed)
+            for place, slot in enumerate(vocabulary.slots):
+                if slot.uri in asked:
+                    here = float(answers.there[place]) * weight / total
+                    # Two slots of one effect: either will do.
+                    before = presence.get(slot.uri, 0.0)
+                    presence[slot.uri] = max(before, here) if weight == total else before + here
+        clipped = {uri: float(np.clip(p, 0.0, 1.0)) for uri, p in presence.items()}
+        return Vote("the network that knows built-in effects", clipped, tuple(guesses), PRIOR)

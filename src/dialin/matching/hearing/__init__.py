@@ -1,0 +1,1 @@
+"""Echoes, rooms, carriers and motion, heard with the effect itself as matched filter."""

@@ -1,0 +1,519 @@
+"""Setting an effect of echoes by its answers to impulses, no music rendered.
+
+What a reference's cepstrum holds beyond the input's is compared with cepstra of the effect's
+answers (`dialin.matching.hearing.impulses`). Two kinds of knobs
+(`dialin.matching.hearing.time_probe`):
+
+* *Lag* knobs move peaks, and a hundredth of their travel moves them away altogether, so nothing
+  can be searched there by small steps. Each is moved along its travel; the law from knob to lag is
+  interpolated and inverted at the reference's peaks, and the inversion is refined by further
+  impulses until the lag agrees to a fraction of a sample. Where an answer is a pattern rather than
+  one peak (the size of a room), the pattern is shifted in log time until it fits.
+* *Smooth* knobs are then searched by CMA-ES with the lag knobs frozen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dialin.effects.parameter import Parameter
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.matching.hearing.impulses import (
+    SHORTEST,
+    EchoTarget,
+    ImpulseLab,
+    PartPair,
+    Values,
+    agreed_drop,
+)
+from dialin.matching.hearing.lag_laws import LOG_STEP, LagLaw, LagPatterns
+from dialin.measures.cepstrum import LAG_RATE, find_peaks
+
+GRID = 9
+"""Positions at which a lag knob is asked, unless it has fewer steps."""
+
+MOST_STEPS = 24
+"""Steps of a stepped knob that are all tried."""
+
+LAW_FROM = 8e-4
+"""Lag in seconds from which peaks of answers are looked for: they hold no music."""
+
+PEAKS = 5
+"""Peaks of each view of the reference at which laws are inverted."""
+
+HIGHEST = 2
+"""The same of the highest, whatever noise is around."""
+
+HIDDEN_PEAKS, MULTIPLES = 2, (2, 3, 4)
+"""The first echo of a short comb lies where nothing is looked for: the second, third or fourth, of
+so many peaks, tells of it."""
+
+BEAMS = 3
+"""Settings of the lag knobs that are followed."""
+
+FIRST_DRAWS = 20
+"""Random settings tried to begin with."""
+
+REFINES = 6
+"""Rounds of refining an inverted lag."""
+
+EXACT = 0.2
+"""Samples (at `LAG_RATE`) within which a lag agrees."""
+
+DENSER, MOST_PATTERNS = 3, 40
+"""Rounds of asking in between, and positions asked at most."""
+
+LEAST_REFINING, MOST_REFINING = 40, 80
+"""Impulses for the smooth knobs of one setting of the lag knobs, and of all."""
+
+ALIKE_DROP, ALIKE_SHARE = 15.0, 0.03
+"""Drop, and share of it, by which settings may explain less and still be handed on."""
+
+MOST_ALIKE, APART = 8, 0.08
+"""How many of them, and how far a knob of theirs must stand from that of the others."""
+
+RIVAL_DROP, RIVALS, OTHER_LAGS = 60.0, 2, 0.01
+"""Drop from which settings with other lags are handed on besides, how many of them, and travel of
+a lag knob from which lags are others."""
+
+TALL, SWEPT, SWEEP = 15.0, 2, 48
+"""Standard deviations of a peak that should not be left unexplained; how many lag knobs are swept
+for it, and at how many positions."""
+
+HOPELESS = 20.0
+"""Drop, at whatever strength, below which nothing is worth refining."""
+
+STRAY = 0.3
+"""What a knob's full travel from its default costs, in units of the noise's variance: keeps knobs
+that are not heard where they are."""
+
+
+@dataclass(eq=False)
+class EchoFit:
+    """What a search came to.
+
+    Attributes
+    ----------
+    settings : ndarray
+    drop : float
+        How much of the reference's cepstrum it explains; see `EchoTarget.drop`.
+    chance : float
+        The best of the first random settings.
+    answer : ndarray
+        The effect's cepstrum at these settings.
+    alike : list of (settings, drop)
+        Other settings that explain nearly as much, far from each other, the best first: a loud
+        echo of a soft sound and a soft echo of a loud one have the same spectrum.
+    rivals : list of EchoFit
+        With other lags, that explain less but something, the best first: what explains most may
+        be a beat.
+    """
+
+    settings: Settings
+    drop: float
+    chance: float
+    answer: Values
+    alike: list[tuple[Settings, float]]
+    rivals: list[EchoFit] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class _Tried:
+    settings: Settings
+    answer: Values
+    drop: float
+
+
+class EchoSearch:
+    """One search.
+
+    Parameters
+    ----------
+    lab : ImpulseLab
+    spec : EffectSpec
+        Of the effect alone.
+    target : EchoTarget
+    kinds : mapping
+        Parameter id -> ``lag``, ``smooth`` or ``none``.
+    start : ndarray
+        Settings, of which locked knobs keep theirs.
+    free : sequence of int
+        Places of the knobs that may be moved.
+    pairs : sequence of PartPair
+        Parts of the references that must agree.
+    seed : int
+    budget : int
+        Impulses, about.
+    """
+
+    def __init__(
+        self,
+        lab: ImpulseLab,
+        spec: EffectSpec,
+        target: EchoTarget,
+        kinds: dict[str, str],
+        start: Settings,
+        free: Sequence[int],
+        *,
+        pairs: Sequence[PartPair] = (),
+        seed: int = 0,
+        budget: int = 280,
+    ) -> None:
+        self._lab, self._spec, self._target, self._pairs = lab, spec, target, pairs
+        self._start = start
+        heard = [n for n in free if kinds.get(spec.parameters[n].id) != "none"]
+        self._lags = [n for n in heard if kinds.get(spec.parameters[n].id) == "lag"]
+        self._smooth = [n for n in heard if n not in self._lags]
+        self._free = heard
+        self._rng = np.random.default_rng([seed, 23])
+        self._budget = budget
+        self._tried: list[_Tried] = []
+        peaks = [
+            (
+                view,
+                find_peaks(row, _noise(target, view), count=PEAKS)
+                # Against as much noise everywhere: where music is loud a comb is, too.
+                + find_peaks(row, 1.0, count=HIGHEST),
+            )
+            for view, row in enumerate(target.values)
+        ]
+        self._targets = [goal for view, found in peaks for goal in _goals(view, found)]
+        heights = [abs(h) / _noise(target, view) for view, found in peaks for _, h in found]
+        self._tallest = max(heights, default=0.0)
+
+    def run(self) -> EchoFit | None:
+        """Search; None if not a single impulse came back."""
+        self._lab.renders = 0
+        drawn = [self._start]
+        for _ in range(FIRST_DRAWS):
+            vector = self._start.copy()
+            vector[self._free] = 0.02 + 0.96 * self._rng.random(len(self._free))
+            drawn.append(self._spec.check(vector))
+        first = self._try(drawn)
+        if not self._tried:
+            return None
+        chance = max((t.drop for t in first if t is not None), default=0.0)
+        beams = self._contexts()
+        for number in range(2 if len(self._lags) > 1 else 1):
+            for place in self._lags:
+                beams = self._along(place, beams)
+            if number == 0 and len(self._lags) > 1:
+                beams += [self._refine(beam, 32) for beam in beams[:2]]
+        if self._lags and self._tallest > TALL and max(map(self._reach, beams)) < HOPELESS:
+            beams = self._swept(beams)
+        if self._lags and max(map(self._reach, beams)) < HOPELESS:
+            best = max(self._tried, key=lambda t: self._reach(t))
+            return EchoFit(best.settings, best.drop, chance, best.answer, [])
+        reach = [self._reach(t) for t in beams]
+        beams = [t for t, drop in zip(beams, reach, strict=True) if drop > 0.5 * max(reach)]
+        left = max(MOST_REFINING, self._budget - self._lab.renders) // max(1, len(beams))
+        for beam in beams:
+            self._refine(beam, max(LEAST_REFINING, left))
+        best = self._best
+        if self._lags:
+            best = self._polish(best)
+            self._mirror(best)
+        if self._smooth:
+            self._refine(best, LEAST_REFINING, sigma=0.05)
+        best = self._best
+        fit = EchoFit(best.settings, best.drop, chance, best.answer, self._alike(best))
+        fit.rivals = [
+            EchoFit(t.settings, t.drop, chance, t.answer, self._alike(t))
+            for t in self._rivals(best)
+        ]
+        return fit
+
+    def _rivals(self, best: _Tried) -> list[_Tried]:
+        kept = [best]
+        for tried in sorted(self._tried if self._lags else [], key=lambda t: -t.drop):
+            if tried.drop < RIVAL_DROP or len(kept) > RIVALS:
+                break
+            if all(self._other_lags(tried, k) for k in kept):
+                kept.append(tried)
+        return [self._refine(t, LEAST_REFINING, sigma=0.1, fresh=False) for t in kept[1:]]
+
+    def _other_lags(self, one: _Tried, two: _Tried) -> bool:
+        return float(np.abs(one.settings - two.settings)[self._lags].max()) > OTHER_LAGS
+
+    def _alike(self, best: _Tried) -> list[tuple[Settings, float]]:
+        least = best.drop - max(ALIKE_DROP, ALIKE_SHARE * best.drop)
+        kept = [best]
+        for tried in sorted(self._tried, key=lambda t: -t.drop):
+            if tried.drop < least or len(kept) > MOST_ALIKE:
+                break
+            places = self._free
+            if self._lags and best is not self._best and self._other_lags(tried, best):
+                continue
+            if all(np.abs(tried.settings - k.settings)[places].max() > APART for k in kept):
+                kept.append(tried)
+        return [(t.settings, t.drop) for t in kept[1:]]
+
+    @property
+    def _best(self) -> _Tried:
+        return max(self._tried, key=lambda t: t.drop - self._stray(t.settings))
+
+    def _stray(self, vector: Settings) -> float:
+        moved = np.abs(vector - self._start)[self._free]
+        return STRAY * float(moved.sum())
+
+    def _try(self, settings: Sequence[Settings]) -> list[_Tried | None]:
+        found: list[_Tried | None] = []
+        for vector, answer in zip(settings, self._lab.answers(settings), strict=True):
+            if answer is None:
+                found.append(None)
+                continue
+            drop = self._agreed(self._target.drop(answer), answer, 1.0)
+            tried = _Tried(vector, answer, drop)
+            self._tried.append(tried)
+            found.append(tried)
+        return found
+
+    def _reach(self, tried: _Tried) -> float:
+        """How much an answer explains at whatever strength."""
+        drop, gain = self._target.best_drop(tried.answer)
+        return self._agreed(drop, tried.answer, gain)
+
+    def _agreed(self, drop: float, answer: Values, gain: float) -> float:
+        # Where little is explained nothing depends on it.
+        if drop < HOPELESS:
+            return drop
+        return agreed_drop(drop, gain * self._target.fit(answer), self._pairs)
+
+    def _contexts(self) -> list[_Tried]:
+        """Settings from which lag knobs are moved: where a lot is heard, and where it fits."""
+        if not self._lags:
+            return [self._best]
+        loud = sorted(self._tried, key=lambda t: -_sparse_norm(t.answer))[:1]
+        return [self._best, *(t for t in loud if t is not self._best)]
+
+    def _along(self, place: int, beams: list[_Tried]) -> list[_Tried]:
+        """Move one lag knob along its travel, from each beam, and keep the best."""
+        parameter = self._spec.parameters[place]
+        pool = list(beams)
+        for beam in beams:
+            grid = _grid(parameter)
+            there = [t for t in self._try([_with(beam.settings, place, u) for u in grid]) if t]
+            pool += there
+            if (parameter.is_stepped and parameter.steps <= MOST_STEPS) or len(there) < 3:
+                continue
+            law = LagLaw(place, _pairs(there), self._first)
+            if law.sparse:
+                pool += self._inverted(law, beam)
+                continue
+            patterns = LagPatterns(place, _pairs(there), self._first)
+            for _ in range(DENSER):
+                gaps = patterns.gaps()
+                if not gaps or len(patterns) >= MOST_PATTERNS:
+                    break
+                more = self._try([_with(beam.settings, place, u) for u in gaps])
+                patterns.add(_pairs(more))
+                pool += [t for t in more if t]
+            pool += self._shifted(patterns, beam)
+        ranked = sorted(pool, key=lambda t: -self._reach(t))
+        kept: list[_Tried] = []
+        for tried in ranked:
+            if all(np.abs(tried.settings - k.settings)[self._lags].max() > 2e-4 for k in kept):
+                kept.append(tried)
+            if len(kept) == BEAMS:
+                break
+        return kept
+
+    def _swept(self, beams: list[_Tried]) -> list[_Tried]:
+        """Many positions of each lag knob, where something stands out and no law led there."""
+        pool = list(beams)
+        for place in self._lags[:SWEPT]:
+            loud = max(self._tried, key=lambda t: _sparse_norm(t.answer))
+            grid = (np.arange(SWEEP) + 0.5) / SWEEP
+            there = self._try([_with(loud.settings, place, float(u)) for u in grid])
+            pool += [t for t in there if t]
+            law = LagLaw(place, _pairs(there), self._first) if any(there) else None
+            pool += [] if law is None else self._inverted(law, loud)
+        return sorted(pool, key=lambda t: -self._reach(t))[:BEAMS]
+
+    @property
+    def _first(self) -> int:
+        return round(LAW_FROM * LAG_RATE)
+
+    def _inverted(self, law: LagLaw, beam: _Tried) -> list[_Tried]:
+        """Positions whose peak lies at one of the reference's, refined."""
+        wanted: list[tuple[int, float, float]] = []
+        for view, lag in self._targets:
+            wanted += [(view, lag, u) for u in law.positions(view, lag)]
+        found: list[_Tried] = []
+        for _ in range(REFINES):
+            if not wanted:
+                break
+            batch = self._try([_with(beam.settings, law.place, u) for _, _, u in wanted])
+            again = []
+            for (view, lag, u), tried in zip(wanted, batch, strict=True):
+                if tried is None:
+                    continue
+                found.append(tried)
+                measured = law.add(view, u, lag, tried.answer)
+                if measured is None or abs(measured - lag) * LAG_RATE < EXACT:
+                    continue
+                closer = law.closer(view, lag, u)
+                if closer is not None:
+                    again.append((view, lag, closer))
+            wanted = again
+        return found
+
+    def _shifted(self, patterns: LagPatterns, beam: _Tried) -> list[_Tried]:
+        """Positions at which the pattern, stretched in time, fits the reference."""
+        place, found = patterns.place, []
+        wanted = patterns.stretched(self._target)
+        for _ in range(3):
+            batch = [t for t in self._try([_with(beam.settings, place, u) for u in wanted]) if t]
+            found += batch
+            ranked = sorted(batch, key=lambda t: -patterns.nearness(t.answer, self._target)[0])[:8]
+            wanted = []
+            for tried in ranked:
+                _, shift = patterns.nearness(tried.answer, self._target)
+                u = patterns.moved(float(tried.settings[place]), shift)
+                if u is not None and abs(shift) > LOG_STEP:
+                    wanted.append(u)
+            if not wanted:
+                break
+        ranked = sorted(found, key=lambda t: -self._reach(t))[:2]
+        near: list[Settings] = []
+        for tried in ranked:
+            u = float(tried.settings[place])
+            fine = patterns.fine(u)
+            near += [_with(beam.settings, place, u + n * fine) for n in (-3, -2, -1, 1, 2, 3)]
+        return found + [t for t in self._try(near) if t]
+
+    def _refine(
+        self, beam: _Tried, budget: int, sigma: float = 0.25, *, fresh: bool = True
+    ) -> _Tried:
+        """CMA-ES over the smooth knobs, lag knobs where they are."""
+        if not self._smooth:
+            return beam
+        size = len(self._smooth)
+        starts = self._starts(beam) if fresh and sigma > 0.1 else []
+        best = max([beam, *starts], key=lambda t: t.drop)
+        mean = np.clip(best.settings[self._smooth], 0.02, 0.98)
+        if size == 1:
+            return self._line(best, self._smooth[0], budget)
+        population = 6 + int(2 * np.log(size))
+        import cmaes  # with scipy.stats: half a second
+
+        search = cmaes.CMA(
+            mean=mean,
+            sigma=sigma,
+            bounds=np.array([[0.0, 1.0]] * size),
+            seed=int(self._rng.integers(2**31)),
+            population_size=population,
+        )
+        spent = 0
+        while spent < budget and not search.should_stop():
+            asked = [search.ask() for _ in range(population)]
+            vectors = []
+            for x in asked:
+                vector = beam.settings.copy()
+                vector[self._smooth] = x
+                vectors.append(self._spec.check(vector))
+            batch = self._try(vectors)
+            spent += population
+            told = []
+            for x, vector, tried in zip(asked, vectors, batch, strict=True):
+                value = 1e9 if tried is None else self._stray(vector) - tried.drop
+                if tried is not None and tried.drop > best.drop:
+                    best = tried
+                told.append((x, value))
+            search.tell(told)
+            if float(np.sqrt(np.diag(search._C).max()) * search._sigma) < 0.003:
+                break
+        return best
+
+    def _mirror(self, best: _Tried) -> None:
+        """Look for another answer with the same lags: see `EchoFit.alike`."""
+        away = [
+            t
+            for t in self._tried
+            if np.abs(t.settings - best.settings)[self._lags].max() < 1e-3
+            and self._smooth
+            and np.abs(t.settings - best.settings)[self._smooth].max() > 0.25
+        ]
+        if not away:
+            return
+        start = max(away, key=lambda t: t.drop)
+        vector = best.settings.copy()
+        vector[self._smooth] = start.settings[self._smooth]
+        for tried in self._try([vector]):
+            if tried is not None and tried.drop > 0:
+                self._refine(tried, MOST_REFINING, sigma=0.15, fresh=False)
+
+    def _starts(self, beam: _Tried) -> list[_Tried]:
+        """Random smooth knobs around a beam, and its own scaled where one knob does that."""
+        vectors = []
+        for _ in range(8 if self._lags else 0):
+            vector = beam.settings.copy()
+            vector[self._smooth] = self._rng.random(len(self._smooth))
+            vectors.append(self._spec.check(vector))
+        return [t for t in self._try(vectors) if t]
+
+    def _line(self, beam: _Tried, place: int, budget: int) -> _Tried:
+        """One knob alone: a grid, then two finer ones."""
+        best, width = beam, 0.5
+        for _ in range(4):
+            u = float(best.settings[place])
+            grid = np.unique(np.clip(u + np.linspace(-width, width, 9), 0, 1))
+            batch = self._try([_with(best.settings, place, float(v)) for v in grid])
+            best = max([best, *(t for t in batch if t)], key=lambda t: t.drop)
+            width /= 4
+        return best
+
+    def _polish(self, beam: _Tried) -> _Tried:
+        """Each lag knob by itself, in steps that get smaller: what is left of a sample."""
+        best = beam
+        for place in self._lags:
+            if self._spec.parameters[place].is_stepped:
+                continue
+            for width in (1e-3, 2.5e-4, 6e-5):
+                u = float(best.settings[place])
+                grid = u + width * np.array([-1, -0.5, 0.5, 1])
+                batch = self._try([_with(best.settings, place, float(v)) for v in grid])
+                best = max([best, *(t for t in batch if t)], key=lambda t: t.drop)
+        return best
+
+
+def _goals(view: int, peaks: Sequence[tuple[float, float]]) -> list[tuple[int, float]]:
+    """View and lag of peaks, and of what they may be multiples of where that is not looked at."""
+    lags = [lag for lag, _ in peaks]
+    hidden = [
+        lag / multiple
+        for lag in (*lags[:HIDDEN_PEAKS], *lags[-HIGHEST:])
+        for multiple in MULTIPLES
+        if LAW_FROM < lag / multiple < 1.2 * SHORTEST
+    ]
+    return [(view, lag) for lag in dict.fromkeys((*lags, *hidden))]
+
+
+def _grid(parameter: Parameter) -> list[float]:
+    count = GRID
+    if parameter.is_stepped:
+        count = parameter.steps if parameter.steps <= MOST_STEPS else GRID
+    return [parameter.snap(float(u)) for u in np.linspace(0.0, 1.0, count)]
+
+
+def _pairs(tried: Sequence[_Tried | None]) -> list[tuple[Settings, Values]]:
+    return [(t.settings, t.answer) for t in tried if t is not None]
+
+
+def _with(settings: Settings, place: int, position: float) -> Settings:
+    vector = settings.copy()
+    vector[place] = min(1.0, max(0.0, position))
+    return vector
+
+
+def _noise(target: EchoTarget, view: int) -> float:
+    weight = target.weight[view] * target.weight.shape[0]
+    return float(1 / np.sqrt(np.median(weight[weight > 0]))) if (weight > 0).any() else 1.0
+
+
+def _sparse_norm(answer: Values) -> float:
+    """How much one peak stands out."""
+    return float(np.abs(answer[:, round(SHORTEST * LAG_RATE) :]).max())

@@ -1,0 +1,402 @@
+"""How lag knobs move peaks, and stretch patterns, of an effect's answers to impulses."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft as sfft
+
+from dialin.effects.spec import Settings
+from dialin.matching.hearing.impulses import SHORTEST, EchoTarget, Values
+from dialin.measures.cepstrum import LAG_RATE
+
+SPARSE = 0.2
+"""Share of a pattern's energy in its highest peak, from which it counts as a peak."""
+
+LOG_STEP = 2e-4
+"""Step of log time in which patterns are shifted."""
+
+FAR = 0.12
+"""Stretch in log time between two positions, above which one between them is asked too."""
+
+LIKE = 0.35
+"""Correlation above which one pattern is the other stretched."""
+
+STRETCHED = 24
+"""Positions tried where patterns fit."""
+
+Answers = Sequence[tuple[Settings, Values]]
+"""Settings, and cepstra of the answers there."""
+
+
+class LagLaw:
+    """How a knob moves the peaks: positions and lags, by view.
+
+    Parameters
+    ----------
+    place : int
+        Of the knob.
+    there : sequence of (settings, answer)
+        At some positions of the knob, all else alike.
+    first : int
+        Lag, in steps of the answers, from which peaks are looked for.
+
+    Attributes
+    ----------
+    place : int
+    sparse : bool
+        Whether answers are peaks, rather than patterns of many.
+    """
+
+    def __init__(self, place: int, there: Answers, first: int) -> None:
+        self.place = place
+        self._first = first
+        self._positions = np.array([float(settings[place]) for settings, _ in there])
+        rows = np.stack([answer for _, answer in there])
+        rows = rows.copy()
+        rows[:, :, :first] = 0.0
+        # What stays where it is belongs to other knobs.
+        self._moving = rows - np.median(rows, axis=0)
+        self._views = rows.shape[1]
+        self._points: list[dict[float, float]] = [{} for _ in range(self._views)]
+        shares = []
+        for row, position in zip(self._moving, self._positions, strict=True):
+            energy = (row**2).sum()
+            for view in range(self._views):
+                own = (row[view] ** 2).sum()
+                if own < 0.05 * energy or own < 1e-5:
+                    continue
+                peak = int(np.argmax(np.abs(row[view])))
+                low, high = max(peak - 1, 0), peak + 2
+                shares.append(float((row[view][low:high] ** 2).sum() / own))
+                self._points[view][float(position)] = vertex(row[view], peak)
+        self.sparse = bool(shares) and float(np.median(shares)) > SPARSE
+
+    def positions(self, view: int, lag: float) -> list[float]:
+        """Positions whose peak lies at a lag, as far as the law is known.
+
+        Parameters
+        ----------
+        view : int
+            Row of the answers.
+        lag : float
+            In seconds.
+
+        Returns
+        -------
+        list of float
+            Four at most.
+        """
+        points = sorted(self._points[min(view, self._views - 1)].items())
+        found = []
+        for (u1, l1), (u2, l2) in itertools.pairwise(points):
+            if (l1 - lag) * (l2 - lag) > 0 or l1 == l2:
+                continue
+            found.append(self._between(points, u1, u2, lag))
+        return found[:4]
+
+    def closer(self, view: int, lag: float, position: float) -> float | None:
+        """The next guess after what was measured at one position.
+
+        Parameters
+        ----------
+        view : int
+            Row of the answers.
+        lag : float
+            That is wanted, in seconds.
+        position : float
+            Where it was measured last.
+
+        Returns
+        -------
+        float or None
+            None where no two known positions lie on both sides.
+        """
+        points = sorted(self._points[min(view, self._views - 1)].items())
+        best = None
+        for (u1, l1), (u2, l2) in itertools.pairwise(points):
+            if (l1 - lag) * (l2 - lag) <= 0 and l1 != l2:
+                u = u1 + (u2 - u1) * (lag - l1) / (l2 - l1)
+                if best is None or abs(u - position) < abs(best - position):
+                    best = u
+        return best
+
+    def add(self, view: int, position: float, lag: float, answer: Values) -> float | None:
+        """Note where the peak lies that should be at a lag.
+
+        Parameters
+        ----------
+        view : int
+            Row of the answers.
+        position : float
+            Of the knob.
+        lag : float
+            In seconds.
+        answer : ndarray, shape (views, lags)
+            Measured there.
+
+        Returns
+        -------
+        float or None
+            Where it is, in seconds; None where there is no peak.
+        """
+        view = min(view, self._views - 1)
+        row = answer[view]
+        near = max(24.0, 0.1 * lag * LAG_RATE)
+        low = max(self._first, int(lag * LAG_RATE - near))
+        high = min(row.size - 1, int(lag * LAG_RATE + near) + 1)
+        if high - low < 3:
+            return None
+        piece = np.abs(row[low:high])
+        peak = low + int(np.argmax(piece))
+        if piece.max() < 4 * np.median(piece) + 1e-4:
+            return None
+        measured = vertex(row, peak)
+        self._points[view][position] = measured
+        return measured
+
+    def _between(
+        self, points: Sequence[tuple[float, float]], low: float, high: float, lag: float
+    ) -> float:
+        """Invert between two neighbours; the curve through all, where they rise or fall as one."""
+        from scipy.interpolate import PchipInterpolator
+
+        u = np.array([p[0] for p in points])
+        logs = np.log(np.array([p[1] for p in points]))
+        fine = np.linspace(low, high, 257)
+        steps = np.diff(logs)
+        if (steps > 0).all() or (steps < 0).all():
+            # Through the square root of the lags: exact for linear and quadratic laws between
+            # grid points, near enough for exponential ones.
+            values = PchipInterpolator(u, logs)(fine)
+        else:
+            values = np.interp(fine, u, logs)
+        return float(fine[int(np.argmin(np.abs(values - np.log(lag))))])
+
+
+class LagPatterns:
+    """How a knob stretches a pattern in time: positions and log time, piece by piece.
+
+    Parameters
+    ----------
+    place : int
+        Of the knob.
+    there : sequence of (settings, answer)
+        At some positions of the knob, all else alike.
+    first : int
+        Lag, in steps of the answers, below which nothing counts.
+    """
+
+    def __init__(self, place: int, there: Answers, first: int) -> None:
+        self.place = place
+        self._first = first
+        self._axis = np.exp(np.arange(np.log(SHORTEST * 1.25), np.log(0.6), LOG_STEP))
+        self._size = sfft.next_fast_len(2 * self._axis.size, real=True)
+        self._known: dict[float, Values] = {}
+        self._offsets: list[float | None] = []
+        self.add(there)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, there: Answers) -> None:
+        """Take in more answers.
+
+        Parameters
+        ----------
+        there : sequence of (settings, answer)
+            At other positions of the knob.
+        """
+        for settings, answer in there:
+            rows = _log_time(answer, self._axis)
+            self._known[float(settings[self.place])] = np.asarray(
+                sfft.rfft(rows, self._size, axis=1)
+            )
+        self._positions = sorted(self._known)
+        self._steps: list[float | None] = []
+        for one, two in itertools.pairwise(self._positions):
+            self._steps.append(self._stretch(self._known[one], self._known[two]))
+
+    def gaps(self) -> list[float]:
+        """Positions between those that lie too far apart to know what is between them.
+
+        Returns
+        -------
+        list of float
+        """
+        return [
+            (one + two) / 2
+            for (one, two), step in zip(
+                itertools.pairwise(self._positions), self._steps, strict=True
+            )
+            if (step is None or abs(step) > FAR) and two - one > 0.01
+        ]
+
+    def stretched(self, target: EchoTarget) -> list[float]:
+        """Positions at which a neighbour's pattern, stretched, stands out in the reference.
+
+        Parameters
+        ----------
+        target : EchoTarget
+            What the reference holds.
+
+        Returns
+        -------
+        list of float
+            The likeliest first.
+        """
+        goal = self._goal(target)
+        scored: list[tuple[float, float]] = []
+        for number, u in enumerate(self._positions):
+            own = self._known[u]
+            reach = max(
+                [abs(s) for s in self._steps[max(0, number - 1) : number + 1] if s is not None],
+                default=FAR,
+            )
+            lags, shared = self._correlation(own, goal, max(0.6 * reach, 20 * LOG_STEP))
+            inside = (shared[1:-1] >= shared[:-2]) & (shared[1:-1] >= shared[2:])
+            peaks = np.flatnonzero(inside) + 1
+            for place in peaks[np.argsort(-shared[peaks])][:6]:
+                wanted = self.moved(u, float(lags[place]) * LOG_STEP)
+                if wanted is not None:
+                    scored.append((float(shared[place]), wanted))
+        scored.sort(reverse=True)
+        chosen: list[float] = []
+        for _, u in scored:
+            if all(abs(u - c) > 0.5 * self.fine(u) for c in chosen):
+                chosen.append(u)
+            if len(chosen) == STRETCHED:
+                break
+        return chosen
+
+    def nearness(self, answer: Values, target: EchoTarget) -> tuple[float, float]:
+        """How well an answer fits when stretched a little more, and by how much.
+
+        Parameters
+        ----------
+        answer : ndarray, shape (views, lags)
+            Of the effect.
+        target : EchoTarget
+            What the reference holds.
+
+        Returns
+        -------
+        (float, float)
+            Correlation, and stretch in log time.
+        """
+        own = sfft.rfft(_log_time(answer, self._axis), self._size, axis=1)
+        lags, shared = self._correlation(own, self._goal(target), 0.06)
+        best = int(np.argmax(shared))
+        return float(shared[best]), float(lags[best]) * LOG_STEP
+
+    def moved(self, u: float, shift: float) -> float | None:
+        """Position whose pattern is that at `u` stretched by so much log time.
+
+        Parameters
+        ----------
+        u : float
+            Position of the knob.
+        shift : float
+            In log time.
+
+        Returns
+        -------
+        float or None
+            None beyond the knob's travel, or where the law is not known.
+        """
+        slope = self._slope(u, 1.0 if shift > 0 else -1.0)
+        if slope is None or slope == 0.0:
+            return None
+        wanted = u + shift / slope
+        return wanted if -0.01 <= wanted <= 1.01 else None
+
+    def fine(self, u: float) -> float:
+        """Travel that stretches by one step of log time.
+
+        Parameters
+        ----------
+        u : float
+            Position of the knob.
+
+        Returns
+        -------
+        float
+        """
+        slope = self._slope(u, 1.0) or self._slope(u, -1.0)
+        return 1e-3 if not slope else float(np.clip(LOG_STEP / abs(slope), 1e-5, 2e-3))
+
+    def _slope(self, u: float, sign: float) -> float | None:
+        """Log time for travel around a position: a curve through the neighbouring steps."""
+        spans = [
+            ((one + two) / 2, step / (two - one))
+            for (one, two), step in zip(
+                itertools.pairwise(self._positions), self._steps, strict=True
+            )
+            if step is not None and step != 0.0
+        ]
+        if not spans:
+            return None
+        centres = np.array([s[0] for s in spans])
+        slopes = np.array([s[1] for s in spans])
+        return float(np.interp(u, centres, slopes))
+
+    def _stretch(self, one: Values, two: Values) -> float | None:
+        """Log time by which the second pattern is the first stretched; None if it is not."""
+        size = float(np.sqrt(_power(one) * _power(two)))
+        if size <= 0:
+            return None
+        shared = sfft.irfft((two * np.conj(one)).sum(axis=0), self._size)
+        reach = round(1.0 / LOG_STEP)
+        lags = np.arange(-reach, reach + 1)
+        best = int(np.argmax(shared[lags]))
+        if shared[lags[best]] * self._size / size < LIKE:
+            return None
+        return float(lags[best]) * LOG_STEP
+
+    def _goal(self, target: EchoTarget) -> Values:
+        rows = _log_time(target.values * np.sqrt(target.weight), self._axis)
+        return np.asarray(sfft.rfft(rows, self._size, axis=1))
+
+    def _correlation(
+        self, own: Values, goal: Values, reach: float
+    ) -> tuple[NDArray[np.intp], Values]:
+        views = min(own.shape[0], goal.shape[0])
+        shared = sfft.irfft((goal[-views:] * np.conj(own[-views:])).sum(axis=0), self._size)
+        count = max(1, round(reach / LOG_STEP))
+        lags = np.arange(-count, count + 1)
+        return lags, shared[lags] / max(float(np.sqrt(_power(own))), 1e-12)
+
+
+def _power(spectrum: Values) -> float:
+    return float(2 * (np.abs(spectrum) ** 2).sum())
+
+
+def _log_time(rows: Values, axis: NDArray[np.float64]) -> Values:
+    """Rows by log time."""
+    grid = axis * LAG_RATE
+    return np.stack([np.interp(grid, np.arange(row.size), row) for row in rows])
+
+
+def vertex(row: Values, peak: int) -> float:
+    """Lag in seconds of a peak, between samples.
+
+    Parameters
+    ----------
+    row : ndarray, shape (lags,)
+        One view of a cepstrum.
+    peak : int
+        Its highest sample.
+
+    Returns
+    -------
+    float
+    """
+    if not 0 < peak < row.size - 1:
+        return peak / LAG_RATE
+    left, middle, right = (abs(float(v)) for v in row[peak - 1 : peak + 2])
+    bend = left - 2 * middle + right
+    shift = float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < 0 else 0.0
+    return (peak + shift) / LAG_RATE

@@ -1,0 +1,124 @@
+"""What is heard of motion in a reference, and the settings that make it.
+
+For each slot of a chain whose effect goes round (`dialin.matching.hearing.motion_probe`), settings
+are found by its answers to impulses (`dialin.matching.hearing.motion_search`). A motion is *heard*
+where it stands out from the music in both halves of the reference, beyond what the input does by
+itself. Where none is heard nothing is said: the effect may have other uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from dialin.audio import Audio
+from dialin.effects.amount import settings_at_amount
+from dialin.effects.chain import chain_slots
+from dialin.effects.spec import EffectSpec
+from dialin.matching.hearing.motion_probe import probe_motion
+from dialin.matching.hearing.motion_search import MotionFit, MotionSearch, make_motion_ears
+from dialin.matching.hearing.time_guesses import Echo
+from dialin.matching.probing import ask_effect
+from dialin.rendering import Renderer
+
+MILDER = (70.0, 45.0)
+"""Amounts, in per cent, at which a motion that is heard is tried besides."""
+
+SAME_RATE = 0.05
+"""Logarithm of the rates' ratio up to which two effects explain one and the same motion."""
+
+
+def find_motions(
+    pool: Renderer,
+    spec: EffectSpec,
+    slots: Sequence[EffectSpec],
+    wanted: Sequence[int],
+    listen: Callable[[], tuple[tuple[Audio, int], Sequence[tuple[Audio, int, float]]]],
+    locked: Mapping[int, float],
+    *,
+    sample_rate: int,
+    channels: int,
+    seed: int = 0,
+) -> tuple[tuple[Echo, ...], bool]:
+    """Find settings of the effects that move in a chain.
+
+    Parameters
+    ----------
+    pool : Renderer
+        Renders the impulses.
+    spec : EffectSpec
+        Of the chain.
+    slots : sequence of EffectSpec
+        Of its effects.
+    wanted : sequence of int
+        Slots to look at.
+    listen : callable
+        Returns the input, ``(audio, sample_rate)``, and the references, ``(audio, sample_rate,
+        weight)`` each; called only where something moves.
+    locked : mapping
+        Place in the chain's settings -> position.
+    sample_rate, channels : int
+        As the input is rendered.
+    seed : int
+        Of the settings that are drawn.
+
+    Returns
+    -------
+    found : tuple of Echo
+        Of the slots whose motion is heard, or may be.
+    moves : bool
+        Whether any of the effects goes round.
+    """
+    places = chain_slots(spec)
+    probes = {
+        uri: ask_effect(pool, probe_motion, uri)
+        for uri in dict.fromkeys(places[n][1] for n in wanted)
+    }
+    moving = [n for n in wanted if (p := probes[places[n][1]]) is not None and p.moves]
+    ears = make_motion_ears(*listen()) if moving else None
+    if ears is None:
+        return (), bool(moving)
+    fits: list[tuple[int, MotionFit, tuple[int, ...]]] = []
+    for number in moving:
+        _, uri, place = places[number]
+        own_spec, probe = slots[number], probes[uri]
+        assert probe is not None
+        start = own_spec.default
+        kept = {n - place.start: v for n, v in locked.items() if place.start <= n < place.stop}
+        for n, position in kept.items():
+            start[n] = position
+        free = [
+            n for n, p in enumerate(own_spec.parameters) if n not in kept and p.status == "live"
+        ]
+        search = MotionSearch(
+            *(pool, own_spec, ears, probe, start, free),
+            sample_rate=sample_rate,
+            channels=channels,
+            seed=seed,
+        )
+        fit = search.run() if search.places else None
+        if fit is not None and fit.verdict != "absent":
+            # How deep it goes is heard less well than how fast, and searched for by the sound.
+            fits.append((number, fit, search.rate_places))
+    found: list[Echo] = []
+    rates: list[float] = []
+    for number, fit, held in sorted(fits, key=lambda f: -f[1].score):
+        if any(abs(np.log(fit.rate / rate)) < SAME_RATE for rate in rates):
+            continue
+        rates.append(fit.rate)
+        sigma = float(np.sqrt(fit.score))
+        text = f"{slots[number].name}: motion at {fit.rate:.3g} Hz, {sigma:.0f} sigma"
+        # How deep it goes is heard far less well than how fast: milder ones are as likely.
+        milder = [
+            (settings_at_amount(slots[number], fit.settings, share)[0], fit.score)
+            for share in MILDER
+        ]
+        alike = [(v, score) for v, score in milder if not np.array_equal(v, fit.settings)]
+        found.append(
+            Echo(
+                *(number, fit.verdict, fit.settings, alike, held, fit.score, sigma, text),
+                exact=False,
+            )
+        )
+    return tuple(sorted(found, key=lambda e: e.slot)), True

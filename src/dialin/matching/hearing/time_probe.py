@@ -1,0 +1,276 @@
+"""What an effect's knobs do in time, found out by impulses alone.
+
+An effect is asked with an impulse at some random settings. Where its answer has something beyond
+tone colour (echoes, combs, a room), it is asked whether it is linear and time-invariant, and each
+knob is moved by a hundredth of its travel: one that moves the peaks of the cepstrum leaves nothing
+of it in place (a *lag* knob: delay time, size, pre-delay), one that only scales it leaves it alike
+(a *smooth* knob: mix, feedback, damping). Nothing of the effect's name, units or formulas is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio import Audio
+from dialin.effects.cache import probe_name, remembered
+from dialin.effects.effect import Effect
+from dialin.effects.spec import Settings
+from dialin.matching.hearing.carrier_search import SURE, noise
+from dialin.matching.hearing.impulses import PREROLL, SECONDS, SHORTEST, impulse
+from dialin.measures.carriers import strongest, symmetry_lines
+from dialin.measures.cepstrum import LAG_RATE, impulse_cepstrum
+
+VERSION = 5
+"""Of what is kept in the cache."""
+
+RATE = 44_100
+DRAWS = 12
+CONTEXTS = 3
+HEARD = 0.05
+"""Root of the sum of squares of a cepstrum beyond 2 ms from which an answer counts as heard."""
+
+STEP = 0.01
+"""Share of its travel by which a knob is moved."""
+
+ALIKE = 0.8
+"""Cosine between two cepstra below which the peaks have moved."""
+
+STILL = 1e-3
+"""Relative change below which a knob is not heard in the cepstrum."""
+
+LINEAR = 0.1
+"""Relative difference between answers up to which an effect is linear, or time-invariant."""
+
+LATE = 5e-3
+"""Share of an answer's peak that counts, where it is asked how long an answer lasts."""
+
+LEAST_SECONDS = 0.6
+"""Shortest time for which an impulse is followed."""
+
+MOVED_HZ = 0.5
+"""By which a carrier moves with a knob that moves it."""
+
+MOST_KNOBS = 40
+"""Knobs looked at; what comes after them is taken for smooth."""
+
+
+@dataclass(frozen=True)
+class TimeProbe:
+    """What was found out.
+
+    Attributes
+    ----------
+    heard : float
+        How much there is beyond 2 ms at the settings where there is most; see `HEARD`.
+    linear, invariant : float
+        Relative difference of answers to a weaker and to a later impulse; 0 for none.
+    knobs : dict
+        Parameter id -> ``lag``, ``smooth`` or ``none`` (not heard beyond 2 ms).
+    carriers : tuple of str
+        Parameters that move the carrier of a ring modulator; empty for an effect that has none.
+    seconds : float
+        For which an impulse should be followed.
+    renders : int
+    """
+
+    heard: float
+    linear: float
+    invariant: float
+    knobs: Mapping[str, str]
+    carriers: tuple[str, ...]
+    seconds: float
+    renders: int
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the effect is one of echoes: heard in time, and the same at any time."""
+        return self.heard >= HEARD and self.invariant <= LINEAR
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TimeProbe:
+        """Read what was written to the cache.
+
+        Parameters
+        ----------
+        data : mapping
+            Plain data.
+
+        Returns
+        -------
+        TimeProbe
+        """
+        kept = {"knobs": dict(data["knobs"]), "carriers": tuple(data["carriers"])}
+        return cls(**{**data, **kept})
+
+
+def probe_time(effect: Effect, *, use_cache: bool = True) -> TimeProbe:
+    """Find out what an effect's knobs do in time, or take what is in the user's cache.
+
+    Runs where the effect is. The cache is beside that of `dialin.effects.probe`, under the same
+    conditions.
+
+    Parameters
+    ----------
+    effect : Effect
+        The effect, opened here.
+    use_cache : bool, default True
+        Whether what was found out before may be taken.
+
+    Returns
+    -------
+    TimeProbe
+    """
+
+    def probed() -> TimeProbe:
+        return _Prober(effect).run()
+
+    if not use_cache:
+        return probed()
+    name = probe_name(effect.spec, f"time {VERSION}", kind="time-")
+    return remembered(name, TimeProbe.from_dict, probed, asdict)
+
+
+class _Prober:
+    def __init__(self, effect: Effect) -> None:
+        self._effect = effect
+        self._channels = 2
+        self._renders = 0
+        self._first = round(SHORTEST * LAG_RATE)
+        self._reach = 0
+
+    def run(self) -> TimeProbe:
+        spec = self._effect.spec
+        live = [n for n, p in enumerate(spec.parameters) if p.status == "live"]
+        rng = np.random.default_rng([17, spec.size])
+        drawn = [spec.default]
+        for _ in range(DRAWS if live else 0):
+            drawn.append(spec.check(0.05 + 0.9 * rng.random(spec.size)))
+        answers = [(vector, self._cepstrum(vector)) for vector in drawn]
+        ranked = sorted(
+            ((_norm(c), n) for n, (_, c) in enumerate(answers) if c is not None), reverse=True
+        )
+        heard = ranked[0][0] if ranked else 0.0
+        chosen = [answers[n] for norm, n in ranked[:CONTEXTS] if norm >= HEARD]
+        linear = invariant = 0.0
+        for vector, here in chosen:
+            assert here is not None
+            weak, late = self._cepstrum(vector, gain=0.25), self._cepstrum(vector, delay=0.37)
+            linear = max(linear, _apart(here, weak))
+            invariant = max(invariant, _apart(here, late))
+        knobs = {p.id: "smooth" for p in spec.parameters}
+        for place in live[:MOST_KNOBS]:
+            knobs[spec.parameters[place].id] = self._kind(place, chosen)
+        return TimeProbe(
+            heard=round(heard, 4),
+            linear=round(linear, 4),
+            invariant=round(invariant, 4),
+            knobs=knobs,
+            carriers=self._carriers(drawn, live) if invariant > LINEAR else (),
+            seconds=self._seconds(),
+            renders=self._renders,
+        )
+
+    def _kind(self, place: int, contexts: list[tuple[Settings, NDArray[np.float64] | None]]) -> str:
+        parameter = self._effect.spec.parameters[place]
+        kind = "none"
+        for vector, here in contexts:
+            assert here is not None
+            step = 1 / (parameter.steps - 1) if parameter.is_stepped else STEP
+            step = step if vector[place] + step <= 1.0 else -step
+            there = self._cepstrum(_moved(vector, place, vector[place] + step))
+            if there is None:
+                continue
+            if _cosine(here, there) < ALIKE and _norm(there) > 0.3 * _norm(here):
+                for end in (0.0, 1.0):
+                    # How late its peaks come.
+                    self._cepstrum(_moved(vector, place, end))
+                return "lag"
+            step = 0.4 if vector[place] < 0.5 else -0.4
+            away = self._cepstrum(_moved(vector, place, parameter.snap(vector[place] + step)))
+            if away is None or _apart(here, away) > STILL:
+                kind = "smooth"
+        return kind
+
+    def _cepstrum(
+        self, settings: Settings, *, gain: float = 1.0, delay: float = 0.0
+    ) -> NDArray[np.float64] | None:
+        audio: Audio = impulse(RATE, self._channels, gain=gain, delay=delay)
+        self._renders += 1
+        try:
+            wet = self._effect.process(audio, RATE, settings)
+        except Exception:
+            # Whatever a host throws: settings that cannot be rendered tell nothing.
+            return None
+        wet = wet[:, round((PREROLL + delay) * RATE) :]
+        if not np.isfinite(wet).all() or float(np.abs(wet).max(initial=0.0)) < 1e-6:
+            return None
+        if not delay:
+            self._heard(wet)
+        values = impulse_cepstrum(wet, RATE).values[:, self._first :]
+        return np.asarray(values)
+
+    def _carriers(self, drawn: list[Settings], live: list[int]) -> tuple[str, ...]:
+        """Knobs that move the frequency about which noise comes out symmetrical."""
+        contexts = [
+            (vector, line)
+            for vector in drawn[: 1 + DRAWS // 2]
+            if (line := strongest(self._lines(vector), SURE)) is not None
+        ][:CONTEXTS]
+        found = []
+        for place in live[:MOST_KNOBS] if contexts else []:
+            parameter = self._effect.spec.parameters[place]
+            for vector, hertz in contexts:
+                step = 1 / (parameter.steps - 1) if parameter.is_stepped else STEP
+                step = step if vector[place] + step <= 1.0 else -step
+                lines = self._lines(_moved(vector, place, vector[place] + step))
+                sure = [line for line, sigma in lines if sigma >= SURE]
+                if sure and min(abs(line - hertz) for line in sure) > MOVED_HZ:
+                    found.append(parameter.id)
+                    break
+        return tuple(found)
+
+    def _lines(self, settings: Settings) -> list[tuple[float, float]]:
+        self._renders += 1
+        try:
+            wet = self._effect.process(noise(RATE, self._channels), RATE, settings)
+        except Exception:
+            return []
+        return symmetry_lines(wet, RATE) if np.isfinite(wet).all() else []
+
+    def _heard(self, response: Audio) -> None:
+        """Note how late something comes."""
+        level = np.abs(response).max(axis=0)
+        late = np.flatnonzero(level > LATE * level.max())
+        self._reach = max(self._reach, int(late[-1]))
+
+    def _seconds(self) -> float:
+        """A quarter longer than the latest of what was heard, in tenths of a second."""
+        reach = 1.25 * self._reach / RATE
+        return float(np.clip(np.ceil(10 * reach) / 10, LEAST_SECONDS, SECONDS))
+
+
+def _moved(vector: Settings, place: int, position: float) -> Settings:
+    moved = vector.copy()
+    moved[place] = position
+    return moved
+
+
+def _norm(values: NDArray[np.float64]) -> float:
+    return float(np.sqrt((values**2).sum(axis=1).max()))
+
+
+def _apart(one: NDArray[np.float64], two: NDArray[np.float64] | None) -> float:
+    if two is None:
+        return 1.0
+    count = min(one.shape[1], two.shape[1])
+    return float(_norm(one[:, :count] - two[:, :count]) / max(_norm(one), 1e-12))
+
+
+def _cosine(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
+    size = np.sqrt((one**2).sum() * (two**2).sum())
+    return float((one * two).sum() / size) if size > 0 else 1.0

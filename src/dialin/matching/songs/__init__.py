@@ -1,0 +1,1 @@
+"""Whole songs: mastering by knobs that are solved, and profiles of references."""

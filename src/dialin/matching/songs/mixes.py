@@ -1,0 +1,327 @@
+"""Whole songs in a match: whether recordings are whole mixes, and the answer for them.
+
+A song is listened to from beginning to end; a longer one than `MOST_SECONDS` is worked out on
+pieces of it, spread evenly from its quiet to its loud parts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialin.audio import Audio, audio_info, read_audio, read_blocks, resample
+from dialin.effects.chain import chain_slots
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.matching.options import Recording, SongOptions
+from dialin.matching.songs.mastering import ASPECTS, MOST_SECONDS, PIECE_SECONDS, master
+from dialin.matching.songs.profiles import Profile, combine, hear_profile
+from dialin.measures.song import SongFacts, SongMeter, measure_song
+
+MASTERING_NAME = "mastering"
+"""What the chain is called where effects are named."""
+
+MIX_SECONDS = 45.0
+"""A whole mix lasts at least so long."""
+
+MIX_MUSIC = 0.6
+"""Share of it that is music: stems have rests."""
+
+MIX_OCTAVES, MIX_RANGE_DB = 7, 30.0
+"""Octaves, of the eight from 45 Hz to 11 kHz, that sound at a time in half of its seconds; an
+octave sounds that lies so many decibels below the strongest or less."""
+
+MIX_BASS_DB = 8.0
+"""By so much the stronger of the two lowest octaves lies below the strongest of all, at most: a
+guitar or a voice alone has less bass."""
+
+FADE_SECONDS = 0.01
+
+
+def is_mastering(effects: Sequence[str] | str | None) -> bool:
+    """Whether effects that were named are the mastering chain.
+
+    Parameters
+    ----------
+    effects : sequence of str, or str
+        As `dialin.match` takes them.
+
+    Returns
+    -------
+    bool
+    """
+    named = [effects] if isinstance(effects, str) else list(effects or ())
+    return len(named) == 1 and named[0].strip().lower() == MASTERING_NAME
+
+
+def is_whole_mix(facts: SongFacts) -> bool:
+    """Whether a recording is a whole mix: long, nearly always playing, and from bass to treble.
+
+    A solo instrument, a stem or a loop is not. What decides is heard, not what a file is called.
+
+    Parameters
+    ----------
+    facts : SongFacts
+        With spectra.
+
+    Returns
+    -------
+    bool
+    """
+    if facts.samples < MIX_SECONDS * facts.sample_rate or facts.music.mean() < MIX_MUSIC:
+        return False
+    density = facts.middle + facts.side
+    first = 14  # 45 Hz; from there on twelve bands are an octave
+    wide = 2.0 ** (np.arange(density.shape[1]) / 12.0)
+    power = (density * wide)[facts.music_segments, first : first + 96]
+    octaves = 10 * np.log10(power.reshape(len(power), 8, 12).sum(axis=2) + 1e-20)
+    octaves -= octaves.max(axis=1, keepdims=True)
+    sounding = (octaves > -MIX_RANGE_DB).sum(axis=1)
+    bass = np.median(octaves[:, :2].max(axis=1))
+    return bool(np.median(sounding) >= MIX_OCTAVES and bass >= -MIX_BASS_DB)
+
+
+def hear_song(recording: Recording) -> SongFacts:
+    """Listen to a recording from beginning to end.
+
+    Parameters
+    ----------
+    recording : path-like, or (ndarray, int)
+        A file, or audio and its rate in hertz.
+
+    Returns
+    -------
+    SongFacts
+
+    Raises
+    ------
+    AudioError
+        If it cannot be read.
+    """
+    if isinstance(recording, tuple):
+        return measure_song(np.asarray(recording[0], dtype=np.float32), int(recording[1]))
+    meter = SongMeter(audio_info(recording).sample_rate)
+    for block in read_blocks(recording):
+        meter.feed(block)
+    return meter.finish()
+
+
+def whole_mixes(input: Recording, references: Sequence[Recording]) -> bool:
+    """Whether the input and all references are whole mixes.
+
+    Parameters
+    ----------
+    input : path-like, or (ndarray, int)
+        What is changed.
+    references : sequence of path-like or of (ndarray, int)
+        What it should sound like.
+
+    Returns
+    -------
+    bool
+    """
+    each = [input, *references]
+    return all(map(_long_enough, each)) and all(is_whole_mix(hear_song(r)) for r in each)
+
+
+def _long_enough(recording: Recording) -> bool:
+    """Told without listening."""
+    if isinstance(recording, tuple):
+        return bool(np.shape(recording[0])[-1] >= MIX_SECONDS * recording[1])
+    if Path(recording).suffix.lower() == ".json":
+        return False
+    return audio_info(recording).seconds >= MIX_SECONDS
+
+
+@dataclass(frozen=True, eq=False)
+class SongAnswer:
+    """Settings of the whole mastering chain, and which of its effects are in use.
+
+    Attributes
+    ----------
+    slots : tuple of int
+        Indices of the effects in use.
+    settings : ndarray, float64, shape (knobs,)
+        Of the whole chain, 0 to 1.
+    facts : dict of str to float
+        Numbers before and after, and the reference's.
+    notes : tuple of str
+        What a person should know.
+    """
+
+    slots: tuple[int, ...]
+    settings: Settings
+    facts: dict[str, float]
+    notes: tuple[str, ...]
+
+
+def answer_song(
+    input: Recording,
+    references: Sequence[tuple[Recording, float]],
+    spec: EffectSpec,
+    wishes: SongOptions,
+    *,
+    locked: Mapping[int, float] | None = None,
+    only: Sequence[str] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> SongAnswer:
+    """Settings of the mastering chain for a song and its references.
+
+    Parameters
+    ----------
+    input : path-like, or (ndarray, int)
+        What is changed.
+    references : sequence of (recording, float)
+        What it should sound like, with weights; profiles are welcome.
+    spec : EffectSpec
+        Of the mastering chain.
+    wishes : SongOptions
+        What else is asked for.
+    locked : mapping of int to float, optional
+        Index of a knob -> position that is kept.
+    only : sequence of str, optional
+        Aspects to match, in place of all: effects of others are left out.
+    progress : callable, optional
+        Told how much of the work is done, 0 to 1.
+
+    Returns
+    -------
+    SongAnswer
+
+    Raises
+    ------
+    UsageError, AudioError
+    """
+    profile = reference_profile(references)
+    audio, rate, offset = song_material(input)
+    found = master(audio, rate, profile, wishes, offset=offset, progress=progress)
+    settings = spec.default
+    spans = [span for _, _, span in chain_slots(spec)]
+    for slot, own in zip(found.slots, found.settings, strict=True):
+        settings[spans[slot]] = own
+    used = {slot for slot in found.slots if only is None or ASPECTS[slot] in (*only, "")}
+    for index, position in (locked or {}).items():
+        settings[index] = position
+        # Who turns a knob wants its effect.
+        used |= {n for n, span in enumerate(spans) if span.start <= index < span.stop}
+    return SongAnswer(tuple(sorted(used)), settings, found.facts, found.notes)
+
+
+def reference_profile(references: Sequence[tuple[Recording, float]]) -> Profile:
+    """What references come to.
+
+    Parameters
+    ----------
+    references : sequence of (recording, float)
+        With weights.
+
+    Returns
+    -------
+    Profile
+    """
+    return combine(
+        [(hear_profile(r, f"reference {n}"), w) for n, (r, w) in enumerate(references, 1)]
+    )
+
+
+def song_material(input: Recording) -> tuple[Audio, int, float]:
+    """What a song is worked out on: all of it, or pieces of a long one.
+
+    Parameters
+    ----------
+    input : path-like, or (ndarray, int)
+        The song.
+
+    Returns
+    -------
+    (ndarray of shape (channels, samples), int, float)
+        Audio, its rate in hertz, and by how many LU the whole is louder.
+    """
+    if isinstance(input, tuple):
+        audio, rate = np.asarray(input[0], dtype=np.float32), int(input[1])
+        if audio.shape[1] <= MOST_SECONDS * rate:
+            return audio, rate, 0.0
+        whole = measure_song(audio, rate)
+        spans = pieces_of(whole)
+        cut = [audio[:, span] for span in spans]
+    else:
+        if audio_info(input).seconds <= MOST_SECONDS:
+            return (*read_audio(input), 0.0)
+        whole = hear_song(input)
+        rate = whole.sample_rate
+        spans = pieces_of(whole)
+        cut = [read_audio(input, start=s.start, frames=s.stop - s.start)[0] for s in spans]
+    edge = np.linspace(0, 1, max(2, round(FADE_SECONDS * rate)), dtype=np.float32)
+    faded = []
+    for piece in cut:
+        piece = piece.copy()
+        piece[:, : edge.size] *= edge
+        piece[:, -edge.size :] *= edge[::-1]
+        faded.append(piece)
+    audio = np.concatenate(faded, axis=1)
+    return audio, rate, whole.loudness - measure_song(audio, rate, spectra=False).loudness
+
+
+def album_material(songs: Sequence[str | os.PathLike[str]]) -> tuple[Audio, int]:
+    """Songs as one, each in pieces from its quiet to its loud parts, at its own level.
+
+    Parameters
+    ----------
+    songs : sequence of path-like
+        Files.
+
+    Returns
+    -------
+    (ndarray of shape (2, samples), int)
+        At the first one's rate.
+
+    Raises
+    ------
+    AudioError
+        If one cannot be read.
+    """
+    share = MOST_SECONDS / max(1, len(songs))
+    parts: list[Audio] = []
+    rate = 0
+    for path in songs:
+        facts = hear_song(path)
+        rate = rate or facts.sample_rate
+        spans = pieces_of(facts)
+        wanted = max(1, min(len(spans), round(share / PIECE_SECONDS)))
+        chosen = [spans[i] for i in np.linspace(0, len(spans) - 1, wanted).round().astype(int)]
+        for span in chosen or [slice(0, facts.samples)]:
+            audio, own = read_audio(path, start=span.start, frames=span.stop - span.start)
+            audio = np.repeat(audio, 2, axis=0) if audio.shape[0] == 1 else audio[:2]
+            parts.append(audio if own == rate else resample(audio, own, rate))
+    return np.concatenate(parts, axis=1), rate
+
+
+def pieces_of(facts: SongFacts) -> list[slice]:
+    """Places of pieces of a long song, evenly from its quiet to its loud parts, in order.
+
+    Parameters
+    ----------
+    facts : SongFacts
+        Of the whole.
+
+    Returns
+    -------
+    list of slice
+        Along the samples.
+    """
+    length = round(PIECE_SECONDS * facts.sample_rate)
+    blocks = max(1, round(PIECE_SECONDS / 0.05))
+    count = facts.power.size // blocks
+    power = facts.power[: count * blocks].reshape(count, blocks).mean(axis=1)
+    music = facts.music[: count * blocks].reshape(count, blocks).mean(axis=1) >= 0.5
+    places: NDArray[np.intp] = np.flatnonzero(music) if music.any() else np.arange(count)
+    ranked = places[np.argsort(power[places], kind="stable")]
+    wanted = min(int(MOST_SECONDS / PIECE_SECONDS), ranked.size)
+    if not ranked.size:
+        return [slice(0, facts.samples)]
+    chosen = ranked[np.unique(np.linspace(0, ranked.size - 1, wanted).round().astype(int))]
+    return [slice(int(c) * length, (int(c) + 1) * length) for c in sorted(chosen)]

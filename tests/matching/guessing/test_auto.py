@@ -1,0 +1,139 @@
+"""Nobody names the effects: those that are heard in the reference are used, and no others."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import dialin
+from dialin.effects import chain_uri
+from dialin.effects.open import open_effect
+from dialin.errors import UsageError
+from dialin.matching.guessing.auto import (
+    FAMILIES,
+    ORDER,
+    bending_slots,
+    is_auto,
+    judge_families,
+    plan_auto,
+    probability,
+    wanted_families,
+)
+from dialin.matching.guessing.auto_order import best_order
+from dialin.matching.guessing.auto_voters import Recordings, Vote
+from dialin.rendering import RenderPool
+from tests.matching.test_style import RATE, music
+
+
+def spec_of(uri):
+    return open_effect(uri).spec
+
+
+def recordings(reference=None):
+    own = music(1)
+    return Recordings((own, RATE), ((music(2) if reference is None else reference, RATE, 1.0),))
+
+
+@dataclass
+class Says:
+    presence: dict
+
+    def vote(self, heard, effects):
+        return Vote("a network", {e.uri: self.presence.get(e.uri, 0.4) for e in effects}, prior=0.4)
+
+
+def test_families_are_named_or_all_the_usual_ones():
+    assert [f.name for f in wanted_families("auto")] == [f.name for f in FAMILIES if f.usual]
+    assert [f.name for f in wanted_families(["auto:delay, pitch"])] == ["delay", "pitch"]
+    with pytest.raises(UsageError, match="no family of effects 'echo'; use filters, drive"):
+        wanted_families("auto:echo")
+    assert not is_auto(["auto", "builtin:delay"])
+    assert not is_auto("builtin:delay")
+
+
+def test_every_family_has_its_effects_in_the_order():
+    names = {name for family in FAMILIES for name in family.effects}
+    assert names == set(ORDER)
+    assert open_effect(chain_uri([f"builtin:{n}" for n in ORDER])).spec.size
+
+
+def test_what_all_voters_hold_for_unlikely_is_not_tried():
+    voters = [Says({"builtin:delay": 0.01, "builtin:reverb": 0.9})]
+    plan = plan_auto(wanted_families("auto"), voters, recordings(), spec_of)
+    assert "builtin:delay" not in plan.uris
+    assert "builtin:reverb" in plan.uris
+    assert "a network: 1 % likely" in plan.left["delay"]
+    assert plan.uris[-1] == "builtin:gain"
+    # Where nothing is likely, all is tried: who votes may be wrong.
+    nothing = plan_auto(
+        wanted_families("auto:delay"), [Says({"builtin:delay": 0.001})], recordings(), spec_of
+    )
+    assert nothing.uris == ("builtin:delay", "builtin:gain")
+
+
+def test_samples_on_the_steps_of_a_crusher_bring_one_in():
+    crushed = np.round(music(2) * 2**6) / np.float32(2**6)
+    plan = plan_auto(wanted_families("auto"), (), recordings(crushed), spec_of)
+    assert "builtin:bitcrush" in plan.uris
+    assert "steps of 6 bit" in plan.notes[0]
+    usual = plan_auto(wanted_families("auto"), (), recordings(), spec_of)
+    assert "builtin:bitcrush" not in usual.uris
+
+
+def test_how_sure_it_is_grows_with_what_speaks_for_it():
+    assert probability(4.0, "") > probability(1.0, "") > probability(-1.0, "")
+    assert probability(0.0, "heard") > probability(0.0, "doubt") > probability(0.0, "absent")
+    assert probability(0.0, "", votes=2.0) > probability(0.0, "")
+    assert probability(None, "absent") < 0.1
+    plan = plan_auto(wanted_families("auto"), (), recordings(), spec_of)
+    delay = plan.uris.index("builtin:delay")
+    reports = judge_families(
+        plan, {0: 0.9, delay: 0.3}, {delay: ("heard", "Delay: echo at 250 ms")}, (delay,), 0.15
+    )
+    by_name = {r.name: r for r in reports}
+    assert by_name["delay"].used and by_name["delay"].effects == ("delay",)
+    assert by_name["delay"].evidence == ("heard: Delay: echo at 250 ms",)
+    assert not by_name["drive"].used and by_name["drive"].probability < 0.5
+
+
+def test_neighbours_change_places_where_that_is_heard():
+    wanted = (2, 0, 1)
+
+    def distance(order):
+        return 1.0 + 0.2 * sum(order.index(a) > order.index(b) for a, b in ((2, 0), (2, 1), (0, 1)))
+
+    found = best_order((0, 1, 2), distance((0, 1, 2)), lambda slot: slot == 2, distance)
+    assert found.slots == wanted
+    assert {(first, second) for first, second, _ in found.swaps} == {(2, 1), (2, 0)}
+    # Linear ones commute, so nobody asks; and what makes no difference stays as it was.
+    assert best_order((0, 1), 1.0, lambda slot: False, lambda order: 0.0).slots == (0, 1)
+    same = best_order((0, 1), 1.0, lambda slot: True, lambda order: 0.99)
+    assert same.slots == (0, 1) and not same.swaps and not same.told
+    told = best_order((0, 1), 1.0, lambda slot: True, lambda order: 1.5)
+    assert told.told == ((0, 1, 0.5),)
+    assert best_order((0, 1, 2), 1.0, lambda slot: True, lambda order: None).slots == (0, 1, 2)
+
+
+def test_only_what_bends_is_swapped():
+    plan = plan_auto(wanted_families("auto"), (), recordings(), spec_of)
+    assert {plan.uris[n] for n in bending_slots(plan)} == {
+        "builtin:distortion",
+        "builtin:compressor",
+    }
+
+
+def test_a_match_says_how_sure_it_is_of_each_family():
+    effect = open_effect("builtin:delay")
+    settings = effect.spec.vector({"time": 310, "feedback": 30, "mix": 50})
+    wanted = effect.process(music(2), RATE, settings)
+    with RenderPool(workers=2) as pool:
+        match = dialin.match(
+            *((music(1), RATE), (wanted, RATE), "auto:drive,delay"),
+            seed=3, budget=60, models=(), pool=pool,
+        )  # fmt: skip
+    families = {f.name: f for f in match.report.families}
+    assert set(families) == {"drive", "delay"}
+    assert families["delay"].used and families["delay"].probability > 0.7
+    assert families["drive"].probability < 0.6
+    assert json.loads(json.dumps(match.report.to_dict()))["families"][1]["name"] == "delay"

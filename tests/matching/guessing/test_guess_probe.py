@@ -1,0 +1,74 @@
+"""First guesses for effects that no network knows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dialin.effects.open import open_effect
+from dialin.matching.features import style_features
+from dialin.matching.guessing.guess_probe import (
+    KnobMoves,
+    guess_by_probe,
+    knob_signal,
+    probe_knobs,
+    propose_settings,
+)
+from dialin.matching.style import make_target
+from dialin.rendering import RenderPool
+
+RATE = 44_100
+
+
+def _music(seconds: float, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    count = int(seconds * RATE)
+    gate = np.repeat(0.4 + 0.6 * rng.random(int(seconds * 8) + 1), RATE // 8 + 1)[:count]
+    return np.asarray(0.2 * rng.standard_normal((2, count)) * gate, dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def moves() -> KnobMoves:
+    found = probe_knobs(open_effect("builtin:peak"), (0, 1))
+    assert found is not None
+    return found
+
+
+def test_what_knobs_do_is_kept_as_plain_data(moves: KnobMoves) -> None:
+    again = KnobMoves.from_dict(moves.to_dict())
+    np.testing.assert_allclose(again.settings, moves.settings)
+    np.testing.assert_allclose(again.moves, moves.moves, atol=1e-3, equal_nan=True)
+    assert np.isfinite(knob_signal()).all()
+    with pytest.raises(ValueError, match="version"):
+        KnobMoves.from_dict({**moves.to_dict(), "version": 0})
+
+
+def test_one_proposal_is_nearer_than_the_default_and_than_chance(moves: KnobMoves) -> None:
+    effect = open_effect("builtin:peak")
+    rng = np.random.default_rng(3)
+    dry, other = _music(4.0, 0), _music(4.0, 1)
+    gains = []
+    for _ in range(4):
+        true = effect.spec.default
+        true[:2] = [rng.uniform(0.3, 0.8), rng.choice([0.1, 0.9])]
+        target = make_target([style_features(effect.process(other, RATE, true), RATE)])
+        input = style_features(dry, RATE)
+        (first, *_) = propose_settings(moves, (0, 1), input, target, 3, 0)
+
+        def distance(settings: np.ndarray, target=target) -> float:
+            return float(target.distance(style_features(effect.process(dry, RATE, settings), RATE)))
+
+        chance = np.mean([distance(effect.spec.random(rng)) for _ in range(4)])
+        gains.append((distance(first), distance(effect.spec.default), chance))
+    found, default, chance = np.mean(gains, axis=0)
+    assert found < 0.85 * default and found < 0.85 * chance
+
+
+def test_a_worker_is_asked_and_an_effect_that_fails_gives_none() -> None:
+    target = make_target([style_features(_music(2.0, 4), RATE)])
+    input = style_features(_music(2.0, 5), RATE)
+    with RenderPool(1) as pool:
+        found = guess_by_probe(pool, "builtin:highpass", (0,), input, target, 2, 0)
+        assert len(found) == 2 and all(s.shape == (1,) for s in found)
+        assert guess_by_probe(pool, "builtin:highpass", (), input, target, 2, 0) == []
+        assert guess_by_probe(pool, "builtin:nothing", (0,), input, target, 2, 0) == []

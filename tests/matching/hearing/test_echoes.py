@@ -1,0 +1,233 @@
+"""Echoes and rooms: heard in other music, set to the sample, not imagined where there are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import dialin
+from dialin.effects.open import open_effect
+from dialin.matching.hearing.echo_search import EchoSearch
+from dialin.matching.hearing.impulses import (
+    ImpulseLab,
+    agreed_drop,
+    echo_target,
+    impulse,
+    impulse_answer,
+)
+from dialin.matching.hearing.time_guesses import find_echoes, make_ear
+from dialin.matching.hearing.time_probe import probe_time
+from dialin.measures.cepstrum import recording_cepstrum
+from dialin.measures.order import echo_order
+from dialin.rendering import RenderPool
+from tests.measures.test_cepstrum import echoed, music
+
+RATE = 24_000
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with RenderPool(workers=2) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def wet(uri, seed=1, **native):
+    effect = open_effect(uri)
+    return effect.process(music(RATE, seed), RATE, effect.spec.vector(native))
+
+
+def run(reference, effects, pool, **options):
+    options = {"budget": 40, "seed": 2} | options
+    return dialin.match((music(RATE, 2), RATE), (reference, RATE), effects, pool=pool, **options)
+
+
+def test_probe_tells_lag_knobs_from_smooth_ones():
+    delay = probe_time(open_effect("builtin:delay"))
+    assert delay.echoes
+    assert dict(delay.knobs) == {"time": "lag", "feedback": "smooth", "mix": "smooth"}
+    assert delay.seconds > 2.0
+    reverb = probe_time(open_effect("builtin:reverb"))
+    assert reverb.echoes
+    assert "lag" not in reverb.knobs.values()
+
+
+@pytest.mark.parametrize("uri", ["builtin:chorus", "builtin:gain", "builtin:distortion"])
+def test_what_moves_or_bends_is_no_effect_of_echoes(uri):
+    assert not probe_time(open_effect(uri), use_cache=False).echoes
+
+
+def test_probe_is_kept_in_the_cache(tmp_path):
+    effect = open_effect("builtin:delay")
+    first = probe_time(effect)
+    files = list(tmp_path.rglob("time-*.json"))
+    assert len(files) == 1
+    assert probe_time(effect) == first
+    files[0].write_text("no json", "utf-8")
+    assert probe_time(effect) == first
+
+
+def test_delay_is_set_to_the_sample_from_other_music(pool):
+    match = run(wet("builtin:delay", time=317.4, feedback=45, mix=35), ["builtin:delay"], pool)
+    found = match.preset.native
+    assert found["delay.time"] == pytest.approx(317.4, abs=0.05)
+    assert found["delay.feedback"] == pytest.approx(45, abs=8)
+    assert found["delay.mix"] == pytest.approx(35, abs=6)
+    assert "echo at 317" in match.report.evidence[0]
+    # Nothing is left to search for.
+    assert match.report.renders < 20
+
+
+@pytest.mark.parametrize("time", [2.4, 1150.0])
+def test_combs_and_long_echoes_are_heard_too(pool, time):
+    reference = wet("builtin:delay", time=time, feedback=50, mix=45)
+    match = run(reference, ["builtin:delay"], pool)
+    assert match.preset.native["delay.time"] == pytest.approx(time, rel=0.02)
+    assert "heard" in match.report.evidence[0]
+
+
+def test_an_echo_in_one_half_alone_is_no_effect():
+    ear = make_ear(
+        (music(RATE, 2), RATE),
+        [(np.concatenate([wet("builtin:delay", time=300), music(RATE, 3)], axis=1), RATE, 1.0)],
+    )
+    effect = open_effect("builtin:delay")
+    audio = impulse(RATE, 1)
+    answer = impulse_answer(
+        effect.process(audio, RATE, effect.spec.vector({"time": 300})),
+        RATE,
+        ear.whole.highest,
+        ear.seconds,
+    ).astype(float)
+    drop, gain = ear.whole.best_drop(answer)
+    rows = gain * ear.whole.fit(answer)
+    assert drop > 100
+    assert ear.pairs[0].agreement(rows) < 0.2
+    assert agreed_drop(drop, rows, ear.pairs) < 0.1 * drop
+    assert agreed_drop(drop, rows, ()) == drop
+
+
+def test_mix_and_feedback_locked_by_hand_stay(pool):
+    match = run(
+        wet("builtin:delay", time=200, feedback=30, mix=40),
+        ["builtin:delay"],
+        pool,
+        lock={"feedback": 60},
+    )
+    assert match.preset.native["delay.feedback"] == pytest.approx(60)
+    assert match.preset.native["delay.time"] == pytest.approx(200, abs=0.1)
+
+
+@pytest.mark.parametrize("uri", ["builtin:delay", "builtin:reverb"])
+def test_a_dry_reference_is_left_dry(pool, uri):
+    match = run(music(RATE, 1), [uri], pool)
+    assert match.effects == ()
+    assert not any("heard" in text for text in match.report.evidence)
+    assert match.nearest is not None
+    assert "no echo" in match.report.slots[0].reason
+
+
+def test_an_absent_delay_leaves_a_chain_and_a_heard_one_stays(pool):
+    filtered = wet("builtin:lowpass", frequency=900)
+    match = run(filtered, ["builtin:lowpass", "builtin:delay"], pool)
+    assert match.effects == ("builtin:lowpass",)
+    reasons = {slot.slot: slot.reason for slot in match.report.slots}
+    assert "no echo" in reasons["delay"]
+    effect = open_effect("builtin:delay")
+    both = effect.process(
+        filtered, RATE, effect.spec.vector({"time": 250, "feedback": 20, "mix": 40})
+    )
+    match = run(both, ["builtin:lowpass", "builtin:delay"], pool)
+    assert match.effects == ("builtin:lowpass", "builtin:delay")
+    assert match.preset.native["delay.time"] == pytest.approx(250, abs=0.1)
+
+
+def test_a_reverb_is_found_by_its_answer_to_impulses(pool):
+    uri = "builtin:reverb"
+    effect = open_effect(uri)
+    spec = effect.spec
+    truth = spec.vector({"room_size": 70, "damping": 30, "wet": 40, "dry": 80})
+    reference = effect.process(music(RATE, 1), RATE, truth)
+    ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
+    assert ear is not None
+    found = find_echoes(pool, spec, [spec], lambda: ear, {}, sample_rate=RATE, channels=1)
+    (room,) = found.found
+    assert room.verdict == "heard"
+    lab = ImpulseLab(pool, uri, RATE, 1, ear.whole.highest, ear.seconds)
+    (true,) = lab.answers([truth])
+    lab.close()
+    assert true is not None
+    assert room.drop >= 0.97 * ear.whole.drop(true)
+    place = spec.index("room_size")
+    assert room.settings[place] == pytest.approx(truth[place], abs=0.06)
+    assert found.impulses < 500
+
+
+def test_a_size_is_found_where_no_peak_stands_out(pool):
+    # Twelve reflections that all lie later in a larger room.
+    uri = "fake:room"
+    effect = open_effect(uri)
+    truth = effect.spec.vector({"size": 23.7, "mix": 60})
+    reference = effect.process(music(RATE, 1), RATE, truth)
+    match = run(reference, [uri], pool)
+    assert match.preset.native["room.size"] == pytest.approx(23.7, rel=0.004)
+
+
+def test_target_weighs_in_units_of_the_noise():
+    dry, reference = music(RATE, 2), echoed(music(RATE, 1), 5_000, 0.4, 0.0)
+    target = echo_target(
+        [(recording_cepstrum(reference, RATE), 1.0)], recording_cepstrum(dry, RATE), 10_500
+    )
+    response = impulse(RATE, 1)
+    right = impulse_answer(echoed(response, 5_000, 0.4, 0.0), RATE, 10_500, 5.0)
+    wrong = impulse_answer(echoed(response, 5_003, 0.4, 0.0), RATE, 10_500, 5.0)
+    assert target.drop(right) > 500
+    assert target.drop(wrong) < 0
+    assert target.score(right) > 20
+    strength = target.best_drop(0.5 * right)[1]
+    assert strength == pytest.approx(2.0, abs=0.25)
+    assert target.drop(np.zeros_like(right)) == 0.0
+
+
+def test_order_tells_a_loud_echo_from_a_soft_one():
+    sound = np.random.default_rng(0).normal(0, 1e-4, (1, 6 * RATE)).astype(np.float32)
+    rng = np.random.default_rng(1)
+    for start in rng.integers(0, 5 * RATE, 12):
+        t = np.arange(RATE // 4) / RATE
+        sound[0, start : start + t.size] += rng.normal(0, 0.2, t.size) * np.exp(-30 * t)
+    soft, loud = echoed(sound, 4_800, 0.5, 0.0), echoed(0.5 * sound, 4_800, 2.0, 0.0)
+    assert echo_order(soft, RATE, 0.2) > echo_order(loud, RATE, 0.2) + 0.2
+    assert echo_order(soft[:, :100], RATE, 0.2) == 0.0
+
+
+def test_search_gives_up_where_the_effect_fails_on_every_impulse(pool):
+    uri = "fake:error"
+    spec = pool.describe(uri)
+    ear = make_ear((music(RATE, 2), RATE), [(music(RATE, 1), RATE, 1.0)])
+    assert ear is not None
+    lab = ImpulseLab(pool, uri, RATE, 1, 10_500.0)
+    bad = spec.vector({"badness": 1.0})
+    search = EchoSearch(lab, spec, ear.whole, {}, bad, [])
+    assert search.run() is None
+    lab.close()
+
+
+def test_nothing_is_said_of_very_short_references():
+    assert make_ear((music(RATE, 2), RATE), [(music(RATE, 1)[:, : RATE // 2], RATE, 1.0)]) is None
+
+
+def test_a_ring_modulator_is_set_to_the_carrier(pool):
+    assert probe_time(open_effect("fake:ring")).carriers == ("frequency",)
+    assert probe_time(open_effect("builtin:chorus")).carriers == ()
+    match = run(wet("fake:ring", frequency=777.7, mix=80), ["fake:ring"], pool)
+    assert match.preset.native["ring.frequency"] == pytest.approx(777.7, abs=0.3)
+    assert "ring modulation about 777.7" in match.report.evidence[0]
+
+
+def test_a_dry_reference_gets_no_carrier(pool):
+    match = run(music(RATE, 1), ["fake:ring"], pool)
+    assert not any("ring modulation" in text for text in match.report.evidence)

@@ -1,0 +1,108 @@
+"""Chorus, flanger, phaser: heard in other music, set at their rate, not imagined."""
+
+from __future__ import annotations
+
+import pytest
+
+import dialin
+from dialin.effects.open import open_effect
+from dialin.matching.hearing.motion_probe import MotionProbe, impulse_train, probe_motion
+from dialin.matching.hearing.motion_search import make_motion_ears
+from dialin.rendering import RenderPool
+from tests.measures.test_cepstrum import music
+
+RATE = 24_000
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with RenderPool(workers=2) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def run(reference, effects, pool, **options):
+    options = {"budget": 30, "seed": 2} | options
+    return dialin.match((music(RATE, 2), RATE), (reference, RATE), effects, pool=pool, **options)
+
+
+def wet(uri, **native):
+    effect = open_effect(uri)
+    return effect.process(music(RATE, 1), RATE, effect.spec.vector(native))
+
+
+def test_probe_finds_the_rate_knob_and_its_law():
+    probe = probe_motion(open_effect("builtin:phaser"))
+    assert probe.moves
+    assert probe.rate_knob == "rate"
+    spec = open_effect("builtin:phaser").spec
+    knob = spec.parameters[spec.index("rate")]
+    for hertz in (0.4, 1.0, 3.0):
+        position = knob.to_normalised(hertz)
+        assert probe.rate_at(position) == pytest.approx(hertz, rel=0.05)
+        assert probe.position_of(hertz) == pytest.approx(position, abs=0.02)
+    assert "mix" in probe.shape
+    assert probe_motion(open_effect("builtin:phaser")) == probe
+
+
+@pytest.mark.parametrize("uri", ["builtin:delay", "builtin:compressor", "fake:ring", "fake:room"])
+def test_what_stands_still_does_not_move(uri):
+    assert not probe_motion(open_effect(uri), use_cache=False).moves
+
+
+def test_law_of_one_point_and_beyond_the_ends():
+    probe = MotionProbe(True, rate_knob="rate", law=((0.2, 1.0), (0.6, 4.0)))
+    assert probe.rate_at(0.4) == pytest.approx(2.0)
+    assert probe.rate_at(0.8) == pytest.approx(8.0)
+    assert probe.rate_at(0.0) == pytest.approx(0.5)
+    assert probe.position_of(2.0) == pytest.approx(0.4, abs=0.01)
+    assert MotionProbe.from_dict({"moves": True, "law": [[0.2, 1.0]], "shape": []}).rate_at(
+        0.9
+    ) == pytest.approx(1.0)
+
+
+def test_a_phaser_is_set_at_the_rate_heard_in_other_music(pool):
+    match = run(
+        wet("builtin:phaser", rate=1.7, depth=70, centre_frequency=900, mix=50, feedback=30),
+        ["builtin:phaser"],
+        pool,
+    )
+    assert match.effects == ("builtin:phaser",)
+    assert match.preset.native["phaser.rate"] == pytest.approx(1.7, rel=0.05)
+    assert "motion at 1.7" in match.report.evidence[0]
+
+
+def test_a_locked_depth_stays(pool):
+    match = run(
+        wet("builtin:phaser", rate=1.7, depth=70, centre_frequency=900, mix=50),
+        ["builtin:phaser"],
+        pool,
+        lock={"depth": 60},
+    )
+    assert match.preset.native["phaser.depth"] == pytest.approx(60)
+    assert match.preset.native["phaser.rate"] == pytest.approx(1.7, rel=0.05)
+
+
+def test_a_dry_reference_shows_no_motion(pool):
+    match = run(music(RATE, 1), ["builtin:phaser"], pool)
+    assert match.effects == ()
+    assert not any("motion" in text for text in match.report.evidence)
+
+
+def test_nothing_is_said_of_very_short_references():
+    short = music(RATE, 1)[:, : RATE // 2]
+    assert make_motion_ears((music(RATE, 2), RATE), [(short, RATE, 1.0)]) is None
+
+
+def test_impulses_stand_at_equal_distances_after_the_lead():
+    train, start, step = impulse_train(RATE, 2, 0.025, 0.5, 1.0)
+    assert train.shape[0] == 2
+    assert start % step == 0
+    assert start >= 0.5 * RATE
+    assert (train[0, ::step] > 0.4).all()
