@@ -180,6 +180,16 @@ def test_every_class_names_what_it_is_made_of(room):
     assert not bare, "\n".join(bare)
 
 
+def test_no_two_classes_share_a_name():
+    homes: dict[str, list[str]] = {}
+    for file in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(str(file.relative_to(SOURCE)))
+    twice = {name: files for name, files in homes.items() if len(files) > 1}
+    assert not twice, "\n".join(f"{name}: {', '.join(files)}" for name, files in twice.items())
+
+
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         dialin.nonsense  # noqa: B018

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dialin.errors import ParameterError, RenderCrashError
-from dialin.web.live import Live, Slot, slots_by_hand
+from dialin.web.live import Live, LiveSlot, slots_by_hand
 
 RATE = 44_100
 STRETCH = np.random.default_rng(0).normal(0, 0.1, (2, RATE // 2)).astype(np.float32)
@@ -24,16 +24,16 @@ def heard(live, *slots, amount=100.0, changed=None):
 def test_a_plugin_that_crashes_costs_its_own_render_and_the_next_one_is_made(live):
     bad = live.describe("fake:crash").vector({"badness": 1.0})
     with pytest.raises(RenderCrashError, match="crash"):
-        heard(live, Slot("fake:crash", tuple(bad)))
+        heard(live, LiveSlot("fake:crash", tuple(bad)))
     for _ in range(4):
         # However often: it is a person who decides to go on.
         with pytest.raises(RenderCrashError):
-            heard(live, Slot("fake:crash", tuple(bad)))
-    assert heard(live, Slot("builtin:gain", (0.5,))).shape == STRETCH.shape
+            heard(live, LiveSlot("fake:crash", tuple(bad)))
+    assert heard(live, LiveSlot("builtin:gain", (0.5,))).shape == STRETCH.shape
 
 
 def test_what_lies_before_a_turned_knob_is_not_rendered_again(live, monkeypatch):
-    first, second = Slot("builtin:distortion", (0.4, 0.6)), Slot("builtin:gain", (0.3,))
+    first, second = LiveSlot("builtin:distortion", (0.4, 0.6)), LiveSlot("builtin:gain", (0.3,))
     whole = heard(live, first, second)
     assert np.array_equal(heard(live, first, second, changed=1), whole)
     ran = []
@@ -44,16 +44,16 @@ def test_what_lies_before_a_turned_knob_is_not_rendered_again(live, monkeypatch)
         return run(audio, uris, parts)
 
     monkeypatch.setattr(live, "_run", noted)
-    heard(live, first, Slot("builtin:gain", (0.35,)), changed=1)
+    heard(live, first, LiveSlot("builtin:gain", (0.35,)), changed=1)
     assert ran == [("builtin:gain",)]
     ran.clear()
-    heard(live, Slot("builtin:distortion", (0.5, 0.6)), second, changed=1)
+    heard(live, LiveSlot("builtin:distortion", (0.5, 0.6)), second, changed=1)
     assert ran == [("builtin:distortion",), ("builtin:gain",)]
 
 
 def test_settings_that_do_not_fit_are_refused(live):
     with pytest.raises(ParameterError, match="takes 1 settings"):
-        live.hear([Slot("builtin:gain", (0.1, 0.2))], 100.0)
+        live.hear([LiveSlot("builtin:gain", (0.1, 0.2))], 100.0)
 
 
 def test_effects_by_hand_stand_at_their_defaults_under_names_of_their_own(live):

@@ -159,7 +159,7 @@ def probe_effect(
     """
 
     def probed() -> Probe:
-        return _Prober(effect, seed, quick, progress).run()
+        return _EffectProber(effect, seed, quick, progress).run()
 
     if not use_cache:
         return probed()
@@ -189,7 +189,7 @@ def apply_probe(spec: EffectSpec, probe: Probe) -> EffectSpec:
     return replace(spec, parameters=tuple(parameters))
 
 
-class _Prober:
+class _EffectProber:
     def __init__(
         self,
         effect: Effect,

@@ -50,7 +50,7 @@ FLOOR = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
-class Analysis:
+class SpectralAnalysis:
     """What all families start from: one set of spectra, and what several of them ask of it.
 
     Attributes
@@ -216,7 +216,7 @@ def _filter_bank(length: int, rate: int) -> tuple[NDArray[np.float32], NDArray[n
     return bank.astype(np.float32), present
 
 
-def analyse(sound: Audio, rate: int) -> Analysis:
+def analyse(sound: Audio, rate: int) -> SpectralAnalysis:
     """Take the spectra and levels that all features start from.
 
     Parameters
@@ -228,7 +228,7 @@ def analyse(sound: Audio, rate: int) -> Analysis:
 
     Returns
     -------
-    Analysis
+    SpectralAnalysis
     """
     length = frame_length(rate)
     shortest = max(length, int(0.2 * rate))
@@ -270,7 +270,7 @@ def analyse(sound: Audio, rate: int) -> Analysis:
         correlation[~present] = np.nan
     shared = total[:, : 1 + min(total.shape[1] - 1, int(SHARED_HZ * length / rate))]
     mean_log = np.log(shared.astype(np.float64) * scale + FLOOR).mean(axis=0)
-    return Analysis(
+    return SpectralAnalysis(
         rate,
         mono,
         bands,
@@ -331,7 +331,7 @@ def _grouped(values: NDArray[np.float64], groups: int = GROUPS) -> NDArray[np.fl
     return np.stack(columns, axis=-1)
 
 
-def _level(a: Analysis) -> Vector:
+def _level(a: SpectralAnalysis) -> Vector:
     """Level of the active moments, in dBFS: the one feature that knows how loud it was."""
     active = a.envelope[a.envelope > 1e-4 * a.envelope.max(initial=0.0)]
     if active.size == 0:
@@ -339,14 +339,14 @@ def _level(a: Analysis) -> Vector:
     return np.array([10 * np.log10(active.mean()) - 20 * np.log10(a.gain)])
 
 
-def _tone(a: Analysis) -> Vector:
+def _tone(a: SpectralAnalysis) -> Vector:
     mean = _db(a.bands[a.active].mean(axis=0))
     median = np.median(a.decibels[a.active], axis=0)
     shape = mean - np.nanmean(mean[:CORE_BANDS])
     return np.concatenate([shape, _grouped(median - np.nanmean(median[:CORE_BANDS]), 16)])
 
 
-def _dynamics(a: Analysis) -> Vector:
+def _dynamics(a: SpectralAnalysis) -> Vector:
     level = _db(a.envelope)
     loud = level[level > level.max() - 60.0]
     ranges = np.percentile(loud, QUANTILES) - level.max()
@@ -360,7 +360,7 @@ def _dynamics(a: Analysis) -> Vector:
     return np.concatenate([ranges, slopes, crest, *bands])
 
 
-def _space(a: Analysis) -> Vector:
+def _space(a: SpectralAnalysis) -> Vector:
     envelope = np.sqrt(a.envelope)
     envelope = envelope - envelope.mean()
     size = sfft.next_fast_len(2 * envelope.size, real=True)
@@ -412,7 +412,7 @@ def _pooled(
     return result
 
 
-def _modulation(a: Analysis) -> Vector:
+def _modulation(a: SpectralAnalysis) -> Vector:
     level = np.maximum(a.floored, a.floored.max() - 60.0)
     groups = np.stack(
         [level[:, part].mean(axis=1) for part in np.array_split(np.arange(BANDS), 4)]
@@ -435,14 +435,14 @@ def _modulation(a: Analysis) -> Vector:
     return np.concatenate(rows)
 
 
-def _centroid(a: Analysis) -> NDArray[np.float64]:
+def _centroid(a: SpectralAnalysis) -> NDArray[np.float64]:
     """Spectral centroid of each frame on the band axis, scaled to be comparable with decibels."""
     power = np.where(np.isnan(a.bands), 0.0, a.bands)
     centroid = power @ np.arange(BANDS) / np.maximum(power.sum(axis=1), FLOOR)
     return np.asarray(centroid)
 
 
-def _distortion(a: Analysis) -> Vector:
+def _distortion(a: SpectralAnalysis) -> Vector:
     step = max(1, a.mono.size // 24_000)
     sample = a.mono[::step].astype(np.float64)
     rms = max(float(np.sqrt(np.mean(sample**2))), 1e-9)
@@ -466,7 +466,7 @@ def _distortion(a: Analysis) -> Vector:
     return np.concatenate([amplitudes, extra, bend, flatness])
 
 
-FAMILIES: tuple[tuple[str, Callable[[Analysis], Vector]], ...] = (
+FAMILIES: tuple[tuple[str, Callable[[SpectralAnalysis], Vector]], ...] = (
     ("tone", _tone),
     ("level", _level),
     ("dynamics", _dynamics),

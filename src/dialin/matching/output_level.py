@@ -32,16 +32,16 @@ STEP = 0.2
 
 _NAMES = re.compile(r"out|gain|level|volume|make.?up|trim|master", re.IGNORECASE)
 
-Heard = tuple[Vector, Detail]
+FeaturesAndDetail = tuple[Vector, Detail]
 
 
 def turn_output(
     spec: EffectSpec,
     start: Settings,
     free: Sequence[int],
-    untouched: Heard,
+    untouched: FeaturesAndDetail,
     offset: float,
-    render: Callable[[Settings], Heard | None],
+    render: Callable[[Settings], FeaturesAndDetail | None],
 ) -> tuple[Settings, Vector] | None:
     """Settings that change the level by `offset` decibels and nothing else, and how they sound.
 
@@ -101,18 +101,18 @@ def _likely(spec: EffectSpec, index: int) -> bool:
     return not knob.is_stepped and (knob.unit == "dB" or bool(_NAMES.search(knob.name)))
 
 
-def _apart(one: Heard, other: Heard) -> float:
+def _apart(one: FeaturesAndDetail, other: FeaturesAndDetail) -> float:
     return float(detail_distances(np.stack([one[1], other[1]]))[0, 1])
 
 
 def _approach(
     settings: Settings,
-    heard: Heard,
+    heard: FeaturesAndDetail,
     moved: Settings,
-    other: Heard,
+    other: FeaturesAndDetail,
     index: int,
     wanted: float,
-    render: Callable[[Settings], Heard | None],
+    render: Callable[[Settings], FeaturesAndDetail | None],
 ) -> tuple[Settings, Vector]:
     """Secant steps to the level wanted; the nearest that was heard."""
     tried = [(settings, heard[0]), (moved, other[0])]

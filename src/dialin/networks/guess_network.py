@@ -126,7 +126,7 @@ class Scale(nn.Module):
         return torch.where(torch.isnan(own), torch.zeros_like(own), own)
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Normalise, widen, narrow, add.
 
     Parameters
@@ -176,7 +176,7 @@ class Trunk(nn.Module):
         heard = 2 * sizes.features + sizes.peaks + sizes.known
         self.enter = nn.Linear(heard, sizes.width)
         self.blocks = nn.Sequential(
-            *(Block(sizes.width, sizes.dropout) for _ in range(sizes.depth)),
+            *(ResidualBlock(sizes.width, sizes.dropout) for _ in range(sizes.depth)),
             nn.LayerNorm(sizes.width),
         )
         self.there = nn.Linear(sizes.width, sizes.slots + sizes.orders)
@@ -224,7 +224,7 @@ class Flow(nn.Module):
         self.enter = nn.Linear(sizes.vector + 16 + sizes.known, width)
         self.heard = nn.Linear(width, width)
         self.blocks = nn.Sequential(
-            *(Block(width, 0.0) for _ in range(3)), nn.LayerNorm(width), nn.SiLU()
+            *(ResidualBlock(width, 0.0) for _ in range(3)), nn.LayerNorm(width), nn.SiLU()
         )
         self.leave = nn.Linear(width, sizes.vector)
 
@@ -279,7 +279,7 @@ class Judge(nn.Module):
         self.register_buffer("means", means, persistent=False)
         self.enter = nn.Linear(2 * sizes.features + sizes.peaks, width)
         self.blocks = nn.Sequential(
-            *(Block(width, sizes.dropout) for _ in range(2)), nn.LayerNorm(width)
+            *(ResidualBlock(width, sizes.dropout) for _ in range(2)), nn.LayerNorm(width)
         )
         self.weights = nn.Linear(width, len(ends))
         self.compare = nn.Sequential(
@@ -394,7 +394,7 @@ class Risk(nn.Module):
         self.scale = Scale(sizes.features, sizes.peaks)
         self.listen = nn.Sequential(nn.Linear(sizes.features, 64), nn.SiLU())
         self.place = nn.Sequential(
-            nn.Linear(sizes.vector + 64, 256), nn.SiLU(), Block(256, 0.0), nn.LayerNorm(256)
+            nn.Linear(sizes.vector + 64, 256), nn.SiLU(), ResidualBlock(256, 0.0), nn.LayerNorm(256)
         )
         self.compare = nn.Sequential(
             nn.Linear(512, 256), nn.SiLU(), nn.Linear(256, 128), nn.SiLU(), nn.Linear(128, 1)

@@ -196,7 +196,7 @@ def rendering(
             process.terminate()
 
 
-class Store:
+class GroupStore:
     """Groups on the device.
 
     Parameters
@@ -267,8 +267,10 @@ class Learner:
         self.vocabulary, self.sizes, self.device, self.rate = vocabulary, sizes, device, rate
         self.owner = torch.tensor(vocabulary.owner, device=device)
         if stores is None:
-            self.train = Store(vocabulary, sizes.features, sizes.peaks, device, most)
-            self.valid = Store(vocabulary, sizes.features, sizes.peaks, device, max(64, most // 8))
+            self.train = GroupStore(vocabulary, sizes.features, sizes.peaks, device, most)
+            self.valid = GroupStore(
+                vocabulary, sizes.features, sizes.peaks, device, max(64, most // 8)
+            )
         else:
             self.train, self.valid = stores.train, stores.valid
         nets = {
@@ -387,12 +389,12 @@ class Learner:
     def _peaks(self, peaks: Tensor) -> Tensor:
         return peaks.float() if self.features_heard is None else torch.zeros_like(peaks).float()
 
-    def batch(self, store: Store, count: int) -> tuple[Tensor, ...]:
+    def batch(self, store: GroupStore, count: int) -> tuple[Tensor, ...]:
         """Draw contexts: groups, side of the input, setting of the reference.
 
         Parameters
         ----------
-        store : Store
+        store : GroupStore
             Groups.
         count : int
             How many.
@@ -407,7 +409,7 @@ class Learner:
         setting = torch.randint(VARIANTS, (count,), device=device)
         return group, side, setting
 
-    def guess_loss(self, nets: nn.ModuleDict, store: Store, picked: tuple[Tensor, ...],
+    def guess_loss(self, nets: nn.ModuleDict, store: GroupStore, picked: tuple[Tensor, ...],
                    mode: str | None = None) -> tuple[Tensor, dict[str, float]]:  # fmt: skip
         """Loss of trunk and flow.
 
@@ -415,7 +417,7 @@ class Learner:
         ----------
         nets : torch.nn.ModuleDict
             Networks to be judged.
-        store : Store
+        store : GroupStore
             Groups.
         picked : tuple of Tensor
             From `batch`.
@@ -468,7 +470,7 @@ class Learner:
         return total, {"presence": presence, "knob": knob, "flow": flow}
 
     def judge_loss(
-        self, nets: nn.ModuleDict, store: Store, picked: tuple[Tensor, ...]
+        self, nets: nn.ModuleDict, store: GroupStore, picked: tuple[Tensor, ...]
     ) -> tuple[Tensor, dict[str, Any]]:
         """Loss of the judge: all settings of a group as candidates for one of them.
 
@@ -476,7 +478,7 @@ class Learner:
         ----------
         nets : torch.nn.ModuleDict
             Networks to be judged.
-        store : Store
+        store : GroupStore
             Groups.
         picked : tuple of Tensor
             From `batch`.
@@ -513,7 +515,7 @@ class Learner:
         return straight + 0.5 * order, {"judge": straight, "order": order, "picked": picked_ld}
 
     def risk_loss(
-        self, nets: nn.ModuleDict, store: Store, picked: tuple[Tensor, ...]
+        self, nets: nn.ModuleDict, store: GroupStore, picked: tuple[Tensor, ...]
     ) -> tuple[Tensor, dict[str, Any]]:
         """Loss of the risk: settings of a group against one of them.
 
@@ -521,7 +523,7 @@ class Learner:
         ----------
         nets : torch.nn.ModuleDict
             Networks to be judged.
-        store : Store
+        store : GroupStore
             Groups.
         picked : tuple of Tensor
             From `batch`.

@@ -21,7 +21,7 @@ from dialin.data.augment import fade, to_peak
 from dialin.data.checks import check_render
 from dialin.data.recipe import CheckOptions
 from dialin.effects.effect import Effect
-from dialin.matching.guessing.gap_features import Heard, echo_peaks, hear
+from dialin.matching.guessing.gap_features import RecordingFeatures, echo_peaks, hear
 from dialin.matching.guessing.guess_vocabulary import CHAIN, Slot, Vocabulary
 from dialin.measures.mfcc import mfcc
 
@@ -734,7 +734,9 @@ def pack_group(
     )
 
 
-def _peaks(inputs: Sequence[Heard], sounds: Sequence[Heard]) -> list[list[Any]]:
+def _peaks(
+    inputs: Sequence[RecordingFeatures], sounds: Sequence[RecordingFeatures]
+) -> list[list[Any]]:
     return [[echo_peaks(x, sound) for x in inputs] for sound in sounds]
 
 

@@ -33,7 +33,7 @@ ENDED = ("done", "failed", "cancelled")
 
 
 @dataclass(eq=False)
-class Job:
+class StudioJob:
     """One piece of work.
 
     Attributes
@@ -64,7 +64,7 @@ class Job:
     order: dict[str, Any]
     log: Path
     state: dict[str, Any] = field(default_factory=dict)
-    ended: Callable[[Job], None] | None = None
+    ended: Callable[[StudioJob], None] | None = None
     version: int = 0
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     process: asyncio.subprocess.Process | None = None
@@ -88,9 +88,9 @@ class Jobs:
 
     def __init__(self, at_once: dict[str, int]) -> None:
         self._places = {kind: asyncio.Semaphore(count) for kind, count in at_once.items()}
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, StudioJob] = {}
 
-    def get(self, id: str) -> Job | None:
+    def get(self, id: str) -> StudioJob | None:
         """A job that runs, waits, or ended not long ago.
 
         Parameters
@@ -100,7 +100,7 @@ class Jobs:
 
         Returns
         -------
-        Job or None
+        StudioJob or None
         """
         return self._jobs.get(id)
 
@@ -111,8 +111,8 @@ class Jobs:
         log: Path,
         *,
         id: str = "",
-        ended: Callable[[Job], None] | None = None,
-    ) -> Job:
+        ended: Callable[[StudioJob], None] | None = None,
+    ) -> StudioJob:
         """Begin a piece of work, at once or when there is a place for it.
 
         Parameters
@@ -130,22 +130,22 @@ class Jobs:
 
         Returns
         -------
-        Job
+        StudioJob
         """
         old = [job.id for job in self._jobs.values() if job.is_over]
         for gone in old[: max(0, len(old) - KEPT)]:
             del self._jobs[gone]
-        job = Job(id or secrets.token_hex(8), kind, order, log, {"status": "queued"}, ended)
+        job = StudioJob(id or secrets.token_hex(8), kind, order, log, {"status": "queued"}, ended)
         self._jobs[job.id] = job
         job.task = asyncio.get_running_loop().create_task(self._run(job))
         return job
 
-    async def wish(self, job: Job, what: str) -> None:
+    async def wish(self, job: StudioJob, what: str) -> None:
         """Ask a job to ``finish`` with what it has, or to ``cancel``.
 
         Parameters
         ----------
-        job : Job
+        job : StudioJob
             One that may still run.
         what : str
             ``finish`` or ``cancel``.
@@ -161,12 +161,14 @@ class Jobs:
         if what == "cancel":
             await self._end(job)
 
-    async def events(self, job: Job, every: float = 10.0) -> AsyncIterator[dict[str, Any] | None]:
+    async def events(
+        self, job: StudioJob, every: float = 10.0
+    ) -> AsyncIterator[dict[str, Any] | None]:
         """States of a job as they come, the present one first; None now and then in between.
 
         Parameters
         ----------
-        job : Job
+        job : StudioJob
             That is watched.
         every : float
             Seconds of silence after which there is a None, to keep connections open.
@@ -197,18 +199,18 @@ class Jobs:
                 with suppress(asyncio.CancelledError, Exception):
                     await asyncio.wait_for(job.task, PATIENCE)
 
-    async def _tell(self, job: Job, **facts: Any) -> None:
+    async def _tell(self, job: StudioJob, **facts: Any) -> None:
         job.state.update(facts)
         job.version += 1
         async with job.changed:
             job.changed.notify_all()
 
-    def _say(self, job: Job, what: str) -> None:
+    def _say(self, job: StudioJob, what: str) -> None:
         assert job.process is not None and job.process.stdin is not None
         with suppress(ConnectionError, RuntimeError):
             job.process.stdin.write(f"{what}\n".encode())
 
-    async def _end(self, job: Job) -> None:
+    async def _end(self, job: StudioJob) -> None:
         process = job.process
         assert process is not None
         try:
@@ -217,7 +219,7 @@ class Jobs:
             with suppress(ProcessLookupError):
                 process.kill()
 
-    async def _run(self, job: Job) -> None:
+    async def _run(self, job: StudioJob) -> None:
         try:
             async with self._places[job.kind]:
                 if "cancel" in job.wishes:
@@ -233,7 +235,7 @@ class Jobs:
             error_ = {"code": "unexpected", "message": message}
             await self._finish(job, status="failed", error=error_)
 
-    async def _work(self, job: Job) -> None:
+    async def _work(self, job: StudioJob) -> None:
         path = [os.path.abspath(p) for p in sys.path]  # noqa: PTH100
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path), **ONE_THREAD}
         log = job.log.open("wb")
@@ -273,7 +275,7 @@ class Jobs:
             )
             await self._finish(job, status="failed", error={"code": "worker", "message": message})
 
-    async def _finish(self, job: Job, **facts: Any) -> None:
+    async def _finish(self, job: StudioJob, **facts: Any) -> None:
         job.state.update(facts)
         if job.ended is not None:
             job.ended(job)

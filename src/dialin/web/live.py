@@ -38,7 +38,7 @@ MOST_SIMPLER = 3
 
 
 @dataclass(frozen=True)
-class Slot:
+class LiveSlot:
     """One effect of what is heard, and where its knobs stand.
 
     Attributes
@@ -59,7 +59,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Heard:
+class LiveChain:
     """What there is to run for some slots at an amount.
 
     Attributes
@@ -132,19 +132,19 @@ class Live:
         ]
         self._pool.render(jobs * self._pool.workers)
 
-    def hear(self, slots: Sequence[Slot], amount: float) -> Heard:
+    def hear(self, slots: Sequence[LiveSlot], amount: float) -> LiveChain:
         """What to run to hear these slots at an amount.
 
         Parameters
         ----------
-        slots : sequence of Slot
+        slots : sequence of LiveSlot
             In order, with those that are left out.
         amount : float
             In per cent.
 
         Returns
         -------
-        Heard
+        LiveChain
 
         Raises
         ------
@@ -153,7 +153,7 @@ class Live:
         """
         used = [slot for slot in slots if not slot.bypass]
         if not used:
-            return Heard()
+            return LiveChain()
         specs = [self._pool.describe(slot.uri) for slot in used]
         vectors = [spec.check(slot.settings) for slot, spec in zip(used, specs, strict=True)]
         whole = chain_spec(chain_uri([slot.uri for slot in used]), specs)
@@ -163,14 +163,14 @@ class Live:
             neutrals |= {f"{name}.{id}": v for id, v in slot.neutrals.items() if id in ids}
         uri, settings = effect_at_amount(whole, np.concatenate(vectors), amount, neutrals)
         if not uri:
-            return Heard()
+            return LiveChain()
         uris = parse_chain(uri)
         made = [self._pool.describe(each) for each in uris]
         ends = np.cumsum([spec.size for spec in made])
-        return Heard(tuple(uris), tuple(np.split(settings, ends[:-1])), tuple(made))
+        return LiveChain(tuple(uris), tuple(np.split(settings, ends[:-1])), tuple(made))
 
     def render(
-        self, key: Hashable, read: Any, heard: Heard, changed: int | None = None
+        self, key: Hashable, read: Any, heard: LiveChain, changed: int | None = None
     ) -> tuple[Audio, int, float]:
         """Render a stretch.
 
@@ -180,7 +180,7 @@ class Live:
             Of the stretch.
         read : callable
             Gives its audio and rate where it is not known yet.
-        heard : Heard
+        heard : LiveChain
             From `hear`.
         changed : int, optional
             First of the effects that is being turned; those before it are likely to stay.
@@ -212,12 +212,12 @@ class Live:
                 audio, seconds = self._run(begun, heard.uris[first:], heard.parts[first:])
                 return audio, rate, seconds + spent
 
-    def preset(self, heard: Heard, provenance: Mapping[str, Any]) -> Preset:
+    def preset(self, heard: LiveChain, provenance: Mapping[str, Any]) -> Preset:
         """What is heard as a preset that gives the same samples at 100 %.
 
         Parameters
         ----------
-        heard : Heard
+        heard : LiveChain
             From `hear`.
         provenance : mapping
             Plain data.

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dialin.web.live import Slot
+from dialin.web.live import LiveSlot
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 Uri = Annotated[str, Field(min_length=1, max_length=2_000)]
@@ -22,7 +22,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class Part(Model):
+class RecordingPart(Model):
     """A recording, or a stretch of it: start and length in seconds."""
 
     recording: Id
@@ -31,7 +31,7 @@ class Part(Model):
     )
 
 
-class Reference(Part):
+class Reference(RecordingPart):
     """A reference, and how much it counts."""
 
     weight: Annotated[float, Field(gt=0, le=100)] = 1.0
@@ -43,7 +43,7 @@ class MatchRequest(Model):
     Effects are ``default``, another word that dialin knows, or URIs in order.
     """
 
-    input: Part
+    input: RecordingPart
     references: Annotated[list[Reference], Field(min_length=1, max_length=8)]
     effects: (
         Annotated[str, Field(pattern=r"^[a-z]{1,32}$")]
@@ -66,19 +66,19 @@ class Knobs(Model):
     bypass: bool = False
     neutrals: dict[Annotated[str, Field(max_length=200)], float] = {}
 
-    def slot(self) -> Slot:
+    def slot(self) -> LiveSlot:
         """The same for `dialin.web.live`."""
-        return Slot(self.uri, tuple(self.settings), self.bypass, self.neutrals)
+        return LiveSlot(self.uri, tuple(self.settings), self.bypass, self.neutrals)
 
 
-class Chain(Model):
+class ChainRequest(Model):
     """Effects in order, at an amount."""
 
     slots: Annotated[list[Knobs], Field(max_length=64)]
     amount: Amount = 100.0
 
 
-class RenderRequest(Chain):
+class StudioRenderRequest(ChainRequest):
     """A stretch of a recording through effects. `changed` is the effect whose knob is turned."""
 
     recording: Id
@@ -87,7 +87,7 @@ class RenderRequest(Chain):
     changed: Annotated[int, Field(ge=0)] | None = None
 
 
-class ExportRequest(Chain):
+class ExportRequest(ChainRequest):
     """What is heard, as a preset."""
 
     kind: ExportKind = "json"
@@ -95,7 +95,7 @@ class ExportRequest(Chain):
     about: dict[str, Any] = {}
 
 
-class FileRequest(Chain):
+class FileRequest(ChainRequest):
     """What is heard, of the whole recording."""
 
     recording: Id

@@ -36,7 +36,7 @@ from dialin.web.catalogue import Catalogue
 from dialin.web.explore import map_key, read_map
 from dialin.web.export import export_file
 from dialin.web.guard import Guard
-from dialin.web.jobs import Job, Jobs
+from dialin.web.jobs import Jobs, StudioJob
 from dialin.web.library import RENDERED, Kept, Library, NotThereError, Recording
 from dialin.web.live import Live, slots_by_hand, slots_of_match
 from dialin.web.options import StudioOptions
@@ -48,7 +48,7 @@ from dialin.web.requests import (
     Id,
     MapRequest,
     MatchRequest,
-    RenderRequest,
+    StudioRenderRequest,
     WarmRequest,
 )
 
@@ -306,7 +306,7 @@ async def _begin_match(request: MatchRequest, studio: Here) -> dict[str, Any]:
         "command": _command(request, [str(one.path) for one in used]),
     }
 
-    def ended(job: Job) -> None:
+    def ended(job: StudioJob) -> None:
         error = job.state.get("error", {}).get("message", "")
         library.set_match(
             kept.id, job.state["status"], summary=job.state.get("result"), error=error
@@ -377,7 +377,7 @@ async def _begin_around(id: Id, studio: Here) -> dict[str, Any]:
             "weights": request.weights,
         }
 
-        def ended(job: Job) -> None:
+        def ended(job: StudioJob) -> None:
             shutil.rmtree(kept.folder / "cut", ignore_errors=True)
 
         studio.jobs.start("map", order, kept.folder / "around.log", id=key, ended=ended)
@@ -427,7 +427,7 @@ def _match_file(id: Id, name: str, studio: Here) -> Response:
 
 
 @api.post("/render", response_class=Response)
-def _render(request: RenderRequest, studio: Here) -> Response:
+def _render(request: StudioRenderRequest, studio: Here) -> Response:
     """A stretch of a recording through effects, as float32 samples, one channel after the other."""
     studio.catalogue.check([slot.uri for slot in request.slots])
     one = recordings.known(studio.library, request.recording)
@@ -567,7 +567,7 @@ def _fresh_folder(folder: Path) -> Path:
     return Path(mkdtemp(dir=folder))
 
 
-def _job(studio: Studio, id: str) -> Job:
+def _job(studio: Studio, id: str) -> StudioJob:
     job = studio.jobs.get(id)
     if job is None:
         raise NotThereError(f"there is no job {id!r} any more")
@@ -610,7 +610,7 @@ def _heard(request: MatchRequest, used: Sequence[Recording]) -> dict[str, Any]:
     }
 
 
-def _events(studio: Studio, job: Job) -> Response:
+def _events(studio: Studio, job: StudioJob) -> Response:
     async def lines() -> AsyncIterator[str]:
         async for state in studio.jobs.events(job):
             yield ": still here\n\n" if state is None else f"data: {json.dumps(state)}\n\n"

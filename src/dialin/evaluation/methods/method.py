@@ -53,7 +53,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
-class Store:
+class SettingsStore:
     """Settings that make sense, and how each sounds on songs of the training split.
 
     `settings` are of the task's whole chain; `answers` of what was rendered, which for hidden
@@ -91,14 +91,14 @@ class Tools:
     pool: RenderPool
     protocol: ItemProtocol
     training: Source | None = None
-    _stores: dict[tuple[str, str], Store] = field(default_factory=dict)
+    _stores: dict[tuple[str, str], SettingsStore] = field(default_factory=dict)
     _sounds: dict[str, list[Audio]] = field(default_factory=dict)
     responses: Responses = field(init=False)
 
     def __post_init__(self) -> None:
         self.responses = Responses(self.pool)
 
-    def store(self, task: MatchTask, encoder: str) -> Store:
+    def store(self, task: MatchTask, encoder: str) -> SettingsStore:
         """Stored settings of a task's effect, made when first asked for.
 
         A pure function of the training songs, the seed and the effect.
@@ -112,7 +112,7 @@ class Tools:
 
         Returns
         -------
-        Store
+        SettingsStore
         """
         key = (task.spec.uri, encoder)
         if key not in self._stores:
@@ -134,7 +134,7 @@ class Tools:
             self._sounds[name] = [self.protocol.clean(self.training, rng) for _ in range(SOUNDS)]
         return self._sounds[name]
 
-    def _make(self, task: MatchTask, encoder: str) -> Store:
+    def _make(self, task: MatchTask, encoder: str) -> SettingsStore:
         sounds = self.sounds()
         assert self.training is not None
         rng = generator(self.training.seed, f"stored/{task.spec.uri}")
@@ -155,7 +155,7 @@ class Tools:
         kept = [(d, v) for d, v in zip(drawn, values, strict=True) if v is not None]
         if not kept:
             kept = [((task.default, task.spec.uri, task.default), np.zeros(1))]
-        return Store(
+        return SettingsStore(
             tuple(whole for (whole, _, _), _ in kept),
             tuple((uri, part) for (_, uri, part), _ in kept),
             np.array([v for _, v in kept]),

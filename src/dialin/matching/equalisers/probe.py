@@ -166,7 +166,7 @@ def probe_eq(effect: Effect, *, use_cache: bool = True) -> EqProbe:
     """
 
     def probed() -> EqProbe:
-        return _Prober(effect).run()
+        return _EqProber(effect).run()
 
     if not use_cache:
         return probed()
@@ -295,7 +295,7 @@ def changed(one: Values, other: Values) -> float:
     return float(gap.max()) if np.isfinite(gap).all() else 0.0
 
 
-class _Prober:
+class _EqProber:
     def __init__(self, effect: Effect) -> None:
         self._spec = effect.spec
         self._ear = Responder(effect)

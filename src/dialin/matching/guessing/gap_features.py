@@ -50,7 +50,7 @@ PEAK_VALUES = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class RecordingFeatures:
     """One recording as the networks hear it.
 
     Attributes
@@ -68,7 +68,7 @@ class Heard:
     sigma: float
 
 
-def hear(audio: Audio, sample_rate: int) -> Heard:
+def hear(audio: Audio, sample_rate: int) -> RecordingFeatures:
     """Take in a recording.
 
     Parameters
@@ -80,7 +80,7 @@ def hear(audio: Audio, sample_rate: int) -> Heard:
 
     Returns
     -------
-    Heard
+    RecordingFeatures
     """
     analysis = analyse(without_infrasound(audio[:2], sample_rate), sample_rate)
     style = np.concatenate([function(analysis) for _, function in FAMILIES])
@@ -99,7 +99,7 @@ def hear(audio: Audio, sample_rate: int) -> Heard:
         _bands(levels, analysis.bands),
         _dynamics(analysis.mono, analysis.envelope, analysis.rate),
     ]
-    return Heard(np.concatenate(parts).astype(np.float32), cepstrum, float(found.sigma))
+    return RecordingFeatures(np.concatenate(parts).astype(np.float32), cepstrum, float(found.sigma))
 
 
 def gap_features(audio: Audio, sample_rate: int) -> Floats:
@@ -128,12 +128,12 @@ def feature_count() -> int:
     return int(gap_features(noise, 22_050).size)
 
 
-def echo_peaks(input: Heard, reference: Heard) -> Floats:
+def echo_peaks(input: RecordingFeatures, reference: RecordingFeatures) -> Floats:
     """Highest peaks that the reference's cepstrum has above the input's.
 
     Parameters
     ----------
-    input, reference : Heard
+    input, reference : RecordingFeatures
         Two recordings.
 
     Returns

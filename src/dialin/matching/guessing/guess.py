@@ -21,7 +21,7 @@ from dialin.audio import Audio, integrated_loudness, resample
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.guessing.auto_voters import ChainGuess, Recordings, Vote
-from dialin.matching.guessing.gap_features import Heard, echo_peaks, hear, peak_lags
+from dialin.matching.guessing.gap_features import RecordingFeatures, echo_peaks, hear, peak_lags
 from dialin.matching.guessing.guess_vocabulary import Slot, Vocabulary
 from dialin.measures.cepstrum import LAG_RATE
 from dialin.networks.guess_runtime import Answers, GuessModel
@@ -183,7 +183,7 @@ def _known(
 
 def _listened(
     name: str, input: tuple[Audio, int], reference: tuple[Audio, int]
-) -> tuple[Heard, Heard]:
+) -> tuple[RecordingFeatures, RecordingFeatures]:
     """Both recordings in the form in which the model's training heard them."""
     if name != "chain":
         return tuple(_mono(*sound) for sound in (input, reference))  # type: ignore[return-value]
@@ -198,21 +198,21 @@ def _listened(
     return hear(sounds[0], rates[0]), hear(sounds[1], rates[1])
 
 
-def _mono(audio: Audio, rate: int) -> Heard:
+def _mono(audio: Audio, rate: int) -> RecordingFeatures:
     mono = resample(audio.mean(axis=0, keepdims=True), rate, 24_000)
     peak = float(np.abs(mono).max())
     return hear(mono * np.float32(0.2512 / peak if peak > 1e-9 else 1.0), 24_000)
 
 
 def _ask(
-    model: GuessModel, input: Heard, reference: Heard, known: NDArray[np.float32], count: int,
-    seed: int,
+    model: GuessModel, input: RecordingFeatures, reference: RecordingFeatures,
+    known: NDArray[np.float32], count: int, seed: int,
 ) -> Answers:  # fmt: skip
     peaks = echo_peaks(input, reference)
     return model.answer(input.features, reference.features, peaks, known, count, seed)
 
 
-def _echo_lags(input: Heard, reference: Heard) -> list[float]:
+def _echo_lags(input: RecordingFeatures, reference: RecordingFeatures) -> list[float]:
     """Lags, in seconds, of echoes that stand out in the reference and not in the input."""
     rest = reference.cepstrum - np.maximum(input.cepstrum, 0)
     lags, heights = peak_lags(rest)

@@ -121,7 +121,7 @@ class EchoFit:
 
 
 @dataclass(eq=False)
-class _Tried:
+class _TriedEcho:
     settings: Settings
     answer: Values
     drop: float
@@ -170,7 +170,7 @@ class EchoSearch:
         self._free = heard
         self._rng = np.random.default_rng([seed, 23])
         self._budget = budget
-        self._tried: list[_Tried] = []
+        self._tried: list[_TriedEcho] = []
         peaks = [
             (
                 view,
@@ -226,7 +226,7 @@ class EchoSearch:
         ]
         return fit
 
-    def _rivals(self, best: _Tried) -> list[_Tried]:
+    def _rivals(self, best: _TriedEcho) -> list[_TriedEcho]:
         kept = [best]
         for tried in sorted(self._tried if self._lags else [], key=lambda t: -t.drop):
             if tried.drop < RIVAL_DROP or len(kept) > RIVALS:
@@ -235,10 +235,10 @@ class EchoSearch:
                 kept.append(tried)
         return [self._refine(t, LEAST_REFINING, sigma=0.1, fresh=False) for t in kept[1:]]
 
-    def _other_lags(self, one: _Tried, two: _Tried) -> bool:
+    def _other_lags(self, one: _TriedEcho, two: _TriedEcho) -> bool:
         return float(np.abs(one.settings - two.settings)[self._lags].max()) > OTHER_LAGS
 
-    def _alike(self, best: _Tried) -> list[tuple[Settings, float]]:
+    def _alike(self, best: _TriedEcho) -> list[tuple[Settings, float]]:
         least = best.drop - max(ALIKE_DROP, ALIKE_SHARE * best.drop)
         kept = [best]
         for tried in sorted(self._tried, key=lambda t: -t.drop):
@@ -252,26 +252,26 @@ class EchoSearch:
         return [(t.settings, t.drop) for t in kept[1:]]
 
     @property
-    def _best(self) -> _Tried:
+    def _best(self) -> _TriedEcho:
         return max(self._tried, key=lambda t: t.drop - self._stray(t.settings))
 
     def _stray(self, vector: Settings) -> float:
         moved = np.abs(vector - self._start)[self._free]
         return STRAY * float(moved.sum())
 
-    def _try(self, settings: Sequence[Settings]) -> list[_Tried | None]:
-        found: list[_Tried | None] = []
+    def _try(self, settings: Sequence[Settings]) -> list[_TriedEcho | None]:
+        found: list[_TriedEcho | None] = []
         for vector, answer in zip(settings, self._lab.answers(settings), strict=True):
             if answer is None:
                 found.append(None)
                 continue
             drop = self._agreed(self._target.drop(answer), answer, 1.0)
-            tried = _Tried(vector, answer, drop)
+            tried = _TriedEcho(vector, answer, drop)
             self._tried.append(tried)
             found.append(tried)
         return found
 
-    def _reach(self, tried: _Tried) -> float:
+    def _reach(self, tried: _TriedEcho) -> float:
         """How much an answer explains at whatever strength."""
         drop, gain = self._target.best_drop(tried.answer)
         return self._agreed(drop, tried.answer, gain)
@@ -282,14 +282,14 @@ class EchoSearch:
             return drop
         return agreed_drop(drop, gain * self._target.fit(answer), self._pairs)
 
-    def _contexts(self) -> list[_Tried]:
+    def _contexts(self) -> list[_TriedEcho]:
         """Settings from which lag knobs are moved: where a lot is heard, and where it fits."""
         if not self._lags:
             return [self._best]
         loud = sorted(self._tried, key=lambda t: -_sparse_norm(t.answer))[:1]
         return [self._best, *(t for t in loud if t is not self._best)]
 
-    def _along(self, place: int, beams: list[_Tried]) -> list[_Tried]:
+    def _along(self, place: int, beams: list[_TriedEcho]) -> list[_TriedEcho]:
         """Move one lag knob along its travel, from each beam, and keep the best."""
         parameter = self._spec.parameters[place]
         pool = list(beams)
@@ -313,7 +313,7 @@ class EchoSearch:
                 pool += [t for t in more if t]
             pool += self._shifted(patterns, beam)
         ranked = sorted(pool, key=lambda t: -self._reach(t))
-        kept: list[_Tried] = []
+        kept: list[_TriedEcho] = []
         for tried in ranked:
             if all(np.abs(tried.settings - k.settings)[self._lags].max() > 2e-4 for k in kept):
                 kept.append(tried)
@@ -321,7 +321,7 @@ class EchoSearch:
                 break
         return kept
 
-    def _swept(self, beams: list[_Tried]) -> list[_Tried]:
+    def _swept(self, beams: list[_TriedEcho]) -> list[_TriedEcho]:
         """Many positions of each lag knob, where something stands out and no law led there."""
         pool = list(beams)
         for place in self._lags[:SWEPT]:
@@ -337,12 +337,12 @@ class EchoSearch:
     def _first(self) -> int:
         return round(LAW_FROM * LAG_RATE)
 
-    def _inverted(self, law: LagLaw, beam: _Tried) -> list[_Tried]:
+    def _inverted(self, law: LagLaw, beam: _TriedEcho) -> list[_TriedEcho]:
         """Positions whose peak lies at one of the reference's, refined."""
         wanted: list[tuple[int, float, float]] = []
         for view, lag in self._targets:
             wanted += [(view, lag, u) for u in law.positions(view, lag)]
-        found: list[_Tried] = []
+        found: list[_TriedEcho] = []
         for _ in range(REFINES):
             if not wanted:
                 break
@@ -361,7 +361,7 @@ class EchoSearch:
             wanted = again
         return found
 
-    def _shifted(self, patterns: LagPatterns, beam: _Tried) -> list[_Tried]:
+    def _shifted(self, patterns: LagPatterns, beam: _TriedEcho) -> list[_TriedEcho]:
         """Positions at which the pattern, stretched in time, fits the reference."""
         place, found = patterns.place, []
         wanted = patterns.stretched(self._target)
@@ -386,8 +386,8 @@ class EchoSearch:
         return found + [t for t in self._try(near) if t]
 
     def _refine(
-        self, beam: _Tried, budget: int, sigma: float = 0.25, *, fresh: bool = True
-    ) -> _Tried:
+        self, beam: _TriedEcho, budget: int, sigma: float = 0.25, *, fresh: bool = True
+    ) -> _TriedEcho:
         """CMA-ES over the smooth knobs, lag knobs where they are."""
         if not self._smooth:
             return beam
@@ -428,7 +428,7 @@ class EchoSearch:
                 break
         return best
 
-    def _mirror(self, best: _Tried) -> None:
+    def _mirror(self, best: _TriedEcho) -> None:
         """Look for another answer with the same lags: see `EchoFit.alike`."""
         away = [
             t
@@ -446,7 +446,7 @@ class EchoSearch:
             if tried is not None and tried.drop > 0:
                 self._refine(tried, MOST_REFINING, sigma=0.15, fresh=False)
 
-    def _starts(self, beam: _Tried) -> list[_Tried]:
+    def _starts(self, beam: _TriedEcho) -> list[_TriedEcho]:
         """Random smooth knobs around a beam, and its own scaled where one knob does that."""
         vectors = []
         for _ in range(8 if self._lags else 0):
@@ -455,7 +455,7 @@ class EchoSearch:
             vectors.append(self._spec.check(vector))
         return [t for t in self._try(vectors) if t]
 
-    def _line(self, beam: _Tried, place: int, budget: int) -> _Tried:
+    def _line(self, beam: _TriedEcho, place: int, budget: int) -> _TriedEcho:
         """One knob alone: a grid, then two finer ones."""
         best, width = beam, 0.5
         for _ in range(4):
@@ -466,7 +466,7 @@ class EchoSearch:
             width /= 4
         return best
 
-    def _polish(self, beam: _Tried) -> _Tried:
+    def _polish(self, beam: _TriedEcho) -> _TriedEcho:
         """Each lag knob by itself, in steps that get smaller: what is left of a sample."""
         best = beam
         for place in self._lags:
@@ -499,7 +499,7 @@ def _grid(parameter: Parameter) -> list[float]:
     return [parameter.snap(float(u)) for u in np.linspace(0.0, 1.0, count)]
 
 
-def _pairs(tried: Sequence[_Tried | None]) -> list[tuple[Settings, Values]]:
+def _pairs(tried: Sequence[_TriedEcho | None]) -> list[tuple[Settings, Values]]:
     return [(t.settings, t.answer) for t in tried if t is not None]
 
 

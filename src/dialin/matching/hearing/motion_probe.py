@@ -198,7 +198,7 @@ def probe_motion(effect: Effect, *, use_cache: bool = True) -> MotionProbe:
     """
 
     def probed() -> MotionProbe:
-        return _Prober(effect).run()
+        return _MotionProber(effect).run()
 
     if not use_cache:
         return probed()
@@ -206,7 +206,7 @@ def probe_motion(effect: Effect, *, use_cache: bool = True) -> MotionProbe:
     return remembered(name, MotionProbe.from_dict, probed, asdict)
 
 
-class _Prober:
+class _MotionProber:
     def __init__(self, effect: Effect) -> None:
         self._effect = effect
         self._renders = 0

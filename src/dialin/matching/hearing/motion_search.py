@@ -197,7 +197,7 @@ class MotionFit:
 
 
 @dataclass(eq=False)
-class _Tried:
+class _TriedMotion:
     settings: Settings
     turns: tuple[Turning | None, ...]
     frame: int
@@ -277,7 +277,7 @@ class MotionSearch:
             self._knob = None
         self._shape = [n for n in free if n != self._knob and names[n] in probe.shape]
         self._rng = np.random.default_rng([seed, 31])
-        self._tried: list[_Tried] = []
+        self._tried: list[_TriedMotion] = []
         self._easy: float | None = None
         if self._knob is not None:
             position = spec.parameters[self._knob].snap(probe.position_of(EASY_HZ))
@@ -319,7 +319,7 @@ class MotionSearch:
             return None
         beams = sorted(self._tried, key=lambda t: -t.score)
         if beams[0].score >= HOPELESS:
-            kept: list[_Tried] = []
+            kept: list[_TriedMotion] = []
             for tried in beams:
                 if tried.score < 0.3 * beams[0].score or len(kept) == BEAMS:
                     break
@@ -349,7 +349,7 @@ class MotionSearch:
             drawn.append(self._spec.check(vector))
         return drawn
 
-    def _nearest(self, rate: float) -> _Tried | None:
+    def _nearest(self, rate: float) -> _TriedMotion | None:
         """The best of all settings so far, had they gone round at about this rate."""
         if rate < self._ears.whole[0].rates[0]:
             return None
@@ -360,7 +360,7 @@ class MotionSearch:
         ]
         return max((t for t in near if t is not None), key=lambda t: t.score, default=None)
 
-    def _at_lines(self, kept: Sequence[_Tried]) -> list[_Tried]:
+    def _at_lines(self, kept: Sequence[_TriedMotion]) -> list[_TriedMotion]:
         """The best of all settings so far at rates where the reference moves, whatever the shape.
 
         A line of its modulation spectrum that the input lacks may be the rate or its double.
@@ -391,7 +391,9 @@ class MotionSearch:
     def _stray(self, vector: Settings) -> float:
         return STRAY * float(np.abs(vector - self._start)[self._shape].sum())
 
-    def _try(self, settings: Sequence[Settings], near: _Tried | None) -> list[_Tried | None]:
+    def _try(
+        self, settings: Sequence[Settings], near: _TriedMotion | None
+    ) -> list[_TriedMotion | None]:
         assert self._shared is not None
         args = (self._from, self._step, self._ears.highest, self._easy)
         jobs = [
@@ -399,7 +401,7 @@ class MotionSearch:
             for v in settings
         ]
         self.renders += len(jobs)
-        found: list[_Tried | None] = []
+        found: list[_TriedMotion | None] = []
         for vector, result in zip(settings, self._pool.render(jobs), strict=True):
             turns = () if result.failure is not None else result.value
             tried = self._heard(vector, turns, near)
@@ -409,9 +411,9 @@ class MotionSearch:
         return found
 
     def _heard(
-        self, vector: Settings, turns: tuple[Turning | None, ...], near: _Tried | None
-    ) -> _Tried | None:
-        best: _Tried | None = None
+        self, vector: Settings, turns: tuple[Turning | None, ...], near: _TriedMotion | None
+    ) -> _TriedMotion | None:
+        best: _TriedMotion | None = None
         for frame, turn in enumerate(turns):
             if turn is None or turn.depth < 0.05 or (near is not None and frame != near.frame):
                 continue
@@ -441,10 +443,10 @@ class MotionSearch:
                 rates = np.concatenate([rates, finer])
             place = int(np.argmax(scores))
             if best is None or scores[place] > best.score:
-                best = _Tried(vector, turns, frame, float(rates[place]), float(scores[place]))
+                best = _TriedMotion(vector, turns, frame, float(rates[place]), float(scores[place]))
         return best
 
-    def _refine(self, beam: _Tried, rounds: int, sigma: float = 0.2) -> _Tried:
+    def _refine(self, beam: _TriedMotion, rounds: int, sigma: float = 0.2) -> _TriedMotion:
         """Search the shape knobs near a beam, at its rate."""
         places = [n for n in self._shape if not self._spec.parameters[n].is_stepped]
         if not places:
@@ -476,7 +478,7 @@ class MotionSearch:
             best = max([best, *(t for t in found if t is not None)], key=lambda t: t.score)
         return best
 
-    def _finish(self, best: _Tried) -> MotionFit:
+    def _finish(self, best: _TriedMotion) -> MotionFit:
         turn = best.turns[best.frame]
         assert turn is not None
         low = self._ears.whole[best.frame].rates[0]

@@ -127,7 +127,7 @@ def probe_time(effect: Effect, *, use_cache: bool = True) -> TimeProbe:
     """
 
     def probed() -> TimeProbe:
-        return _Prober(effect).run()
+        return _TimeProber(effect).run()
 
     if not use_cache:
         return probed()
@@ -135,7 +135,7 @@ def probe_time(effect: Effect, *, use_cache: bool = True) -> TimeProbe:
     return remembered(name, TimeProbe.from_dict, probed, asdict)
 
 
-class _Prober:
+class _TimeProber:
     def __init__(self, effect: Effect) -> None:
         self._effect = effect
         self._channels = 2
