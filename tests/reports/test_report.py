@@ -205,6 +205,15 @@ def test_the_command_that_takes_the_nearest_says_nothing_twice():
     assert "--keep" not in report_html(report_alone(command=""), given)
 
 
+def test_what_the_command_leaves_out_is_said_wherever_it_is_given():
+    note = "The command hears whole recordings <all>."
+    page = report_html(report(command_note=note), tracks())
+    assert page.count("The command hears whole recordings &lt;all&gt;.") == 1
+    alone = report_html(report_alone(command_note=note), tracks(matched=None))
+    assert alone.count("The command hears whole recordings") == 2
+    assert SavedReport.from_dict(report(command_note=note).to_dict()).command_note == note
+
+
 def test_a_match_kept_by_wish_is_marked():
     page = report_html(report(sure=False), tracks())
     assert '<span class="unsure">not sure</span>' in page

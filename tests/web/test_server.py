@@ -300,6 +300,8 @@ def test_a_match_tells_how_far_it_is_and_is_found_in_the_history(studio):
     assert [one["id"] for one in found] == [id]
     report = studio.client.get(f"/api/matches/{id}/report")
     assert "sandbox" in report.headers["content-security-policy"]
+    # No command carries a stretch: the report says which one was heard.
+    assert "heard only lead.flac from 0.00 to 3.00 s (of 4.33 s)." in report.text
     assert studio.client.get(f"/api/matches/{id}/files/preset.json").status_code == 200
     for path in ("../request.json", "..%2f..%2f..%2fstudio.sqlite", ".dialin-files.json"):
         answer = studio.client.get(f"/api/matches/{id}/files/{path}")

@@ -479,6 +479,8 @@ class SavedReport(MatchReport):
         How much of the match was rendered, in per cent.
     command : str
         What repeats it; empty where there is none.
+    command_note : str
+        What the command leaves out, in words; empty where it says everything.
     tail : float
         Seconds rendered after the end.
     rendered : Applied or None
@@ -493,6 +495,7 @@ class SavedReport(MatchReport):
 
     amount: float = 100.0
     command: str = ""
+    command_note: str = ""
     tail: float = 0.0
     rendered: Applied | None = None
     native: tuple[str, ...] = ()
@@ -501,7 +504,13 @@ class SavedReport(MatchReport):
 
     @classmethod
     def of(
-        cls, match: MatchReport, *, amount: float = 100.0, tail: float = 0.0, command: str = ""
+        cls,
+        match: MatchReport,
+        *,
+        amount: float = 100.0,
+        tail: float = 0.0,
+        command: str = "",
+        command_note: str = "",
     ) -> SavedReport:
         """Begin the report of a match that is to be written.
 
@@ -515,13 +524,15 @@ class SavedReport(MatchReport):
             Seconds rendered after the end.
         command : str, optional
             What repeats it.
+        command_note : str, optional
+            What the command leaves out, in words.
 
         Returns
         -------
         SavedReport
         """
         own = {each.name: getattr(match, each.name) for each in fields(MatchReport)}
-        return cls(**own, amount=amount, tail=tail, command=command)
+        return cls(**own, amount=amount, tail=tail, command=command, command_note=command_note)
 
     def to_dict(self) -> dict[str, Any]:
         """What ``report.json`` holds."""

@@ -216,6 +216,7 @@ class Page:
     nearest : Nearest, optional
     notes : tuple of str
     command : str
+    command_note : str
     details : tuple of (str, str)
     """
 
@@ -231,4 +232,5 @@ class Page:
     nearest: Nearest | None
     notes: tuple[str, ...]
     command: str
+    command_note: str
     details: tuple[tuple[str, str], ...]

@@ -75,6 +75,7 @@ def page_of(report: SavedReport) -> Page:
         nearest=_nearest(report, report.nearest, partly),
         notes=report.notes,
         command=report.command,
+        command_note=report.command_note,
         details=tuple(_details(report)),
     )
 

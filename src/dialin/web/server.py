@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -304,6 +304,10 @@ async def _begin_match(request: MatchRequest, studio: Here) -> dict[str, Any]:
         "workers": studio.options.workers,
         "options": options,
         "command": _command(request, [str(one.path) for one in used]),
+        "command_note": _command_note(
+            (one.name, one.facts["seconds"], part.stretch)
+            for one, part in zip(used, parts, strict=True)
+        ),
     }
 
     def ended(job: StudioJob) -> None:
@@ -626,7 +630,7 @@ def _events_of_kept(kept: Kept) -> Response:
 
 
 def _command(request: MatchRequest, paths: list[str]) -> str:
-    """Command that repeats a match; stretches are no part of it."""
+    """Command that repeats a match; of stretches, which it cannot carry, see `_command_note`."""
     words = ["dialin", "match", paths[0]]
     for path, one in zip(paths[1:], request.references, strict=True):
         words.append(path if one.weight == 1 else f"{path}:{one.weight:g}")
@@ -644,3 +648,19 @@ def _command(request: MatchRequest, paths: list[str]) -> str:
         words += ["--lock", f"{name}={value:g}"]
     words += ["--keep"] if request.keep else []
     return shlex.join(words)
+
+
+def _command_note(heard: Iterable[tuple[str, float, tuple[float, float] | None]]) -> str:
+    """Which stretches were heard, of (name, seconds, stretch); empty where all is whole."""
+    chosen = [
+        f"{name} from {stretch[0]:.2f} to {min(sum(stretch), seconds):.2f} s (of {seconds:.2f} s)"
+        for name, seconds, stretch in heard
+        if stretch is not None
+    ]
+    if not chosen:
+        return ""
+    return (
+        f"This match heard only {' and '.join(chosen)}. The command hears whole recordings, and "
+        "may find other settings: to repeat this very match, choose the same stretch in the "
+        "studio, or give the command files that hold nothing else."
+    )

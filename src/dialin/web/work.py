@@ -128,7 +128,7 @@ def run_match(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
     ----------
     order : dict
         ``input`` (path, stretch), ``references`` (path, stretch, weight), ``effects``,
-        ``folder``, ``workers``, ``options`` of `dialin.match`, ``command``.
+        ``folder``, ``workers``, ``options`` of `dialin.match`, ``command``, ``command_note``.
     tell : callable
         Told how far it is.
 
@@ -175,7 +175,13 @@ def run_match(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
     ):
         found = match(heard, references, effects, **order["options"], pool=pool, progress=searched)
         saved = save_match(
-            found, place, paths, pool=pool, command=order["command"], progress=rendered
+            found,
+            place,
+            paths,
+            pool=pool,
+            command=order["command"],
+            command_note=order["command_note"],
+            progress=rendered,
         )
     if saved.error is not None and not (folder / "preset.json").exists():
         raise saved.error

@@ -154,6 +154,7 @@ def save_match(
     pool: RenderPool,
     options: RenderOptions | None = None,
     command: str = "",
+    command_note: str = "",
     about: Mapping[str, Any] | None = None,
     progress: Callable[[str, float, float], None] | None = None,
 ) -> Saved:
@@ -173,6 +174,8 @@ def save_match(
         Amount, headroom and tail.
     command : str
         What repeats this match, for the report.
+    command_note : str
+        What the command leaves out, in words; empty where it says everything.
     about : mapping, optional
         Plain data to keep in the folder's list of files.
     progress : callable, optional
@@ -189,7 +192,9 @@ def save_match(
     DialinError
         If not even the preset can be written.
     """
-    making = Making(match, held, about or {}, pool, options or RenderOptions(), command)
+    making = Making(
+        match, held, about or {}, pool, options or RenderOptions(), command, command_note
+    )
     with suppress(OSError):
         (held.work / RESERVE).unlink()
     making.attempt("preset.json", making.save_preset)

@@ -127,6 +127,8 @@ class Making:
         Amount, headroom and tail.
     command : str
         What repeats this match.
+    command_note : str
+        What the command leaves out, in words.
     """
 
     match: Match
@@ -135,6 +137,7 @@ class Making:
     pool: RenderPool
     options: RenderOptions
     command: str
+    command_note: str = ""
     _staged: Path = field(init=False)
     _report: SavedReport = field(init=False)
     _errors: dict[str, DialinError] = field(init=False, default_factory=dict)
@@ -148,6 +151,7 @@ class Making:
             amount=self.options.amount,
             tail=self.options.tail,
             command=self.command,
+            command_note=self.command_note,
         )
 
     def attempt(self, name: str, make: Callable[[], None]) -> None:
