@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dialin.cli._console import number, pairs, words
-from dialin.cli.match import parse_reference
+from dialin.cli._match_words import parse_reference
 from dialin.errors import UsageError
 from dialin.files import json_text, plain
 from tests.cli.runner import dialin, dialin_process

@@ -42,14 +42,14 @@ def test_apply_takes_a_folder(place):
 
 @pytest.mark.parametrize("error", [KeyError("a bug"), OSError(28, "No space left on device")])
 def test_one_files_fault_is_its_own(place, monkeypatch, error):
-    true = apply_module.render_file
+    true = apply_module.file_steps
 
     def faulty(source, *args, **options):
         if source.name == "b.wav":
             raise error
         return true(source, *args, **options)
 
-    monkeypatch.setattr(apply_module, "render_file", faulty)
+    monkeypatch.setattr(apply_module, "file_steps", faulty)
     (place / "takes" / "a.wav").rename(place / "takes" / "b.wav")
     Preset(()).save(place / "p.json")
     ran = dialin("apply", "p.json", "takes", "-o", "wet", "--json", cwd=place)

@@ -41,7 +41,7 @@ def save(
 ) -> None:
     """Listen to references, and write what they have in common: features, no audio."""
     output = begin(context, json=json, quiet=quiet)
-    from dialin.cli.match import parse_reference
+    from dialin.cli._match_words import parse_reference
     from dialin.files import check_not_read, write_text
     from dialin.files.text import json_text
     from dialin.matching.recordings import listen
