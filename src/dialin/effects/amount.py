@@ -78,10 +78,10 @@ def effect_at_amount(
         return "", np.zeros(0)
     uris: list[str] = []
     parts: list[Settings] = []
-    for name, uri, places in chain_slots(spec):
+    for name, uri, slots in chain_slots(spec):
         mixed = shares[name] < 1
         uris.append(f"mix:{uri}" if mixed else uri)
-        parts.append(np.append(vector[places], shares[name]) if mixed else vector[places])
+        parts.append(np.append(vector[slots], shares[name]) if mixed else vector[slots])
     return uris[0] if len(uris) == 1 else chain_uri(uris), np.concatenate(parts)
 
 
@@ -123,19 +123,19 @@ def settings_at_amount(
     known = neutrals or {}
     result = spec.check(settings)
     shares: dict[str, float] = {}
-    for name, _, places in chain_slots(spec):
+    for name, _, knobs in chain_slots(spec):
         starts = {
-            place: parameter.to_normalised(value)
-            for place, parameter in enumerate(spec.parameters[places], places.start)
+            index: parameter.to_normalised(value)
+            for index, parameter in enumerate(spec.parameters[knobs], knobs.start)
             if (value := known.get(parameter.id, parameter.neutral)) is not None
         }
         if amount in (0, 100):
             shares[name] = amount / 100
         else:
             shares[name] = 1.0 if starts else amount / 100
-        for place, start in starts.items():
+        for index, start in starts.items():
             if amount < 100:
-                result[place] = start + amount / 100 * (result[place] - start)
+                result[index] = start + amount / 100 * (result[index] - start)
     return spec.check(result), shares
 
 

@@ -115,7 +115,7 @@ class BuiltinEffect:
         ndarray, float32, shape (channels, samples)
         """
         if self._row.stereo and audio.shape[0] > 2:
-            pairs = [audio[place] for place in pairs_of(audio.shape[0])]
+            pairs = [audio[rows] for rows in pairs_of(audio.shape[0])]
             wet_pairs = [self.process(pair, sample_rate, settings, tail=tail) for pair in pairs]
             return np.concatenate(wet_pairs, axis=0)
         plugin, mix = self._plugin(settings, sample_rate)
@@ -308,13 +308,13 @@ class SplitStream:
     ----------
     streams : list of Stream
         One for each group of channels.
-    places : list of slice
+    rows : list of slice
         The channels of each.
     """
 
-    def __init__(self, streams: list[Stream], places: list[slice]) -> None:
+    def __init__(self, streams: list[Stream], rows: list[slice]) -> None:
         self._streams = streams
-        self._places = places
+        self._rows = rows
         self.exact = all(stream.exact for stream in streams)
 
     def process(self, block: Audio) -> Audio:
@@ -329,8 +329,8 @@ class SplitStream:
         -------
         ndarray, float32, shape (channels, samples)
         """
-        both = zip(self._streams, self._places, strict=True)
-        return np.concatenate([stream.process(block[place]) for stream, place in both], axis=0)
+        both = zip(self._streams, self._rows, strict=True)
+        return np.concatenate([stream.process(block[rows]) for stream, rows in both], axis=0)
 
     def finish(self) -> Audio:
         """Return the rest and the tail."""

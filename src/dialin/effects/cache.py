@@ -36,18 +36,18 @@ def read_cache(name: str) -> dict[str, Any]:
     return known if isinstance(known, dict) else {}
 
 
-def write_cache(name: str, found: dict[str, Any]) -> None:
+def write_cache(name: str, content: dict[str, Any]) -> None:
     """Write a cache file in one step; one that cannot be written is no reason to fail.
 
     Parameters
     ----------
     name : str
         Of the file in the cache folder.
-    found : dict
+    content : dict
         What JSON can hold.
     """
     with contextlib.suppress(OutputError):
-        write_text(cache_folder() / name, json.dumps(found), parents=True)
+        write_text(cache_folder() / name, json.dumps(content), parents=True)
 
 
 def probe_name(spec: EffectSpec, *details: str, kind: str = "") -> str:

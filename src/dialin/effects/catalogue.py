@@ -62,8 +62,8 @@ def list_effects(formats: Sequence[str] | None = None) -> list[EffectEntry]:
     entries: list[EffectEntry] = []
     for name, source in sources.items():
         if name in wanted:
-            found = list(source())
-            entries += found if name == "builtin" else sorted(found, key=_order)
+            listed = list(source())
+            entries += listed if name == "builtin" else sorted(listed, key=_order)
     return entries
 
 

@@ -314,15 +314,15 @@ class ChainEffect:
         vector = self._spec.check(settings)
         streams: list[Stream] = []
         seen: set[str] = set()
-        for place, uri in enumerate(self._uris):
-            effect = self._effects[place]
+        for index, uri in enumerate(self._uris):
+            effect = self._effects[index]
             if uri in seen:
-                if place not in self._extra:
-                    self._extra[place] = self._open(uri)
-                effect = self._extra[place]
+                if index not in self._extra:
+                    self._extra[index] = self._open(uri)
+                effect = self._extra[index]
             seen.add(uri)
             streams.append(
-                effect.stream(sample_rate, channels, vector[self._slices[place]], tail=tail)
+                effect.stream(sample_rate, channels, vector[self._slices[index]], tail=tail)
             )
             tail = 0.0
         return ChainStream(streams, channels, self._refuse_non_finite)
@@ -349,15 +349,15 @@ class ChainEffect:
         self._extra.clear()
         self._prefix = _Prefix()
 
-    def _refuse_non_finite(self, audio: Audio, place: int) -> None:
-        if self._uris[place].startswith("builtin:"):
+    def _refuse_non_finite(self, audio: Audio, index: int) -> None:
+        if self._uris[index].startswith("builtin:"):
             return  # these make no such samples of finite ones, and are worth the time saved
         # A sum that is finite proves that every sample is; only an odd one is looked at closely.
         with np.errstate(over="ignore", invalid="ignore"):
             suspicious = not np.isfinite(audio.sum())
         if suspicious and not np.isfinite(audio).all():
             raise NonFiniteOutputError(
-                f"slot {self._names[place]!r} of the chain ({self._uris[place]}) returned "
+                f"slot {self._names[index]!r} of the chain ({self._uris[index]}) returned "
                 "samples that are not finite; change its settings or take it out of the chain"
             )
 
@@ -441,18 +441,18 @@ class ChainStream:
     def finish(self) -> Audio:
         """Return the rest, slot after slot."""
         pieces = []
-        for place, stream in enumerate(self._streams):
-            pieces.append(self._feed(stream.finish(), place + 1))
+        for index, stream in enumerate(self._streams):
+            pieces.append(self._feed(stream.finish(), index + 1))
         self.exact = all(stream.exact for stream in self._streams)
         return np.concatenate(pieces, axis=1)
 
     def _feed(self, block: Audio, first: int) -> Audio:
-        for place in range(first, len(self._streams)):
-            if place:
-                self._check(block, place - 1)
+        for index in range(first, len(self._streams)):
+            if index:
+                self._check(block, index - 1)
             if block.shape[1] == 0:
                 return np.zeros((self._channels, 0), dtype=np.float32)
-            block = self._streams[place].process(block)
+            block = self._streams[index].process(block)
             # Some slots turn inexact only once they were fed more than they render in one piece.
-            self.exact = self.exact and self._streams[place].exact
+            self.exact = self.exact and self._streams[index].exact
         return block

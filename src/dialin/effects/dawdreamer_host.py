@@ -92,8 +92,8 @@ class Pass:
             Inputs that carry no music are silent.
         """
         fed = np.zeros((layout.inputs, audio.shape[1]), dtype=np.float32)
-        for place, source in zip(layout.main, self.sources, strict=True):
-            fed[place] = audio[source]
+        for row, source in zip(layout.main, self.sources, strict=True):
+            fed[row] = audio[source]
         return fed
 
     def collect(self, output: Audio, result: Audio) -> None:
@@ -106,10 +106,10 @@ class Pass:
         result : ndarray, float32, shape (channels, samples)
             Written to, in this run's channels only.
         """
-        for channel, places in self.targets:
-            result[channel] = output[places[0]]
-            if len(places) == 2:
-                result[channel] = np.float32(0.5) * (result[channel] + output[places[1]])
+        for channel, rows in self.targets:
+            result[channel] = output[rows[0]]
+            if len(rows) == 2:
+                result[channel] = np.float32(0.5) * (result[channel] + output[rows[1]])
 
 
 def passes(channels: int, layout: BusLayout) -> list[Pass]:
@@ -204,12 +204,12 @@ def check_layout(
         raise EffectLoadError(
             f"{name} has no audio output: it measures or makes MIDI, it is not an effect"
         )
-    places = [p for p in range(len(inputs)) if p not in side_chains] or list(range(len(inputs)))
-    called_input = [p for p in places if _MAIN_INPUT.match(inputs[p].strip())]
+    rows = [p for p in range(len(inputs)) if p not in side_chains] or list(range(len(inputs)))
+    called_input = [p for p in rows if _MAIN_INPUT.match(inputs[p].strip())]
     if outputs == 1 and len(called_input) == 1:
         # The other one is a modulator or a delay time, as in swh's ring modulator.
-        places = called_input
-    return BusLayout(len(inputs), outputs, tuple(places[:2]))
+        rows = called_input
+    return BusLayout(len(inputs), outputs, tuple(rows[:2]))
 
 
 class Graph:

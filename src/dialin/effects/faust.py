@@ -297,10 +297,10 @@ def faust_message(text: str) -> str:
     str
     """
     text = text.partition(". Check the faustlibraries path")[0]
-    found = re.search(r"(\S+):(-?\d+) : ERROR : (.*)", text, re.DOTALL)
-    if found is None:
+    match = re.search(r"(\S+):(-?\d+) : ERROR : (.*)", text, re.DOTALL)
+    if match is None:
         return " ".join(re.sub(r"^\S+\(\): ERROR : ", "", text).split())
-    file, line, said = found[1], int(found[2]), " ".join(found[3].split())
+    file, line, said = match[1], int(match[2]), " ".join(match[3].split())
     if line < 1:
         return said
     return f"line {max(1, line - 1)}: {said}" if file == "dawdreamer" else f"{file}:{line}: {said}"
@@ -333,5 +333,5 @@ def _parameter(id: str, host: Any, widget: Widget) -> Parameter:
 
 
 def _declared(program: str, key: str) -> str:
-    found = re.search(rf'declare\s+{key}\s+"([^"]+)"', program)
-    return found[1] if found else ""
+    match = re.search(rf'declare\s+{key}\s+"([^"]+)"', program)
+    return match[1] if match else ""

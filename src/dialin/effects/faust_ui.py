@@ -100,7 +100,7 @@ def parse_widgets(source: str) -> list[Widget]:
     body = source[start : source.find("compute(", start)] if start >= 0 else ""
     groups: list[str] = []
     meta: dict[str, str] = {}
-    found: list[Widget] = []
+    widgets: list[Widget] = []
     for call, arguments in _STATEMENT.findall(body):
         texts = [re.sub(r"\\(.)", r"\1", text) for text in _TEXT.findall(arguments)]
         if call == "declare":
@@ -112,10 +112,10 @@ def parse_widgets(source: str) -> list[Widget]:
         elif call == "closeBox":
             groups.pop()
         elif call in _WIDGETS:
-            found.append(_widget(_WIDGETS[call], texts[0], groups, meta))
+            widgets.append(_widget(_WIDGETS[call], texts[0], groups, meta))
         # Metadata stands before the widget or box that it is about.
         meta = {}
-    return found
+    return widgets
 
 
 def _widget(kind: str, label: str, groups: Sequence[str], meta: dict[str, str]) -> Widget:

@@ -27,22 +27,22 @@ def effect_files(uris: Iterable[str]) -> list[Path]:
     list of Path
         They may be missing.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for uri in uris:
         try:
             if is_chain(uri):
-                found += effect_files(parse_chain(uri))
+                files += effect_files(parse_chain(uri))
                 continue
             format, rest = parse_uri(uri)
         except DialinError:
             continue
         if format == "mix":
-            found += effect_files([rest])
+            files += effect_files([rest])
         elif format == "bpm":
-            found += effect_files([rest.partition(":")[2]])
+            files += effect_files([rest.partition(":")[2]])
         elif format in ("vst3", "faust"):
             path = Path(split_vst3(rest)[0] if format == "vst3" else rest).expanduser()
-            found.append(path)
+            files.append(path)
             if format == "faust":
-                found += [*path.parent.glob("*.lib"), *path.parent.glob("*.dsp")]
-    return found
+                files += [*path.parent.glob("*.lib"), *path.parent.glob("*.dsp")]
+    return files

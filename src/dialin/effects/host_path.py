@@ -30,13 +30,13 @@ def host_path(path: Path) -> str:
     """
     if _is_text(str(path)):
         return str(path)
-    for place in (*reversed(path.parents), path):
-        if not _is_text(place.name):
-            rest = path.relative_to(place)
+    for part in (*reversed(path.parents), path):
+        if not _is_text(part.name):
+            rest = path.relative_to(part)
             if not _is_text(str(rest)):
                 # Another such name further down: from there.
                 continue
-            return str(_link(place, path.suffix if place == path else "") / rest)
+            return str(_link(part, path.suffix if part == path else "") / rest)
     return str(path)
 
 
@@ -59,12 +59,12 @@ def _link(target: Path, suffix: str) -> Path:
     # The host looks for a binary of the bundle's own name.
     (link / "Contents").mkdir(parents=True)
     for part in sorted((target / "Contents").iterdir()):
-        place = link / "Contents" / part.name
+        linked = link / "Contents" / part.name
         if not part.is_dir() or not any(p.stem == target.stem for p in part.iterdir()):
-            place.symlink_to(part)
+            linked.symlink_to(part)
             continue
-        place.mkdir()
+        linked.mkdir()
         for file in part.iterdir():
             name = f"plugin{file.suffix}" if file.stem == target.stem else file.name
-            (place / name).symlink_to(file)
+            (linked / name).symlink_to(file)
     return link

@@ -217,7 +217,7 @@ class Lilv:
     def summaries(self) -> list[Lv2Plugin]:
         """Identity of all installed plugins, without their ports, sorted by URI."""
         known = read_cache(_CACHE)
-        found: dict[str, Any] = {}
+        cached: dict[str, Any] = {}
         result = []
         for plugin in self._each_plugin():
             uri = self._text(self._c.lilv_plugin_get_uri(plugin))
@@ -229,13 +229,13 @@ class Lilv:
             except (KeyError, TypeError):
                 identity = None
             identity = identity or self._identity(plugin)
-            found[uri] = {
+            cached[uri] = {
                 "stamp": stamp,
                 "identity": {k: getattr(identity, k) for k in _IDENTITY},
             }
             result.append(identity)
-        if found != known:
-            write_cache(_CACHE, found)
+        if cached != known:
+            write_cache(_CACHE, cached)
         return sorted(result, key=lambda p: p.uri)
 
     def plugin(self, uri: str) -> Lv2Plugin | None:
@@ -250,10 +250,10 @@ class Lilv:
         -------
         Lv2Plugin or None
         """
-        found = self._c.lilv_plugins_get_by_uri(self._plugins, self._node(uri))
-        if not found:
+        pointer = self._c.lilv_plugins_get_by_uri(self._plugins, self._node(uri))
+        if not pointer:
             return None
-        plugin = c_void_p(found)
+        plugin = c_void_p(pointer)
         identity = self._identity(plugin)
         count = self._c.lilv_plugin_get_num_ports(plugin)
         ports = tuple(self._port(plugin, index) for index in range(count))
@@ -294,10 +294,10 @@ class Lilv:
 
     def _each_plugin(self) -> Iterator[c_void_p]:
         c = self._c
-        place = c.lilv_plugins_begin(self._plugins)
-        while not c.lilv_plugins_is_end(self._plugins, c_void_p(place)):
-            yield c_void_p(c.lilv_plugins_get(self._plugins, c_void_p(place)))
-            place = c.lilv_plugins_next(self._plugins, c_void_p(place))
+        iterator = c.lilv_plugins_begin(self._plugins)
+        while not c.lilv_plugins_is_end(self._plugins, c_void_p(iterator)):
+            yield c_void_p(c.lilv_plugins_get(self._plugins, c_void_p(iterator)))
+            iterator = c.lilv_plugins_next(self._plugins, c_void_p(iterator))
 
     def _node(self, uri: str) -> c_void_p:
         if uri not in self._nodes:
@@ -354,10 +354,10 @@ class Lilv:
         c = self._c
         if not nodes:
             return []
-        result, place = [], c.lilv_nodes_begin(c_void_p(nodes))
-        while not c.lilv_nodes_is_end(c_void_p(nodes), c_void_p(place)):
-            result.append(c.lilv_nodes_get(c_void_p(nodes), c_void_p(place)))
-            place = c.lilv_nodes_next(c_void_p(nodes), c_void_p(place))
+        result, iterator = [], c.lilv_nodes_begin(c_void_p(nodes))
+        while not c.lilv_nodes_is_end(c_void_p(nodes), c_void_p(iterator)):
+            result.append(c.lilv_nodes_get(c_void_p(nodes), c_void_p(iterator)))
+            iterator = c.lilv_nodes_next(c_void_p(nodes), c_void_p(iterator))
         return result
 
     def _port_node(self, plugin: c_void_p, index: int) -> c_void_p:
@@ -425,13 +425,13 @@ class Lilv:
         points = c.lilv_port_get_scale_points(plugin, port)
         if not points:
             return ()
-        result, place = [], c.lilv_scale_points_begin(c_void_p(points))
-        while not c.lilv_nodes_is_end(c_void_p(points), c_void_p(place)):
-            point = c_void_p(c.lilv_scale_points_get(c_void_p(points), c_void_p(place)))
+        result, iterator = [], c.lilv_scale_points_begin(c_void_p(points))
+        while not c.lilv_nodes_is_end(c_void_p(points), c_void_p(iterator)):
+            point = c_void_p(c.lilv_scale_points_get(c_void_p(points), c_void_p(iterator)))
             value = c.lilv_node_as_float(c_void_p(c.lilv_scale_point_get_value(point)))
             label = self._text(c.lilv_scale_point_get_label(point))
             result.append((float(value), label))
-            place = c.lilv_scale_points_next(c_void_p(points), c_void_p(place))
+            iterator = c.lilv_scale_points_next(c_void_p(points), c_void_p(iterator))
         return tuple(sorted(result))
 
 

@@ -124,7 +124,7 @@ class Lv2Effect:
             f"the LV2 plugin {plugin.uri}",
             [p.name for p in inputs],
             sum(not p.is_input for p in audio),
-            {place for place, port in enumerate(inputs) if _is_side_chain(port)},
+            {index for index, port in enumerate(inputs) if _is_side_chain(port)},
         )
         ports = _controls(plugin)
         unscaled = [port.name for port in ports if "sampleRate" in port.properties]
@@ -329,13 +329,13 @@ class Lv2Effect:
             self._layout = replace(self._layout, inputs=inputs)
             self._graphs.clear()
         described = graph.processor.get_parameters_description()
-        found = indices_by_name(
+        indices = indices_by_name(
             [d["name"] for d in described], [p.name for p in self._ports.values()]
         )
         self._host_index = {
-            id: described[place]["index"]
-            for id, place in zip(self._ids, found, strict=True)
-            if place is not None
+            id: described[index]["index"]
+            for id, index in zip(self._ids, indices, strict=True)
+            if index is not None
         }
         # What has no knob of ours (bypass, what the host adds) stays where the host starts it.
         taken = set(self._host_index.values())

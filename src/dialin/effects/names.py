@@ -80,9 +80,9 @@ def resolve_effects(
     uris: list[str] = []
     notes: list[str] = []
     for name in [names] if isinstance(names, str) else names:
-        found = _resolve(str(name), configuration, ())
-        uris += found.uris
-        notes += [note for note in found.notes if note not in notes]
+        resolved = _resolve(str(name), configuration, ())
+        uris += resolved.uris
+        notes += [note for note in resolved.notes if note not in notes]
     return Resolved(tuple(uris), tuple(notes))
 
 

@@ -91,13 +91,13 @@ def open_au(name: str) -> HostedEffect:
             Path("/Library/Audio/Plug-Ins/Components"),
         ]
         stem = name.removesuffix(".component")
-        found = [f / f"{stem}.component" for f in folders if (f / f"{stem}.component").exists()]
-        if not found:
+        bundles = [f / f"{stem}.component" for f in folders if (f / f"{stem}.component").exists()]
+        if not bundles:
             raise EffectNotFoundError(
                 f"no Audio Unit named {name!r} is installed; looked in "
                 f"{', '.join(map(str, folders))} (see: dialin effects list)"
             )
-        path = found[0]
+        path = bundles[0]
     binaries = sorted((path / "Contents/MacOS").glob("*"))
     build = hash_file(binaries[0]) if binaries else ""
     return HostedEffect(f"au:{path}", "au", str(path), build, "")

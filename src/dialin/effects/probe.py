@@ -288,46 +288,46 @@ class _EffectProber:
     def _knobs(self, contexts: list[Settings]) -> tuple[dict[str, str], list[str], bool]:
         states: dict[str, str] = {}
         loud: list[str] = []
-        for place, parameter in enumerate(self._spec.parameters):
+        for index, parameter in enumerate(self._spec.parameters):
             if self._progress is not None:
-                self._progress(place, self._spec.size)
+                self._progress(index, self._spec.size)
             states[parameter.id] = "live"
-            if place >= MAX_KNOBS:
+            if index >= MAX_KNOBS:
                 continue
-            states[parameter.id] = self._knob(place, contexts, loud)
+            states[parameter.id] = self._knob(index, contexts, loud)
         if self._progress is not None:
             self._progress(self._spec.size, self._spec.size)
         return states, loud, any(state != "dead" for state in states.values())
 
-    def _knob(self, place: int, contexts: list[Settings], loud: list[str]) -> str:
+    def _knob(self, index: int, contexts: list[Settings], loud: list[str]) -> str:
         """Move one knob through its travel; note where it is neutral and whether it is loud."""
-        parameter = self._spec.parameters[place]
+        parameter = self._spec.parameters[index]
         count = min(parameter.steps, 9)
         grid = [parameter.snap(float(u)) for u in (np.linspace(0, 1, count) if count else GRID)]
         for context in contexts:
-            outputs = [self._moved(context, place, position) for position in grid]
+            outputs = [self._moved(context, index, position) for position in grid]
             if context is contexts[0]:
                 present = [output for output in outputs if output is not None]
                 if any(_db(float(np.abs(output).max())) > LOUD_DBFS for output in present):
                     loud.append(parameter.id)
-                self._find_neutral(place, contexts, grid, outputs)
+                self._find_neutral(index, contexts, grid, outputs)
             pair = self._first_change(grid, outputs)
             if pair is not None:
-                stepped = not parameter.is_stepped and self._has_steps(context, place, *pair)
+                stepped = not parameter.is_stepped and self._has_steps(context, index, *pair)
                 return "stepped" if stepped else "live"
         # Many a knob waits for a switch or a threshold elsewhere: ask at more settings.
         for context in self._more:
             ends = [parameter.snap(u) for u in (0.0, 0.5, 1.0)]
-            outputs = [self._moved(context, place, position) for position in ends]
+            outputs = [self._moved(context, index, position) for position in ends]
             if self._first_change(ends, outputs) is not None:
                 return "live"
         return "dead"
 
     def _moved(
-        self, context: Settings, place: int, position: float, audio: Audio | None = None
+        self, context: Settings, index: int, position: float, audio: Audio | None = None
     ) -> Audio | None:
         vector = context.copy()
-        vector[place] = position
+        vector[index] = position
         return self._render(vector, audio)
 
     def _first_change(
@@ -343,7 +343,7 @@ class _EffectProber:
 
     def _find_neutral(
         self,
-        place: int,
+        index: int,
         contexts: list[Settings],
         grid: list[float],
         outputs: list[Audio | None],
@@ -353,7 +353,7 @@ class _EffectProber:
         A knob whose whole travel does so has no such position: it is the others that are neutral.
         Nor has a time: an echo that comes later than we listen only looks like none.
         """
-        parameter = self._spec.parameters[place]
+        parameter = self._spec.parameters[index]
         through = [
             position
             for position, output in zip(grid, outputs, strict=True)
@@ -363,12 +363,12 @@ class _EffectProber:
             return
         sound, settings = self._followed, [*contexts, *self._more]
         for position in through:
-            renders = (self._moved(context, place, position, sound) for context in settings)
+            renders = (self._moved(context, index, position, sound) for context in settings)
             if all(o is not None and _distance(o, sound) < AUDIBLE for o in renders):
                 self._neutrals[parameter.id] = parameter.to_native(position)
                 return
 
-    def _has_steps(self, context: Settings, place: int, left: float, right: float) -> bool:
+    def _has_steps(self, context: Settings, index: int, left: float, right: float) -> bool:
         """Whether a knob declared continuous jumps between values.
 
         Small moves must change nothing at most places. Then the change between two positions is
@@ -379,21 +379,21 @@ class _EffectProber:
             return False
         still = 0
         for tried, start in enumerate((0.11, 0.37, 0.61, 0.83)):
-            one, two = (self._moved(context, place, u) for u in (start, start + 0.02))
+            one, two = (self._moved(context, index, u) for u in (start, start + 0.02))
             still += self._same(one, two)
             if still < tried:
                 return False
-        low, high = (self._moved(context, place, position) for position in (left, right))
+        low, high = (self._moved(context, index, position) for position in (left, right))
         for _ in range(7):
             middle = (left + right) / 2
-            output = self._moved(context, place, middle)
+            output = self._moved(context, index, middle)
             if self._same(output, low):
                 left, low = middle, output
             else:
                 right, high = middle, output
         margin = right - left
-        before = self._moved(context, place, max(0.0, left - margin))
-        after = self._moved(context, place, min(1.0, right + margin))
+        before = self._moved(context, index, max(0.0, left - margin))
+        after = self._moved(context, index, min(1.0, right + margin))
         return self._same(before, low) and self._same(after, high)
 
     def _same(self, one: Audio | None, two: Audio | None) -> bool:

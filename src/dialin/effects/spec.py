@@ -74,8 +74,8 @@ class EffectSpec:
 
         What a probe finds out (dead knobs, neutral positions) is no part of it.
         """
-        found = {"status": "", "neutral": None}
-        known = ({**p.to_dict(), **found} for p in self.parameters)
+        unprobed = {"status": "", "neutral": None}
+        known = ({**p.to_dict(), **unprobed} for p in self.parameters)
         # Where other hosts find a knob says nothing of what it does.
         body = [
             self.uri,
@@ -111,9 +111,9 @@ class EffectSpec:
         ParameterError
             If there is none of that id.
         """
-        for place, parameter in enumerate(self.parameters):
+        for index, parameter in enumerate(self.parameters):
             if parameter.id == id:
-                return place
+                return index
         import difflib
 
         known = [p.id for p in self.parameters]
@@ -168,8 +168,8 @@ class EffectSpec:
         """
         result = self.default
         for id, value in native.items():
-            place = self.index(id)
-            result[place] = self.parameters[place].to_normalised(value)
+            index = self.index(id)
+            result[index] = self.parameters[index].to_normalised(value)
         return result
 
     def native(self, settings: ArrayLike) -> dict[str, float]:

@@ -109,9 +109,9 @@ def _classes(bundle: Path) -> list[Vst3Class]:
 
 
 def _declared(bundle: Path) -> list[Vst3Class]:
-    for place in ("Contents/Resources/moduleinfo.json", "Contents/moduleinfo.json"):
+    for name in ("Contents/Resources/moduleinfo.json", "Contents/moduleinfo.json"):
         try:
-            with (bundle / place).open(encoding="utf-8") as file:
+            with (bundle / name).open(encoding="utf-8") as file:
                 data = parse_json(_plain_json(file.read(_LARGEST_INFO)))
             maker = data.get("Factory Info", {}).get("Vendor", "")
             return [
@@ -143,11 +143,11 @@ def _category_in_binary(bundle: Path) -> str:
             binary.open("rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
-            found = {vst3_category(m[1].decode().split("|")) for m in _TYPE.finditer(content)}
+            categories = {vst3_category(m[1].decode().split("|")) for m in _TYPE.finditer(content)}
     except (OSError, ValueError, EffectLoadError):
         return ""
-    found.discard("")
-    return found.pop() if len(found) == 1 else ""
+    categories.discard("")
+    return categories.pop() if len(categories) == 1 else ""
 
 
 def _stamp(bundle: Path) -> str:

@@ -76,14 +76,14 @@ def split_vst3(text: str) -> tuple[str, str]:
     """
     if "#" not in text or Path(text).expanduser().exists():
         return text, ""
-    places = [m.start(1) for m in re.finditer(r"\.vst3/?(#)", text, re.IGNORECASE)]
-    if not places and "/" not in text and "\\" not in text:
-        places = [text.index("#")]  # a bare name: Pack#Tube
-    for place in places:
-        if Path(text[:place]).expanduser().exists():
-            return text[:place], text[place + 1 :]
-    if places:
-        return text[: places[0]], text[places[0] + 1 :]
+    marks = [m.start(1) for m in re.finditer(r"\.vst3/?(#)", text, re.IGNORECASE)]
+    if not marks and "/" not in text and "\\" not in text:
+        marks = [text.index("#")]  # a bare name: Pack#Tube
+    for index in marks:
+        if Path(text[:index]).expanduser().exists():
+            return text[:index], text[index + 1 :]
+    if marks:
+        return text[: marks[0]], text[marks[0] + 1 :]
     return text, ""
 
 
@@ -160,8 +160,8 @@ def vst3_binary(bundle: Path) -> Path:
         binary = bundle
     else:
         folder = bundle / "Contents" / ("MacOS" if sys.platform == "darwin" else _platform_folder())
-        found = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
-        if not found:
+        binaries = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+        if not binaries:
             contents = bundle / "Contents"
             others = sorted(p.name for p in contents.iterdir()) if contents.is_dir() else []
             others = [n for n in others if "-" in n or n == "MacOS"]
@@ -170,8 +170,8 @@ def vst3_binary(bundle: Path) -> Path:
                 f"{str(bundle)!r} {built}; this machine needs {folder.name}: "
                 "install the plugin's version for it"
             )
-        named = [p for p in found if p.stem == bundle.stem]
-        binary = (named or found)[0]
+        named = [p for p in binaries if p.stem == bundle.stem]
+        binary = (named or binaries)[0]
     described = describe_binary(binary)
     if described != _native_binary():
         raise EffectLoadError(

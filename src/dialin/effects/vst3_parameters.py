@@ -214,25 +214,25 @@ def read_parameter(
     shown = [text(float(u)).strip() for u in positions]
     plain = Travel(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
     unread = Parameter(id, name, "", 0.0, 1.0, min(1.0, max(0.0, default))), plain
-    found = read_texts(shown, unit)
-    if found is None:
+    texts = read_texts(shown, unit)
+    if texts is None:
         return unread
-    numbers = [n for n, value in enumerate(found.values) if value is not None]
+    numbers = [n for n, value in enumerate(texts.values) if value is not None]
     if len(numbers) < GRID // 2 or numbers[-1] - numbers[0] + 1 - len(numbers) > _GAPS:
         return unread
     first, last = numbers[0], numbers[-1]
     low_stop, high_stop = shown[0] if first > 0 else "", shown[-1] if last < GRID - 1 else ""
     if low_stop or high_stop:
-        positions, shown = _up_to_the_stops(positions, shown, first, last, found, unit, text)
-        found = read_texts(shown, unit)
-        if found is None:
+        positions, shown = _up_to_the_stops(positions, shown, first, last, texts, unit, text)
+        texts = read_texts(shown, unit)
+        if texts is None:
             return unread
-    kept = np.array([value is not None for value in found.values])
-    values = np.array([value for value in found.values if value is not None])
+    kept = np.array([value is not None for value in texts.values])
+    values = np.array([value for value in texts.values if value is not None])
     travel = _travel(positions[kept], values, bool(low_stop or high_stop))
     if travel is None:
         return unread
-    unit = found.unit or unit
+    unit = texts.unit or unit
     low, high = float(travel.native[0]), float(travel.native[-1])
     wide = {"Hz": 10.0, "kHz": 10.0, "ms": 50.0, "s": 50.0}.get(unit)
     if unit == ":1" and high_stop:
@@ -255,7 +255,7 @@ def _up_to_the_stops(
     shown: list[str],
     first: int,
     last: int,
-    found: Texts,
+    texts: Texts,
     unit: str,
     text: Callable[[float], str],
 ) -> tuple[NDArray[np.float64], list[str]]:
@@ -264,7 +264,7 @@ def _up_to_the_stops(
     A fader that ends in ``-inf dB`` drops from -36 to -100 dB within the last step of a grid.
     """
     more = dict(zip(positions.tolist(), shown, strict=True))
-    numbers = [value for value in found.values if value is not None]
+    numbers = [value for value in texts.values if value is not None]
     for inside, step in ((first, -1), (last, 1)):
         if not 0 <= inside + step < len(positions):
             continue
@@ -276,9 +276,9 @@ def _up_to_the_stops(
             if value is None or value.values[0] is None:
                 stop = middle
                 continue
-            if (found.unit or unit) == "dB" and value.values[0] < max(numbers) - _DEEPEST_DB:
+            if (texts.unit or unit) == "dB" and value.values[0] < max(numbers) - _DEEPEST_DB:
                 break
-            if (found.unit or unit) != "dB" and abs(value.values[0]) > _FURTHEST * np.ptp(numbers):
+            if (texts.unit or unit) != "dB" and abs(value.values[0]) > _FURTHEST * np.ptp(numbers):
                 break
             more[middle] = written
             number = middle
@@ -293,7 +293,7 @@ def _up_to_the_stops(
             if abs(b - 0.5 * (a + c)) > 0.01 * max(abs(b), 0.01 * np.ptp(numbers)):
                 more[middle] = around[1]
     order = sorted(more)
-    return np.array(order), [more[place] for place in order]
+    return np.array(order), [more[position] for position in order]
 
 
 def _travel(
@@ -330,12 +330,12 @@ def _stepped(
 ) -> tuple[Parameter, Travel]:
     positions = np.linspace(0.0, 1.0, steps)
     texts = [text(float(u)).strip() for u in positions]
-    found = read_texts(texts, unit)
-    numbers = [value for value in (found.values if found else ()) if value is not None]
+    read = read_texts(texts, unit)
+    numbers = [value for value in (read.values if read else ()) if value is not None]
     rising = len(numbers) == steps and all(b > a for a, b in pairwise(numbers))
     step = round(min(1.0, max(0.0, default)) * (steps - 1))
-    if rising and found is not None:
-        unit = found.unit or unit
+    if rising and read is not None:
+        unit = read.unit or unit
     values = tuple(float(n) for n in numbers) if rising else tuple(float(i) for i in range(steps))
     labels = () if rising else tuple(t or str(i) for i, t in enumerate(texts))
     travel = Travel(np.array(values), positions)

@@ -131,10 +131,10 @@ def parse_text(text: str) -> tuple[float, str] | None:
     -------
     (float, str) or None
     """
-    found = read_texts([text])
-    if found is None or found.values[0] is None:
+    read = read_texts([text])
+    if read is None or read.values[0] is None:
         return None
-    return found.values[0], found.unit
+    return read.values[0], read.unit
 
 
 def read_texts(texts: Sequence[str], label: str = "") -> Texts | None:
@@ -154,8 +154,8 @@ def read_texts(texts: Sequence[str], label: str = "") -> Texts | None:
     """
     read = []
     for decimal, group in ((".", ","), (",", ".")):
-        found = [_number(_plain(text), decimal, group) for text in texts]
-        together = _together(found, clean_unit(label))
+        numbers = [_number(_plain(text), decimal, group) for text in texts]
+        together = _together(numbers, clean_unit(label))
         if together is not None:
             read.append(together)
     if not read:
@@ -238,26 +238,28 @@ def _value(digits: str, decimal: str, group: str) -> float | None:
     return float(f"{whole or '0'}.{rest or '0'}")
 
 
-def _together(found: Sequence[tuple[float, str] | None], label: str) -> Texts | None:
+def _together(numbers: Sequence[tuple[float, str] | None], label: str) -> Texts | None:
     """Bring numbers to one unit; None where there is none for all of them."""
-    units = {unit for _, unit in filter(None, found)}
+    units = {unit for _, unit in filter(None, numbers)}
     if "pan" in units:
         # The middle of other knobs is a number.
-        found = [
+        numbers = [
             None if item is None else (item[0], "%" if item[1] in ("pan", "%", "") else item[1])
-            for item in found
+            for item in numbers
         ]
-        units = {unit for _, unit in filter(None, found)}
+        units = {unit for _, unit in filter(None, numbers)}
     if "1:" in units and ":1" in units:
-        ratios = {value for item in found if item for value, unit in [item] if unit == ":1"}
+        ratios = {value for item in numbers if item for value, unit in [item] if unit == ":1"}
         if ratios == {1.0}:
-            found = [item and (item[0], "1:") for item in found]
+            numbers = [item and (item[0], "1:") for item in numbers]
         else:
-            found = [item and (1 / item[0] if item[1] == "1:" else item[0], ":1") for item in found]
-        units = {unit for _, unit in filter(None, found)}
+            numbers = [
+                item and (1 / item[0] if item[1] == "1:" else item[0], ":1") for item in numbers
+            ]
+        units = {unit for _, unit in filter(None, numbers)}
     named = units - {""}
     if not named:
-        return Texts(tuple(item and item[0] for item in found), "")
+        return Texts(tuple(item and item[0] for item in numbers), "")
     bare = "" in units
     for factors, base in _FAMILIES:
         if not named <= set(factors):
@@ -269,9 +271,10 @@ def _together(found: Sequence[tuple[float, str] | None], label: str) -> Texts | 
             # 500, 1.2 kHz: those without are in the plain unit.
             unknown = 1.0
         values = tuple(
-            item and item[0] * (factors[item[1]] if item[1] else (unknown or 1.0)) for item in found
+            item and item[0] * (factors[item[1]] if item[1] else (unknown or 1.0))
+            for item in numbers
         )
         return Texts(values, base)
     if len(named) > 1:
         return None
-    return Texts(tuple(item and item[0] for item in found), next(iter(named)))
+    return Texts(tuple(item and item[0] for item in numbers), next(iter(named)))
