@@ -57,38 +57,38 @@ class Decoder:
         self.subtype = str(self._file.subtype)
         self.format = str(self._file.format)
         self.log = str(self._file.extra_info)
-        self._place = 0
+        self._position = 0
 
-    def seek(self, place: int) -> None:
+    def seek(self, position: int) -> None:
         """Go to a sample, of which the next read is the first.
 
         Parameters
         ----------
-        place : int
+        position : int
             Index of the sample, from 0.
         """
-        if place == self._place:
+        if position == self._position:
             return
-        start = place
+        start = position
         if self.format == "OGG":
             # libsndfile (1.2.2) arrives somewhere else when the place lies in the last page.
             last = self.frames - int(OGG_PAGE_SECONDS * self.sample_rate)
-            start = max(0, min(place, last))
+            start = max(0, min(position, last))
         elif self.subtype.startswith("MPEG"):
-            start = max(0, place - MP3_RUN_UP)
+            start = max(0, position - MP3_RUN_UP)
         if not self._seekable:
             # Such as GSM: only from its start.
             start = 0
-        if not self._seekable and self._place > place:
+        if not self._seekable and self._position > position:
             self._file.close()
-            self._file, self._place = self._open(), 0
-        elif self._seekable and not start <= self._place < place:
+            self._file, self._position = self._open(), 0
+        elif self._seekable and not start <= self._position < position:
             self._file.seek(start)
-            self._place = start
-        while self._place < place:
-            before = self._place
-            self.read(min(place - before, MP3_RUN_UP), "float32")
-            if self._place == before:
+            self._position = start
+        while self._position < position:
+            before = self._position
+            self.read(min(position - before, MP3_RUN_UP), "float32")
+            if self._position == before:
                 break
 
     def read(self, frames: int, dtype: str) -> NDArray[Any]:
@@ -107,7 +107,7 @@ class Decoder:
             Of the wanted type.
         """
         data: NDArray[Any] = self._file.read(frames, dtype=dtype, always_2d=True)
-        self._place += data.shape[0]
+        self._position += data.shape[0]
         return data
 
     def close(self) -> None:

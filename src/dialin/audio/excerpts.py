@@ -161,11 +161,9 @@ def cut_file(path: str | os.PathLike[str], *, seconds: float = 10.0, pieces: int
             yield block
 
     level = block_levels(counted(), rate)
-    places = _choose(level, samples, rate, seconds, pieces)
-    cut = [
-        read_audio(path, start=place.start, frames=place.stop - place.start)[0] for place in places
-    ]
-    return Cut(cut, [place.start for place in places], rate, samples)
+    spans = _choose(level, samples, rate, seconds, pieces)
+    cut = [read_audio(path, start=span.start, frames=span.stop - span.start)[0] for span in spans]
+    return Cut(cut, [span.start for span in spans], rate, samples)
 
 
 def block_levels(blocks: Iterable[Audio], sample_rate: int) -> NDArray[np.float64]:
@@ -308,14 +306,14 @@ def _stretches(active: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Music as first and last (exclusive) blocks, with its rests and its tail."""
     edges = _edges(active)
     rest, tail = round(REST_SECONDS / BLOCK_SECONDS), round(TAIL_SECONDS / BLOCK_SECONDS)
-    found: list[tuple[int, int]] = []
+    stretches: list[tuple[int, int]] = []
     for first, last in zip(edges[::2], edges[1::2], strict=True):
         end = min(int(last) + tail, active.size)
-        if found and first - (found[-1][1] - tail) <= rest:
-            found[-1] = (found[-1][0], end)
+        if stretches and first - (stretches[-1][1] - tail) <= rest:
+            stretches[-1] = (stretches[-1][0], end)
         else:
-            found.append((int(first), end))
-    return found
+            stretches.append((int(first), end))
+    return stretches
 
 
 def _choose(

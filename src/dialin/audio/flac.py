@@ -44,14 +44,14 @@ def _crc16(data: bytes) -> int:
 
 @dataclass(frozen=True)
 class _Frame:
-    place: int
+    offset: int
     first: int
     samples: int
 
 
-def _frame(data: Data, place: int, block: int) -> _Frame | None:
-    """Frame header at `place` with a true checksum; `block` is the block size where all agree."""
-    head = data[place : place + 16]
+def _frame(data: Data, offset: int, block: int) -> _Frame | None:
+    """Frame header at `offset` with a true checksum; `block` is the block size where all agree."""
+    head = data[offset : offset + 16]
     if len(head) < 6 or head[0] != 0xFF or head[1] & 0xFE != 0xF8 or head[3] & 1:
         return None
     size_code, rate_code = head[2] >> 4, head[2] & 15
@@ -84,29 +84,29 @@ def _frame(data: Data, place: int, block: int) -> _Frame | None:
     if at >= len(head) or _crc8(head[:at]) != head[at]:
         return None
     variable = head[1] & 1
-    return _Frame(place, number if variable else number * (block or samples), samples)
+    return _Frame(offset, number if variable else number * (block or samples), samples)
 
 
 def _last_sample(data: Data, start: int, stop: int, block: int) -> int | None:
     """Sample after the last whole frame in ``data[start:stop]``."""
     low = max(start, stop - _TAIL)
     frames: list[_Frame] = []
-    place = stop
-    while len(frames) < _TRIES and (place := data.rfind(b"\xff", low, place)) >= 0:
-        found = _frame(data, place, block)
-        if found is not None:
-            frames.append(found)
+    offset = stop
+    while len(frames) < _TRIES and (offset := data.rfind(b"\xff", low, offset)) >= 0:
+        candidate = _frame(data, offset, block)
+        if candidate is not None:
+            frames.append(candidate)
     ends = [stop]
     if data[stop - 128 : stop - 125] == b"TAG":
         ends.append(stop - 128)
     for end in ends:
         for frame in frames[:8]:
-            if frame.place < end and _crc16(data[frame.place : end]) == 0:
+            if frame.offset < end and _crc16(data[frame.offset : end]) == 0:
                 return frame.first + frame.samples
     # Cut off within a frame: what comes before it is whole if its checksum is right.
     for index, later in enumerate(frames):
         for frame in frames[index + 1 : index + 5]:
-            if _crc16(data[frame.place : later.place]) == 0:
+            if _crc16(data[frame.offset : later.offset]) == 0:
                 return frame.first + frame.samples
     return None
 
@@ -143,15 +143,15 @@ def flac_layout(data: Data) -> FileLayout | None:
         Empty where the decoder can be trusted.
     """
     starts: list[int] = []
-    place = 0
-    while (place := data.find(_MARK, place)) >= 0:
-        starts.append(place)
-        place += len(_MARK)
+    offset = 0
+    while (offset := data.find(_MARK, offset)) >= 0:
+        starts.append(offset)
+        offset += len(_MARK)
     if not starts:
         return None
-    found = [_one(data, a, b) for a, b in zip(starts, [*starts[1:], len(data)], strict=True)]
-    missing = sum(lost for _, lost in found)
-    sections = tuple(section for section, _ in found)
+    parts = [_one(data, a, b) for a, b in zip(starts, [*starts[1:], len(data)], strict=True)]
+    missing = sum(lost for _, lost in parts)
+    sections = tuple(section for section, _ in parts)
     if len(sections) == 1 and not missing and sections[0].frames < 0:
         return FileLayout()
     return FileLayout(sections, missing)

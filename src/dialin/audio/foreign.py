@@ -91,8 +91,8 @@ def demuxer(path: Path) -> str:
         head = file.read(16)
     if head[:3] == b"ID3" and path.suffix.lower() == ".aac":
         return "aac"
-    for content, place, name in _MAGIC:
-        if head[place : place + len(content)] == content:
+    for content, offset, name in _MAGIC:
+        if head[offset : offset + len(content)] == content:
             return name
     return ""
 

@@ -74,11 +74,11 @@ def without_infrasound(audio: Audio, sample_rate: int) -> Audio:
         if float(np.square(slow).sum()) / slow.shape[1] <= MATTERS * total:
             return audio
     block = _block(sample_rate)
-    places = (np.arange(slow.shape[1]) + 0.5) * block - 0.5
+    centres = (np.arange(slow.shape[1]) + 0.5) * block - 0.5
     samples = np.arange(audio.shape[1])
     result = np.empty_like(audio)
     for channel, values in enumerate(slow):
-        result[channel] = audio[channel] - np.interp(samples, places, values)
+        result[channel] = audio[channel] - np.interp(samples, centres, values)
     return result
 
 
@@ -104,6 +104,6 @@ def _slow(audio: Audio, sample_rate: int) -> NDArray[np.float64] | None:
     padded = np.pad(padded, ((0, 0), (0, size - padded.shape[1])), mode="edge")
     spectrum = sfft.rfft(padded, axis=1)
     hertz = np.arange(spectrum.shape[1]) * sample_rate / block / size
-    place = np.clip((hertz - STOPPED_HZ) / (PASSED_HZ - STOPPED_HZ), 0.0, 1.0)
-    spectrum *= 0.5 + 0.5 * np.cos(np.pi * place)
+    share = np.clip((hertz - STOPPED_HZ) / (PASSED_HZ - STOPPED_HZ), 0.0, 1.0)
+    spectrum *= 0.5 + 0.5 * np.cos(np.pi * share)
     return np.asarray(sfft.irfft(spectrum, size, axis=1)[:, pad : pad + count])

@@ -49,10 +49,10 @@ def audio_files(
         If it holds none, or cannot be listed.
     """
     root = Path(folder)
-    found = named_audio(root, without=without)
-    if not found:
+    files = named_audio(root, without=without)
+    if not files:
         raise AudioFileError(f"there are no audio files in {str(root)!r}; check the path")
-    return found
+    return files
 
 
 def named_audio(
@@ -100,13 +100,13 @@ def other_files(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def _files(root: Path, without: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    passed = {os.path.realpath(place) for place in without}
+    passed = {os.path.realpath(folder) for folder in without}
 
-    def walk(place: Path) -> Iterator[Path]:
-        with os.scandir(place) as entries:
+    def walk(folder: Path) -> Iterator[Path]:
+        with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
         for name in names:
-            path = place / name
+            path = folder / name
             if path.is_dir():
                 # A link to a folder may lead back here.
                 if not path.is_symlink() and os.path.realpath(path) not in passed:

@@ -131,17 +131,17 @@ def _family_of(info: AudioInfo) -> str:
 
 
 def _chunks(data: Data, family: str) -> list[_Chunk]:
-    found: list[_Chunk] = []
+    kept: list[_Chunk] = []
     if family == "caf":
-        place = 8
-        while place + 12 <= len(data):
-            name = bytes(data[place : place + 4])
-            (size,) = struct.unpack_from(">q", data, place + 4)
-            if size < 0 or place + 12 + size > len(data):
+        offset = 8
+        while offset + 12 <= len(data):
+            name = bytes(data[offset : offset + 4])
+            (size,) = struct.unpack_from(">q", data, offset + 4)
+            if size < 0 or offset + 12 + size > len(data):
                 break
             if name in _CAF_KEPT:
-                found.append(_Chunk(name, bytes(data[place + 12 : place + 12 + size])))
-            place += 12 + size
+                kept.append(_Chunk(name, bytes(data[offset + 12 : offset + 12 + size])))
+            offset += 12 + size
     elif family in ("riff", "aiff"):
         wanted = _RIFF_KEPT if family == "riff" else _AIFF_KEPT
         for chunk in chunks(data):
@@ -152,8 +152,8 @@ def _chunks(data: Data, family: str) -> list[_Chunk]:
                 # Not that of the output: 0x7FFF stands for a figure that is not given.
                 unknown = struct.pack("<5h", *[0x7FFF] * 5)
                 content = content[:_BEXT_LOUDNESS] + unknown + content[_BEXT_LOUDNESS + 10 :]
-            found.append(_Chunk(chunk.name, content))
-    return found
+            kept.append(_Chunk(chunk.name, content))
+    return kept
 
 
 def _append(path: Path, kept: list[_Chunk], family: str) -> None:

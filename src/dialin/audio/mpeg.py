@@ -112,22 +112,22 @@ class _Stream:
     promised: int = -1
     size: int = -1
 
-    def add(self, place: int, length: int) -> None:
+    def add(self, offset: int, length: int) -> None:
         self.count += 1
-        if self.ranges and self.ranges[-1][1] == place:
+        if self.ranges and self.ranges[-1][1] == offset:
             self.ranges[-1][1] += length
         else:
-            self.ranges.append([place, place + length])
+            self.ranges.append([offset, offset + length])
 
-    def full(self, place: int) -> bool:
+    def full(self, offset: int) -> bool:
         """Whether the Xing header's two figures agree that the stream ends here."""
-        return self.count == self.promised and abs(place - self.start - self.size) <= 2_000
+        return self.count == self.promised and abs(offset - self.start - self.size) <= 2_000
 
 
-def _header(data: Data, place: int) -> Header | None:
-    if place + 4 > len(data):
+def _header(data: Data, offset: int) -> Header | None:
+    if offset + 4 > len(data):
         return None
-    (word,) = struct.unpack_from(">I", data, place)
+    (word,) = struct.unpack_from(">I", data, offset)
     if word >> 21 != 0x7FF or (word >> 19) & 3 == 1 or not (word >> 17) & 3:
         return None
     if (word >> 10) & 3 == 3 or (word >> 12) & 15 in (0, 15):
@@ -140,44 +140,44 @@ def _length(header: Header) -> int:
     return header.sizes()[(header.word >> 12) & 15] + padding
 
 
-def _starts_here(data: Data, place: int, stop: int) -> Header | None:
-    """Header of the frame at `place`, if `FEW` of the same kind follow one another there."""
-    first = _header(data, place)
+def _starts_here(data: Data, offset: int, stop: int) -> Header | None:
+    """Header of the frame at `offset`, if `FEW` of the same kind follow one another there."""
+    first = _header(data, offset)
     header = first
     for _ in range(FEW):
         if header is None or first is None or (header.word ^ first.word) & _SAME:
             return None
-        place += _length(header)
-        if _after_tags(data, place, stop) == stop:
+        offset += _length(header)
+        if _after_tags(data, offset, stop) == stop:
             return first
-        header = _header(data, place) if place < stop else None
+        header = _header(data, offset) if offset < stop else None
     return first
 
 
-def _after_tags(data: Data, place: int, stop: int) -> int:
+def _after_tags(data: Data, offset: int, stop: int) -> int:
     """Step over ID3, APE and Lyrics3 tags."""
     while True:
-        head = data[place : place + 10]
+        head = data[offset : offset + 10]
         if head[:3] == b"ID3" and len(head) == 10:
             size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-            place += 10 + size + (10 if head[5] & 0x10 else 0)
-        elif head[:3] == b"TAG" and place + 128 <= stop:
-            place += 128
-        elif head[:8] == b"APETAGEX" and place + 32 <= stop:
-            size, _, flags = struct.unpack_from("<III", data, place + 12)
+            offset += 10 + size + (10 if head[5] & 0x10 else 0)
+        elif head[:3] == b"TAG" and offset + 128 <= stop:
+            offset += 128
+        elif head[:8] == b"APETAGEX" and offset + 32 <= stop:
+            size, _, flags = struct.unpack_from("<III", data, offset + 12)
             # A footer alone is followed by nothing of its own.
-            place += 32 + (size if flags & 0x20000000 else 0)
+            offset += 32 + (size if flags & 0x20000000 else 0)
         else:
-            return place
+            return offset
 
 
-def _next_start(data: Data, place: int, stop: int) -> tuple[int, Header] | None:
-    stop_search = min(stop, place + GARBAGE)
-    while (place := data.find(b"\xff", place, stop_search)) >= 0:
-        header = _starts_here(data, place, stop)
+def _next_start(data: Data, offset: int, stop: int) -> tuple[int, Header] | None:
+    stop_search = min(stop, offset + GARBAGE)
+    while (offset := data.find(b"\xff", offset, stop_search)) >= 0:
+        header = _starts_here(data, offset, stop)
         if header is not None:
-            return place, header
-        place += 1
+            return offset, header
+        offset += 1
     return None
 
 
@@ -193,67 +193,67 @@ def is_mpeg(data: Data) -> bool:
     -------
     bool
     """
-    place = _after_tags(data, 0, len(data))
-    return _starts_here(data, place, len(data)) is not None
+    offset = _after_tags(data, 0, len(data))
+    return _starts_here(data, offset, len(data)) is not None
 
 
 def _walk(data: Data, start: int, stop: int) -> list[_Stream]:
     streams: list[_Stream] = []
-    place = start
-    while (found := _next_start(data, _after_tags(data, place, stop), stop)) is not None:
-        place, header = found
+    offset = start
+    while (following := _next_start(data, _after_tags(data, offset, stop), stop)) is not None:
+        offset, header = following
         same, mono, sizes = header.word & _SAME, header.mono, header.sizes()
         slot = 4 if header.layer == 1 else 1
         tag_offset = header.tag_offset if header.layer == 3 else 0
         last = streams[-1] if streams else None
         if last is None or (last.header.word & _SAME, last.header.mono) != (same, mono):
-            streams.append(_Stream(header, place))
+            streams.append(_Stream(header, offset))
         stream = streams[-1]
-        while place + 4 <= stop:
-            (word,) = struct.unpack_from(">I", data, place)
+        while offset + 4 <= stop:
+            (word,) = struct.unpack_from(">I", data, offset)
             if word & _SAME != same or ((word >> 6) & 3 == 3) != mono:
                 break
             size = sizes[(word >> 12) & 15]
             length = size + ((word >> 9) & 1) * slot
-            if not size or place + length > stop:
+            if not size or offset + length > stop:
                 break
             if tag_offset:
-                tag = place + tag_offset
+                tag = offset + tag_offset
                 name = data[tag : tag + 4]
-                if name in (b"Xing", b"Info") or data[place + 36 : place + 40] == b"VBRI":
+                if name in (b"Xing", b"Info") or data[offset + 36 : offset + 40] == b"VBRI":
                     if stream.count or stream.tag >= 0:
-                        stream = _Stream(header, place)
+                        stream = _Stream(header, offset)
                         streams.append(stream)
                     if name != b"VBRI":
-                        _read_tag(data, stream, place, length, tag)
-                    stream.start = place
-                    place += length
+                        _read_tag(data, stream, offset, length, tag)
+                    stream.start = offset
+                    offset += length
                     continue
-            if stream.full(place) and not _ends_soon(data, place, stop, same):
-                stream = _Stream(header, place)
+            if stream.full(offset) and not _ends_soon(data, offset, stop, same):
+                stream = _Stream(header, offset)
                 streams.append(stream)
-            stream.add(place, length)
-            place += length
+            stream.add(offset, length)
+            offset += length
     return [stream for stream in streams if stream.count]
 
 
-def _ends_soon(data: Data, place: int, stop: int, same: int) -> bool:
+def _ends_soon(data: Data, offset: int, stop: int, same: int) -> bool:
     """Whether fewer than `FEW` frames follow: the header's count was off, no new recording."""
     for _ in range(FEW):
-        header = _header(data, place)
+        header = _header(data, offset)
         if header is None or header.word & _SAME != same:
             return True
-        place += _length(header)
-    return place > stop
+        offset += _length(header)
+    return offset > stop
 
 
-def _read_tag(data: Data, stream: _Stream, place: int, length: int, tag: int) -> None:
-    if tag + 16 > place + length:
+def _read_tag(data: Data, stream: _Stream, offset: int, length: int, tag: int) -> None:
+    if tag + 16 > offset + length:
         return
     (flags,) = struct.unpack_from(">I", data, tag + 4)
     if not flags & 1:
         return
-    stream.tag, stream.tag_frame = tag, (place, place + length)
+    stream.tag, stream.tag_frame = tag, (offset, offset + length)
     (stream.promised,) = struct.unpack_from(">I", data, tag + 8)
     if flags & 2:
         (stream.size,) = struct.unpack_from(">I", data, tag + 12)
@@ -272,25 +272,25 @@ def _drop_headless(data: Data, stream: _Stream) -> None:
     No decoder can do anything with them; mpg123 leaves out an unknown number of samples.
     """
     header, sizes = stream.header, stream.header.sizes()
-    place, stop = stream.ranges[0]
-    there, first = 0, place
+    offset, stop = stream.ranges[0]
+    there, first = 0, offset
     side = header.tag_offset
     slot = 1
     for _ in range(MOST_HEADLESS):
-        if place + side > stop or stream.count <= 1:
+        if offset + side > stop or stream.count <= 1:
             break
-        (word,) = struct.unpack_from(">I", data, place)
+        (word,) = struct.unpack_from(">I", data, offset)
         crc = 0 if word & 0x10000 else 2
-        needed = int.from_bytes(data[place + 4 + crc : place + 6 + crc], "big")
+        needed = int.from_bytes(data[offset + 4 + crc : offset + 6 + crc], "big")
         needed >>= 7 if header.version == 1 else 8
         if needed <= there:
             break
         length = sizes[(word >> 12) & 15] + ((word >> 9) & 1) * slot
         there += length - side - crc
-        place += length
+        offset += length
         stream.count -= 1
-    if place != first:
-        stream.ranges[0][0] = place
+    if offset != first:
+        stream.ranges[0][0] = offset
 
 
 def _section(data: Data, stream: _Stream) -> tuple[Section, int]:
@@ -341,5 +341,5 @@ def mpeg_layout(data: Data, start: int = 0, stop: int | None = None) -> FileLayo
     streams = _walk(data, start, len(data) if stop is None else stop)
     if not streams:
         return None
-    found = [_section(data, stream) for stream in streams]
-    return FileLayout(tuple(s for s, _ in found), sum(missing for _, missing in found))
+    parts = [_section(data, stream) for stream in streams]
+    return FileLayout(tuple(s for s, _ in parts), sum(missing for _, missing in parts))

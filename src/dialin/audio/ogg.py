@@ -26,14 +26,14 @@ def ogg_layout(data: Data) -> FileLayout:
         Empty for a single link.
     """
     links: list[int] = []
-    place, size, beginning = 0, len(data), False
-    while (place := data.find(b"OggS", place)) >= 0 and place + 27 <= size:
-        segments = data[place + 26]
-        begins = bool(data[place + 5] & _BEGINS)
+    offset, size, beginning = 0, len(data), False
+    while (offset := data.find(b"OggS", offset)) >= 0 and offset + 27 <= size:
+        segments = data[offset + 26]
+        begins = bool(data[offset + 5] & _BEGINS)
         if begins and not beginning:
-            links.append(place)
+            links.append(offset)
         beginning = begins
-        place += 27 + segments + sum(data[place + 27 : place + 27 + segments])
+        offset += 27 + segments + sum(data[offset + 27 : offset + 27 + segments])
     if len(links) < 2:
         return FileLayout()
     return FileLayout(

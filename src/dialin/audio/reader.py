@@ -160,25 +160,25 @@ def _find_layout(path: Path, kind: str = "") -> FileLayout:
 def _layout(path: str, kind: str, *_: int) -> FileLayout:
     with Path(path).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         head = bytes(data[:4])
-        found: FileLayout | None = None
+        layout: FileLayout | None = None
         if head == b"OggS":
-            found = ogg_layout(data)
+            layout = ogg_layout(data)
         elif head in (b"RIFF", b"RIFX", b"FORM", b"RF64", b"BW64"):
-            found = riff_layout(data)
+            layout = riff_layout(data)
         elif head == b"fLaC":
-            found = flac_layout(data)
+            layout = flac_layout(data)
         elif kind == "mpeg" or is_mpeg(data):
-            found = mpeg_layout(data)
+            layout = mpeg_layout(data)
         elif head[:3] == b"ID3":
-            found = flac_layout(data)
-        return found or FileLayout()
+            layout = flac_layout(data)
+        return layout or FileLayout()
 
 
 def _chunk_sizes(log: str) -> tuple[int, int]:
     # libsndfile reads a WAV or AIFF file that was cut off as if it ended there, and says so only
     # in its log: "data : 176400 (should be 88178)". The first number is the header's.
-    found = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", log, re.MULTILINE)
-    promised, there = (int(found[1]), int(found[2])) if found else (0, 0)
+    match = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", log, re.MULTILINE)
+    promised, there = (int(match[1]), int(match[2])) if match else (0, 0)
     return (promised, there) if there > 0 else (0, 0)
 
 
@@ -202,7 +202,7 @@ class AudioReader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
         self._closing = ExitStack()
-        self._place = 0
+        self._position = 0
         self._open_section = -1
         try:
             # A pipe must be known before it is opened: opening would wait for its writer.
@@ -348,7 +348,7 @@ class AudioReader:
         """
         place = max(0, min(place, self.info.frames))
         number, within = self._find(place)
-        self._place = place
+        self._position = place
         if number < len(self._sizes):
             try:
                 self._use(number)
@@ -356,11 +356,11 @@ class AudioReader:
             except (RuntimeError, OSError) as error:
                 raise self._explain(error) from error
 
-    def _find(self, place: int) -> tuple[int, int]:
+    def _find(self, position: int) -> tuple[int, int]:
         for number, size in enumerate(self._sizes):
-            if place < size:
-                return number, place
-            place -= size
+            if position < size:
+                return number, position
+            position -= size
         return len(self._sizes), 0
 
     def read(
@@ -385,12 +385,12 @@ class AudioReader:
         AudioFileError
             If the file cannot be read further, or what its header promises fits into no memory.
         """
-        left = self.info.frames - self._place
+        left = self.info.frames - self._position
         wanted = left if frames < 0 else min(frames, left)
         pieces: list[NDArray[Any]] = []
         try:
             while wanted > 0:
-                number, within = self._find(self._place)
+                number, within = self._find(self._position)
                 self._use(number)
                 self._file.seek(self._layout.sections[number].skip + within)
                 count = min(wanted, self._sizes[number] - within)
@@ -398,10 +398,10 @@ class AudioReader:
                 if data.shape[0]:
                     pieces.append(data)
                 if data.shape[0] < count and number == len(self._sizes) - 1:
-                    self._place += data.shape[0]
+                    self._position += data.shape[0]
                     break
                 # A part that ends early is followed by the next one.
-                self._place += count
+                self._position += count
                 wanted -= count
             if len(pieces) > 1:
                 pieces = [np.concatenate(pieces)]

@@ -72,29 +72,29 @@ def chunks(data: Data) -> list[Chunk]:
         Each with its name, where its content starts, and its length in bytes.
     """
     order = byte_order(data)
-    found: list[Chunk] = []
+    listed: list[Chunk] = []
     large: dict[bytes, int] = {}
-    place, size = 12, len(data)
-    while order and place + 8 <= size:
-        name = bytes(data[place : place + 4])
-        (length,) = struct.unpack_from(f"{order}I", data, place + 4)
-        if name == b"ds64" and place + 24 <= size:
-            (large[b"data"],) = struct.unpack_from("<Q", data, place + 16)
+    offset, size = 12, len(data)
+    while order and offset + 8 <= size:
+        name = bytes(data[offset : offset + 4])
+        (length,) = struct.unpack_from(f"{order}I", data, offset + 4)
+        if name == b"ds64" and offset + 24 <= size:
+            (large[b"data"],) = struct.unpack_from("<Q", data, offset + 16)
         if length == 0xFFFFFFFF and name in large:
             length = large[name]
-        found.append(Chunk(name, place + 8, length))
-        place = found[-1].stop
-    return found
+        listed.append(Chunk(name, offset + 8, length))
+        offset = listed[-1].stop
+    return listed
 
 
-def _reads_as_chunks(data: Data, place: int, order: str) -> bool:
-    """Whether chunks with sane names fill the file from `place` on."""
-    while place + 8 <= len(data):
-        name = bytes(data[place : place + 4])
-        (length,) = struct.unpack_from(f"{order}I", data, place + 4)
-        if not all(32 <= byte < 127 for byte in name) or place + 8 + length > len(data):
+def _reads_as_chunks(data: Data, offset: int, order: str) -> bool:
+    """Whether chunks with sane names fill the file from `offset` on."""
+    while offset + 8 <= len(data):
+        name = bytes(data[offset : offset + 4])
+        (length,) = struct.unpack_from(f"{order}I", data, offset + 4)
+        if not all(32 <= byte < 127 for byte in name) or offset + 8 + length > len(data):
             return False
-        place += 8 + length + (length & 1)
+        offset += 8 + length + (length & 1)
     return True
 
 
@@ -114,8 +114,8 @@ def riff_layout(data: Data) -> FileLayout | None:
     order = byte_order(data)
     if not order:
         return None
-    found = chunks(data)
-    joined = [chunk.start - 8 for chunk in found if chunk.name in (b"RIFF", b"FORM", b"RIFX")]
+    listed = chunks(data)
+    joined = [chunk.start - 8 for chunk in listed if chunk.name in (b"RIFF", b"FORM", b"RIFX")]
     if joined and bytes(data[joined[0] : joined[0] + 4]) == bytes(data[:4]):
         # Several files one after the other, each of which is walked through by itself.
         ends = zip([0, *joined], [*joined, len(data)], strict=True)
@@ -127,8 +127,8 @@ def riff_layout(data: Data) -> FileLayout | None:
                 sections.append(_moved(whole, start))
         return FileLayout(tuple(sections))
     name = b"SSND" if data[:4] == b"FORM" else b"data"
-    sound = next((chunk for chunk in found if chunk.name == name), None)
-    format = next((chunk for chunk in found if chunk.name == b"fmt "), None)
+    sound = next((chunk for chunk in listed if chunk.name == name), None)
+    format = next((chunk for chunk in listed if chunk.name == b"fmt "), None)
     if sound is None:
         return FileLayout()
     there = len(data) - sound.start
@@ -144,7 +144,7 @@ def riff_layout(data: Data) -> FileLayout | None:
     size = struct.pack(f"{order}I", there)
     pieces: list[bytes | tuple[int, int]] = [(0, sound.start - 4), size, (sound.start, len(data))]
     if name == b"SSND":
-        pieces = _aiff_pieces(data, found, sound, size)
+        pieces = _aiff_pieces(data, listed, sound, size)
     return FileLayout((Section(tuple(pieces)),))
 
 
@@ -158,10 +158,10 @@ def _moved(section: Section, start: int) -> Section:
 
 
 def _aiff_pieces(
-    data: Data, found: list[Chunk], sound: Chunk, size: bytes
+    data: Data, listed: list[Chunk], sound: Chunk, size: bytes
 ) -> list[bytes | tuple[int, int]]:
     """As for WAV, with the count of samples that AIFF keeps in another chunk."""
-    common = next((chunk for chunk in found if chunk.name == b"COMM"), None)
+    common = next((chunk for chunk in listed if chunk.name == b"COMM"), None)
     if common is None or common.start > sound.start:
         return [(0, sound.start - 4), size, (sound.start, len(data))]
     channels, _, bits = struct.unpack_from(">hIh", data, common.start)

@@ -72,7 +72,7 @@ class Spliced:
         self._pieces = list(pieces)
         sizes = [len(p) if isinstance(p, bytes) else p[1] - p[0] for p in self._pieces]
         self._starts = [0, *accumulate(sizes)]
-        self._place = 0
+        self._position = 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to a place and return it.
@@ -89,13 +89,13 @@ class Spliced:
         int
             Bytes from the start.
         """
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._starts[-1]}[whence]
-        self._place = max(0, base + offset)
-        return self._place
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._starts[-1]}[whence]
+        self._position = max(0, base + offset)
+        return self._position
 
     def tell(self) -> int:
         """Where the next byte is read from."""
-        return self._place
+        return self._position
 
     def read(self, count: int = -1) -> bytes:
         """Read at most `count` bytes; all that are left if it is negative.
@@ -110,13 +110,13 @@ class Spliced:
         bytes
             Empty at the end.
         """
-        left = self._starts[-1] - self._place
+        left = self._starts[-1] - self._position
         count = left if count < 0 else min(count, left)
         parts: list[bytes] = []
         while count > 0:
-            index = bisect_right(self._starts, self._place) - 1
-            offset = self._place - self._starts[index]
-            size = min(count, self._starts[index + 1] - self._place)
+            index = bisect_right(self._starts, self._position) - 1
+            offset = self._position - self._starts[index]
+            size = min(count, self._starts[index + 1] - self._position)
             piece = self._pieces[index]
             if isinstance(piece, bytes):
                 data = piece[offset : offset + size]
@@ -126,7 +126,7 @@ class Spliced:
                 break
             parts.append(data)
             count -= len(data)
-            self._place += len(data)
+            self._position += len(data)
         return b"".join(parts)
 
     def write(self, _: bytes) -> int:

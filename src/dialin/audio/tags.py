@@ -136,26 +136,26 @@ def read_tags(path: Path) -> Tags:
     import mutagen
     from mutagen.flac import Picture
 
-    found = mutagen.File(path)
+    file = mutagen.File(path)
     tags = Tags()
-    if found is None:
+    if file is None:
         _from_ffprobe(path, tags)
         return tags
-    tags.pictures += [picture for picture in getattr(found, "pictures", [])]
-    family = type(found.tags).__name__ if found.tags is not None else ""
+    tags.pictures += [picture for picture in getattr(file, "pictures", [])]
+    family = type(file.tags).__name__ if file.tags is not None else ""
     if "ID3" in family:
-        _from_id3(found.tags, tags)
+        _from_id3(file.tags, tags)
     elif family == "MP4Tags":
-        _from_mp4(found.tags, tags)
-    elif hasattr(found.tags, "vendor"):
-        for name, value in found.tags:
+        _from_mp4(file.tags, tags)
+    elif hasattr(file.tags, "vendor"):
+        for name, value in file.tags:
             if name.lower() == "metadata_block_picture":
                 with suppress(Exception):
                     tags.pictures.append(Picture(base64.b64decode(value)))
             else:
                 tags.add(name, value)
-    elif found.tags is not None:
-        for name, values in dict(found.tags).items():
+    elif file.tags is not None:
+        for name, values in dict(file.tags).items():
             common = _OTHER_NAMES.get(name.lower(), name.lower())
             if common in _COMMON and common not in tags.fields:
                 for value in values if isinstance(values, list) else [values]:
@@ -163,11 +163,11 @@ def read_tags(path: Path) -> Tags:
     return tags
 
 
-def _from_id3(found: Any, tags: Tags) -> None:
+def _from_id3(frames: Any, tags: Tags) -> None:
     from mutagen.flac import Picture
 
     names = {frame: name for name, frame in _ID3.items()}
-    for frame in found.values():
+    for frame in frames.values():
         kind = frame.FrameID
         text = [str(part) for part in getattr(frame, "text", [])]
         about = str(getattr(frame, "desc", "")).lower()
@@ -188,10 +188,10 @@ def _from_id3(found: Any, tags: Tags) -> None:
                 tags.add(names[kind], part)
 
 
-def _from_mp4(found: Any, tags: Tags) -> None:
+def _from_mp4(atoms: Any, tags: Tags) -> None:
     from mutagen.flac import Picture
 
-    for name, values in found.items():
+    for name, values in atoms.items():
         if name == "covr":
             for data in values:
                 picture = Picture()
@@ -237,13 +237,13 @@ def info_tags(chunk: bytes) -> Tags:
     -------
     Tags
     """
-    tags, place = Tags(), 4
-    while chunk[:4] == b"INFO" and place + 8 <= len(chunk):
-        (size,) = struct.unpack_from("<I", chunk, place + 4)
-        name = _INFO.get(chunk[place : place + 4])
+    tags, offset = Tags(), 4
+    while chunk[:4] == b"INFO" and offset + 8 <= len(chunk):
+        (size,) = struct.unpack_from("<I", chunk, offset + 4)
+        name = _INFO.get(chunk[offset : offset + 4])
         if name is not None:
-            tags.add(name, chunk[place + 8 : place + 8 + size].decode("utf-8", "replace"))
-        place += 8 + size + (size & 1)
+            tags.add(name, chunk[offset + 8 : offset + 8 + size].decode("utf-8", "replace"))
+        offset += 8 + size + (size & 1)
     return tags
 
 
