@@ -107,21 +107,19 @@ def look_around(
     turned: list[tuple[int, float]] = []
     for index, parameter in enumerate(spec.parameters):
         if parameter.status == "live" and index not in fixed:
-            turned += [(index, place) for place in _places(parameter, float(here[index]))]
+            turned += [(index, position) for position in _positions(parameter, float(here[index]))]
     slots = chain_slots(spec)
     shared = pool.share(heard.input.pieces[0], heard.input.sample_rate)
     try:
         jobs = [Job(spec.uri, shared, here, measure=style_features)]
-        for index, place in turned:
+        for index, position in turned:
             moved = here.copy()
-            moved[index] = place
+            moved[index] = position
             jobs.append(Job(spec.uri, shared, moved, measure=style_features))
         shorter = range(len(slots)) if len(slots) > 1 else range(0)
         for out in shorter:
             uris = [uri for n, (_, uri, _) in enumerate(slots) if n != out]
-            rest = np.concatenate(
-                [here[place] for n, (_, _, place) in enumerate(slots) if n != out]
-            )
+            rest = np.concatenate([here[span] for n, (_, _, span) in enumerate(slots) if n != out])
             jobs.append(Job(chain_uri(uris), shared, rest, measure=style_features))
         features: list[NDArray[np.float64] | None] = [None] * len(jobs)
         for done, (number, result) in enumerate(pool.render_iter(jobs), 1):
@@ -139,7 +137,9 @@ def look_around(
     likely: list[tuple[float, float] | None] = [None] * spec.size
     for index in sorted({index for index, _ in turned}):
         points = [
-            (place, distances[1 + n]) for n, (which, place) in enumerate(turned) if which == index
+            (position, distances[1 + n])
+            for n, (which, position) in enumerate(turned)
+            if which == index
         ]
         likely[index] = _range(points, float(here[index]), least, margin)
     first = 1 + len(turned)
@@ -151,14 +151,14 @@ def look_around(
     return Around(least, margin, tuple(likely), without)
 
 
-def _places(parameter: Parameter, here: float) -> list[float]:
+def _positions(parameter: Parameter, here: float) -> list[float]:
     """Positions at which a knob is tried, in order, without its own."""
     if parameter.is_stepped and parameter.steps <= PLACES:
-        places = np.linspace(0.0, 1.0, parameter.steps)
+        positions = np.linspace(0.0, 1.0, parameter.steps)
     else:
-        places = np.concatenate([np.linspace(0.0, 1.0, PLACES), here + np.asarray(NEAR)])
-    snapped = {parameter.snap(float(place)) for place in places if 0 <= place <= 1}
-    return sorted(place for place in snapped if abs(place - here) > 1e-9)
+        positions = np.concatenate([np.linspace(0.0, 1.0, PLACES), here + np.asarray(NEAR)])
+    snapped = {parameter.snap(float(position)) for position in positions if 0 <= position <= 1}
+    return sorted(position for position in snapped if abs(position - here) > 1e-9)
 
 
 def _range(
@@ -169,14 +169,14 @@ def _range(
     for side in (-1, 1):
         at, value = here, least
         end = here
-        for place, distance in sorted(points, key=lambda point: side * point[0]):
-            if side * (place - here) <= 0:
+        for position, distance in sorted(points, key=lambda point: side * point[0]):
+            if side * (position - here) <= 0:
                 continue
             if distance > least + margin:
                 share = (least + margin - value) / (distance - value)
                 share = float(np.clip(share, 0.0, 1.0)) if np.isfinite(distance) else 0.0
-                end = at + share * (place - at)
+                end = at + share * (position - at)
                 break
-            at, value, end = place, distance, place
+            at, value, end = position, distance, position
         ends.append(end)
     return ends[0], ends[1]

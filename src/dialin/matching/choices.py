@@ -116,8 +116,8 @@ def knob_ranges(trials: Trials, choice: Pick) -> Mapping[int, KnobRange]:
     ranges: dict[int, KnobRange] = {}
     for echo in space.heard:
         if echo.slot in choice.slots and echo.exact:
-            for place in echo.places:
-                index = space.slots[echo.slot][2].start + place
+            for offset in echo.places:
+                index = space.slots[echo.slot][2].start + offset
                 ranges[index] = KnobRange(float(here[index]), float(here[index]), "heard")
     effects = tuple(s for s in choice.slots if s in space.effects)
     free = [index for index in space.free_of(effects) if index not in ranges]
@@ -165,14 +165,14 @@ def _stretch(
     grid: Floats, fits: NDArray[np.bool_], at: float, low: float, high: float
 ) -> tuple[float, float]:
     """The range with what lies beside it on the grid and fits, without a gap."""
-    for place, good in zip(grid, fits, strict=True):
-        if place > at:
+    for position, good in zip(grid, fits, strict=True):
+        if position > at:
             if not good:
                 break
-            high = max(high, float(place))
-    for place, good in zip(grid[::-1], fits[::-1], strict=True):
-        if place < at:
+            high = max(high, float(position))
+    for position, good in zip(grid[::-1], fits[::-1], strict=True):
+        if position < at:
             if not good:
                 break
-            low = min(low, float(place))
+            low = min(low, float(position))
     return low, high

@@ -181,16 +181,16 @@ def slot_reports(
     return tuple(reports)
 
 
-def _range_texts(parameter: Parameter, found: KnobRange | None) -> dict[str, Any]:
+def _range_texts(parameter: Parameter, knob_range: KnobRange | None) -> dict[str, Any]:
     """Fields of a `KnobReport` that say how far a knob may go."""
-    if found is None:
+    if knob_range is None:
         return {}
     return {
-        "low_position": found.low,
-        "high_position": found.high,
-        "low_text": parameter.text(parameter.snap(found.low)),
-        "high_text": parameter.text(parameter.snap(found.high)),
-        "certainty": found.certainty,
+        "low_position": knob_range.low,
+        "high_position": knob_range.high,
+        "low_text": parameter.text(parameter.snap(knob_range.low)),
+        "high_text": parameter.text(parameter.snap(knob_range.high)),
+        "certainty": knob_range.certainty,
     }
 
 

@@ -140,9 +140,9 @@ class SearchSpace:
 
     def _hear(self, echoes: Echoes | None) -> set[int]:
         """Take over what was heard; returns the indices of the knobs that are set by it."""
-        found = () if echoes is None else echoes.found
-        self.heard = [e for e in found if e.verdict == "heard"]
-        self.absent = {e.slot for e in found if e.verdict == "absent"} - self.wanted
+        reported = () if echoes is None else echoes.found
+        self.heard = [e for e in reported if e.verdict == "heard"]
+        self.absent = {e.slot for e in reported if e.verdict == "absent"} - self.wanted
         self.active = tuple(n for n in range(len(self.slots)) if n not in self.absent)
         # With nothing else to render, what was not heard is still shown as the nearest there is.
         self.rendered = self.active or tuple(range(len(self.slots)))
@@ -151,7 +151,7 @@ class SearchSpace:
             knobs = self.slots[echo.slot][2]
             self.start[knobs] = echo.settings
             held |= {knobs.start + n for n in echo.places}
-        for echo in found:
+        for echo in reported:
             knobs = self.slots[echo.slot][2]
             if echo.verdict == "doubt" or not self.active:
                 vector = self.start.copy()

@@ -94,16 +94,16 @@ class _Views:
         power = (spectrum.real**2 + spectrum.imag**2) / frames
         rates = np.arange(power.shape[0]) / (frames * self._step)
         edges = np.minimum(np.round(self._edges * self._scale).astype(int), power.shape[1])
-        found = []
+        values = []
         for low, high in itertools.pairwise(RATES_HZ):
             inside = (rates >= low) & (rates < high)
             energy = power[inside].mean(axis=0) if inside.any() else None
             for first, last in itertools.pairwise(edges):
                 if energy is None or last <= first:
-                    found.append(np.nan)
+                    values.append(np.nan)
                 else:
-                    found.append(10 * np.log10(float(energy[first:last].mean()) + FLOOR))
-        return np.array(found)
+                    values.append(10 * np.log10(float(energy[first:last].mean()) + FLOOR))
+        return np.array(values)
 
 
 @functools.cache

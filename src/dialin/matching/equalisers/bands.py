@@ -51,8 +51,8 @@ def _native(knobs: Values) -> tuple[Values, Values, Values]:
     spec = builtin_spec("eq")
     first = {p.id: p for p in spec.parameters}
     values = []
-    for place, name in enumerate(("frequency_1", "gain_1", "q_1")):
-        p, u = first[name], rows[..., place]
+    for column, name in enumerate(("frequency_1", "gain_1", "q_1")):
+        p, u = first[name], rows[..., column]
         if p.curve == "log":
             values.append(p.minimum * (p.maximum / p.minimum) ** u)
         else:

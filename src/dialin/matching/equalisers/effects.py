@@ -80,9 +80,9 @@ def solve_effect(
     low, high, cost = np.zeros(len(knobs)), np.ones(len(knobs)), np.full(len(knobs), 0.02)
     for lever in probe.levers:
         if lever.gain:
-            place = knobs.index(lever.knob)
-            low[place], high[place] = _reach(lever, max_eq)
-            cost[place] = GAIN_COST
+            column = knobs.index(lever.knob)
+            low[column], high[column] = _reach(lever, max_eq)
+            cost[column] = GAIN_COST
 
     def respond(points: Values) -> Values:
         whole = np.repeat(start[None], len(points), axis=0)
@@ -130,19 +130,19 @@ def _pursue(
     share = max(1, MOST_ATOMS // max(1, len(probe.levers)))
     for number, lever in enumerate(probe.levers):
         atoms[number] = []
-        for places in _places(lever, share):
+        for positions in _positions(lever, share):
             point = base.copy()
-            for index, position in places.items():
+            for index, position in positions.items():
                 point[index] = position
             shape = centred(np.maximum(decibels(point), -60.0) - np.maximum(flat, -60.0))
             if np.isfinite(shape).all() and shape @ shape > 0:
-                atoms[number].append((places, shape))
+                atoms[number].append((positions, shape))
     wanted = centred(target.wanted - flat)
     starts = [_place(probe, atoms, base, wanted, max_eq, {})]
     # The first lever decides the rest: other places for it are begun from too.
     first = _ranked(probe, atoms, wanted, max_eq)
-    for number, places in first[1:STARTS]:
-        starts.append(_place(probe, atoms, base, wanted, max_eq, {number: places}))
+    for number, positions in first[1:STARTS]:
+        starts.append(_place(probe, atoms, base, wanted, max_eq, {number: positions}))
     return starts
 
 
@@ -162,16 +162,17 @@ def _ranked(
     for number, lever in enumerate(probe.levers):
         limits = _scales(lever, max_eq)
         every += [
-            (_brings(shape, wanted, *limits), number, places) for places, shape in atoms[number]
+            (_brings(shape, wanted, *limits), number, positions)
+            for positions, shape in atoms[number]
         ]
     every.sort(key=lambda row: -row[0])
     kept: list[tuple[int, dict[int, float]]] = []
-    for _, number, places in every:
+    for _, number, positions in every:
         near = any(
-            n == number and max(abs(p[i] - places[i]) for i in places) < 0.25 for n, p in kept
+            n == number and max(abs(p[i] - positions[i]) for i in positions) < 0.25 for n, p in kept
         )
         if not near:
-            kept.append((number, places))
+            kept.append((number, positions))
     return kept
 
 
@@ -194,25 +195,25 @@ def _place(
             if number in chosen or (forced and not chosen and number not in forced):
                 continue
             limits = _scales(lever, max_eq)
-            for places, shape in atoms[number]:
-                if number in forced and places != forced[number]:
+            for positions, shape in atoms[number]:
+                if number in forced and positions != forced[number]:
                     continue
                 # A companion that another lever has placed already stays there.
                 if any(
                     settings[i] != base[i] and settings[i] != v
-                    for i, v in places.items()
+                    for i, v in positions.items()
                     if i != lever.knob
                 ):
                     continue
                 brings = _brings(shape, left, *limits)
                 if best is None or brings > best[0]:
-                    best = (brings, number, places, shape)
+                    best = (brings, number, positions, shape)
         if best is None or best[0] < ENOUGH * total:
             break
-        _, number, places, shape = best
-        chosen[number] = places
+        _, number, positions, shape = best
+        chosen[number] = positions
         shapes.append(shape)
-        for index, position in places.items():
+        for index, position in positions.items():
             if index != probe.levers[number].knob:
                 settings[index] = position
         limits_of = np.array([_scales(probe.levers[n], max_eq) for n in chosen])
@@ -233,7 +234,7 @@ def _scales(lever: Lever, max_eq: float) -> tuple[float, float]:
     return min(ends), max(max(ends), min(ends) + 1e-9)
 
 
-def _places(lever: Lever, most: int) -> list[dict[int, float]]:
+def _positions(lever: Lever, most: int) -> list[dict[int, float]]:
     """Grid of a lever's companions, or of itself where it is no gain."""
     if not lever.gain:
         return [{lever.knob: float(p)} for p in np.linspace(0.02, 0.98, FIXED_GRID)]
@@ -252,5 +253,5 @@ def _bounded(matrix: Values, wanted: Values, limits: Values) -> Values:
     """Least squares within limits."""
     from scipy.optimize import lsq_linear
 
-    found = lsq_linear(matrix, wanted, bounds=(limits[:, 0], limits[:, 1]))
-    return np.asarray(found.x)
+    solution = lsq_linear(matrix, wanted, bounds=(limits[:, 0], limits[:, 1]))
+    return np.asarray(solution.x)

@@ -46,18 +46,18 @@ def equaliser_guesses(
     dict of int to ndarray, shape (knobs,)
         Index of an effect that is an equaliser of many knobs -> settings of the whole chain.
     """
-    places = [span for _, _, span in chain_slots(probed.spec)]
+    spans = [span for _, _, span in chain_slots(probed.spec)]
     worth = [
         number
         for number, own in enumerate(probed.slots)
         if _knobs(own) >= LEAST_KNOBS
-        and not any(places[number].start <= index < places[number].stop for index in locked)
+        and not any(spans[number].start <= index < spans[number].stop for index in locked)
     ]
     if not worth or not heard.whole:
         return {}
     target = spectral_target(heard)
     rate = heard.input.sample_rate
-    found = {}
+    guesses = {}
     for number in worth:
         uri = probed.slots[number].uri
         try:
@@ -66,9 +66,9 @@ def equaliser_guesses(
             continue  # a guess that is not there; the search meets the effect itself
         if own is not None:
             settings = probed.spec.default
-            settings[places[number]] = own
-            found[number] = settings
-    return found
+            settings[spans[number]] = own
+            guesses[number] = settings
+    return guesses
 
 
 def spectral_target(heard: Heard) -> EqTarget:

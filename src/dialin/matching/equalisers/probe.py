@@ -126,8 +126,8 @@ class EqProbe:
     @property
     def knobs(self) -> tuple[int, ...]:
         """All knobs that are solved for, each once."""
-        found = [k for lever in self.levers for k in (lever.knob, *lever.companions)]
-        return tuple(dict.fromkeys(found))
+        indices = [k for lever in self.levers for k in (lever.knob, *lever.companions)]
+        return tuple(dict.fromkeys(indices))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> EqProbe:
@@ -255,9 +255,9 @@ class Responder:
         power = np.abs(np.fft.rfft(answer, 1 << 16)) ** 2 / PEAK**2
         sums = np.concatenate([[0.0], np.cumsum(power)])
         edges = np.arange(sums.size) - 0.5
-        place = self._bands / self._rate * (1 << 16)
-        low = np.minimum(place * 2 ** (-1 / 24), place - 0.5)
-        high = np.maximum(place * 2 ** (1 / 24), place + 0.5)
+        bins = self._bands / self._rate * (1 << 16)
+        low = np.minimum(bins * 2 ** (-1 / 24), bins - 0.5)
+        high = np.maximum(bins * 2 ** (1 / 24), bins + 0.5)
         total = np.interp(high, edges, sums) - np.interp(low, edges, sums)
         inside = np.maximum(np.minimum(high, edges[-1]) - low, 1e-9)
         mean = np.where(low < edges[-1], total / inside, 1.0)
@@ -386,15 +386,15 @@ class _EqProber:
 
     def _levers(self, base: Settings) -> list[Lever]:
         flat = self._ear.decibels(base)
-        found: list[Lever] = []
+        levers: list[Lever] = []
         passive: list[int] = []
         for index in self._turned:
             lever = self._lever(base, flat, index)
             if lever is None:
                 passive.append(index)
             else:
-                found.append(lever)
-        return [self._with_companions(base, lever, passive) for lever in found]
+                levers.append(lever)
+        return [self._with_companions(base, lever, passive) for lever in levers]
 
     def _lever(self, base: Settings, flat: Values, index: int) -> Lever | None:
         rest, floor = float(base[index]), np.maximum(flat, -60.0)

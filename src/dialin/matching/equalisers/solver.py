@@ -127,7 +127,7 @@ def solve(
             slopes = (rows[1:] - rows[0]) / (sign * step)[:, None]
             return np.concatenate([slopes.T, np.diag(cost)])
 
-        found = least_squares(
+        solution = least_squares(
             residual,
             begin,
             jac=jacobian,
@@ -137,7 +137,7 @@ def solve(
             ftol=tolerance,
             xtol=1e-5,
         )
-        settings = np.asarray(found.x, dtype=np.float64)
+        settings = np.asarray(solution.x, dtype=np.float64)
         response = asked(settings[None])[0]
         error = target.error(response)
         if best is None or error < best.error:

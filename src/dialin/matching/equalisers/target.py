@@ -81,13 +81,13 @@ def song_spectra(facts: SongFacts) -> Spectra:
     -------
     Spectra
     """
-    places = np.flatnonzero(facts.music_segments)
-    power = ((facts.middle + facts.side) * _octaves()).sum(axis=1)[places]
+    segments = np.flatnonzero(facts.music_segments)
+    power = ((facts.middle + facts.side) * _octaves()).sum(axis=1)[segments]
     level = 10 * np.log10(power + 1e-20)
     rank = np.searchsorted(-np.asarray(EDGES_DB), np.percentile(level, 90) - level, side="right")
     # From the quiet to the loud; a group of next to nothing says nothing.
-    groups = [places[rank == number] for number in reversed(range(GROUPS))]
-    groups = [g if g.size >= LEAST_SHARE * places.size else g[:0] for g in groups]
+    groups = [segments[rank == number] for number in reversed(range(GROUPS))]
+    groups = [g if g.size >= LEAST_SHARE * segments.size else g[:0] for g in groups]
 
     def mean(rows: Values) -> Values:
         return np.array(

@@ -185,20 +185,20 @@ def stem_references(
     theirs: dict[str, list[Path]] = {}
     for path in audio_files(references, without=[output]):
         theirs.setdefault(path.stem.casefold(), []).append(path)
-    found: dict[Entry, Path] = {}
+    matched: dict[Entry, Path] = {}
     alone: list[Path] = []
     for entry in batch_entries(stems, output):
         choices = theirs.get(entry.source.stem.casefold(), [])
         if len(choices) == 1:
-            found[entry] = choices[0]
+            matched[entry] = choices[0]
         else:
             alone.append(entry.source)
-    if not found:
+    if not matched:
         raise AudioFileError(
             f"no stem in {str(stems)!r} is called as one in {str(references)!r}, which has "
             f"{', '.join(sorted(theirs)) or 'none'}; name them alike"
         )
-    return found, alone
+    return matched, alone
 
 
 def request_of(

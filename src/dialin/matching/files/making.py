@@ -239,15 +239,15 @@ class Making:
         """
         name, choices = self.held.plan.target.name, []
         for report, preset in zip(self._report.choices, self.match.choices, strict=True):
-            place = Path("choices") / str(report.number)
-            folder = self._staged / place
+            relative = Path("choices") / str(report.number)
+            folder = self._staged / relative
             folder.mkdir(parents=True)
             preset.save(folder / "preset.json", overwrite=True)
             fitted = settings_for(preset, self.options.amount, self.pool)
             if self.held.plan.source.seconds <= CHOICE_SECONDS:
                 self._render_file(fitted, folder / name, progress)
             slots = rendered_slots(report.slots, fitted, self.options.amount)
-            choices.append(replace(report, slots=slots, folder=place.as_posix()))
+            choices.append(replace(report, slots=slots, folder=relative.as_posix()))
         self._report = replace(self._report, choices=tuple(choices))
 
     def write_native(self) -> None:

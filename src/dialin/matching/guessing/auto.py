@@ -243,10 +243,10 @@ def _crushed(heard: Recordings) -> float | None:
     """Bits on whose steps all references stand while the input does not."""
     bits = [lattice_bits(audio) for audio, _, _ in heard.references]
     own = lattice_bits(heard.input[0])
-    found = [b for b in bits if b is not None]
-    if len(found) < len(bits) or (own is not None and own <= max(found) + 1.0):
+    known = [b for b in bits if b is not None]
+    if len(known) < len(bits) or (own is not None and own <= max(known) + 1.0):
         return None
-    return float(np.mean(found))
+    return float(np.mean(known))
 
 
 def bending_slots(plan: AutoPlan) -> frozenset[int]:
@@ -290,7 +290,7 @@ def order_notes(plan: AutoPlan, ordered: Ordered | None) -> list[str]:
 
 
 def family_reports(
-    plan: AutoPlan, found: SearchResult, echoes: Echoes | None, used: Sequence[int]
+    plan: AutoPlan, result: SearchResult, echoes: Echoes | None, used: Sequence[int]
 ) -> tuple[FamilyReport, ...]:
     """How likely each family is there, after a search; see `judge_families`.
 
@@ -298,7 +298,7 @@ def family_reports(
     ----------
     plan : AutoPlan
         What was tried.
-    found : Found
+    result : SearchResult
         What the search came to.
     echoes : Echoes, optional
         What was heard.
@@ -313,7 +313,7 @@ def family_reports(
     verdicts = {
         echo.slot: ("moving" if _is_guess(echo) else echo.verdict, echo.text) for echo in heard
     }
-    return judge_families(plan, found.gains, verdicts, used, found.temperature)
+    return judge_families(plan, result.gains, verdicts, used, result.temperature)
 
 
 def as_guesses(echoes: Echoes) -> Echoes:
@@ -331,8 +331,8 @@ def as_guesses(echoes: Echoes) -> Echoes:
     -------
     Echoes
     """
-    found = tuple(replace(e, verdict="doubt") if _is_guess(e) else e for e in echoes.found)
-    return replace(echoes, found=found)
+    guessed = tuple(replace(e, verdict="doubt") if _is_guess(e) else e for e in echoes.found)
+    return replace(echoes, found=guessed)
 
 
 def _is_guess(echo: Echo) -> bool:
@@ -373,25 +373,25 @@ def judge_families(
     reports = []
     for family in plan.families:
         uris = {f"builtin:{name}" for name in family.effects}
-        places = [n for n, uri in enumerate(plan.uris) if uri in uris]
+        slots = [n for n, uri in enumerate(plan.uris) if uri in uris]
         evidence: list[str] = []
         best: tuple[float, float | None, str] = (0.0, None, "")
-        for place in places:
-            verdict, text = verdicts.get(place, ("", ""))
+        for slot in slots:
+            verdict, text = verdicts.get(slot, ("", ""))
             votes = 0.0
-            if any(plan.uris[place] in vote.presence for vote in plan.votes):
-                votes = log_odds(pooled(plan.uris[place], plan.votes, prior)) - log_odds(prior)
-            gain = gains[place] / temperature if place in gains else None
+            if any(plan.uris[slot] in vote.presence for vote in plan.votes):
+                votes = log_odds(pooled(plan.uris[slot], plan.votes, prior)) - log_odds(prior)
+            gain = gains[slot] / temperature if slot in gains else None
             best = max(best, (probability(gain, verdict, votes), gain, verdict), key=_first)
             if verdict in ("heard", "moving"):
                 evidence.append(f"heard: {text}")
-            elif place in used and gains.get(place, 0.0) > 0:
-                evidence.append(f"{names[place]} brings the sound {gains[place]:.2f} nearer")
+            elif slot in used and gains.get(slot, 0.0) > 0:
+                evidence.append(f"{names[slot]} brings the sound {gains[slot]:.2f} nearer")
         said = [
-            (vote.presence[plan.uris[place]], vote.source, names[place])
+            (vote.presence[plan.uris[slot]], vote.source, names[slot])
             for vote in plan.votes
-            for place in places
-            if plan.uris[place] in vote.presence
+            for slot in slots
+            if plan.uris[slot] in vote.presence
         ]
         if said:
             share, source, name = max(said)
@@ -400,16 +400,14 @@ def judge_families(
             f"{name} was not tried: {why}" for name, why in plan.left.items() if name in
             family.effects
         ]  # fmt: skip
-        if not any(place in used for place in places) and not plan.left.keys() >= set(
-            family.effects
-        ):
-            absent = places and all(verdicts.get(p, ("",))[0] == "absent" for p in places)
+        if not any(slot in used for slot in slots) and not plan.left.keys() >= set(family.effects):
+            absent = slots and all(verdicts.get(p, ("",))[0] == "absent" for p in slots)
             evidence += [
                 "listened for and not heard"
                 if absent
                 else "no closer with it by what one more effect must bring"
             ]
-        mine = tuple(names[p] for p in places if p in used)
+        mine = tuple(names[p] for p in slots if p in used)
         reports.append(
             FamilyReport(
                 *(family.name, family.title, round(best[0], 3), bool(mine), mine, tuple(evidence)),

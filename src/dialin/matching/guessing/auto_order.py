@@ -71,7 +71,7 @@ def best_order(
     known: dict[tuple[int, ...], float | None] = {order: value}
     told: list[tuple[int, int, float]] = []
     while True:
-        found: list[tuple[float, int, tuple[int, ...]]] = []
+        nearer: list[tuple[float, int, tuple[int, ...]]] = []
         told = []
         for n in range(len(order) - 1):
             first, second = order[n], order[n + 1]
@@ -86,11 +86,11 @@ def best_order(
             if other is None:
                 continue
             if best - other >= ORDER_GAIN:
-                found.append((other, n, trial))
+                nearer.append((other, n, trial))
             elif other - best >= ORDER_GAIN:
                 told.append((first, second, other - best))
-        if not found:
+        if not nearer:
             return Ordered(order, best, tuple(swaps), tuple(told))
-        nearest, n, trial = min(found)
+        nearest, n, trial = min(nearer)
         swaps.append((trial[n], trial[n + 1], best - nearest))
         order, best = trial, nearest

@@ -85,9 +85,9 @@ def hear(audio: Audio, sample_rate: int) -> RecordingFeatures:
     analysis = analyse(without_infrasound(audio[:2], sample_rate), sample_rate)
     style = np.concatenate([function(analysis) for _, function in FAMILIES])
     middle = np.atleast_2d(np.asarray(audio[:2], dtype=np.float32).mean(axis=0))
-    found = recording_cepstrum(middle, sample_rate, longest=1.7)
+    measured = recording_cepstrum(middle, sample_rate, longest=1.7)
     cepstrum = np.zeros(round(1.7 * LAG_RATE), dtype=np.float32)
-    row = found.view("mono")[: cepstrum.size]
+    row = measured.view("mono")[: cepstrum.size]
     cepstrum[: row.size] = row
     levels = _levels(analysis.bands)
     parts = [
@@ -99,7 +99,9 @@ def hear(audio: Audio, sample_rate: int) -> RecordingFeatures:
         _bands(levels, analysis.bands),
         _dynamics(analysis.mono, analysis.envelope, analysis.rate),
     ]
-    return RecordingFeatures(np.concatenate(parts).astype(np.float32), cepstrum, float(found.sigma))
+    return RecordingFeatures(
+        np.concatenate(parts).astype(np.float32), cepstrum, float(measured.sigma)
+    )
 
 
 def gap_features(audio: Audio, sample_rate: int) -> Floats:
@@ -170,32 +172,32 @@ def peak_lags(rest: Floats, *, shortest: float = 0.02) -> tuple[list[float], lis
     work = rest[first:].copy()
     lags, heights = [], []
     for _ in range(PEAKS):
-        place = int(np.argmax(work))
-        lag = float(first + place)
-        if 0 < place < work.size - 1:
-            left, top, right = (float(v) for v in rest[first + place - 1 : first + place + 2])
+        peak = int(np.argmax(work))
+        lag = float(first + peak)
+        if 0 < peak < work.size - 1:
+            left, top, right = (float(v) for v in rest[first + peak - 1 : first + peak + 2])
             bend = left - 2 * top + right
             if bend < 0:
                 lag += float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5))
         lags.append(lag)
-        heights.append(float(work[place]))
-        work[max(0, place - 24) : place + 25] = -1.0
+        heights.append(float(work[peak]))
+        work[max(0, peak - 24) : peak + 25] = -1.0
     return lags, heights
 
 
 def _height(values: Floats, lag: float) -> float:
-    place = round(lag)
-    if place >= values.size - 3:
+    index = round(lag)
+    if index >= values.size - 3:
         return 0.0
-    near = values[place - 2 : place + 3]
+    near = values[index - 2 : index + 3]
     return float(near[np.argmax(np.abs(near))])
 
 
 @functools.cache
 def _edges(low: float, high: float, count: int) -> NDArray[np.intp]:
     edges = np.round(np.geomspace(low * LAG_RATE, high * LAG_RATE, count + 1)).astype(np.intp)
-    for place in range(1, edges.size):
-        edges[place] = max(edges[place], edges[place - 1] + 1)
+    for index in range(1, edges.size):
+        edges[index] = max(edges[index], edges[index - 1] + 1)
     return edges
 
 
@@ -230,8 +232,8 @@ def _moving(mono: NDArray[np.float32], rate: int) -> Floats:
     # Value n belongs to n / (2 * end * rate / length) seconds.
     per_second = 2 * (end - 1) * rate / length
     edges = np.round(np.geomspace(0.001, 0.04, MOTION_LAGS + 1) * per_second).astype(int)
-    for place in range(1, edges.size):
-        edges[place] = max(edges[place], edges[place - 1] + 1)
+    for index in range(1, edges.size):
+        edges[index] = max(edges[index], edges[index - 1] + 1)
     cepstra = cepstra[:, edges[0] : edges[-1]]
     mean = cepstra.mean(axis=0)
     cuts = edges[:-1] - edges[0]

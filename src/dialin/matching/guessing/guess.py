@@ -133,24 +133,24 @@ def guess_chain(
         return Guess()
     model = shipped_model(name)
     vocabulary = vocabulary_of(model)
-    found = vocabulary.find(uris)
-    known = _known(vocabulary, uris, found, certain and len(uris) <= KNOWN_EFFECTS)
+    entries = vocabulary.find(uris)
+    known = _known(vocabulary, uris, entries, certain and len(uris) <= KNOWN_EFFECTS)
     tries: list[tuple[tuple[int, ...], Settings]] = []
-    there = dict.fromkeys((s for s, place in enumerate(found) if place is not None), 0.0)
+    there = dict.fromkeys((s for s, entry in enumerate(entries) if entry is not None), 0.0)
     each = max(1, -(-count // len(references)))
     for number, reference in enumerate(references):
         one, two = _listened(name, input, reference)
         answers = _ask(model, one, two, known, min(max(each, 8), DRAWN), seed + number)
-        for slot, place in enumerate(found):
-            if place is not None:
-                there[slot] += float(answers.there[place]) / len(references)
+        for slot, entry in enumerate(entries):
+            if entry is not None:
+                there[slot] += float(answers.there[entry]) / len(references)
         vectors = [answers.drawn[0], answers.point, *answers.drawn[1:]][:each]
         lags = _echo_lags(one, two)
         for vector in vectors:
             slots = tuple(
-                s for s, place in enumerate(found) if place is not None and vector[place] >= 0.5
+                s for s, entry in enumerate(entries) if entry is not None and vector[entry] >= 0.5
             )
-            settings = vocabulary.settings(vector, spec, found)
+            settings = vocabulary.settings(vector, spec, entries)
             tries.append((slots, _snapped(spec, settings, lags)))
     return Guess(tuple(tries[:count]), there, (f"dialin/models/{name}",))
 
@@ -167,11 +167,11 @@ def _model_for(uris: Sequence[str]) -> str | None:
 
 
 def _known(
-    vocabulary: Vocabulary, uris: Sequence[str], found: Sequence[int | None], certain: bool
+    vocabulary: Vocabulary, uris: Sequence[str], entries: Sequence[int | None], certain: bool
 ) -> NDArray[np.float32]:
     slots, orders = len(vocabulary.slots), len(vocabulary.orders)
     allowed = np.zeros(slots)
-    allowed[[place for place in found if place is not None]] = 1.0
+    allowed[[entry for entry in entries if entry is not None]] = 1.0
     sure = allowed if certain or len(uris) == 1 else np.zeros(slots)
     order = vocabulary.orders_of(uris)
     told = ~np.isnan(order)
@@ -222,14 +222,14 @@ def _echo_lags(input: RecordingFeatures, reference: RecordingFeatures) -> list[f
 
 def _snapped(spec: EffectSpec, settings: Settings, lags: Sequence[float]) -> Settings:
     """Settings with the time of a built-in delay at the echo that is nearest to it."""
-    for _, uri, place in chain_slots(spec):
+    for _, uri, span in chain_slots(spec):
         if uri != "builtin:delay" or not lags:
             continue
-        knob = spec.parameters[place.start]
-        seconds = knob.to_native(float(settings[place.start])) / 1000.0
+        knob = spec.parameters[span.start]
+        seconds = knob.to_native(float(settings[span.start])) / 1000.0
         nearest = min(lags, key=lambda lag: abs(np.log(lag / seconds)))
         if abs(np.log(nearest / seconds)) <= SNAP:
-            settings[place.start] = knob.to_normalised(
+            settings[span.start] = knob.to_normalised(
                 float(np.clip(1000.0 * nearest, knob.minimum, knob.maximum))
             )
     return settings
@@ -267,9 +267,9 @@ class GuessVoter:
         for audio, rate, weight in heard.references:
             one, two = _listened("chain", heard.input, (audio, rate))
             answers = _ask(model, one, two, known, 16, heard.seed)
-            for place, slot in enumerate(vocabulary.slots):
+            for entry, slot in enumerate(vocabulary.slots):
                 if slot.uri in asked:
-                    here = float(answers.there[place]) * weight / total
+                    here = float(answers.there[entry]) * weight / total
                     # Two slots of one effect: either will do.
                     before = presence.get(slot.uri, 0.0)
                     presence[slot.uri] = max(before, here) if weight == total else before + here

@@ -116,14 +116,14 @@ def knob_signal() -> Audio:
     return np.asarray(0.12 * sound / sound.std(), dtype=np.float32)
 
 
-def probe_knobs(effect: Effect, places: tuple[int, ...]) -> KnobMoves | None:
+def probe_knobs(effect: Effect, indices: tuple[int, ...]) -> KnobMoves | None:
     """Render the test signal at many settings, or read what was kept; runs where the effect is.
 
     Parameters
     ----------
     effect : Effect
         What is asked.
-    places : tuple of int
+    indices : tuple of int
         Knobs that are turned.
 
     Returns
@@ -131,23 +131,25 @@ def probe_knobs(effect: Effect, places: tuple[int, ...]) -> KnobMoves | None:
     KnobMoves or None
         None where too few renders were sound.
     """
-    if not places:
+    if not indices:
         return None
-    name = probe_name(effect.spec, ",".join(map(str, places)), str(VERSION), kind="knobs-")
-    found = remembered(name, KnobMoves.from_dict, lambda: _moves(effect, places), KnobMoves.to_dict)
-    return found if len(found.settings) >= LEAST // 2 else None
+    name = probe_name(effect.spec, ",".join(map(str, indices)), str(VERSION), kind="knobs-")
+    moves = remembered(
+        name, KnobMoves.from_dict, lambda: _moves(effect, indices), KnobMoves.to_dict
+    )
+    return moves if len(moves.settings) >= LEAST // 2 else None
 
 
-def _moves(effect: Effect, places: tuple[int, ...]) -> KnobMoves:
+def _moves(effect: Effect, indices: tuple[int, ...]) -> KnobMoves:
     signal = knob_signal()
     before = style_features(signal, RATE)
-    count = int(np.clip(PER_KNOB * len(places), LEAST, MOST))
-    points = qmc.Sobol(len(places), seed=np.random.default_rng(3)).random(128)[:count]
+    count = int(np.clip(PER_KNOB * len(indices), LEAST, MOST))
+    points = qmc.Sobol(len(indices), seed=np.random.default_rng(3)).random(128)[:count]
     settings, moves = [], []
     for point in [None, *points]:
         vector = effect.spec.default
         if point is not None:
-            vector[list(places)] = point
+            vector[list(indices)] = point
         vector = effect.spec.check(vector)
         try:
             wet = effect.process(signal, RATE, vector)
@@ -161,7 +163,7 @@ def _moves(effect: Effect, places: tuple[int, ...]) -> KnobMoves:
 
 
 def propose_settings(
-    moves: KnobMoves, places: tuple[int, ...], input: Vector, target: Target, count: int, seed: int
+    moves: KnobMoves, indices: tuple[int, ...], input: Vector, target: Target, count: int, seed: int
 ) -> list[Settings]:
     """Settings whose move should bring the input's features to the reference's.
 
@@ -169,7 +171,7 @@ def propose_settings(
     ----------
     moves : KnobMoves
         From `probe_knobs`.
-    places : tuple of int
+    indices : tuple of int
         Knobs that are turned.
     input : ndarray, float64, shape (features,)
         Of the input as it is.
@@ -185,7 +187,7 @@ def propose_settings(
     list of ndarray, float64, shape (knobs,)
         The most promising first.
     """
-    turned = list(places)
+    turned = list(indices)
     known = moves.settings[:, turned]
     scale = np.nanstd(moves.moves, axis=0) + 1e-9
     centre = np.nan_to_num(np.nanmean(moves.moves, axis=0))
@@ -207,8 +209,8 @@ def propose_settings(
         distances = np.concatenate([distances, _distances(predicted, input, target)])
     result: list[Settings] = []
     kept: list[Floats] = []
-    for place in np.argsort(distances, kind="stable"):
-        point = tried[place]
+    for index in np.argsort(distances, kind="stable"):
+        point = tried[index]
         if all(np.abs(point - other).mean() >= APART for other in kept):
             kept.append(point)
             vector = moves.settings[0].copy()
@@ -220,7 +222,7 @@ def propose_settings(
 
 
 def guess_by_probe(
-    pool: Renderer, uri: str, places: tuple[int, ...], input: Vector, target: Target, count: int,
+    pool: Renderer, uri: str, indices: tuple[int, ...], input: Vector, target: Target, count: int,
     seed: int,
 ) -> list[Settings]:  # fmt: skip
     """Proposals for a single effect; none where it cannot be asked.
@@ -231,7 +233,7 @@ def guess_by_probe(
         Where the effect is asked.
     uri : str
         Of the effect.
-    places : tuple of int
+    indices : tuple of int
         Knobs that are turned.
     input : ndarray, float64, shape (features,)
         Of the input as it is.
@@ -245,13 +247,13 @@ def guess_by_probe(
     list of ndarray
     """
     try:
-        moves = pool.call(probe_knobs, places, effect=uri, deadline=10 * pool.deadline)
+        moves = pool.call(probe_knobs, indices, effect=uri, deadline=10 * pool.deadline)
     except DialinError:
         # What cannot be asked is searched as before.
         return []
     if moves is None:
         return []
-    return propose_settings(moves, places, input, target, count, seed)
+    return propose_settings(moves, indices, input, target, count, seed)
 
 
 def _alike(one: Floats, two: Floats) -> Floats:

@@ -98,13 +98,13 @@ class Vocabulary:
             None for what the vocabulary has not, or has no more of.
         """
         free = list(range(len(self.slots)))
-        found: list[int | None] = []
+        entries: list[int | None] = []
         for uri in uris:
-            place = next((n for n in free if self.slots[n].uri == uri), None)
-            if place is not None:
-                free.remove(place)
-            found.append(place)
-        return found
+            entry = next((n for n in free if self.slots[n].uri == uri), None)
+            if entry is not None:
+                free.remove(entry)
+            entries.append(entry)
+        return entries
 
     def orders_of(self, uris: Sequence[str]) -> Floats:
         """Orders of a chain: 0, 1, or NaN where it has none.
@@ -129,7 +129,7 @@ class Vocabulary:
         }
         return np.array([values[name] for name in self.orders])
 
-    def settings(self, vector: Floats, spec: EffectSpec, found: Sequence[int | None]) -> Settings:
+    def settings(self, vector: Floats, spec: EffectSpec, entries: Sequence[int | None]) -> Settings:
         """Settings of a whole chain from a vector; what the vocabulary has not keeps its default.
 
         Parameters
@@ -138,7 +138,7 @@ class Vocabulary:
             Presences, positions and orders.
         spec : EffectSpec
             Of the chain.
-        found : sequence of int or None
+        entries : sequence of int or None
             From `find`.
 
         Returns
@@ -146,14 +146,14 @@ class Vocabulary:
         ndarray, float64, shape (knobs,)
         """
         result = spec.default
-        for (_, _, place), slot in zip(chain_slots(spec), found, strict=True):
+        for (_, _, span), slot in zip(chain_slots(spec), entries, strict=True):
             if slot is None:
                 continue
-            ids = [p.id.rpartition(".")[2] for p in spec.parameters[place]]
+            ids = [p.id.rpartition(".")[2] for p in spec.parameters[span]]
             values = vector[self.places[slot]]
             for id, value in zip(self.slots[slot].knobs, values, strict=True):
                 if id in ids:
-                    result[place.start + ids.index(id)] = float(np.clip(value, 0.0, 1.0))
+                    result[span.start + ids.index(id)] = float(np.clip(value, 0.0, 1.0))
         return spec.check(result)
 
 

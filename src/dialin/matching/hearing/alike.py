@@ -98,8 +98,8 @@ def measure_lines(audio: Audio, sample_rate: int, wanted: tuple[tuple[float, flo
     step = float(hertz[1] - hertz[0])
     common = total = 0.0
     for line, sigma in wanted:
-        place = round(line / step)
-        near = score[max(0, place - 3) : place + 4]
+        index = round(line / step)
+        near = score[max(0, index - 3) : index + 4]
         here = float(near.max(initial=0.0))
         common += min(here, sigma)
         total += max(here, sigma)

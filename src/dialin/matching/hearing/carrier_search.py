@@ -102,12 +102,12 @@ def reference_lines(
         Frequency in hertz and sigma.
     """
     mine = [hertz for hertz, sigma in symmetry_lines(*own) if sigma >= 0.5 * SURE]
-    found: list[tuple[float, float]] = []
+    pairs: list[tuple[float, float]] = []
     for audio, rate, _ in references:
-        found += symmetry_lines(audio, rate)
+        pairs += symmetry_lines(audio, rate)
     lines = [
         (hertz, sigma)
-        for hertz, sigma in sorted(found, key=lambda line: -line[1])
+        for hertz, sigma in sorted(pairs, key=lambda line: -line[1])
         if sigma >= SURE and all(abs(hertz - other) > 1.0 for other in mine)
     ]
     return lines[:MOST]
@@ -165,19 +165,19 @@ class CarrierSearch:
         shared = self._pool.share(noise(self._rate, self._channels), self._rate)
         try:
             context = self._context(shared)
-            found: list[Settings] = []
-            for place in self._carriers:
-                found = self._along(place, context, lines, shared)
-                if found:
+            hits: list[Settings] = []
+            for index in self._carriers:
+                hits = self._along(index, context, lines, shared)
+                if hits:
                     break
         finally:
             self._pool.release(shared)
-        options = list(found[:MOST])
+        options = list(hits[:MOST])
         draws = self._rng.random((DRAWS, len(self._others)))
         if len(self._others) == 1:
             draws = np.linspace(0.1, 0.9, DRAWS)[:, None]
         for draw in draws if self._others else ():
-            for vector in found[:MOST]:
+            for vector in hits[:MOST]:
                 drawn = vector.copy()
                 drawn[list(self._others)] = draw
                 options.append(self._spec.check(drawn))
@@ -188,8 +188,8 @@ class CarrierSearch:
         drawn = [self._start]
         for _ in range(6):
             vector = self._start.copy()
-            places = [*self._carriers, *self._others]
-            vector[places] = self._rng.random(len(places))
+            indices = [*self._carriers, *self._others]
+            vector[indices] = self._rng.random(len(indices))
             drawn.append(self._spec.check(vector))
         answers = self._ask(drawn, shared)
         sure = [lines[0][1] if lines else 0.0 for lines in answers]
@@ -208,12 +208,12 @@ class CarrierSearch:
 
     def _along(
         self,
-        place: int,
+        index: int,
         context: Settings,
         lines: Sequence[tuple[float, float]],
         shared: SharedAudio,
     ) -> list[Settings]:
-        parameter = self._spec.parameters[place]
+        parameter = self._spec.parameters[index]
         if parameter.is_stepped:
             count = min(GRID, parameter.steps)
             grid = [parameter.snap(float(u)) for u in np.linspace(0, 1, count)]
@@ -223,12 +223,12 @@ class CarrierSearch:
 
         def at(u: float) -> Settings:
             vector = context.copy()
-            vector[place] = min(1.0, max(0.0, u))
+            vector[index] = min(1.0, max(0.0, u))
             return vector
 
         known: list[tuple[float, list[float]]] = []
-        for u, found in zip(grid, self._ask([at(u) for u in grid], shared), strict=True):
-            known.append((u, [hertz for hertz, sigma in found if sigma >= NOISE_SURE]))
+        for u, heard in zip(grid, self._ask([at(u) for u in grid], shared), strict=True):
+            known.append((u, [hertz for hertz, sigma in heard if sigma >= NOISE_SURE]))
         tops = [lines[0] for _, lines in known if lines]
         # From one position to the next a line moves so far; what moves further is another one.
         reach = 1.5 * float(np.median(np.abs(np.diff(tops)))) if len(tops) > 1 else 0.0
@@ -248,8 +248,8 @@ class CarrierSearch:
         for _ in range(ROUNDS):
             answers = self._ask([at(u) for _, u in wanted], shared)
             again: list[tuple[float, float]] = []
-            for (goal, u), found in zip(wanted, answers, strict=True):
-                sure = [hertz for hertz, sigma in found if sigma >= NOISE_SURE]
+            for (goal, u), heard in zip(wanted, answers, strict=True):
+                sure = [hertz for hertz, sigma in heard if sigma >= NOISE_SURE]
                 if not sure:
                     continue
                 hertz = sure[int(np.argmin(np.abs(np.array(sure) - goal)))]

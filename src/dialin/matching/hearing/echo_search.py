@@ -180,8 +180,8 @@ class EchoSearch:
             )
             for view, row in enumerate(target.values)
         ]
-        self._targets = [goal for view, found in peaks for goal in _goals(view, found)]
-        heights = [abs(h) / _noise(target, view) for view, found in peaks for _, h in found]
+        self._targets = [goal for view, tops in peaks for goal in _goals(view, tops)]
+        heights = [abs(h) / _noise(target, view) for view, tops in peaks for _, h in tops]
         self._tallest = max(heights, default=0.0)
 
     def run(self) -> EchoFit | None:
@@ -198,8 +198,8 @@ class EchoSearch:
         chance = max((t.drop for t in first if t is not None), default=0.0)
         beams = self._contexts()
         for number in range(2 if len(self._lags) > 1 else 1):
-            for place in self._lags:
-                beams = self._along(place, beams)
+            for index in self._lags:
+                beams = self._along(index, beams)
             if number == 0 and len(self._lags) > 1:
                 beams += [self._refine(beam, 32) for beam in beams[:2]]
         if self._lags and self._tallest > TALL and max(map(self._reach, beams)) < HOPELESS:
@@ -244,10 +244,10 @@ class EchoSearch:
         for tried in sorted(self._tried, key=lambda t: -t.drop):
             if tried.drop < least or len(kept) > MOST_ALIKE:
                 break
-            places = self._free
+            indices = self._free
             if self._lags and best is not self._best and self._other_lags(tried, best):
                 continue
-            if all(np.abs(tried.settings - k.settings)[places].max() > APART for k in kept):
+            if all(np.abs(tried.settings - k.settings)[indices].max() > APART for k in kept):
                 kept.append(tried)
         return [(t.settings, t.drop) for t in kept[1:]]
 
@@ -260,16 +260,16 @@ class EchoSearch:
         return STRAY * float(moved.sum())
 
     def _try(self, settings: Sequence[Settings]) -> list[_TriedEcho | None]:
-        found: list[_TriedEcho | None] = []
+        results: list[_TriedEcho | None] = []
         for vector, answer in zip(settings, self._lab.answers(settings), strict=True):
             if answer is None:
-                found.append(None)
+                results.append(None)
                 continue
             drop = self._agreed(self._target.drop(answer), answer, 1.0)
             tried = _TriedEcho(vector, answer, drop)
             self._tried.append(tried)
-            found.append(tried)
-        return found
+            results.append(tried)
+        return results
 
     def _reach(self, tried: _TriedEcho) -> float:
         """How much an answer explains at whatever strength."""
@@ -289,26 +289,26 @@ class EchoSearch:
         loud = sorted(self._tried, key=lambda t: -_sparse_norm(t.answer))[:1]
         return [self._best, *(t for t in loud if t is not self._best)]
 
-    def _along(self, place: int, beams: list[_TriedEcho]) -> list[_TriedEcho]:
+    def _along(self, index: int, beams: list[_TriedEcho]) -> list[_TriedEcho]:
         """Move one lag knob along its travel, from each beam, and keep the best."""
-        parameter = self._spec.parameters[place]
+        parameter = self._spec.parameters[index]
         pool = list(beams)
         for beam in beams:
             grid = _grid(parameter)
-            there = [t for t in self._try([_with(beam.settings, place, u) for u in grid]) if t]
+            there = [t for t in self._try([_with(beam.settings, index, u) for u in grid]) if t]
             pool += there
             if (parameter.is_stepped and parameter.steps <= MOST_STEPS) or len(there) < 3:
                 continue
-            law = LagLaw(place, _pairs(there), self._first)
+            law = LagLaw(index, _pairs(there), self._first)
             if law.sparse:
                 pool += self._inverted(law, beam)
                 continue
-            patterns = LagPatterns(place, _pairs(there), self._first)
+            patterns = LagPatterns(index, _pairs(there), self._first)
             for _ in range(DENSER):
                 gaps = patterns.gaps()
                 if not gaps or len(patterns) >= MOST_PATTERNS:
                     break
-                more = self._try([_with(beam.settings, place, u) for u in gaps])
+                more = self._try([_with(beam.settings, index, u) for u in gaps])
                 patterns.add(_pairs(more))
                 pool += [t for t in more if t]
             pool += self._shifted(patterns, beam)
@@ -324,12 +324,12 @@ class EchoSearch:
     def _swept(self, beams: list[_TriedEcho]) -> list[_TriedEcho]:
         """Many positions of each lag knob, where something stands out and no law led there."""
         pool = list(beams)
-        for place in self._lags[:SWEPT]:
+        for index in self._lags[:SWEPT]:
             loud = max(self._tried, key=lambda t: _sparse_norm(t.answer))
             grid = (np.arange(SWEEP) + 0.5) / SWEEP
-            there = self._try([_with(loud.settings, place, float(u)) for u in grid])
+            there = self._try([_with(loud.settings, index, float(u)) for u in grid])
             pool += [t for t in there if t]
-            law = LagLaw(place, _pairs(there), self._first) if any(there) else None
+            law = LagLaw(index, _pairs(there), self._first) if any(there) else None
             pool += [] if law is None else self._inverted(law, loud)
         return sorted(pool, key=lambda t: -self._reach(t))[:BEAMS]
 
@@ -342,16 +342,16 @@ class EchoSearch:
         wanted: list[tuple[int, float, float]] = []
         for view, lag in self._targets:
             wanted += [(view, lag, u) for u in law.positions(view, lag)]
-        found: list[_TriedEcho] = []
+        results: list[_TriedEcho] = []
         for _ in range(REFINES):
             if not wanted:
                 break
-            batch = self._try([_with(beam.settings, law.place, u) for _, _, u in wanted])
+            batch = self._try([_with(beam.settings, law.index, u) for _, _, u in wanted])
             again = []
             for (view, lag, u), tried in zip(wanted, batch, strict=True):
                 if tried is None:
                     continue
-                found.append(tried)
+                results.append(tried)
                 measured = law.add(view, u, lag, tried.answer)
                 if measured is None or abs(measured - lag) * LAG_RATE < EXACT:
                     continue
@@ -359,31 +359,31 @@ class EchoSearch:
                 if closer is not None:
                     again.append((view, lag, closer))
             wanted = again
-        return found
+        return results
 
     def _shifted(self, patterns: LagPatterns, beam: _TriedEcho) -> list[_TriedEcho]:
         """Positions at which the pattern, stretched in time, fits the reference."""
-        place, found = patterns.place, []
+        index, results = patterns.index, []
         wanted = patterns.stretched(self._target)
         for _ in range(3):
-            batch = [t for t in self._try([_with(beam.settings, place, u) for u in wanted]) if t]
-            found += batch
+            batch = [t for t in self._try([_with(beam.settings, index, u) for u in wanted]) if t]
+            results += batch
             ranked = sorted(batch, key=lambda t: -patterns.nearness(t.answer, self._target)[0])[:8]
             wanted = []
             for tried in ranked:
                 _, shift = patterns.nearness(tried.answer, self._target)
-                u = patterns.moved(float(tried.settings[place]), shift)
+                u = patterns.moved(float(tried.settings[index]), shift)
                 if u is not None and abs(shift) > LOG_STEP:
                     wanted.append(u)
             if not wanted:
                 break
-        ranked = sorted(found, key=lambda t: -self._reach(t))[:2]
+        ranked = sorted(results, key=lambda t: -self._reach(t))[:2]
         near: list[Settings] = []
         for tried in ranked:
-            u = float(tried.settings[place])
+            u = float(tried.settings[index])
             fine = patterns.fine(u)
-            near += [_with(beam.settings, place, u + n * fine) for n in (-3, -2, -1, 1, 2, 3)]
-        return found + [t for t in self._try(near) if t]
+            near += [_with(beam.settings, index, u + n * fine) for n in (-3, -2, -1, 1, 2, 3)]
+        return results + [t for t in self._try(near) if t]
 
     def _refine(
         self, beam: _TriedEcho, budget: int, sigma: float = 0.25, *, fresh: bool = True
@@ -455,13 +455,13 @@ class EchoSearch:
             vectors.append(self._spec.check(vector))
         return [t for t in self._try(vectors) if t]
 
-    def _line(self, beam: _TriedEcho, place: int, budget: int) -> _TriedEcho:
+    def _line(self, beam: _TriedEcho, index: int, budget: int) -> _TriedEcho:
         """One knob alone: a grid, then two finer ones."""
         best, width = beam, 0.5
         for _ in range(4):
-            u = float(best.settings[place])
+            u = float(best.settings[index])
             grid = np.unique(np.clip(u + np.linspace(-width, width, 9), 0, 1))
-            batch = self._try([_with(best.settings, place, float(v)) for v in grid])
+            batch = self._try([_with(best.settings, index, float(v)) for v in grid])
             best = max([best, *(t for t in batch if t)], key=lambda t: t.drop)
             width /= 4
         return best
@@ -469,13 +469,13 @@ class EchoSearch:
     def _polish(self, beam: _TriedEcho) -> _TriedEcho:
         """Each lag knob by itself, in steps that get smaller: what is left of a sample."""
         best = beam
-        for place in self._lags:
-            if self._spec.parameters[place].is_stepped:
+        for index in self._lags:
+            if self._spec.parameters[index].is_stepped:
                 continue
             for width in (1e-3, 2.5e-4, 6e-5):
-                u = float(best.settings[place])
+                u = float(best.settings[index])
                 grid = u + width * np.array([-1, -0.5, 0.5, 1])
-                batch = self._try([_with(best.settings, place, float(v)) for v in grid])
+                batch = self._try([_with(best.settings, index, float(v)) for v in grid])
                 best = max([best, *(t for t in batch if t)], key=lambda t: t.drop)
         return best
 
@@ -503,9 +503,9 @@ def _pairs(tried: Sequence[_TriedEcho | None]) -> list[tuple[Settings, Values]]:
     return [(t.settings, t.answer) for t in tried if t is not None]
 
 
-def _with(settings: Settings, place: int, position: float) -> Settings:
+def _with(settings: Settings, index: int, position: float) -> Settings:
     vector = settings.copy()
-    vector[place] = min(1.0, max(0.0, position))
+    vector[index] = min(1.0, max(0.0, position))
     return vector
 
 

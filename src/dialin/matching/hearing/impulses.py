@@ -337,8 +337,8 @@ class PartPair:
             power = float((weighted * there).sum())
             if power < ENOUGH:
                 return None
-            found = 2 * float((weighted * part.values[:, :count]).sum()) / power - 1
-            least = found if least is None else min(least, found)
+            correlation = 2 * float((weighted * part.values[:, :count]).sum()) / power - 1
+            least = correlation if least is None else min(least, correlation)
         return least
 
 
@@ -362,9 +362,9 @@ def agreed_drop(drop: float, rows: Values, pairs: Sequence[PartPair]) -> float:
     if drop <= 0:
         return drop
     for pair in pairs:
-        found = pair.agreement(rows)
-        if found is not None:
-            return drop * float(np.clip((found - MISSED) / (THERE - MISSED), 0.0, 1.0))
+        correlation = pair.agreement(rows)
+        if correlation is not None:
+            return drop * float(np.clip((correlation - MISSED) / (THERE - MISSED), 0.0, 1.0))
     return drop
 
 

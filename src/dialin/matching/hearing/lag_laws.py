@@ -37,7 +37,7 @@ class LagLaw:
 
     Parameters
     ----------
-    place : int
+    index : int
         Of the knob.
     there : sequence of (settings, answer)
         At some positions of the knob, all else alike.
@@ -46,15 +46,15 @@ class LagLaw:
 
     Attributes
     ----------
-    place : int
+    index : int
     sparse : bool
         Whether answers are peaks, rather than patterns of many.
     """
 
-    def __init__(self, place: int, there: Answers, first: int) -> None:
-        self.place = place
+    def __init__(self, index: int, there: Answers, first: int) -> None:
+        self.index = index
         self._first = first
-        self._positions = np.array([float(settings[place]) for settings, _ in there])
+        self._positions = np.array([float(settings[index]) for settings, _ in there])
         rows = np.stack([answer for _, answer in there])
         rows = rows.copy()
         rows[:, :, :first] = 0.0
@@ -91,12 +91,12 @@ class LagLaw:
             Four at most.
         """
         points = sorted(self._points[min(view, self._views - 1)].items())
-        found = []
+        solved = []
         for (u1, l1), (u2, l2) in itertools.pairwise(points):
             if (l1 - lag) * (l2 - lag) > 0 or l1 == l2:
                 continue
-            found.append(self._between(points, u1, u2, lag))
-        return found[:4]
+            solved.append(self._between(points, u1, u2, lag))
+        return solved[:4]
 
     def closer(self, view: int, lag: float, position: float) -> float | None:
         """The next guess after what was measured at one position.
@@ -182,7 +182,7 @@ class LagPatterns:
 
     Parameters
     ----------
-    place : int
+    index : int
         Of the knob.
     there : sequence of (settings, answer)
         At some positions of the knob, all else alike.
@@ -190,8 +190,8 @@ class LagPatterns:
         Lag, in steps of the answers, below which nothing counts.
     """
 
-    def __init__(self, place: int, there: Answers, first: int) -> None:
-        self.place = place
+    def __init__(self, index: int, there: Answers, first: int) -> None:
+        self.index = index
         self._first = first
         self._axis = np.exp(np.arange(np.log(SHORTEST * 1.25), np.log(0.6), LOG_STEP))
         self._size = sfft.next_fast_len(2 * self._axis.size, real=True)
@@ -212,7 +212,7 @@ class LagPatterns:
         """
         for settings, answer in there:
             rows = _log_time(answer, self._axis)
-            self._known[float(settings[self.place])] = np.asarray(
+            self._known[float(settings[self.index])] = np.asarray(
                 sfft.rfft(rows, self._size, axis=1)
             )
         self._positions = sorted(self._known)
@@ -259,10 +259,10 @@ class LagPatterns:
             lags, shared = self._correlation(own, goal, max(0.6 * reach, 20 * LOG_STEP))
             inside = (shared[1:-1] >= shared[:-2]) & (shared[1:-1] >= shared[2:])
             peaks = np.flatnonzero(inside) + 1
-            for place in peaks[np.argsort(-shared[peaks])][:6]:
-                wanted = self.moved(u, float(lags[place]) * LOG_STEP)
+            for peak in peaks[np.argsort(-shared[peaks])][:6]:
+                wanted = self.moved(u, float(lags[peak]) * LOG_STEP)
                 if wanted is not None:
-                    scored.append((float(shared[place]), wanted))
+                    scored.append((float(shared[peak]), wanted))
         scored.sort(reverse=True)
         chosen: list[float] = []
         for _, u in scored:

@@ -65,27 +65,27 @@ def find_motions(
 
     Returns
     -------
-    found : tuple of Echo
+    echoes : tuple of Echo
         Of the slots whose motion is heard, or may be.
     moves : bool
         Whether any of the effects goes round.
     """
-    places = chain_slots(spec)
+    chain = chain_slots(spec)
     probes = {
         uri: ask_effect(pool, probe_motion, uri)
-        for uri in dict.fromkeys(places[n][1] for n in wanted)
+        for uri in dict.fromkeys(chain[n][1] for n in wanted)
     }
-    moving = [n for n in wanted if (p := probes[places[n][1]]) is not None and p.moves]
+    moving = [n for n in wanted if (p := probes[chain[n][1]]) is not None and p.moves]
     ears = make_motion_ears(*listen()) if moving else None
     if ears is None:
         return (), bool(moving)
     fits: list[tuple[int, MotionFit, tuple[int, ...]]] = []
     for number in moving:
-        _, uri, place = places[number]
+        _, uri, span = chain[number]
         own_spec, probe = slots[number], probes[uri]
         assert probe is not None
         start = own_spec.default
-        kept = {n - place.start: v for n, v in locked.items() if place.start <= n < place.stop}
+        kept = {n - span.start: v for n, v in locked.items() if span.start <= n < span.stop}
         for n, position in kept.items():
             start[n] = position
         free = [
@@ -101,7 +101,7 @@ def find_motions(
         if fit is not None and fit.verdict != "absent":
             # How deep it goes is heard less well than how fast, and searched for by the sound.
             fits.append((number, fit, search.rate_places))
-    found: list[Echo] = []
+    echoes: list[Echo] = []
     rates: list[float] = []
     for number, fit, held in sorted(fits, key=lambda f: -f[1].score):
         if any(abs(np.log(fit.rate / rate)) < SAME_RATE for rate in rates):
@@ -115,10 +115,10 @@ def find_motions(
             for share in MILDER
         ]
         alike = [(v, score) for v, score in milder if not np.array_equal(v, fit.settings)]
-        found.append(
+        echoes.append(
             Echo(
                 *(number, fit.verdict, fit.settings, alike, held, fit.score, sigma, text),
                 exact=False,
             )
         )
-    return tuple(sorted(found, key=lambda e: e.slot)), True
+    return tuple(sorted(echoes, key=lambda e: e.slot)), True

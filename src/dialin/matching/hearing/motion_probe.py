@@ -128,16 +128,16 @@ class MotionProbe:
         """
         from scipy.interpolate import PchipInterpolator
 
-        places, logs = self._law()
-        if len(places) == 1:
+        positions, logs = self._law()
+        if len(positions) == 1:
             return float(np.exp(logs[0]))
-        slope = (logs[1] - logs[0]) / (places[1] - places[0])
-        if position < places[0]:
-            return float(np.exp(logs[0] + slope * (position - places[0])))
-        if position > places[-1]:
-            slope = (logs[-1] - logs[-2]) / (places[-1] - places[-2])
-            return float(np.exp(logs[-1] + slope * (position - places[-1])))
-        return float(np.exp(PchipInterpolator(places, logs)(position)))
+        slope = (logs[1] - logs[0]) / (positions[1] - positions[0])
+        if position < positions[0]:
+            return float(np.exp(logs[0] + slope * (position - positions[0])))
+        if position > positions[-1]:
+            slope = (logs[-1] - logs[-2]) / (positions[-1] - positions[-2])
+            return float(np.exp(logs[-1] + slope * (position - positions[-1])))
+        return float(np.exp(PchipInterpolator(positions, logs)(position)))
 
     def position_of(self, rate: float) -> float:
         """Position of the rate knob for a rate, within its travel.
@@ -159,8 +159,8 @@ class MotionProbe:
         return float(np.interp(wanted, logs[order], grid[order]))
 
     def _law(self) -> tuple[Floats, Floats]:
-        places, hertz = zip(*self.law, strict=True)
-        return np.array(places), np.log(hertz)
+        positions, hertz = zip(*self.law, strict=True)
+        return np.array(positions), np.log(hertz)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> MotionProbe:
@@ -223,8 +223,8 @@ class _MotionProber:
         for vector in drawn:
             cepstra = self._cepstra(vector)
             if cepstra is not None:
-                found = turning(cepstra, SPACINGS[0])
-                seen.append((motion_depth(cepstra), vector, found))
+                turn = turning(cepstra, SPACINGS[0])
+                seen.append((motion_depth(cepstra), vector, turn))
         moving = [s for s in seen if s[0] >= MOVES_DB]
         if not moving:
             return MotionProbe(False, renders=self._renders)
@@ -258,15 +258,15 @@ class _MotionProber:
         shares = []
         for lead in LEADS:
             self._lead = lead
-            found = [self._turning(v) for v in vectors]
-            shares.append(np.mean([0.0 if t is None else t.steady for t in found]))
+            turns = [self._turning(v) for v in vectors]
+            shares.append(np.mean([0.0 if t is None else t.steady for t in turns]))
         return LEADS[int(shares[1] > shares[0] + 0.1)]
 
-    def _is_true(self, vector: Settings, found: Turning, seconds: float = SECONDS) -> bool:
+    def _is_true(self, vector: Settings, turn: Turning, seconds: float = SECONDS) -> bool:
         """Whether it has the same rate when it is looked at more often."""
-        for spacing in SPACINGS[1:] if found.rate > TRUE_HZ else ():
+        for spacing in SPACINGS[1:] if turn.rate > TRUE_HZ else ():
             again = self._turning(vector, spacing, seconds)
-            if again is None or abs(np.log(again.rate / found.rate)) > 0.05:
+            if again is None or abs(np.log(again.rate / turn.rate)) > 0.05:
                 return False
         return True
 
@@ -274,52 +274,48 @@ class _MotionProber:
         self, live: Sequence[int], contexts: Sequence[Settings]
     ) -> tuple[int | None, list[tuple[float, float]]]:
         best: tuple[float, int, Settings] | None = None
-        for place in live:
-            parameter = self._effect.spec.parameters[place]
+        for index in live:
+            parameter = self._effect.spec.parameters[index]
             if parameter.is_stepped and parameter.steps <= 3:
                 continue
             for vector in contexts:
                 rates = []
                 for position in RATE_POSITIONS:
                     moved = vector.copy()
-                    moved[place] = parameter.snap(position)
-                    found = self._turning(moved)
-                    if found is not None and found.steady >= STEADY:
-                        rates.append(found.rate)
+                    moved[index] = parameter.snap(position)
+                    turn = self._turning(moved)
+                    if turn is not None and turn.steady >= STEADY:
+                        rates.append(turn.rate)
                     elif len(rates) > 1:
                         break
                 if len(rates) >= 2:
                     change = abs(float(np.log(rates[-1] / rates[0])))
                     if change >= LEAST_CHANGE and (best is None or change > 1.2 * best[0]):
-                        best = (change, place, vector)
+                        best = (change, index, vector)
         if best is None:
             return None, []
-        _, place, vector = best
-        parameter = self._effect.spec.parameters[place]
+        _, index, vector = best
+        parameter = self._effect.spec.parameters[index]
         points = []
         for position in dict.fromkeys(parameter.snap(u) for u in POSITIONS):
             moved = vector.copy()
-            moved[place] = position
+            moved[index] = position
             seconds = SECONDS
-            found = self._turning(moved)
-            if found is None or found.steady < STEADY or found.rate * SECONDS < 2.5:
+            turn = self._turning(moved)
+            if turn is None or turn.steady < STEADY or turn.rate * SECONDS < 2.5:
                 seconds = LONG_SECONDS
-                found = self._turning(moved, seconds=seconds)
-            if (
-                found is not None
-                and found.steady >= STEADY
-                and self._is_true(moved, found, seconds)
-            ):
-                points.append((float(position), found.rate))
+                turn = self._turning(moved, seconds=seconds)
+            if turn is not None and turn.steady >= STEADY and self._is_true(moved, turn, seconds):
+                points.append((float(position), turn.rate))
         law = _monotone(points)
-        return (place, law) if len(law) > 1 else (None, [])
+        return (index, law) if len(law) > 1 else (None, [])
 
-    def _shapes(self, place: int, contexts: Sequence[Settings]) -> bool:
-        parameter = self._effect.spec.parameters[place]
+    def _shapes(self, index: int, contexts: Sequence[Settings]) -> bool:
+        parameter = self._effect.spec.parameters[index]
         for vector in contexts:
             here = self._cepstra(vector)
             moved = vector.copy()
-            moved[place] = parameter.snap(vector[place] + (0.4 if vector[place] < 0.5 else -0.4))
+            moved[index] = parameter.snap(vector[index] + (0.4 if vector[index] < 0.5 else -0.4))
             there = self._cepstra(moved)
             if here is None or there is None:
                 return True

@@ -228,13 +228,13 @@ def turns_of(
     tuple of Turning or None
         None where nothing goes round.
     """
-    found: list[Turning | None] = []
+    turns: list[Turning | None] = []
     for frame, end in ((SHORT, highest), (LONG, min(highest, LONG_HZ))):
         cepstra = impulse_cepstra(audio[:, start:], sample_rate, step, frame, end)
         one = turning(cepstra, step / sample_rate, rate)
-        found.append(one)
+        turns.append(one)
         rate = rate if one is None else one.rate
-    return tuple(found)
+    return tuple(turns)
 
 
 class MotionSearch:
@@ -367,7 +367,7 @@ class MotionSearch:
         """
         if self._knob is None:
             return []
-        found: list[tuple[float, float]] = []
+        lines: list[tuple[float, float]] = []
         for ear, own in zip(self._ears.whole, self._ears.own, strict=True):
             hertz, ratio = ear.excess()
             theirs, mine = own.excess()
@@ -375,10 +375,10 @@ class MotionSearch:
             ratio = ratio - np.interp(hertz, theirs, near)
             ratio[(hertz < ear.rates[0]) | (hertz > RATES_HZ[1])] = -np.inf
             tops = np.argsort(-ratio)[: 8 * LINES]
-            found += [(float(ratio[n]), float(hertz[n])) for n in tops]
+            lines += [(float(ratio[n]), float(hertz[n])) for n in tops]
         taken: list[float] = [t.rate for t in kept]
         rates: list[float] = []
-        for _, line in sorted(found, reverse=True):
+        for _, line in sorted(lines, reverse=True):
             for rate in (line, line / 2):
                 if all(abs(np.log(rate / other)) > APART for other in taken):
                     taken.append(rate)
@@ -401,14 +401,14 @@ class MotionSearch:
             for v in settings
         ]
         self.renders += len(jobs)
-        found: list[_TriedMotion | None] = []
+        results: list[_TriedMotion | None] = []
         for vector, result in zip(settings, self._pool.render(jobs), strict=True):
             turns = () if result.failure is not None else result.value
             tried = self._heard(vector, turns, near)
-            found.append(tried)
+            results.append(tried)
             if tried is not None:
                 self._tried.append(tried)
-        return found
+        return results
 
     def _heard(
         self, vector: Settings, turns: tuple[Turning | None, ...], near: _TriedMotion | None
@@ -441,22 +441,22 @@ class MotionSearch:
                 more, _ = ear.drops(turn, finer)
                 scores = np.concatenate([scores, more - np.repeat(mine[tops], FINE.size)])
                 rates = np.concatenate([rates, finer])
-            place = int(np.argmax(scores))
-            if best is None or scores[place] > best.score:
-                best = _TriedMotion(vector, turns, frame, float(rates[place]), float(scores[place]))
+            top = int(np.argmax(scores))
+            if best is None or scores[top] > best.score:
+                best = _TriedMotion(vector, turns, frame, float(rates[top]), float(scores[top]))
         return best
 
     def _refine(self, beam: _TriedMotion, rounds: int, sigma: float = 0.2) -> _TriedMotion:
         """Search the shape knobs near a beam, at its rate."""
-        places = [n for n in self._shape if not self._spec.parameters[n].is_stepped]
-        if not places:
+        indices = [n for n in self._shape if not self._spec.parameters[n].is_stepped]
+        if not indices:
             return beam
         import cmaes  # with scipy.stats: half a second
 
         search = cmaes.CMA(
-            mean=beam.settings[places],
+            mean=beam.settings[indices],
             sigma=sigma,
-            bounds=np.tile([0.0, 1.0], (len(places), 1)),
+            bounds=np.tile([0.0, 1.0], (len(indices), 1)),
             seed=int(self._rng.integers(2**31)),
             population_size=POPULATION,
         )
@@ -466,16 +466,16 @@ class MotionSearch:
             vectors = []
             for position in asked:
                 vector = beam.settings.copy()
-                vector[places] = position
+                vector[indices] = position
                 vectors.append(self._spec.check(vector))
-            found = self._try(vectors, best)
+            tried = self._try(vectors, best)
             search.tell(
                 [
                     (position, 1e6 if t is None else self._stray(t.settings) - t.score)
-                    for position, t in zip(asked, found, strict=True)
+                    for position, t in zip(asked, tried, strict=True)
                 ]
             )
-            best = max([best, *(t for t in found if t is not None)], key=lambda t: t.score)
+            best = max([best, *(t for t in tried if t is not None)], key=lambda t: t.score)
         return best
 
     def _finish(self, best: _TriedMotion) -> MotionFit:

@@ -129,10 +129,10 @@ def _echo_picture(
     if lags[-1] < 2 * FIRST_LAG:
         return None
     edges = np.geomspace(FIRST_LAG, lags[-1], POINTS + 1)
-    places = np.unique(np.searchsorted(lags, edges))
+    bounds = np.unique(np.searchsorted(lags, edges))
     # Of each stretch of lags what stands out furthest, so that no peak is lost between points.
     x, y = [], []
-    for start, stop in pairwise(places):
+    for start, stop in pairwise(bounds):
         piece = values[start:stop]
         top = int(np.argmax(np.abs(piece)))
         x.append(1000 * float(lags[start + top]))

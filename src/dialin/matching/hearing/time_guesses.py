@@ -115,10 +115,10 @@ class Ear:
     @property
     def pairs(self) -> tuple[PartPair, ...]:
         """Parts in which the same must be heard, the shorter first."""
-        found = [PartPair(self.halves, self._share(self.half_seconds))]
+        result = [PartPair(self.halves, self._share(self.half_seconds))]
         if self.part_seconds > self.half_seconds:
-            found.append(PartPair(self.parts, self._share(self.part_seconds)))
-        return tuple(found)
+            result.append(PartPair(self.parts, self._share(self.part_seconds)))
+        return tuple(result)
 
     def _share(self, shorter: float) -> Values:
         """How high a lag's peak is in a shorter window, as a share of that in the whole."""
@@ -351,13 +351,13 @@ def find_echoes(
     if ear is None:
         return Echoes()
     try:
-        for number, (_, uri, place) in enumerate(chain_slots(spec)):
+        for number, (_, uri, span) in enumerate(chain_slots(spec)):
             own = slots[number]
             probe = probes[uri]
             if probe is None or not (probe.echoes or probe.carriers):
                 continue
             start = own.default
-            kept = {n - place.start: v for n, v in locked.items() if place.start <= n < place.stop}
+            kept = {n - span.start: v for n, v in locked.items() if span.start <= n < span.stop}
             for n, position in kept.items():
                 start[n] = position
             if probe.carriers:
@@ -387,12 +387,12 @@ def find_echoes(
                 lab.close()
                 continue
             fits.append((number, fit, lab, free, own))
-        found = _judged(fits, ear)
+        judged = _judged(fits, ear)
     finally:
         for _, _, lab, _, _ in fits:
             lab.close()
-    found = sorted([*found, *rings], key=lambda e: e.slot)
-    return Echoes(tuple(found), impulses)
+    judged = sorted([*judged, *rings], key=lambda e: e.slot)
+    return Echoes(tuple(judged), impulses)
 
 
 def _ring(
@@ -435,7 +435,7 @@ def _judged(
     fits: Sequence[tuple[int, EchoFit, ImpulseLab, tuple[int, ...], EffectSpec]], ear: Ear
 ) -> list[Echo]:
     """Verdicts, the effect that explains most first; the next are judged on what is left."""
-    found = []
+    echoes = []
     for number, fit, lab, free, own in sorted(fits, key=lambda f: -f[1].drop):
         verdict = _verdict(fit, lab, ear)
         for rival in fit.rivals if verdict != "heard" else ():
@@ -447,7 +447,7 @@ def _judged(
         score = ear.whole.score(fit.answer)
         ordered = lag if lag is not None and lag >= SHORTEST_ORDER else None
         kind = "a room's pattern of reflections" if lag is None else f"echo at {1000 * lag:.4g} ms"
-        found.append(
+        echoes.append(
             Echo(
                 number,
                 verdict,
@@ -461,7 +461,7 @@ def _judged(
                 0.0 if ordered is None else ear.order(ordered),
             )
         )
-    return sorted(found, key=lambda e: e.slot)
+    return sorted(echoes, key=lambda e: e.slot)
 
 
 def _verdict(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> str:

@@ -163,8 +163,8 @@ class _TimeProber:
             linear = max(linear, _apart(here, weak))
             invariant = max(invariant, _apart(here, late))
         knobs = {p.id: "smooth" for p in spec.parameters}
-        for place in live[:MOST_KNOBS]:
-            knobs[spec.parameters[place].id] = self._kind(place, chosen)
+        for index in live[:MOST_KNOBS]:
+            knobs[spec.parameters[index].id] = self._kind(index, chosen)
         return TimeProbe(
             heard=round(heard, 4),
             linear=round(linear, 4),
@@ -175,23 +175,23 @@ class _TimeProber:
             renders=self._renders,
         )
 
-    def _kind(self, place: int, contexts: list[tuple[Settings, NDArray[np.float64] | None]]) -> str:
-        parameter = self._effect.spec.parameters[place]
+    def _kind(self, index: int, contexts: list[tuple[Settings, NDArray[np.float64] | None]]) -> str:
+        parameter = self._effect.spec.parameters[index]
         kind = "none"
         for vector, here in contexts:
             assert here is not None
             step = 1 / (parameter.steps - 1) if parameter.is_stepped else STEP
-            step = step if vector[place] + step <= 1.0 else -step
-            there = self._cepstrum(_moved(vector, place, vector[place] + step))
+            step = step if vector[index] + step <= 1.0 else -step
+            there = self._cepstrum(_moved(vector, index, vector[index] + step))
             if there is None:
                 continue
             if _cosine(here, there) < ALIKE and _norm(there) > 0.3 * _norm(here):
                 for end in (0.0, 1.0):
                     # How late its peaks come.
-                    self._cepstrum(_moved(vector, place, end))
+                    self._cepstrum(_moved(vector, index, end))
                 return "lag"
-            step = 0.4 if vector[place] < 0.5 else -0.4
-            away = self._cepstrum(_moved(vector, place, parameter.snap(vector[place] + step)))
+            step = 0.4 if vector[index] < 0.5 else -0.4
+            away = self._cepstrum(_moved(vector, index, parameter.snap(vector[index] + step)))
             if away is None or _apart(here, away) > STILL:
                 kind = "smooth"
         return kind
@@ -221,18 +221,18 @@ class _TimeProber:
             for vector in drawn[: 1 + DRAWS // 2]
             if (line := strongest(self._lines(vector), SURE)) is not None
         ][:CONTEXTS]
-        found = []
-        for place in live[:MOST_KNOBS] if contexts else []:
-            parameter = self._effect.spec.parameters[place]
+        ids = []
+        for index in live[:MOST_KNOBS] if contexts else []:
+            parameter = self._effect.spec.parameters[index]
             for vector, hertz in contexts:
                 step = 1 / (parameter.steps - 1) if parameter.is_stepped else STEP
-                step = step if vector[place] + step <= 1.0 else -step
-                lines = self._lines(_moved(vector, place, vector[place] + step))
+                step = step if vector[index] + step <= 1.0 else -step
+                lines = self._lines(_moved(vector, index, vector[index] + step))
                 sure = [line for line, sigma in lines if sigma >= SURE]
                 if sure and min(abs(line - hertz) for line in sure) > MOVED_HZ:
-                    found.append(parameter.id)
+                    ids.append(parameter.id)
                     break
-        return tuple(found)
+        return tuple(ids)
 
     def _lines(self, settings: Settings) -> list[tuple[float, float]]:
         self._renders += 1
@@ -254,9 +254,9 @@ class _TimeProber:
         return float(np.clip(np.ceil(10 * reach) / 10, LEAST_SECONDS, SECONDS))
 
 
-def _moved(vector: Settings, place: int, position: float) -> Settings:
+def _moved(vector: Settings, index: int, position: float) -> Settings:
     moved = vector.copy()
-    moved[place] = position
+    moved[index] = position
     return moved
 
 

@@ -198,17 +198,17 @@ def answer_song(
     """
     profile = reference_profile(references)
     audio, rate, offset = song_material(input)
-    found = master(audio, rate, profile, wishes, offset=offset, progress=progress)
+    mastered = master(audio, rate, profile, wishes, offset=offset, progress=progress)
     settings = spec.default
     spans = [span for _, _, span in chain_slots(spec)]
-    for slot, own in zip(found.slots, found.settings, strict=True):
+    for slot, own in zip(mastered.slots, mastered.settings, strict=True):
         settings[spans[slot]] = own
-    used = {slot for slot in found.slots if only is None or ASPECTS[slot] in (*only, "")}
+    used = {slot for slot in mastered.slots if only is None or ASPECTS[slot] in (*only, "")}
     for index, position in (locked or {}).items():
         settings[index] = position
         # Who turns a knob wants its effect.
         used |= {n for n, span in enumerate(spans) if span.start <= index < span.stop}
-    return SongAnswer(tuple(sorted(used)), settings, found.facts, found.notes)
+    return SongAnswer(tuple(sorted(used)), settings, mastered.facts, mastered.notes)
 
 
 def reference_profile(references: Sequence[tuple[Recording, float]]) -> Profile:
@@ -318,8 +318,8 @@ def pieces_of(facts: SongFacts) -> list[slice]:
     count = facts.power.size // blocks
     power = facts.power[: count * blocks].reshape(count, blocks).mean(axis=1)
     music = facts.music[: count * blocks].reshape(count, blocks).mean(axis=1) >= 0.5
-    places: NDArray[np.intp] = np.flatnonzero(music) if music.any() else np.arange(count)
-    ranked = places[np.argsort(power[places], kind="stable")]
+    candidates: NDArray[np.intp] = np.flatnonzero(music) if music.any() else np.arange(count)
+    ranked = candidates[np.argsort(power[candidates], kind="stable")]
     wanted = min(int(MOST_SECONDS / PIECE_SECONDS), ranked.size)
     if not ranked.size:
         return [slice(0, facts.samples)]
