@@ -42,9 +42,9 @@ def check_not_read(targets: Iterable[PathLike], reads: Iterable[PathLike]) -> No
     if not files and not folders:
         return
     for target in map(Path, targets):
-        found = [files[key] for key in _identities(target) if key in files]
-        if found:
-            same = "" if str(found[0]) == str(target) else f" by the name {str(found[0])!r}"
+        inputs = [files[key] for key in _identities(target) if key in files]
+        if inputs:
+            same = "" if str(inputs[0]) == str(target) else f" by the name {str(inputs[0])!r}"
             raise OutputError(
                 f"{str(target)!r} is read by this run{same} and would be replaced by its result; "
                 "choose another folder for the output"
@@ -102,8 +102,8 @@ def folds_case(folder: PathLike) -> bool:
     -------
     bool
     """
-    place = Path(os.path.realpath(folder))
-    for part in (place, *place.parents):
+    real = Path(os.path.realpath(folder))
+    for part in (real, *real.parents):
         other = part.with_name(part.name.swapcase()) if part.name else part
         if other.name == part.name:
             continue

@@ -58,9 +58,9 @@ class OwnFiles:
         -------
         OwnFiles
         """
-        place = Path(folder)
+        path = Path(folder)
         try:
-            data = read_json(place / MANIFEST)
+            data = read_json(path / MANIFEST)
             files: dict[str, tuple[Facts, ...]] = {
                 name: tuple({"bytes": int(f["bytes"]), "sha256": str(f["sha256"])} for f in facts)
                 for name, facts in data["files"].items()
@@ -68,8 +68,8 @@ class OwnFiles:
             }
             about = dict(data.get("about", {}))
         except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
-            return cls(place)
-        return cls(place, files, about)
+            return cls(path)
+        return cls(path, files, about)
 
     def owns(self, name: str) -> bool:
         """Whether a file is on the list and still as dialin wrote it.
@@ -84,14 +84,14 @@ class OwnFiles:
         bool
         """
         known = self.files.get(name)
-        place = self.folder / name
-        if not known or place.is_symlink() or not place.is_file():
+        path = self.folder / name
+        if not known or path.is_symlink() or not path.is_file():
             return False
         try:
-            size = place.stat().st_size
+            size = path.stat().st_size
             if all(facts["bytes"] != size for facts in known):
                 return False
-            return any(facts["sha256"] == digest(place)["sha256"] for facts in known)
+            return any(facts["sha256"] == digest(path)["sha256"] for facts in known)
         except OSError:
             return False
 

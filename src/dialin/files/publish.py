@@ -58,8 +58,8 @@ def stands_in_the_way(folder: Path, names: Iterable[str]) -> list[Path]:
     list of Path
     """
     own = OwnFiles.load(folder)
-    places = [folder / name for name in dict.fromkeys([*names, *own.present()])]
-    return [place for place in places if os.path.lexists(place)]
+    paths = [folder / name for name in dict.fromkeys([*names, *own.present()])]
+    return [path for path in paths if os.path.lexists(path)]
 
 
 def free_folder(folder: Path) -> Path:
@@ -74,11 +74,11 @@ def free_folder(folder: Path) -> Path:
     -------
     Path
     """
-    place = Path(os.path.realpath(folder))
+    real = Path(os.path.realpath(folder))
     number = 2
-    while os.path.lexists(place.with_name(f"{place.name}-{number}")):
+    while os.path.lexists(real.with_name(f"{real.name}-{number}")):
         number += 1
-    return place.with_name(f"{place.name}-{number}")
+    return real.with_name(f"{real.name}-{number}")
 
 
 def publish(
@@ -133,18 +133,18 @@ def publish(
         }
         _write_list(staged, OwnFiles(folder, both, earlier.about), missing)
         for name in names:
-            place = folder / name
+            path = folder / name
             try:
                 kept += _make_way(folder, name)
-                if os.path.lexists(place) and name not in owned:
-                    other = kept_name(place)
-                    place.rename(other)
-                    kept.append((place, other))
-                move(staged / name, place, replace=name in owned)
+                if os.path.lexists(path) and name not in owned:
+                    other = kept_name(path)
+                    path.rename(other)
+                    kept.append((path, other))
+                move(staged / name, path, replace=name in owned)
             except (OSError, OutputError) as error:
                 missing[name] = str(error)
                 continue
-            files.append(place)
+            files.append(path)
         gone = [name for name in owned if name not in news]
         for name in gone:
             with suppress(OSError):
@@ -172,19 +172,19 @@ def _make_way(folder: Path, name: str) -> list[tuple[Path, Path]]:
     """Make the folders a result lies in; a file of such a name is renamed."""
     kept = []
     for parent in reversed((folder / name).relative_to(folder).parents):
-        place = folder / parent
-        if os.path.lexists(place) and not place.is_dir():
-            other = kept_name(place)
-            place.rename(other)
-            kept.append((place, other))
-        place.mkdir(exist_ok=True)
+        path = folder / parent
+        if os.path.lexists(path) and not path.is_dir():
+            other = kept_name(path)
+            path.rename(other)
+            kept.append((path, other))
+        path.mkdir(exist_ok=True)
     return kept
 
 
-def _remove_empty(folder: Path, place: Path) -> None:
-    while place != folder and folder in place.parents:
+def _remove_empty(folder: Path, path: Path) -> None:
+    while path != folder and folder in path.parents:
         try:
-            place.rmdir()
+            path.rmdir()
         except OSError:
             return
-        place = place.parent
+        path = path.parent

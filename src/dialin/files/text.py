@@ -67,7 +67,7 @@ def json_text(payload: Any, *, indent: int | None = 2, sort_keys: bool = False) 
     text = json.dumps(
         payload, indent=indent, ensure_ascii=False, allow_nan=False, sort_keys=sort_keys
     )
-    return _LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _LONE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def shown(text: str) -> str:
@@ -96,8 +96,8 @@ def register_bytes_of_names() -> str:
     def handle(error: UnicodeError) -> tuple[bytes, int]:
         if not isinstance(error, UnicodeEncodeError):
             raise error
-        found = error.object[error.start : error.end]
-        codes = [ord(letter) - 0xDC00 for letter in found]
+        letters = error.object[error.start : error.end]
+        codes = [ord(letter) - 0xDC00 for letter in letters]
         return bytes(code if 0x80 <= code <= 0xFF else 0x3F for code in codes), error.end
 
     codecs.register_error("dialin-names", handle)

@@ -97,20 +97,20 @@ def sweep(folder: Path) -> None:
     """
     with suppress(OSError), os.scandir(folder) as entries:
         left = [Path(entry.path) for entry in entries if entry.name.startswith((PREFIX, PART))]
-        for place in left:
+        for path in left:
             with suppress(OSError):
                 # Locks of other machines are not seen on every network file system.
-                ours = place.name.startswith((f"{PREFIX}{host_key()}-", f"{PART}{host_key()}-"))
-                if not ours and time.time() - place.stat().st_mtime < DAY:
+                ours = path.name.startswith((f"{PREFIX}{host_key()}-", f"{PART}{host_key()}-"))
+                if not ours and time.time() - path.stat().st_mtime < DAY:
                     continue
-                descriptor = lock(place)
+                descriptor = lock(path)
                 if descriptor < 0:
                     continue
                 try:
-                    if place.is_dir():
-                        shutil.rmtree(place, ignore_errors=True)
+                    if path.is_dir():
+                        shutil.rmtree(path, ignore_errors=True)
                     else:
-                        place.unlink()
+                        path.unlink()
                 finally:
                     os.close(descriptor)
 
@@ -219,12 +219,12 @@ def _move_beside(source: Path, target: Path) -> None:
     source.unlink()
 
 
-def lock(place: Path) -> int:
+def lock(path: Path) -> int:
     """Descriptor that holds a lock on a file or folder, or -1 where it is held or cannot be had.
 
     Parameters
     ----------
-    place : Path
+    path : Path
         A file or folder that exists.
 
     Returns
@@ -233,7 +233,7 @@ def lock(place: Path) -> int:
         To be closed with `os.close`, which ends the lock.
     """
     try:
-        descriptor = open_to_lock(place)
+        descriptor = open_to_lock(path)
     except OSError:
         return -1
     try:
