@@ -55,13 +55,13 @@ def symmetry_lines(audio: Audio, sample_rate: int, count: int = 6) -> list[tuple
     inside = np.zeros(score.size, dtype=bool)
     inside[1:-1] = (score[1:-1] >= score[:-2]) & (score[1:-1] > score[2:])
     end = min(BAND_HZ[1], 0.495 * sample_rate) - EDGE_HZ
-    places = np.flatnonzero(inside & (hertz >= LOWEST_HZ) & (hertz <= end))
+    peaks = np.flatnonzero(inside & (hertz >= LOWEST_HZ) & (hertz <= end))
     lines: list[tuple[float, float]] = []
-    for place in places[np.argsort(-score[places])][: 8 * count]:
-        left, middle, right = (float(v) for v in score[place - 1 : place + 2])
+    for index in peaks[np.argsort(-score[peaks])][: 8 * count]:
+        left, middle, right = (float(v) for v in score[index - 1 : index + 2])
         bend = left - 2 * middle + right
         shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
-        at = float(hertz[place] + shift * (hertz[1] - hertz[0]))
+        at = float(hertz[index] + shift * (hertz[1] - hertz[0]))
         if all(abs(at - other) > 1.0 for other, _ in lines):
             lines.append((at, float(middle)))
         if len(lines) == count:

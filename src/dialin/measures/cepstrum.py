@@ -305,12 +305,12 @@ def halves_agree(audio: Audio, sample_rate: int, lags: Values, view: str) -> Val
     middle = audio.shape[1] // 2
     heights = []
     for half in (audio[:, :middle], audio[:, middle:]):
-        found = recording_cepstrum(half, sample_rate)
-        share = found.coherence()
-        row = found.view(view)
-        places = np.clip(np.round(lags * LAG_RATE).astype(int), 1, row.size - 2)
-        near = np.max([row[places + step] for step in (-1, 0, 1)], axis=0)
-        heights.append(np.where(lags * LAG_RATE < row.size - 1, near / share[places], 0.0))
+        cepstrum = recording_cepstrum(half, sample_rate)
+        share = cepstrum.coherence()
+        row = cepstrum.view(view)
+        indices = np.clip(np.round(lags * LAG_RATE).astype(int), 1, row.size - 2)
+        near = np.max([row[indices + step] for step in (-1, 0, 1)], axis=0)
+        heights.append(np.where(lags * LAG_RATE < row.size - 1, near / share[indices], 0.0))
     return np.asarray(np.minimum(*heights))
 
 
@@ -343,20 +343,20 @@ def find_peaks(
     score = values / noise
     score[:first] = 0.0
     inside = (score[1:-1] > score[:-2]) & (score[1:-1] >= score[2:])
-    places = np.flatnonzero(inside) + 1
-    order = places[np.argsort(-score[places])][: 20 * count]
+    peaks = np.flatnonzero(inside) + 1
+    order = peaks[np.argsort(-score[peaks])][: 20 * count]
     chosen: list[int] = []
-    for place in order:
-        if score[place] <= 0:
+    for index in order:
+        if score[index] <= 0:
             break
-        if all(abs(int(place) - other) > LAG_RATE // 1000 for other in chosen):
-            chosen.append(int(place))
+        if all(abs(int(index) - other) > LAG_RATE // 1000 for other in chosen):
+            chosen.append(int(index))
         if len(chosen) == count:
             break
     result = []
-    for place in chosen:
-        shift, height = _vertex(values[place - 1 : place + 2])
-        result.append(((place + shift) / LAG_RATE, height))
+    for index in chosen:
+        shift, height = _vertex(values[index - 1 : index + 2])
+        result.append(((index + shift) / LAG_RATE, height))
     return result
 
 
@@ -413,10 +413,10 @@ def feedback_and_mix(first: float, second: float) -> list[tuple[float, float]]:
     ratio = 2 * second / first
     f, a = (first + ratio) / 2, (first - ratio) / 2
     f = float(np.clip(f, 0.0, 0.98))
-    found = [(f, float(f + a))]
+    solutions = [(f, float(f + a))]
     if abs(a) > 1e-3:
-        found.append((f, float(f + 1 / a)))
-    return [(f, m) for f, m in found if m > 0]
+        solutions.append((f, float(f + 1 / a)))
+    return [(f, m) for f, m in solutions if m > 0]
 
 
 def _vertex(three: Values) -> tuple[float, float]:

@@ -301,27 +301,27 @@ def rate_of(deviations: Floats, step: float) -> float:
     inner = inner[inner * step > 1 / FASTEST_HZ]
     if not inner.size:
         return float("nan")
-    places, heights = zip(*(_vertex(r, int(p)) for p in inner), strict=True)
+    lags, heights = zip(*(_vertex(r, int(p)) for p in inner), strict=True)
     best = max(heights)
     if best < SAME:
         return float("nan")
-    first = next(p for p, h in zip(places, heights, strict=True) if h >= 0.8 * best)
+    first = next(p for p, h in zip(lags, heights, strict=True) if h >= 0.8 * best)
     turns, period = 1, first
     while True:
         more = 2 * turns
-        near = [p for p in places if abs(p - more * period) < 0.25 * first]
+        near = [p for p in lags if abs(p - more * period) < 0.25 * first]
         if not near:
             return float(1.0 / (period * step))
         at = min(near, key=lambda p: abs(p - more * period))
         turns, period = more, at / more
 
 
-def _vertex(values: Floats, place: int) -> tuple[float, float]:
+def _vertex(values: Floats, index: int) -> tuple[float, float]:
     """Place and height of a peak between samples, by a parabola."""
-    a, b, c = values[place - 1 : place + 2]
+    a, b, c = values[index - 1 : index + 2]
     bend = a - 2 * b + c
     shift = 0.0 if bend == 0 else 0.5 * float(a - c) / float(bend)
-    return place + shift, float(b - 0.25 * (a - c) * shift)
+    return index + shift, float(b - 0.25 * (a - c) * shift)
 
 
 def swing(values: Floats) -> float:
@@ -469,7 +469,7 @@ def carrier_of(output: Audio, sound: Audio, sample_rate: int, rate: float = floa
     float
         NaN where no line has a tenth of the output's amplitude.
     """
-    best, place = CARRIER_SHARE, float("nan")
+    best, carrier = CARRIER_SHARE, float("nan")
     samples = sound.shape[1]
     window = np.hanning(samples)
     size = 4 * sfft.next_fast_len(samples, real=True)
@@ -489,5 +489,5 @@ def carrier_of(output: Audio, sound: Audio, sample_rate: int, rate: float = floa
             turns = hertz / rate
             if turns < 8.5 and abs(turns - round(turns)) < 0.05 and spectrum[0] > line[at]:
                 continue
-            best, place = float(line[at]), hertz
-    return place
+            best, carrier = float(line[at]), hertz
+    return carrier

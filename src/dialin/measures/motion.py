@@ -239,13 +239,13 @@ def turning(cepstra: Floats, step: float, rate: float | None = None) -> Turning 
     paths = flat[:, strong] @ axes[:, np.argsort(-values)[:6]]
     total = float((paths**2).sum())
     times = np.arange(flat.shape[0]) * step
-    found = None if rate is None else _nearest_rate(paths, times, step, rate)
-    if found is None or found[1] > (1 - STEADY) * total:
+    nearest = None if rate is None else _nearest_rate(paths, times, step, rate)
+    if nearest is None or nearest[1] > (1 - STEADY) * total:
         rate = rate_of(paths, step)
         if not np.isfinite(rate):
             return None
-        found = _nearest_rate(paths, times, step, rate)
-    rate, left = found
+        nearest = _nearest_rate(paths, times, step, rate)
+    rate, left = nearest
     basis = _turns(rate, times, step)
     fit = _fit(basis, flat)
     count = (basis.shape[1] - 1) // 2
@@ -356,26 +356,26 @@ class MotionEar:
         numbers = np.arange(1, harmonics + 1)
         hertz = rates[:, None] * numbers
         last = self._inverse.shape[1] - 1
-        places = np.round(hertz / self._step).astype(int)
-        smear = np.where(places <= last, window_smear(hertz * self.frame), 0.0)
-        places = np.minimum(places, last)
+        bins = np.round(hertz / self._step).astype(int)
+        smear = np.where(bins <= last, window_smear(hertz * self.frame), 0.0)
+        bins = np.minimum(bins, last)
         smear *= self.frames / 2
         # The phase of a line beside its bin turns with the distance.
-        beside = np.exp(-1j * np.pi * (hertz - places * self._step) * self.seconds)
+        beside = np.exp(-1j * np.pi * (hertz - bins * self._step) * self.seconds)
         power = np.zeros(rates.size)
         # Views of mono and stereo that do not fit have only the first in common.
         views = min(self.views, motion.lines.shape[0])
         for view in range(views):
             lines = motion.lines[view]
             table = self._inverse[view] @ (lines.real**2 + lines.imag**2).T
-            power += 2 * (table[places, numbers - 1] * smear**2).sum(axis=1)
+            power += 2 * (table[bins, numbers - 1] * smear**2).sum(axis=1)
         turn = np.exp(2j * np.pi * np.outer(numbers, np.arange(PHASES) / PHASES))
         shared = np.zeros(rates.size)
         squares = np.zeros(rates.size)
         for weighted in self._weighted:
             cross = np.zeros((rates.size, harmonics), dtype=np.complex128)
             for view in range(views):
-                cross += (weighted[view] @ np.conj(motion.lines[view]).T)[places, numbers - 1]
+                cross += (weighted[view] @ np.conj(motion.lines[view]).T)[bins, numbers - 1]
             best = ((cross * beside * (2 * smear)) @ turn).real.max(axis=1)
             shared += best
             squares += power

@@ -212,8 +212,8 @@ def clarity(energy: Floats, sample_rate: int, seconds: float) -> float:
     float
         In decibels.
     """
-    place = round(seconds * sample_rate)
-    early, late = float(energy[:place].sum()), float(energy[place:].sum())
+    split = round(seconds * sample_rate)
+    early, late = float(energy[:split].sum()), float(energy[split:].sum())
     return float(np.clip(_db(early) - _db(late), FLOOR_DB, -FLOOR_DB))
 
 
@@ -259,25 +259,25 @@ def find_echoes(response: Floats, sample_rate: int) -> tuple[tuple[float, float]
     block = max(1, short)
     coarse = near[: near.size // block * block].reshape(-1, block).max(axis=1)
     around = median_filter(coarse, size=81, mode="nearest")
-    found: list[tuple[float, float]] = []
+    echoes: list[tuple[float, float]] = []
     taken = np.zeros(coarse.size, dtype=bool)
     first = int(np.ceil(0.002 * sample_rate / block))
     ratio = 10 ** (ECHO_PROMINENCE_DB / 10)
     strong = np.flatnonzero((coarse > ratio * around) & (coarse > 1e-4 * total))
-    for place in sorted(strong[strong >= first], key=lambda p: -coarse[p]):
-        if taken[place]:
+    for index in sorted(strong[strong >= first], key=lambda p: -coarse[p]):
+        if taken[index]:
             continue
-        taken[max(0, place - 4) : place + 5] = True
-        low = max(0, int(place) * block - 2 * short)
-        piece = energy[low : (int(place) + 1) * block + 2 * short]
+        taken[max(0, index - 4) : index + 5] = True
+        low = max(0, int(index) * block - 2 * short)
+        piece = energy[low : (int(index) + 1) * block + 2 * short]
         # An arrival that the direct sound's ringing leads up to is no echo.
-        if place > 0 and coarse[max(0, place - 2) : place].max(initial=0.0) > coarse[place]:
+        if index > 0 and coarse[max(0, index - 2) : index].max(initial=0.0) > coarse[index]:
             continue
         time = low + float(np.arange(piece.size) @ piece) / float(piece.sum())
-        found.append((1000.0 * time / sample_rate, _db(float(piece.sum()) / total)))
-        if len(found) == ECHOES:
+        echoes.append((1000.0 * time / sample_rate, _db(float(piece.sum()) / total)))
+        if len(echoes) == ECHOES:
             break
-    return tuple(found)
+    return tuple(echoes)
 
 
 def octaves(sample_rate: int) -> tuple[float, ...]:
@@ -319,13 +319,13 @@ def band_decays(response: Floats, sample_rate: int) -> Floats:
     held = octaves(sample_rate)
     result = np.full((len(OCTAVES), steps), np.nan)
     total = float(np.square(response).sum())
-    for place, centre in enumerate(held):
+    for row, centre in enumerate(held):
         edges = [centre / np.sqrt(2.0), centre * np.sqrt(2.0)]
         sos = butter(3, edges, "bandpass", fs=sample_rate, output="sos")
         energy = np.square(sosfilt(sos, response, axis=1)).sum(axis=0)
         if float(energy.sum()) > 1e-6 * total:
             curve = energy_decay(energy)[::block][:steps]
-            result[place] = np.maximum(curve, FLOOR_DB)
+            result[row] = np.maximum(curve, FLOOR_DB)
     return result
 
 

@@ -160,10 +160,10 @@ class SongFacts:
         """Which blocks of 50 ms are music: no silence, no count-in, no fade."""
         level = 10 * np.log10(self.power + 1e-12)
         active = np.array(music_blocks(level))
-        places = np.flatnonzero(active)
-        if not places.size:
+        blocks = np.flatnonzero(active)
+        if not blocks.size:
             return active
-        first, last = int(places[0]), int(places[-1]) + 1
+        first, last = int(blocks[0]), int(blocks[-1]) + 1
         first += _faded(level[first:last])
         last -= _faded(level[first:last][::-1])
         active[:first] = active[last:] = False
@@ -179,8 +179,8 @@ class SongFacts:
         low = np.minimum(starts.astype(int), music.size)
         high = np.clip(np.ceil(ends).astype(int), low, music.size)
         share = (sums[high] - sums[low]) / np.maximum(high - low, 1)
-        found = share >= 0.5
-        return np.asarray(found) if found.any() else np.ones(found.size, dtype=bool)
+        mostly = share >= 0.5
+        return np.asarray(mostly) if mostly.any() else np.ones(mostly.size, dtype=bool)
 
 
 def _faded(level: Values) -> int:

@@ -91,17 +91,17 @@ def find_tempo(audio: Audio, sample_rate: int) -> Tempo | None:
     hop = _hop(sample_rate) / sample_rate
     # Periods finer than a frame, at each of which several multiples are looked up.
     periods = 60.0 / np.geomspace(FASTEST, SLOWEST, 2_000)
-    found = [
+    values = [
         np.interp(multiple * periods / hop, np.arange(correlation.size), correlation, right=0.0)
         for multiple in MULTIPLES
     ]
-    heard = np.mean(found, axis=0)
+    heard = np.mean(values, axis=0)
     bell = np.exp(-0.5 * (np.log2(60.0 / periods / MIDDLE) / OCTAVES) ** 2)
     score = heard * bell
-    place = int(np.argmax(score))
-    if heard[place] < STEADY:
+    index = int(np.argmax(score))
+    if heard[index] < STEADY:
         return None
-    return Tempo(float(60.0 / _finest(periods[place], correlation, hop)), float(heard[place]))
+    return Tempo(float(60.0 / _finest(periods[index], correlation, hop)), float(heard[index]))
 
 
 def onset_strength(audio: Audio, sample_rate: int) -> Floats:
@@ -128,9 +128,9 @@ def onset_strength(audio: Audio, sample_rate: int) -> Floats:
     bins = np.arange(power.shape[1]) * sample_rate / size
     top = min(HIGHEST_HZ, 0.48 * sample_rate)
     edges = np.geomspace(LOWEST_HZ, top, BANDS + 1)
-    places = np.searchsorted(bins, edges)
-    places = np.unique(places)
-    bands = np.add.reduceat(power[:, : places[-1]], places[:-1], axis=1)
+    starts = np.searchsorted(bins, edges)
+    starts = np.unique(starts)
+    bands = np.add.reduceat(power[:, : starts[-1]], starts[:-1], axis=1)
     level = bands**COMPRESSED
     level /= max(float(level.mean()), 1e-12)
     rise = np.clip(np.diff(level, axis=0, prepend=level[:1]), 0.0, None).mean(axis=1)
@@ -167,11 +167,11 @@ def _finest(period: float, correlation: Floats, hop: float) -> float:
         low, high = round(centre) - reach, round(centre) + reach + 1
         if high >= 0.75 * correlation.size or low < 1:
             break
-        place = low + int(np.argmax(correlation[low:high]))
-        if place in (low, high - 1) or correlation[place] < 0.1:
+        index = low + int(np.argmax(correlation[low:high]))
+        if index in (low, high - 1) or correlation[index] < 0.1:
             break
-        left, middle, right = correlation[place - 1 : place + 2]
+        left, middle, right = correlation[index - 1 : index + 2]
         bend = left - 2 * middle + right
         shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
-        best = (place + float(shift)) * hop / multiple
+        best = (index + float(shift)) * hop / multiple
     return best
