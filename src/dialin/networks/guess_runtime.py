@@ -204,8 +204,8 @@ class GuessModel:
             return drawn
         mask = np.ones_like(drawn)
         start = slots
-        for place, (_, knobs) in enumerate(self.slots):
-            mask[:, start : start + len(knobs)] = drawn[:, place, None]
+        for slot, (_, knobs) in enumerate(self.slots):
+            mask[:, start : start + len(knobs)] = drawn[:, slot, None]
             start += len(knobs)
         spread = (SPREAD * (drawn - 0.5) * mask).astype(np.float32)
         rows = {

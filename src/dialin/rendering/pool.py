@@ -312,8 +312,8 @@ class RenderPool:
         futures = self.submit_calls(
             function, arguments, deadline=deadline, effect=effect, label=label
         )
-        found = dict(self._pool.finished(futures))
-        return [found[index] for index in range(len(futures))]
+        results = dict(self._pool.finished(futures))
+        return [results[index] for index in range(len(futures))]
 
     def submit_calls(
         self,

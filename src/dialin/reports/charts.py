@@ -90,7 +90,7 @@ class Tick:
 
     Attributes
     ----------
-    place : float
+    position : float
         In the units of the picture.
     text : str
         Its label.
@@ -98,7 +98,7 @@ class Tick:
         Whether it is the line of zero.
     """
 
-    place: float
+    position: float
     text: str
     zero: bool = False
 
@@ -410,8 +410,8 @@ def _nice(step: float) -> float:
 def _x_ticks(low: float, high: float, log: bool) -> list[tuple[float, str]]:
     if not log:
         step = _nice((high - low) / 6 or 1.0)
-        places = np.arange(np.ceil(low / step), np.floor(high / step + 1e-9) + 1) * step
-        return [(float(v), _minus(float(f"{v:.4g}"))) for v in places]
+        values = np.arange(np.ceil(low / step), np.floor(high / step + 1e-9) + 1) * step
+        return [(float(v), _minus(float(f"{v:.4g}"))) for v in values]
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     return [(n * p, f"{n * p:g}") for p in powers for n in (1, 2, 5) if low <= n * p <= high]
 

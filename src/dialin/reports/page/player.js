@@ -146,8 +146,8 @@
   }
   // A button zooms about the playhead, where it is seen.
   function zoomHere(factorOf) {
-    const place = (position(current) / length(current) - view.start) / view.width;
-    zoom(factorOf, place >= 0 && place <= 1 ? place : 0.5);
+    const fraction = (position(current) / length(current) - view.start) / view.width;
+    zoom(factorOf, fraction >= 0 && fraction <= 1 ? fraction : 0.5);
   }
   async function redraw() {
     draw();
@@ -187,9 +187,9 @@
       lane.classList.toggle("on", on);
       lane.querySelector(".pick").setAttribute("aria-pressed", String(on));
       chips[i].setAttribute("aria-pressed", String(on));
-      const head = lane.querySelector(".head"), place = percent(i, time);
-      head.style.left = place + "%";
-      head.hidden = place < 0 || place > 100;
+      const head = lane.querySelector(".head"), left = percent(i, time);
+      head.style.left = left + "%";
+      head.hidden = left < 0 || left > 100;
       const shown = time.toFixed(1);
       if (well.getAttribute("aria-valuenow") !== shown) {
         well.setAttribute("aria-valuenow", shown);
