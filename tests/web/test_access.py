@@ -23,6 +23,12 @@ SERIOUS = """async () => {
 }"""
 QUICK = """budget => { const one = document.querySelector("[name=effort]");
   one.value = String(budget); one.checked = true; dialinStudio.setup.only = new Set(["tone"]); }"""
+BROKEN = """() => [...document.querySelectorAll("#aspect-rows th, #aspect-rows .num")]
+  .filter(cell => { const text = document.createRange(); text.selectNodeContents(cell);
+    return text.getClientRects().length > 1; }).map(cell => cell.textContent)"""
+SILENT = """() => [...document.querySelectorAll("#exports button:disabled")]
+  .filter(one => !one.parentElement.innerText.includes("No effect of this chain"))
+  .map(one => one.dataset.kind)"""
 WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -96,12 +102,19 @@ def test_nothing_serious_is_in_the_way_of_anybody_in_any_view(page, studio):
     examples(page)
     page.click("text=Options")
     look("setup")
+    for head in page.locator(".take-head").all():
+        name, out = head.locator("b").bounding_box(), head.locator("button").bounding_box()
+        assert out["y"] < name["y"] + name["height"], "on one line"
     matched(page, studio)
     page.locator("details.out").evaluate_all("all => all.forEach(one => { one.open = true; })")
     look("knobs")
     for tab in ("compare", "take"):
         page.click(f"#tab-of-{tab}")
         look(tab)
+        if tab == "compare":
+            assert page.evaluate(BROKEN) == [], "no word is broken for want of room"
+    assert page.evaluate(SILENT) == [], "what cannot be taken says why"
+    assert page.locator("#exports button:disabled").count() == 2
     page.evaluate("location.hash = '#/history'")
     page.wait_for_selector("#history-list li")
     look("history")

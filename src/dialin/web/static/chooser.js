@@ -3,7 +3,7 @@ import { complain, h, icon, recall, remember, toast } from "./dom.js";
 import * as api from "./api.js";
 
 const SHOWN = 60;
-const FORMATS = { builtin: "built-in", lv2: "LV2", vst3: "VST3", au: "AU" };
+export const FORMATS = { builtin: "built-in", lv2: "LV2", vst3: "VST3", au: "AU" };
 
 export class Chooser {
   constructor(box, changed) {

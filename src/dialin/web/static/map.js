@@ -226,10 +226,10 @@ export class EffectMap {
     context.imageSmoothingQuality = "high";
     context.drawImage(small, 0, 0, width, height);
     const X = x => width * (x + 1) / 2, Y = y => height * (1 - y) / 2;
-    const badge = (place, word, colour) => {
+    const badge = (place, word, colour, under = false) => {
       context.font = "600 12px system-ui, sans-serif";
       context.textAlign = "center";
-      const wide = context.measureText(word).width + 14, x = X(place[0]), y = Y(place[1]), below = y < 40 ? 22 : -14;
+      const wide = context.measureText(word).width + 14, x = X(place[0]), y = Y(place[1]), below = (under ? y < height - 40 : y < 40) ? 22 : -14;
       context.fillStyle = c.card;
       context.strokeStyle = colour;
       context.lineWidth = 2.5;
@@ -248,7 +248,8 @@ export class EffectMap {
     }
     badge([0, 0], "neutral", c.reference);
     badge(this.facts.point, this.session.candidate.kind === "hand" ? "start" : "match", c.matched);
-    this.pins.forEach((place, i) => badge(place, String(i + 1), c.ink));
+    // Under their places: a pin is often set where the match is.
+    this.pins.forEach((place, i) => badge(place, String(i + 1), c.ink, true));
     const written = v => kind === "knob" ? text(this.knobs[Number(name)].knob, v) : v.toFixed(0);
     $("#scale-low").textContent = written(low);
     $("#scale-high").textContent = written(high);

@@ -1,5 +1,6 @@
 // The effects of a session with all their knobs.
 import { $, h, icon } from "./dom.js";
+import { FORMATS } from "./chooser.js";
 import { makeKnob } from "./knob.js";
 
 export class Rack {
@@ -43,7 +44,7 @@ export class Rack {
       this.knobs[i] = knobs;
       const live = knobs.filter((_, k) => !slot.knobs[k].dead), dead = knobs.filter((_, k) => slot.knobs[k].dead);
       return h("section", { class: "effect", "data-slot": slot.slot, "aria-label": slot.name },
-        h("header", {}, power, h("h3", { title: slot.uri }, slot.name), h("span", { class: "soft format" }, slot.format), slot.reason ? h("span", { class: "soft reason", title: slot.reason }, "left out") : null),
+        h("header", {}, power, h("h3", { title: slot.uri }, slot.name), h("span", { class: "soft format" }, FORMATS[slot.format] || slot.format), slot.reason ? h("span", { class: "soft reason", title: slot.reason }, "left out") : null),
         h("div", { class: "knobs" }, live.map(knob => knob.element)),
         dead.length ? h("details", {}, h("summary", {}, `${dead.length} that change nothing`), h("div", { class: "knobs" }, dead.map(knob => knob.element))) : null,
         live.length + dead.length ? null : h("p", { class: "soft" }, "This effect has no knobs."));

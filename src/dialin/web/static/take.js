@@ -10,6 +10,7 @@ export class Take {
     this.box = $("#exports");
     this.bar = $("#render-bar");
     this.box.replaceChildren(...KINDS.map(([kind, name, about]) => h("div", { class: "offer" }, h("h3", {}, name), h("p", { class: "soft" }, about),
+      h("p", { class: "soft why", hidden: true }),
       h("button", { type: "button", class: "small", "data-kind": kind, onclick: () => this.preset(kind) }, "Download"))));
     $("#render-all").addEventListener("click", () => this.render());
     $("#render-cancel").addEventListener("click", () => this.job && api.post(`jobs/${this.job}/cancel`).catch(complain));
@@ -22,7 +23,9 @@ export class Take {
     this.box.querySelectorAll("button").forEach(button => {
       const needs = { vstpreset: "vst3", lv2: "lv2" }[button.dataset.kind];
       button.disabled = Boolean(needs) && !formats.has(needs);
-      button.title = button.disabled ? `No effect of this chain is a ${needs.toUpperCase()} plugin` : "";
+      const why = button.previousSibling;
+      why.hidden = !button.disabled;
+      why.textContent = button.disabled ? `No effect of this chain is ${needs === "lv2" ? "an LV2" : "a VST3"} plugin.` : "";
     });
   }
   get name() { return this.result.input.name.replace(/\.[^.]*$/, ""); }
