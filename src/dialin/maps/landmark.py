@@ -151,8 +151,8 @@ def map_around(
     tell = progress or (lambda what, done, total: None)
     tell("looking at the knobs", 0, 1)
     uri = uris[0] if len(uris) == 1 else chain_uri(uris)
-    (place,) = active_excerpts(audio[:2], sample_rate, seconds=SECONDS, pieces=1)
-    piece = resample(audio[:2, place], sample_rate, RATE)
+    (span,) = active_excerpts(audio[:2], sample_rate, seconds=SECONDS, pieces=1)
+    piece = resample(audio[:2, span], sample_rate, RATE)
     probed = probe_chain(pool, uri)
     spec = probed.spec if len(uris) > 1 else probed.slots[0]
     here = spec.check(np.concatenate([np.asarray(row, np.float64) for row in settings]))
@@ -181,10 +181,10 @@ def map_around(
         [*made.settings(points, spec), here],
         lambda done: tell("measuring the map", count + done, total),
     )
-    features, found = rows[:, : -len(ATTRIBUTES)], rows[:-1, -len(ATTRIBUTES) :]
+    features, attributes = rows[:, : -len(ATTRIBUTES)], rows[:-1, -len(ATTRIBUTES) :]
     return LandmarkMap(
         map=made,
-        timbre={name: found[:, n].reshape(field, field) for n, name in enumerate(ATTRIBUTES)},
+        timbre={name: attributes[:, n].reshape(field, field) for n, name in enumerate(ATTRIBUTES)},
         landmark=here,
         point=_where(points, features[:-1], features[-1]),
         live=live,
@@ -206,9 +206,9 @@ def sound(audio: Audio, sample_rate: int) -> NDArray[np.float64]:
     ndarray, float64
         Features of `dialin.maps.sounds.describe` less its timbre, then `ATTRIBUTES`.
     """
-    found = timbre(audio, sample_rate, ATTRIBUTES)
+    attributes = timbre(audio, sample_rate, ATTRIBUTES)
     features = describe(audio, sample_rate)[:-2]
-    return np.concatenate([features, [found[name] for name in ATTRIBUTES]])
+    return np.concatenate([features, [attributes[name] for name in ATTRIBUTES]])
 
 
 def _around(

@@ -41,12 +41,12 @@ local function find(track, fx, knob)
   if knob.index >= 0 and knob.index < count and name_at(knob.index) == wanted then
     return knob.index
   end
-  local found = {}
+  local matches = {}
   for p = 0, count - 1 do
-    if name_at(p) == wanted then found[#found + 1] = p end
+    if name_at(p) == wanted then matches[#matches + 1] = p end
   end
-  if #found == knob.of then return found[knob.nth] end
-  return nil, #found
+  if #matches == knob.of then return matches[knob.nth] end
+  return nil, #matches
 end
 
 local function add(track, effect)

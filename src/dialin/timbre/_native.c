@@ -240,12 +240,12 @@ EXPORT void hold_envelope(const double *x, long n, long hold, double fall, doubl
 
 /* Follow an envelope down from each start over dips smaller than `significant`: to the lowest
  * place of the `look` samples before, or past a rise within `far` samples. Nearer to the start
- * than `margin` is 0. places: (count,), starts in, ends out. */
-EXPORT void walk_back(const double *envelope, long *places, long count, double significant,
+ * than `margin` is 0. starts: (count,), overwritten by the ends. */
+EXPORT void walk_back(const double *envelope, long *starts, long count, double significant,
                       long margin, long look, long far)
 {
     for (long p = 0; p < count; p++) {
-        long here = places[p], found = 0;
+        long here = starts[p], next = 0;
         while (here > 0) {
             long first = here - look > 0 ? here - look - 1 : 0, lowest = first;
             long end = here - look >= 0 ? here : here - 1;
@@ -259,34 +259,34 @@ EXPORT void walk_back(const double *envelope, long *places, long count, double s
                 least = envelope[i] < least ? envelope[i] : least;
             while (envelope[lowest] != least)
                 lowest++;
-            found = lowest;
+            next = lowest;
             if (here == look)
-                found--; /* as the reference counts */
+                next--; /* as the reference counts */
             if (!(envelope[lowest] <= envelope[here])) {
                 double high = 0.0, low = INFINITY;
                 long stop = here - far - 1 > 0 ? here - far - 1 : 0;
-                found = here - 1;
-                while (found >= stop && !(envelope[found] < envelope[here]))
-                    found--;
-                if (found < stop)
+                next = here - 1;
+                while (next >= stop && !(envelope[next] < envelope[here]))
+                    next--;
+                if (next < stop)
                     break;
-                for (long i = found; i < here; i++) {
+                for (long i = next; i < here; i++) {
                     high = envelope[i] > high ? envelope[i] : high;
                     low = envelope[i] < low ? envelope[i] : low;
                 }
                 if (high - low >= significant)
                     break;
             }
-            here = found <= margin ? 0 : found;
+            here = next <= margin ? 0 : next;
         }
-        places[p] = here;
+        starts[p] = here;
     }
 }
 
 /* Peaks that stand `contrast` above the notches beside them (the peak picking of MIRtoolbox, with
  * the notch looked for from one candidate to two samples before the next). Writes their positions
- * in order and returns how many there are; found must have room for n. */
-EXPORT long contrast_peaks(const double *x, long n, double contrast, long *found)
+ * in order and returns how many there are; peaks must have room for n. */
+EXPORT long contrast_peaks(const double *x, long n, double contrast, long *peaks)
 {
     long count = 0, peak = -1, last = -1;
     double before = -2.0;
@@ -307,7 +307,7 @@ EXPORT long contrast_peaks(const double *x, long n, double contrast, long *found
                 peak = i;
         } else {
             if (x[peak] - before > contrast) {
-                found[count++] = peak;
+                peaks[count++] = peak;
                 before = notch;
             } else if (notch < before) {
                 before = notch;
@@ -317,7 +317,7 @@ EXPORT long contrast_peaks(const double *x, long n, double contrast, long *found
         last = i;
     }
     if (peak >= 0 && x[peak] - before > contrast)
-        found[count++] = peak;
+        peaks[count++] = peak;
     return count;
 }
 
@@ -377,10 +377,10 @@ EXPORT WIDE double pair_roughness(const double *frequency, const double *level, 
 
 /* Frame by frame over magnitude spectra (frames, bins): pick the peaks of the spectrum less `low`
  * over `range`, place them by parabola on the spectrum itself, and sum their pairs' roughness.
- * scratch: 5 * bins; found: bins. total: (frames,). */
+ * scratch: 5 * bins; peaks: bins. total: (frames,). */
 EXPORT void frame_roughness(const float *spectra, long frames, long bins, double low,
                             double range, double hertz, const double *stronger, long terms,
-                            double *scratch, long *found, double *total)
+                            double *scratch, long *peaks, double *total)
 {
     double *normal = scratch, *frequency = scratch + bins, *level = scratch + 2 * bins;
     double *bin = scratch + 3 * bins, *root = scratch + 4 * bins;
@@ -389,18 +389,18 @@ EXPORT void frame_roughness(const float *spectra, long frames, long bins, double
         long count;
         for (long i = 0; i < bins; i++)
             normal[i] = (x[i] - low) / range;
-        count = contrast_peaks(normal, bins, 0.01, found);
+        count = contrast_peaks(normal, bins, 0.01, peaks);
         for (long p = 0; p < count; p++) {
-            long i = found[p];
-            double place = (double)i, height = x[i];
+            long i = peaks[p];
+            double position = (double)i, height = x[i];
             if (i > 0 && i + 1 < bins) {
                 double bend = x[i - 1] - 2.0 * x[i] + x[i + 1], tilt = (double)x[i - 1] - x[i + 1];
                 if (bend < 0.0) {
-                    place = (double)i + 0.5 * tilt / bend;
+                    position = (double)i + 0.5 * tilt / bend;
                     height = x[i] - 0.25 * tilt * (0.5 * tilt / bend);
                 }
             }
-            frequency[p] = place * hertz;
+            frequency[p] = position * hertz;
             level[p] = height;
             bin[p] = x[i];
             root[p] = pow(height, 0.1);

@@ -129,7 +129,7 @@ EXPORT WIDE void percussive_energies(const struct frames *f, float *room, double
         along(f, &p);
         for (long j = 0; j < p.columns; j++)
             for (long i = 0; i < p.rows; i++, w += 2) {
-                long at = 2 * (j + p.columns * i), from = place(&p, at / 2);
+                long at = 2 * (j + p.columns * i), from = index_of(&p, at / 2);
                 float *here = out + at % hop * stride + at / hop + first;
                 LOAD(here) += LOAD(p.im + from) * w[0];
                 LOAD(here + stride) += LOAD(p.re + from) * w[1];

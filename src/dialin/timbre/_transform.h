@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define VL 16
-#define LOAD(place) (*(wide *)(place))
+#define LOAD(at) (*(wide *)(at))
 
 typedef float wide __attribute__((vector_size(4 * VL), aligned(4), may_alias));
 typedef int marks __attribute__((vector_size(4 * VL), aligned(4), may_alias));
@@ -174,7 +174,7 @@ static INLINE void along(const struct frames *f, const struct plan *p)
 }
 
 /* Where number k of a transform lies. */
-static INLINE long place(const struct plan *p, long k)
+static INLINE long index_of(const struct plan *p, long k)
 {
     return (k & (p->rows - 1)) * p->pitch + (k >> p->shift) * VL;
 }
@@ -218,7 +218,7 @@ static INLINE void forward(const struct frames *f, const struct plan *p, long fi
  * the same numbers are needed. */
 static INLINE void unfold(const struct frames *f, const struct plan *p, long k, wide out[4])
 {
-    long up = place(p, k), down = place(p, (p->half - k) & (p->half - 1));
+    long up = index_of(p, k), down = index_of(p, (p->half - k) & (p->half - 1));
     float c = f->cosine[k], s = f->sine[k];
     wide ur = LOAD(p->re + up), ui = LOAD(p->im + up);
     wide dr = LOAD(p->re + down), di = LOAD(p->im + down);
