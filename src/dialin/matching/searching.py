@@ -1,0 +1,165 @@
+"""The answer of a search: a chain's knobs, from what was heard, guessed and learned of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from dialin.effects.spec import Settings
+from dialin.errors import MissingPackageError, ModelError
+from dialin.matching.answer import Answer
+from dialin.matching.equalisers.guesses import equaliser_guesses
+from dialin.matching.features import Vector
+from dialin.matching.guessing.auto import as_guesses, bending_slots
+from dialin.matching.guessing.guess import Guess, guess_chain
+from dialin.matching.guessing.guess_probe import guess_by_probe
+from dialin.matching.guessing.learned import Learned, guesses
+from dialin.matching.hearing.time_and_motion import find_time_and_motion
+from dialin.matching.hearing.time_guesses import Echoes
+from dialin.matching.options import SearchOptions
+from dialin.matching.preparing import Prepared
+from dialin.matching.result import MatchProgress
+from dialin.matching.search import ChainSearch
+from dialin.matching.trajectories import (
+    TrajectoryTarget,
+    make_trajectory_target,
+    trajectory_features,
+)
+from dialin.rendering import SharedAudio
+
+AUTO_HALVING = 0.6
+"""Share of the effects of one round that the next tries, where dialin chooses among all."""
+
+AUTO_SLOT_COST = 0.08
+"""Distance that an effect must take away there: of more effects the best gains more by chance."""
+
+ALL_TRIES, MOST_TRIES = 16, 48
+"""Renders up to which all are of a network's guesses, and how many guesses are rendered at most."""
+
+PROBED_TRIES = 6
+"""The same for an effect that no network knows."""
+
+GUESSED_TEMPERATURE = 0.05
+"""`SearchOptions.temperature` where a network guessed (``benchmarks/guess.py``)."""
+
+
+def search_settings(
+    prepared: Prepared,
+    shared: SharedAudio,
+    learned: Learned,
+    progress: Callable[[MatchProgress], None] | None,
+) -> Answer:
+    """Search the knobs of the chain, beginning with all that is known of them.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The match.
+    shared : SharedAudio
+        Its excerpt.
+    learned : Learned
+        Controllers of its effects.
+    progress : callable, optional
+        Called after every render.
+
+    Returns
+    -------
+    Answer
+    """
+    heard, options, probed = prepared.heard, prepared.options, prepared.probed
+    spec, budget, seed, before = probed.spec, prepared.budget, options.seed, prepared.distance
+    excerpt = (prepared.excerpt, prepared.sample_rate)
+
+    def tell(renders: int, so_far: float, best: float) -> None:
+        if progress is not None:
+            progress(MatchProgress(renders, budget, so_far, best, before))
+
+    whole = [sound.whole for sound in heard.whole]
+    listen, plan = options.all_aspects and bool(whole), prepared.plan
+    equalisers = equaliser_guesses(prepared.pool, probed, heard, prepared.locked)
+    echoes, guess = Echoes(), Guess()
+    notes: tuple[str, ...] = ()
+    if listen:
+        echoes = find_time_and_motion(prepared.pool, probed, heard, prepared.locked, seed)
+        # What narrow bands ring on is no room.
+        kept = tuple(echo for echo in echoes.found if echo.slot not in equalisers)
+        echoes = replace(echoes, found=kept)
+    if listen and options.models is None:
+        try:
+            guess = guess_chain(
+                spec,
+                excerpt,
+                [(sound.pieces[0], sound.sample_rate) for sound in heard.whole],
+                certain=prepared.named,
+                count=_tries(budget),
+                seed=seed,
+            )
+        except (MissingPackageError, ModelError) as error:
+            notes = (f"the networks of this package cannot be used: {error}",)
+    how = options.search
+    if plan is not None and how == SearchOptions():
+        how = replace(how, halving=AUTO_HALVING, slot_cost=AUTO_SLOT_COST)
+    if guess.tries and options.search == SearchOptions():
+        how = replace(how, temperature=GUESSED_TEMPERATURE)
+    search = ChainSearch(
+        prepared.pool,
+        spec,
+        shared,
+        prepared.untouched,
+        heard.target,
+        locked=prepared.locked,
+        seed=seed,
+        budget=budget,
+        options=how,
+        seconds=options.seconds,
+        guesses=[
+            *guesses(learned, spec, probed.slots, excerpt, whole, seed),
+            *equalisers.values(),
+        ],
+        # A controller knows its effect alone, and listens to all there is.
+        trusted=listen and len(probed.slots) == 1,
+        parts=heard.parts,
+        echoes=echoes if plan is None else as_guesses(echoes),
+        tries=guess.tries or _probed_guesses(prepared, learned, echoes),
+        near=bool(guess.tries),
+        bending=None if plan is None else bending_slots(plan),
+        moving=_moving(prepared) if echoes.moves else None,
+        progress=tell,
+    )
+    return Answer(search.run(), echoes, guess, notes=notes)
+
+
+def _probed_guesses(
+    prepared: Prepared, learned: Learned, echoes: Echoes
+) -> list[tuple[tuple[int, ...], Settings]]:
+    """Guesses for one effect that no network knows, from what its knobs do to a test signal."""
+    options, probed = prepared.options, prepared.probed
+    unknown = len(probed.slots) == 1 and not learned.controllers
+    if options.models is not None or not options.all_aspects or not unknown:
+        return []
+    knobs = tuple(
+        n
+        for n, parameter in enumerate(probed.spec.parameters)
+        if parameter.status == "live" and n not in prepared.locked
+    )
+    told = {n for e in echoes.found if e.verdict == "heard" for n in e.places}
+    if told.issuperset(knobs):
+        return []
+    uri = probed.slots[0].uri
+    made = guess_by_probe(
+        *(prepared.pool, uri, knobs, prepared.untouched[0], prepared.heard.target),
+        min(PROBED_TRIES, prepared.budget),
+        options.seed,
+    )
+    return [((0,), settings) for settings in made]
+
+
+def _moving(prepared: Prepared) -> tuple[TrajectoryTarget, Vector]:
+    """How the references and the input move."""
+    target = make_trajectory_target([(*s.whole, s.weight) for s in prepared.heard.whole])
+    return target, trajectory_features(prepared.excerpt, prepared.sample_rate)
+
+
+def _tries(budget: int) -> int:
+    """Guesses to try: all of a small budget, half of a larger one."""
+    return budget if budget <= ALL_TRIES else min(MOST_TRIES, max(ALL_TRIES, budget // 2))
