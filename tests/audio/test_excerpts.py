@@ -14,7 +14,7 @@ from dialin.audio import (
     without_infrasound,
     write_audio,
 )
-from dialin.audio.excerpts import block_levels, music_blocks
+from dialin.audio.excerpts import block_levels, halves_audible, music_blocks
 
 RATE = 24_000
 
@@ -171,3 +171,21 @@ def test_short_recordings_are_filtered_as_long_ones(rate, monkeypatch):
     at_once = block_levels([audio[:, :rate], audio[:, rate:]], rate)
     monkeypatch.setattr(excerpts, "SHORT_SECONDS", 0.0)
     assert np.abs(block_levels([audio], rate) - at_once).max() < 1e-6
+
+
+def test_an_excerpt_is_audible_only_if_both_halves_are():
+    rng = np.random.default_rng(0)
+    audio = 0.1 * rng.standard_normal((1, 2 * RATE)).astype(np.float32)
+    half = audio.copy()
+    half[:, RATE:] = 0.0
+    assert halves_audible(audio, RATE)
+    assert not halves_audible(half, RATE)
+    assert not halves_audible(half[:, ::-1], RATE)
+    # Two halves of the part that is asked about.
+    assert halves_audible(half, RATE, samples=RATE)
+    # Infrasound and an offset are no sound.
+    assert not halves_audible(np.full_like(audio, 0.5), RATE)
+    quiet = audio * np.float32(1e-3)
+    assert not halves_audible(quiet, RATE)
+    assert halves_audible(quiet, RATE, full_scale=float(np.abs(quiet).max()))
+    assert halves_audible(quiet, RATE, least=1e-9)

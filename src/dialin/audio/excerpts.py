@@ -24,6 +24,7 @@ from scipy import fft as sfft
 
 from dialin.audio.files import audio_info, read_audio, read_blocks
 from dialin.audio.gate import Audio
+from dialin.audio.infrasound import without_infrasound
 
 SILENCE_MEAN_SQUARE = 1e-5
 """Mean square below which an excerpt counts as silent (-50 dBFS)."""
@@ -96,6 +97,39 @@ def silence_level(audio: Audio) -> float:
     float
     """
     return float(np.mean(np.square(audio, dtype=np.float64)))
+
+
+def halves_audible(
+    audio: Audio,
+    sample_rate: int,
+    *,
+    samples: int | None = None,
+    full_scale: float = 1.0,
+    least: float = SILENCE_MEAN_SQUARE,
+) -> bool:
+    """Whether both halves of an excerpt can be heard: what lies above 20 Hz is not silent.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        The excerpt.
+    sample_rate : int
+        In hertz.
+    samples : int, optional
+        Length of the two halves together, from the start; all by default.
+    full_scale : float, default 1.0
+        What counts as full scale: with its own peak, a quiet recording is no silent one.
+    least : float, default SILENCE_MEAN_SQUARE
+        Mean square that each half must have.
+
+    Returns
+    -------
+    bool
+    """
+    whole = audio.shape[1] if samples is None else samples
+    heard = without_infrasound(audio, sample_rate)
+    halves = heard[:, : whole // 2], heard[:, whole // 2 : whole]
+    return all(silence_level(half / full_scale) >= least for half in halves)
 
 
 def active_excerpts(

@@ -11,13 +11,19 @@ Causes, in the order they are looked for:
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dialin.audio import Audio, without_infrasound
+from dialin.data.drawing import Refused
 from dialin.data.recipe import CheckOptions
+from dialin.effects.effect import Effect
+from dialin.effects.spec import Settings
+from dialin.errors import RenderError
 from dialin.measures.mfcc import mean_cosine, mfcc
 
 Cause = Literal["failed", "non-finite", "silent", "clipping", "sense"]
@@ -64,3 +70,55 @@ def check_render(
             return "clipping", float("nan")
     similarity = mean_cosine(clean, mfcc(audio, sample_rate))
     return ("sense" if similarity < options.similarity else None), similarity
+
+
+def checked_render(
+    effect: Effect,
+    audio: Audio,
+    sample_rate: int,
+    settings: Settings,
+    clean: NDArray[np.float32],
+    options: CheckOptions,
+    timed: Callable[[str], AbstractContextManager[Any]] = nullcontext,
+) -> tuple[Audio, float]:
+    """Render an excerpt, and judge what came of it.
+
+    Parameters
+    ----------
+    effect : Effect
+        The effect, opened here.
+    audio : ndarray, float32, shape (channels, samples)
+        The excerpt.
+    sample_rate : int
+        In hertz.
+    settings : ndarray, float64, shape (knobs,)
+        Positions of the knobs, 0 to 1.
+    clean : ndarray, shape (frames, coefficients)
+        `mfcc` of the excerpt.
+    options : CheckOptions
+        Limits of what makes sense.
+    timed : callable, optional
+        Gives a context for ``"render"`` and one for ``"checks"``, to measure how long each takes.
+
+    Returns
+    -------
+    audio : ndarray, float32, shape (channels, samples)
+        As the effect returned it.
+    similarity : float
+        See `check_render`.
+
+    Raises
+    ------
+    Refused
+        If it failed or makes no sense, with one of `CAUSES`.
+    """
+    try:
+        with timed("render"):
+            wet = effect.process(audio, sample_rate, settings)
+    except RenderError as error:
+        raise Refused("failed") from error
+    with timed("checks"):
+        cause, similarity = check_render(wet, sample_rate, clean, options)
+    if cause is not None:
+        raise Refused(cause)
+    return wet, similarity

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.audio import Audio, without_infrasound
+from dialin.audio import Audio
+from dialin.audio.excerpts import halves_audible
 from dialin.data.augment import (
     draw_augmentation,
     finish,
@@ -30,14 +31,15 @@ from dialin.data.augment import (
     stretch,
     to_peak,
 )
-from dialin.data.checks import check_render
+from dialin.data.checks import checked_render
+from dialin.data.drawing import Refused, draw_until
 from dialin.data.priors import draw_settings
 from dialin.data.reading import ReadingCache, read_track
 from dialin.data.recipe import Recipe, digest
 from dialin.data.songs import Corpus, SongTrack
 from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.errors import AudioFileError, RenderError
+from dialin.errors import AudioFileError
 from dialin.measures.mfcc import mfcc
 
 DIGITS = 6
@@ -110,10 +112,6 @@ class Pair:
         )
 
 
-class _Dropped(Exception):
-    """An excerpt gave no accepted render; another is tried."""
-
-
 class _Maker:
     """The state of making one pair."""
 
@@ -135,41 +133,37 @@ class _Maker:
 
     def excerpt(self, besides: str | None = None) -> tuple[Audio, dict[str, Any]]:
         """Cut an active excerpt and augment it."""
+        drawn = draw_until(lambda _: self._place(besides), self.recipe.excerpt.places)
+        self.dropped.update(drawn.refused)
+        if drawn.value is None:
+            raise Refused("no active excerpt")
+        return drawn.value
+
+    def _place(self, besides: str | None) -> tuple[Audio, dict[str, Any]]:
+        """Cut at any place, and refuse what is silent there."""
         options = self.recipe.excerpt
         rate, samples = options.sample_rate, options.samples
-        for _ in range(options.places):
-            track = self.plan.corpus.draw(self.excerpt_rng, besides)
-            change = draw_augmentation(self.excerpt_rng, self.recipe.augment)
-            wanted = source_samples(change, samples, rate)
-            speed = change.get("speed", 1.0)
-            room = track.seconds - wanted / rate * speed
-            start = round(float(self.excerpt_rng.random()) * room, DIGITS)
-            noise = np.random.default_rng(self.excerpt_rng.integers(2**63))
-            if room < 0:
-                self.dropped["too short"] += 1
-                continue
-            audio = self._decode(track, start, wanted, speed)
-            if audio is None:
-                self.dropped["unreadable"] += 1
-                continue
-            middle = samples // 2
-            with self.timed("checks"):
-                heard = without_infrasound(audio, rate)
-                active = all(
-                    float(np.mean(np.square(half))) >= options.silence
-                    for half in (heard[:, :middle], heard[:, middle:samples])
-                )
-            if not active:
-                self.dropped["silent"] += 1
-                continue
-            with self.timed("augment"):
-                audio = stretch(audio, rate, samples, change)
-                audio = finish(audio, options, change, noise)
-            where = {"track": track.id, "song": track.song, "start": start}
-            return audio, {**where, "augmentation": change} if change else where
-        raise _Dropped("no active excerpt")
+        track = self.plan.corpus.draw(self.excerpt_rng, besides)
+        change = draw_augmentation(self.excerpt_rng, self.recipe.augment)
+        wanted = source_samples(change, samples, rate)
+        speed = change.get("speed", 1.0)
+        room = track.seconds - wanted / rate * speed
+        start = round(float(self.excerpt_rng.random()) * room, DIGITS)
+        noise = np.random.default_rng(self.excerpt_rng.integers(2**63))
+        if room < 0:
+            raise Refused("too short")
+        audio = self._decode(track, start, wanted, speed)
+        with self.timed("checks"):
+            active = halves_audible(audio, rate, samples=samples, least=options.silence)
+        if not active:
+            raise Refused("silent")
+        with self.timed("augment"):
+            audio = stretch(audio, rate, samples, change)
+            audio = finish(audio, options, change, noise)
+        where = {"track": track.id, "song": track.song, "start": start}
+        return audio, {**where, "augmentation": change} if change else where
 
-    def _decode(self, track: SongTrack, start: float, samples: int, speed: float) -> Audio | None:
+    def _decode(self, track: SongTrack, start: float, samples: int, speed: float) -> Audio:
         options = self.recipe.excerpt
         with self.timed("decode"):
             try:
@@ -181,47 +175,40 @@ class _Maker:
                     channels=options.channels,
                     speed=speed,
                 )
-            except AudioFileError:
-                return None
+            except AudioFileError as error:
+                raise Refused("unreadable") from error
 
     def render(
         self, audio: Audio, before: NDArray[np.float32], settings: Settings
-    ) -> tuple[Audio | None, float]:
-        """Render and check; None if it was refused, which is noted."""
-        options = self.recipe
-        similarity = float("nan")
+    ) -> tuple[Audio, float]:
+        """Render and check; what is refused is noted."""
+        excerpt, checks = self.recipe.excerpt, self.recipe.checks
         try:
-            with self.timed("render"):
-                wet = self.effect.process(audio, options.excerpt.sample_rate, settings)
-        except RenderError:
-            cause: str | None = "failed"
-        else:
-            with self.timed("checks"):
-                cause, similarity = check_render(
-                    wet, options.excerpt.sample_rate, before, options.checks
-                )
-        if cause is None:
-            return to_peak(wet, options.excerpt.peak_dbfs), similarity
-        self.rejected.append([cause, [round(float(v), 3) for v in settings]])
-        return None, similarity
+            wet, similarity = checked_render(
+                self.effect, audio, excerpt.sample_rate, settings, before, checks, self.timed
+            )
+        except Refused as refusal:
+            self.rejected.append([refusal.cause, [round(float(v), 3) for v in settings]])
+            raise
+        return to_peak(wet, excerpt.peak_dbfs), similarity
 
     def effected(
         self, audio: Audio, before: NDArray[np.float32], other: tuple[Audio, Any] | None = None
     ) -> tuple[Audio, Settings, float, Audio | None]:
         """Draw settings until a render (of both excerpts, where there are two) is accepted."""
-        for _ in range(self.recipe.settings.redraws):
+
+        def once(_: int) -> tuple[Audio, Settings, float, Audio | None]:
             settings = draw_settings(
                 self.knobs, self.plan.spec, self.recipe.settings, list(self.plan.presets)
             )
             wet, similarity = self.render(audio, before, settings)
-            if wet is None:
-                continue
-            if other is None:
-                return wet, settings, similarity, None
-            wet_other, _ = self.render(other[0], other[1], settings)
-            if wet_other is not None:
-                return wet, settings, similarity, wet_other
-        raise _Dropped("no accepted settings")
+            wet_other = None if other is None else self.render(*other, settings)[0]
+            return wet, settings, similarity, wet_other
+
+        drawn = draw_until(once, self.recipe.settings.redraws)
+        if drawn.value is None:
+            raise Refused("no accepted settings")
+        return drawn.value
 
     def attempt(self) -> tuple[dict[str, Any], dict[str, Audio]]:
         """Try for one pair from one excerpt."""
@@ -285,12 +272,12 @@ def make_pair(effect: Effect, plan: PairPlan, index: int) -> Pair:
     maker = _Maker(effect, plan, index)
     head: dict[str, Any] = {"index": index}
     audio: dict[str, Audio] = {}
-    for _ in range(plan.recipe.settings.excerpts):
-        try:
-            record, audio = maker.attempt()
-        except _Dropped as drop:
-            maker.dropped[str(drop)] += 1
-            continue
+    drawn = draw_until(lambda _: maker.attempt(), plan.recipe.settings.excerpts)
+    maker.dropped.update(drawn.refused)
+    if drawn.value is None:
+        head["lost"] = True
+    else:
+        record, audio = drawn.value
         head |= record
         if plan.recipe.timbre:
             with maker.timed("timbre"):
@@ -298,9 +285,6 @@ def make_pair(effect: Effect, plan: PairPlan, index: int) -> Pair:
                     name: _timbre(audio[name], plan.recipe.excerpt.sample_rate)
                     for name in ("input", "target")
                 }
-        break
-    else:
-        head["lost"] = True
     if maker.rejected:
         head["rejected"] = maker.rejected
     if maker.dropped:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from dialin.audio import Audio, silence_level, without_infrasound
-from dialin.audio.excerpts import SILENCE_MEAN_SQUARE
-from dialin.data import Corpus, Recipe, SongSource, SongTrack, find_songs
+from dialin.audio import Audio
+from dialin.audio.excerpts import halves_audible
+from dialin.data import Corpus, Recipe, SongSource, find_songs
+from dialin.data.drawing import Refused, draw_until
 from dialin.data.reading import read_track
 from dialin.data.recipe import Split
 from dialin.errors import AudioError, UsageError
@@ -109,21 +110,22 @@ def cut(
         If the corpus has nothing long and loud enough.
     """
     seconds = samples / sample_rate
-    for _ in range(PLACES):
-        track: SongTrack = corpus.draw(rng, besides)
+
+    def once(_: int) -> tuple[Audio, dict[str, Any]]:
+        track = corpus.draw(rng, besides)
         start = round(float(rng.random()) * (track.seconds - seconds), 4)
         if start < 0:
-            continue
+            raise Refused("too short")
         audio = read_track(track, start, samples, sample_rate, channels=channels)
         peak = float(np.abs(audio).max())
-        if peak <= 0:
-            continue
-        middle = samples // 2
-        heard = without_infrasound(audio, sample_rate)
-        halves = heard[:, :middle] / peak, heard[:, middle:] / peak
         # Measured at full scale: quiet recordings are not silent ones.
-        if min(silence_level(half) for half in halves) >= SILENCE_MEAN_SQUARE:
-            return audio, {"track": track.id, "song": track.song, "start": start}
+        if peak <= 0 or not halves_audible(audio, sample_rate, full_scale=peak):
+            raise Refused("silent")
+        return audio, {"track": track.id, "song": track.song, "start": start}
+
+    drawn = draw_until(once, PLACES)
+    if drawn.value is not None:
+        return drawn.value
     raise AudioError(
         f"no excerpt of {seconds:.1f} s with both halves audible was found in {PLACES} places of "
         f"{len(corpus.tracks)} songs; use longer songs"

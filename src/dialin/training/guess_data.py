@@ -19,6 +19,7 @@ from scipy import fft as sfft
 from dialin.audio import Audio, integrated_loudness, resample
 from dialin.data.augment import fade, to_peak
 from dialin.data.checks import check_render
+from dialin.data.drawing import Refused, draw_until
 from dialin.data.recipe import CheckOptions
 from dialin.effects.effect import Effect
 from dialin.matching.guessing.gap_features import RecordingFeatures, echo_peaks, hear
@@ -271,16 +272,21 @@ class ChainMaker:
         if windows is None:
             return None
         least = CLOSE if usual else AUDIBLE
-        for _ in range(8):
-            base = self.draw(rng, usual)
-            wet = self._render(windows[0], base)
-            if wet is None:
-                continue
-            apart = sampled_distances([magnitudes_of(wet), magnitudes_of(windows[0])])[0, 1]
-            if apart >= least:
-                break
-        else:
+
+        def once(_: int) -> tuple[Floats, Audio]:
+            settings = self.draw(rng, usual)
+            render = self._render(windows[0], settings)
+            if render is None:
+                raise Refused("silent or far too loud")
+            apart = sampled_distances([magnitudes_of(render), magnitudes_of(windows[0])])[0, 1]
+            if not apart >= least:
+                raise Refused("inaudible")
+            return settings, render
+
+        accepted = draw_until(once, 8).value
+        if accepted is None:
             return None
+        base, wet = accepted
         vectors = [base, self._near(rng, base, 0.06), self._changed(rng, base, usual)]
         vectors.append(
             self._others(rng, base, usual) if rng.random() < 0.6 else self.draw(rng, usual)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from dialin.audio import Audio, integrated_loudness
+from dialin.data.drawing import Drawn, Refused, draw_until
 from dialin.data.priors import draw_settings
 from dialin.data.recipe import SettingsOptions
 from dialin.effects import chain_slots, chain_uri
@@ -127,10 +128,8 @@ def to_loudness(audio: Audio, sample_rate: int, lufs: float = LUFS) -> Audio | N
 
 def draw_chain_target(
     effect: Effect, a: Audio, b: Audio, options: SettingsOptions, seed: list[int]
-) -> tuple[Settings, Audio, Audio, int] | None:
+) -> Drawn[tuple[Settings, Audio, Audio]]:
     """Draw settings that can be heard in both windows; runs where the effects are.
-
-    Returns settings, truth, reference and the number of draws refused, or None.
 
     Parameters
     ----------
@@ -147,21 +146,24 @@ def draw_chain_target(
 
     Returns
     -------
-    (ndarray, ndarray, ndarray, int) or None
-        None where no draw could be heard.
+    Drawn of (settings, truth, reference)
     """
     rng = np.random.default_rng(seed)
-    for refused in range(DRAWS):
+
+    def once(_: int) -> tuple[Settings, Audio, Audio]:
         settings = draw_settings(rng, effect.spec, options)
         try:
             truth = effect.process(a, RATE, settings)
             reference = effect.process(b, RATE, settings)
-        except RenderError:
-            continue
-        sound = all(_is_whole(x) for x in (truth, reference))
-        if sound and ld(a, truth) >= SALIENCE and ld(b, reference) >= SALIENCE:
-            return settings, truth, reference, refused
-    return None
+        except RenderError as error:
+            raise Refused("failed") from error
+        if not all(_is_whole(x) for x in (truth, reference)):
+            raise Refused("clipping")
+        if not (ld(a, truth) >= SALIENCE and ld(b, reference) >= SALIENCE):
+            raise Refused("inaudible")
+        return settings, truth, reference
+
+    return draw_until(once, DRAWS)
 
 
 def _is_whole(audio: Audio) -> bool:
@@ -228,14 +230,20 @@ class CounterFx:
         UsageError
             If no two windows fit under full scale at that loudness.
         """
-        for _ in range(WINDOWS):
+
+        def once(_: int) -> tuple[Audio, Audio, dict[str, Any]]:
             audio, where = cut(source.corpus, rng, 2 * SAMPLES, RATE, channels=2)
-            pair = [
+            a, b = (
                 to_loudness(np.ascontiguousarray(half), RATE)
                 for half in (audio[:, :SAMPLES], audio[:, SAMPLES:])
-            ]
-            if pair[0] is not None and pair[1] is not None:
-                return pair[0], pair[1], where
+            )
+            if a is None or b is None:
+                raise Refused("clipping")
+            return a, b, where
+
+        drawn = draw_until(once, WINDOWS)
+        if drawn.value is not None:
+            return drawn.value
         raise UsageError(
             f"no two windows of {SECONDS} s fit under full scale at {LUFS:g} LUFS in {WINDOWS} "
             "places; use other songs"
@@ -281,8 +289,9 @@ class CounterFx:
         """
         if group not in self.groups:
             raise UsageError(f"counterfx has no group {group!r}; use {' or '.join(self.groups)}")
-        tried: list[list[str]] = []
-        for attempt in range(WINDOWS):
+        dropped: list[list[str]] = []
+
+        def once(attempt: int) -> Item:
             rng = generator(source.seed, self.name, index, attempt)
             names = list(RANGES)
             count = int(rng.integers(1, 5))
@@ -292,22 +301,26 @@ class CounterFx:
             spec = source.pool.describe(chain_uri(uris))
             ranges, fixed = slot_ranges(spec)
             seed = [int(v) for v in rng.integers(2**31, size=4)]
-            drawn = source.pool.call(
+            drawn: Drawn[tuple[Settings, Audio, Audio]] = source.pool.call(
                 *(draw_chain_target, a, b, draw_options(spec, ranges, fixed), seed),
                 effect=spec.uri,
                 deadline=10 * source.pool.deadline,
             )
-            if drawn is None:
-                tried.append(uris)
-                continue
-            settings, truth, reference, refused = drawn
-            record = {"input": where, "refused": refused, "dropped": tried}
+            if drawn.value is None:
+                dropped.append(uris)
+                raise Refused("no sense")
+            settings, truth, reference = drawn.value
+            record = {"input": where, "refused": len(drawn.refused), "dropped": dropped}
             number = int(rng.integers(2**31))
             return chain_item(
                 self.name, group, index, source, (a, reference, truth), uris, settings, number,
                 record,
             )  # fmt: skip
-        raise UsageError(f"no chain can be heard on {WINDOWS} pairs of windows of these songs")
+
+        item = draw_until(once, WINDOWS).value
+        if item is None:
+            raise UsageError(f"no chain can be heard on {WINDOWS} pairs of windows of these songs")
+        return item
 
 
 def chain_item(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dialin.audio import Audio
+from dialin.data.drawing import draw_until
 from dialin.effects import chain_uri
 from dialin.errors import UsageError
 from dialin.evaluation.corpus import generator
@@ -26,7 +27,8 @@ from dialin.evaluation.protocols.one_effect import (
     PEAK_DBFS,
     RATE,
     SAMPLES,
-    draw_target,
+    Halves,
+    draw_halves,
     excerpt,
     fixed_knobs,
 )
@@ -130,33 +132,21 @@ class CrossEffect:
         behind = source.pool.describe(chain_uri([f"builtin:{maker}"]))
         options = draw_options(behind, *slot_ranges(behind))
         spec = source.pool.describe(MDA + taker)
-        for attempt in range(EXCERPTS):
+
+        def once(attempt: int) -> tuple[Halves, int]:
             rng = generator(source.seed, f"{self.name}/{group}", index, attempt)
-            audio, where = excerpt(source, rng)
-            near, far = slice(0, SAMPLES // 2), slice(SAMPLES // 2, SAMPLES)
-            if rng.random() < 0.5:
-                near, far = far, near
-            seed = [int(v) for v in rng.integers(2**31, size=4)]
-            drawn = source.pool.call(
-                *(draw_target, [audio], near, far, options, seed, False),
-                effect=behind.uri,
-                deadline=10 * source.pool.deadline,
-            )
-            if drawn is None:
-                continue
-            settings, truth, reference, causes = drawn
-            task = MatchTask(
-                np.ascontiguousarray(audio[:, near]),
-                reference,
-                RATE,
-                spec,
-                fixed=fixed_knobs(spec, LEFT_ALONE.get(taker, ())),
-                seed=int(rng.integers(2**31)),
-            )
-            record = {"input": where, "refused": causes, "behind": behind.texts(settings)}
-            uris = (f"builtin:{maker}",)
-            made = (behind.uri, settings)
-            return Item(
-                *(self.name, group, index, task, truth, None, uris, PEAK_DBFS, record), behind=made
-            )
-        raise UsageError(f"{group}: no settings that make sense on {EXCERPTS} excerpts")
+            return draw_halves(source, rng, behind.uri, options), int(rng.integers(2**31))
+
+        drawn = draw_until(once, EXCERPTS)
+        if drawn.value is None:
+            raise UsageError(f"{group}: no settings that make sense on {EXCERPTS} excerpts")
+        halves, seed = drawn.value
+        fixed = fixed_knobs(spec, LEFT_ALONE.get(taker, ()))
+        task = MatchTask(halves.input, halves.reference, RATE, spec, fixed=fixed, seed=seed)
+        texts = behind.texts(halves.settings)
+        record = {**halves.where, "refused": list(halves.refused), "behind": texts}
+        uris = (f"builtin:{maker}",)
+        return Item(
+            *(self.name, group, index, task, halves.truth, None, uris, PEAK_DBFS, record),
+            behind=(behind.uri, halves.settings),
+        )

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from dialin.audio import Audio, read_audio, resample
+from dialin.data.drawing import Refused, draw_until
 from dialin.effects import chain_uri
 from dialin.effects.builtin_table import find_builtin
 from dialin.errors import AudioFileError, UsageError
@@ -152,10 +153,16 @@ class ManifestCounterFx:
             Untouched music, as items are made from.
         """
         items = {Path(row["audio_relpath"]).stem for row, _ in self.rows}
-        for _ in range(TRIES):
+
+        def once(number: int) -> Audio:
             window, _, where = CounterFx().windows(source, rng)
-            if Path(where["track"]).stem not in items:
-                return window
+            if Path(where["track"]).stem in items:
+                raise Refused("published")
+            return window
+
+        drawn = draw_until(once, TRIES)
+        if drawn.value is not None:
+            return drawn.value
         raise UsageError(
             f"{TRIES} songs drawn were all among the published items; add songs that are not"
         )

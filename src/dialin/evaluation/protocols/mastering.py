@@ -14,6 +14,7 @@ import numpy as np
 
 from dialin.audio import Audio
 from dialin.data import Corpus
+from dialin.data.drawing import Refused, draw_until
 from dialin.data.reading import read_track
 from dialin.effects import chain_uri, default_chain
 from dialin.errors import UsageError
@@ -124,13 +125,19 @@ class Mastering:
         seconds: float | None = None,
     ) -> tuple[Audio, dict[str, Any]]:
         limit = seconds or self.seconds
-        for _ in range(TRIES):
+
+        def once(_: int) -> tuple[Audio, dict[str, Any]]:
             track = corpus.draw(rng, besides)
             if track.seconds < SHORTEST:
-                continue
+                raise Refused("too short")
             start = round(max(0.0, (track.seconds - limit) / 2), 4)
             samples = round(min(track.seconds, limit) * RATE)
             audio = read_track(track, start, samples, RATE, channels=2)
-            if float(np.abs(audio).max()) > 1e-3:
-                return audio, {"track": track.id, "song": track.song, "start": start}
+            if not float(np.abs(audio).max()) > 1e-3:
+                raise Refused("silent")
+            return audio, {"track": track.id, "song": track.song, "start": start}
+
+        drawn = draw_until(once, TRIES)
+        if drawn.value is not None:
+            return drawn.value
         raise UsageError(f"no song of {SHORTEST:g} s or more is in this split; add songs")

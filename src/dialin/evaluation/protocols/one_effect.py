@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.audio import Audio
-from dialin.data import check_render
 from dialin.data.augment import fade, to_peak
+from dialin.data.checks import checked_render
+from dialin.data.drawing import Drawn, Refused, draw_until
 from dialin.data.priors import draw_settings
 from dialin.data.recipe import CheckOptions, SettingsOptions
 from dialin.effects.effect import Effect
@@ -88,7 +89,7 @@ def draw_target(
     seed: list[int],
     exact: bool,
     audible_db: float = 0.0,
-) -> tuple[Settings, Audio, Audio, list[str]] | None:
+) -> Drawn[tuple[Settings, Audio, Audio]]:
     """Draw settings until renders make sense; runs where the effect is.
 
     Parameters
@@ -110,28 +111,18 @@ def draw_target(
 
     Returns
     -------
-    settings, truth, reference, causes
-        Peak-normalised, with the causes of refusals; None if nothing was accepted.
+    Drawn of (settings, truth, reference)
+        Peak-normalised.
     """
     rng = np.random.default_rng(seed)
     before: list[NDArray[np.float32]] = [mfcc(x, RATE) for x in excerpts]
-    causes: list[str] = []
-    for _ in range(DRAWS):
+
+    def once(_: int) -> tuple[Settings, Audio, Audio]:
         settings = draw_settings(rng, effect.spec, options)
-        wets: list[Audio] = []
-        for clean, dry in zip(excerpts, before, strict=True):
-            try:
-                wet = effect.process(clean, RATE, settings)
-            except RenderError:
-                causes.append("failed")
-                break
-            cause, _ = check_render(wet, RATE, dry, CheckOptions())
-            if cause is not None:
-                causes.append(cause)
-                break
-            wets.append(wet)
-        if len(wets) < len(excerpts):
-            continue
+        wets = [
+            checked_render(effect, clean, RATE, settings, dry, CheckOptions())[0]
+            for clean, dry in zip(excerpts, before, strict=True)
+        ]
         if exact:
             truth = to_peak(wets[0], PEAK_DBFS)[:, near]
         else:
@@ -140,12 +131,100 @@ def draw_target(
         if audible_db:
             untouched = to_peak(np.ascontiguousarray(excerpts[0][:, near]), PEAK_DBFS)
             if coarse_difference(truth, untouched, RATE) < audible_db:
-                causes.append("inaudible")
-                continue
+                raise Refused("inaudible")
         whole = to_peak(wets[-1], PEAK_DBFS)[:, far] if exact else wets[-1][:, far]
         reference = whole if exact else to_peak(whole, PEAK_DBFS)
-        return settings, np.ascontiguousarray(truth), np.ascontiguousarray(reference), causes
-    return None
+        return settings, np.ascontiguousarray(truth), np.ascontiguousarray(reference)
+
+    return draw_until(once, DRAWS)
+
+
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """Half of an excerpt, the same half and the other one behind an effect.
+
+    Attributes
+    ----------
+    input, reference, truth : ndarray, float32, shape (1, samples)
+        The last two at the working peak.
+    settings : ndarray, float64, shape (knobs,)
+        Of the effect.
+    where : dict
+        ``input``, and ``reference`` where that is another song: where each was cut.
+    half : {"A", "B"}
+        Which half the input is.
+    refused : tuple of str
+        Causes for which settings were refused.
+    """
+
+    input: Audio
+    reference: Audio
+    truth: Audio
+    settings: Settings
+    where: dict[str, Any]
+    half: str
+    refused: tuple[str, ...]
+
+
+def draw_halves(
+    source: Source,
+    rng: np.random.Generator,
+    uri: str,
+    options: SettingsOptions,
+    *,
+    other_song: bool = False,
+    exact: bool = False,
+    audible_db: float = 0.0,
+) -> Halves:
+    """Cut an excerpt (or two), choose a half, and draw settings that make sense there.
+
+    Parameters
+    ----------
+    source : Source
+        Songs, workers and seed.
+    rng : numpy.random.Generator
+        Source of chance; drawn from in a fixed order.
+    uri : str
+        Of the effect.
+    options : SettingsOptions
+        How settings are drawn.
+    other_song : bool, default False
+        Make the reference of another song.
+    exact, audible_db
+        See `draw_target`.
+
+    Returns
+    -------
+    Halves
+
+    Raises
+    ------
+    Refused
+        If no settings make sense there, or the effect cannot be rendered.
+    """
+    audio, place = excerpt(source, rng)
+    excerpts, where = [audio], {"input": place}
+    if other_song:
+        other, where["reference"] = excerpt(source, rng, besides=place["song"])
+        excerpts.append(other)
+    near, far = slice(0, SAMPLES // 2), slice(SAMPLES // 2, SAMPLES)
+    if rng.random() < 0.5:
+        near, far = far, near
+    seed = [int(v) for v in rng.integers(2**31, size=4)]
+    try:
+        drawn: Drawn[tuple[Settings, Audio, Audio]] = source.pool.call(
+            *(draw_target, excerpts, near, far, options, seed, exact, audible_db),
+            effect=uri,
+            deadline=10 * source.pool.deadline,
+        )
+    except RenderError as error:
+        raise Refused(error.code) from error
+    if drawn.value is None:
+        raise Refused("no sense")
+    settings, truth, reference = drawn.value
+    half = "AB"[int(near.start > 0)]
+    untouched = np.ascontiguousarray(audio[:, near])
+    return Halves(untouched, reference, truth, settings, where, half, drawn.refused)
 
 
 @dataclass(frozen=True)
@@ -241,46 +320,30 @@ class OneEffect:
         spec = source.pool.describe(uri)
         fixed = fixed_knobs(spec, LEFT_ALONE.get(group, ()))
         options = draw_options(spec, {}, fixed)
-        refused: list[str] = []
-        for attempt in range(EXCERPTS):
+
+        def once(attempt: int) -> tuple[Halves, int]:
             rng = generator(source.seed, f"{drawn_as(self.name)}/{group}", index, attempt)
-            audio, where = excerpt(source, rng)
-            excerpts = [audio]
-            record: dict[str, Any] = {"input": where}
-            if self.name == "song":
-                other, elsewhere = excerpt(source, rng, besides=where["song"])
-                excerpts.append(other)
-                record["reference"] = elsewhere
-            near, far = slice(0, SAMPLES // 2), slice(SAMPLES // 2, SAMPLES)
-            if rng.random() < 0.5:
-                near, far = far, near
-            seed = [int(v) for v in rng.integers(2**31, size=4)]
-            try:
-                drawn = source.pool.call(
-                    *(draw_target, excerpts, near, far, options, seed, self.exact, self.audible_db),
-                    effect=uri,
-                    deadline=10 * source.pool.deadline,
-                )
-            except RenderError as error:
-                refused.append(error.code)
-                continue
-            if drawn is None:
-                refused.append("no sense")
-                continue
-            settings, truth, reference, causes = drawn
-            task = MatchTask(
-                np.ascontiguousarray(audio[:, near]),
-                reference,
-                RATE,
-                spec,
-                fixed=fixed,
-                seed=int(rng.integers(2**31)),
+            halves = draw_halves(
+                *(source, rng, uri, options),
+                other_song=self.name == "song",
+                exact=self.exact,
+                audible_db=self.audible_db,
             )
-            record |= {"half": "AB"[int(near.start > 0)], "refused": refused + causes}
-            return Item(self.name, group, index, task, truth, settings, (uri,), PEAK_DBFS, record)
-        raise UsageError(
-            f"{group}: no settings that make sense were found on {EXCERPTS} excerpts "
-            f"({', '.join(sorted(set(refused)))}); is the effect meant for these songs?"
+            return halves, int(rng.integers(2**31))
+
+        drawn = draw_until(once, EXCERPTS)
+        if drawn.value is None:
+            raise UsageError(
+                f"{group}: no settings that make sense were found on {EXCERPTS} excerpts "
+                f"({', '.join(sorted(set(drawn.refused)))}); is the effect meant for these songs?"
+            )
+        halves, seed = drawn.value
+        task = MatchTask(halves.input, halves.reference, RATE, spec, fixed=fixed, seed=seed)
+        refused = [*drawn.refused, *halves.refused]
+        record = {**halves.where, "half": halves.half, "refused": refused}
+        return Item(
+            *(self.name, group, index, task, halves.truth, halves.settings, (uri,), PEAK_DBFS),
+            record,
         )
 
 
