@@ -33,7 +33,7 @@ EFFECTS = (
 LENGTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0)
 
 
-def lengths(folder: Path, places: int, seed: int) -> None:
+def lengths(folder: Path, repeats: int, seed: int) -> None:
     """Print root mean square differences of pieces by their length, over those of 5 s."""
     rng = np.random.default_rng(seed)
     names = np.array(feature_aspects())
@@ -41,7 +41,7 @@ def lengths(folder: Path, places: int, seed: int) -> None:
     rate = 44_100
     songs = find_songs(folder, 21.0, "valid")
     stream = excerpts(songs, rng, rate=rate, samples=20 * rate, mono=False)
-    for _ in range(places):
+    for _ in range(repeats):
         _, audio = next(stream)
         whole = style_features(np.ascontiguousarray(audio[:, 10 * rate : 15 * rate]), rate)
         for length in LENGTHS:

@@ -29,16 +29,16 @@ class Curves:
         self._events.Reload()
 
     def __call__(self, name: str) -> tuple[list[int], list[float]]:
-        found = {event.step: event.value for event in self._events.Scalars(name)}
-        steps = sorted(found)
-        return steps, [found[step] for step in steps]
+        values = {event.step: event.value for event in self._events.Scalars(name)}
+        steps = sorted(values)
+        return steps, [values[step] for step in steps]
 
 
 def controllers(output: Path, runs: list[str]) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    for place, text in enumerate(runs):
+    for number, text in enumerate(runs):
         name, _, folder = text.partition("=")
-        colour = f"C{place}"
+        colour = f"C{number}"
         _, errors = Curves(Path(folder) / "parameters")("valid/error")
         left.plot(errors, color=colour, label=name)
         by_ear = Curves(Path(folder) / "end_to_end")
@@ -76,8 +76,8 @@ def vae(output: Path, run: Path) -> None:
             ],
         ),
     ]
-    figure, places = plt.subplots(1, 4, figsize=(14, 3.2), layout="constrained")
-    for axes, (title, lines) in zip(places, panels, strict=True):
+    figure, panes = plt.subplots(1, 4, figsize=(14, 3.2), layout="constrained")
+    for axes, (title, lines) in zip(panes, panels, strict=True):
         for name, label in lines:
             where, values = curves(name)
             if name.startswith("train/"):
@@ -86,8 +86,8 @@ def vae(output: Path, run: Path) -> None:
         axes.set(title=title, xlabel="epoch")
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
-    places[0].set_ylim(0, 2 * max(errors[len(errors) // 4 :]))
-    places[3].set_ylim(-0.2, 0.5)
+    panes[0].set_ylim(0, 2 * max(errors[len(errors) // 4 :]))
+    panes[3].set_ylim(-0.2, 0.5)
     figure.savefig(output, dpi=110)
 
 

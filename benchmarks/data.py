@@ -74,7 +74,7 @@ def plain_pair(plan: PairPlan, index: int) -> int:
             wet = effect.process(audio[None], rate, plan.spec.random(rng))[0]
             effect.close()
             both = (librosa.feature.mfcc(y=x, sr=rate, n_mfcc=30, n_mels=60) for x in (audio, wet))
-            a, b = (found[1:] for found in both)
+            a, b = (values[1:] for values in both)
             norms = np.linalg.norm(a, axis=0) * np.linalg.norm(b, axis=0)
             close = np.mean((a * b).sum(axis=0) / np.maximum(norms, 1e-12)) >= 0.75
             if np.mean(wet**2) >= 1e-5 and close:

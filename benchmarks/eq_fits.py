@@ -38,10 +38,10 @@ def known_settings(probe: EqProbe, rng: np.random.Generator) -> np.ndarray:
     return settings
 
 
-def errors(found: np.ndarray, wanted: np.ndarray) -> tuple[float, float]:
+def errors(response: np.ndarray, wanted: np.ndarray) -> tuple[float, float]:
     """Mean and largest difference of responses, level aside, in decibels."""
     hertz = band_centres()
-    gap = (found - wanted)[(hertz >= 40) & (hertz <= 16_000)]
+    gap = (response - wanted)[(hertz >= 40) & (hertz <= 16_000)]
     gap = np.abs(gap - gap.mean())
     return float(gap.mean()), float(gap.max())
 
@@ -74,9 +74,11 @@ def main() -> None:
             known = effect.spec.check(known_settings(probe, rng))
             response = ear.decibels(known)
             centred = response - np.average(response, weights=weight)
-            found = solve_effect(effect, EqTarget(hertz, centred, weight, 0.0), RATE, max_eq=24.0)
-            assert found is not None
-            rows["noise"].append(errors(ear.decibels(found[0]), response))
+            solution = solve_effect(
+                effect, EqTarget(hertz, centred, weight, 0.0), RATE, max_eq=24.0
+            )
+            assert solution is not None
+            rows["noise"].append(errors(ear.decibels(solution[0]), response))
             if len(songs) > 1:
                 one, two = (songs[(number + k) % len(songs)] for k in (0, 1))
                 spectra = [
@@ -84,9 +86,9 @@ def main() -> None:
                     for x in (one, two, effect.process(two, RATE, known))
                 ]
                 target = eq_target(spectra[0], spectra[2], nyquist=RATE / 2, max_eq=24.0)
-                found = solve_effect(effect, target, RATE, max_eq=24.0)
-                assert found is not None
-                rows["music"].append(errors(ear.decibels(found[0]), response))
+                solution = solve_effect(effect, target, RATE, max_eq=24.0)
+                assert solution is not None
+                rows["music"].append(errors(ear.decibels(solution[0]), response))
                 apart = eq_target(spectra[0], spectra[1], nyquist=RATE / 2, max_eq=60.0)
                 rows["songs"].append(errors(apart.wanted, np.zeros(hertz.size)))
         cells = [

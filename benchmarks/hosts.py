@@ -126,23 +126,23 @@ def try_plugin(host: str, kind: str, name: str, parts: list[str]) -> dict:
     """Everything that is asked of one plugin."""
     began = time.process_time()
     effect = CLASSES[host](kind, name)
-    found: dict = {"open_ms": 1000 * (time.process_time() - began)}
+    facts: dict = {"open_ms": 1000 * (time.process_time() - began)}
     audio = np.random.default_rng(0).normal(0, 0.1, (effect.inputs, SECONDS * RATE))
     audio = audio.astype(np.float32)
     effect.set(tuple(parts), 0.5)
     first = effect.render(audio).copy()
     began = time.process_time()
     second = effect.render(audio).copy()
-    found["ms"] = 1000 * (time.process_time() - began)
-    found["finite"] = bool(np.isfinite(first).all())
-    found["heard"] = float(np.abs(np.nan_to_num(first)).max()) > 1e-4
-    found["again"] = first.tobytes() == second.tobytes()
+    facts["ms"] = 1000 * (time.process_time() - began)
+    facts["finite"] = bool(np.isfinite(first).all())
+    facts["heard"] = float(np.abs(np.nan_to_num(first)).max()) > 1e-4
+    facts["again"] = first.tobytes() == second.tobytes()
     slow, fast = effect.render(audio, 60.0).copy(), effect.render(audio, 180.0).copy()
-    found["tempo"] = found["again"] and slow.tobytes() != fast.tobytes()
+    facts["tempo"] = facts["again"] and slow.tobytes() != fast.tobytes()
     anew = CLASSES[host](kind, name)
     anew.set(tuple(parts), 0.5)
-    found["anew"] = first.tobytes() == anew.render(audio).tobytes()
-    return found
+    facts["anew"] = first.tobytes() == anew.render(audio).tobytes()
+    return facts
 
 
 def child(host: str, kind: str) -> None:
@@ -152,12 +152,12 @@ def child(host: str, kind: str) -> None:
     for line in sys.stdin:
         name, parts = json.loads(line)
         try:
-            found = try_plugin(host, kind, name, parts)
+            facts = try_plugin(host, kind, name, parts)
         except LookupError:
-            found = {"failure": "no effect"}
+            facts = {"failure": "no effect"}
         except Exception as error:
-            found = {"failure": f"{type(error).__name__}: {error}"[:200]}
-        print(json.dumps(found), file=answers, flush=True)
+            facts = {"failure": f"{type(error).__name__}: {error}"[:200]}
+        print(json.dumps(facts), file=answers, flush=True)
     os._exit(0)
 
 
@@ -254,11 +254,11 @@ def main() -> None:
                     if (kind, host, name) in done or (options.rate_knobs and not parts):
                         continue
                     at_work = at_work or Child(python, host, kind)
-                    found = at_work.ask(name, parts)
-                    if str(found.get("failure")).split()[0] in ("crash", "hang"):
+                    facts = at_work.ask(name, parts)
+                    if str(facts.get("failure")).split()[0] in ("crash", "hang"):
                         at_work.close()
                         at_work = None
-                    row = {"kind": kind, "host": host, "name": name, "parts": parts, **found}
+                    row = {"kind": kind, "host": host, "name": name, "parts": parts, **facts}
                     rows.append(row)
                     print(json.dumps(row), file=file, flush=True)
                 if at_work is not None:

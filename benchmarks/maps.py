@@ -36,8 +36,8 @@ def pieces(root: Path, split: str, count: int, seed: int) -> list[np.ndarray]:
     recipe = Recipe(effect="builtin:gain", songs=(SongSource(str(root)),), split=split)
     corpus = find_songs(recipe)
     rng = np.random.default_rng(seed)
-    found = [cut(corpus, rng, SAMPLES, RATE)[0] for _ in range(count)]
-    return [0.25 * a / np.abs(a).max() for a in found]
+    cuts = [cut(corpus, rng, SAMPLES, RATE)[0] for _ in range(count)]
+    return [0.25 * a / np.abs(a).max() for a in cuts]
 
 
 def knobs(spec: EffectSpec, sounds: Sounds) -> EffectMap:
@@ -45,8 +45,8 @@ def knobs(spec: EffectSpec, sounds: Sounds) -> EffectMap:
     live = [n for n, p in enumerate(spec.parameters) if p.status == "live"]
     centred = sounds.features - sounds.features.mean(axis=0)
 
-    def explained(place: int) -> float:
-        basis = np.vander(sounds.settings[:, place], 4)
+    def explained(index: int) -> float:
+        basis = np.vander(sounds.settings[:, index], 4)
         fitted = basis @ np.linalg.lstsq(basis, centred, rcond=None)[0]
         return float(np.square(fitted).sum())
 
@@ -96,16 +96,16 @@ def main() -> None:
                     continue
                 began = time.perf_counter()
                 options = MapOptions(way=way, sounds=arguments.sounds, seed=arguments.seed)
-                found = fit_map(
+                fitted = fit_map(
                     pool, uri, near, RATE, options, spec=spec, model=model, sounds=heard
                 )
-                made[way] = (found, hearing + time.perf_counter() - began)
+                made[way] = (fitted, hearing + time.perf_counter() - began)
                 if arguments.output:
                     arguments.output.mkdir(parents=True, exist_ok=True)
-                    found.save(arguments.output / f"{name}-{way}.npz", overwrite=True)
-            for way, (found, seconds) in made.items():
+                    fitted.save(arguments.output / f"{name}-{way}.npz", overwrite=True)
+            for way, (fitted, seconds) in made.items():
                 figures = measure_map(
-                    pool, found, far, RATE, reference, lines=arguments.lines, points=15
+                    pool, fitted, far, RATE, reference, lines=arguments.lines, points=15
                 )
                 cells = " ".join(f"{getattr(figures, n):10.2f}" for n in names)
                 print(f"{name:10s} {way:10s} {seconds:5.0f} {cells}", flush=True)

@@ -91,7 +91,7 @@ class Data(LightningDataModule):
 
 def rows(base: VaeRecipe) -> dict[str, dict[str, Any]]:
     """Rows by name: the stage, its options, and what it is trained on."""
-    found: dict[str, dict[str, Any]] = {
+    variants: dict[str, dict[str, Any]] = {
         "features": {},
         "untrained-64": {"stage": "vae"},
         "untrained-recogniser-64": {"stage": "encoder"},
@@ -105,12 +105,14 @@ def rows(base: VaeRecipe) -> dict[str, dict[str, Any]]:
             for size in sizes
         }
 
-    found |= grid((64,))
-    found |= {f"data-{kind}": {"stage": "vae", "data": kind} for kind in ("none", "one", "epoch")}
-    found["data-batch"] = {"same": "beta-10-size-64"}
-    found |= grid((16, 256))
-    found["recogniser-16"] = {"stage": "encoder", "dimensions": 16}
-    return found
+    variants |= grid((64,))
+    variants |= {
+        f"data-{kind}": {"stage": "vae", "data": kind} for kind in ("none", "one", "epoch")
+    }
+    variants["data-batch"] = {"same": "beta-10-size-64"}
+    variants |= grid((16, 256))
+    variants["recogniser-16"] = {"stage": "encoder", "dimensions": 16}
+    return variants
 
 
 def make(row: dict[str, Any], base: VaeRecipe, seed: int, data: FeatureSet) -> LightningModule:
@@ -166,11 +168,11 @@ def train(
 
 def statistics(data: FeatureSet) -> np.ndarray:
     """Mean and deviation over time of each band, ``(items, 2 * bands)``."""
-    found = []
+    parts = []
     for start in range(0, len(data), 64):
         features = data.features(np.arange(start, min(start + 64, len(data))))
-        found.append(np.concatenate([features.mean(axis=2), features.std(axis=2)], axis=1))
-    return np.concatenate(found)
+        parts.append(np.concatenate([features.mean(axis=2), features.std(axis=2)], axis=1))
+    return np.concatenate(parts)
 
 
 def judge(
@@ -187,8 +189,8 @@ def judge(
         with torch.no_grad():
             for start in range(0, len(valid) - 63, 64):
                 features = torch.from_numpy(valid.features(np.arange(start, start + 64)))
-                found = network.decode(network.embed(features))
-                errors.append(float((found - features).square().mean()))
+                decoded = network.decode(network.embed(features))
+                errors.append(float((decoded - features).square().mean()))
         result["error"] = float(np.mean(errors))
     return result
 
@@ -221,8 +223,8 @@ def main() -> None:
             network = (
                 train(name, row, base, options.seed, train_set, options.output) if row else None
             )
-        found = judge(network, row, probes, valid)
-        body = {**row, **found, "seed": options.seed, "clips": EPOCHS * ITEMS}
+        figures = judge(network, row, probes, valid)
+        body = {**row, **figures, "seed": options.seed, "clips": EPOCHS * ITEMS}
         temporary = file.with_suffix(".part")
         temporary.write_text(json.dumps(body, indent=1) + "\n")
         temporary.replace(file)
@@ -234,9 +236,9 @@ def line(name: str, body: dict[str, Any]) -> str:
     error = f"{body['error']:.3f}" if "error" in body else ""
     alone, beside = body, body["beside"]
     cells = [
-        f"{100 * found['effect']:.1f} ± {100 * found['effect_error']:.1f} % | "
-        f"{found['mean_settings']:.3f}"
-        for found in (alone, beside)
+        f"{100 * figures['effect']:.1f} ± {100 * figures['effect_error']:.1f} % | "
+        f"{figures['mean_settings']:.3f}"
+        for figures in (alone, beside)
     ]
     return (
         f"| {name} | {body['size']} | {body['active']} | {error} | {' | '.join(cells)} | "

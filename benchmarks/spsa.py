@@ -78,14 +78,14 @@ def spread(values: list[float]) -> str:
 
 def timed(steps: dict[str, Callable[[], None]], repeats: int) -> dict[str, list[float]]:
     """Milliseconds of each step, which take turns."""
-    found: dict[str, list[float]] = {name: [] for name in steps}
+    times: dict[str, list[float]] = {name: [] for name in steps}
     for repeat in range(repeats + 1):
         for name, step in steps.items():
             began = time.perf_counter()
             step()
             if repeat:
-                found[name].append(1e3 * (time.perf_counter() - began))
-    return found
+                times[name].append(1e3 * (time.perf_counter() - began))
+    return times
 
 
 def whole(layer: Callable[[], Tensor], weighting: Tensor) -> None:
@@ -121,12 +121,12 @@ def speed(effects: list[str], repeats: int, seed: int) -> None:
             for workers, pool in pools.items():
                 layer = EffectLayer(pool, uri, RATE, SpsaOptions(method=kind, seed=seed))
                 steps[f"{kind}{workers}"] = run(functools.partial(wet, layer, audio, settings))
-        found = timed(steps, repeats)
+        times = timed(steps, repeats)
         for pool in pools.values():
             pool.close()
-        base = float(np.median(found["serial"]))
+        base = float(np.median(times["serial"]))
         cells = ""
-        for key, values in found.items():
+        for key, values in times.items():
             middle = float(np.median(values))
             total[key] = total.get(key, 0.0) + middle
             cells += "  " + spread(values) + (f" {base / middle:4.2f}x" if key != "serial" else "")
@@ -177,12 +177,12 @@ def steps(effects: list[str], repeats: int, seed: int) -> None:
                     step, functools.partial(wet, layer, audio, settings), mrstft
                 ),
             }
-            found = timed(ways, repeats)
-            middle = {way: float(np.median(found[way])) for way in ways}
+            times = timed(ways, repeats)
+            middle = {way: float(np.median(times[way])) for way in ways}
             for way in ways:
                 total[way] += middle[way]
             print(
-                f"{name:10s}  {spread(found['plain']):>24s}  {spread(found['ours']):>22s} "
+                f"{name:10s}  {spread(times['plain']):>24s}  {spread(times['ours']):>22s} "
                 f"{middle['plain'] / middle['ours']:4.2f}x",
                 flush=True,
             )
@@ -324,11 +324,13 @@ def accuracy(items: int, seed: int) -> None:
             else:
                 layer = EffectLayer(pool, "fake:drive", RATE, chosen)
                 mrstft(layer(audio, where)[0], target, SIZES).sum().backward()
-            found = where.grad.double().numpy()
+            gradient = where.grad.double().numpy()
             norms = np.linalg.norm(truth, axis=1)
-            error = np.linalg.norm(found - truth, axis=1) / norms
+            error = np.linalg.norm(gradient - truth, axis=1) / norms
             cosine = (
-                (found * truth).sum(1) / norms / np.maximum(np.linalg.norm(found, axis=1), 1e-12)
+                (gradient * truth).sum(1)
+                / norms
+                / np.maximum(np.linalg.norm(gradient, axis=1), 1e-12)
             )
             texts = [
                 "{1:.3f} ({0:.3f}-{2:.3f})".format(*np.percentile(v, [10, 50, 90]))

@@ -69,7 +69,7 @@ def open_match(page, studio, effects):
 
 def turned(page, script, turns):
     """Latencies of so many turns, one after the other."""
-    found = []
+    totals = []
     for turn in range(turns + 5):
         value = page.evaluate(
             """async ([script, turn]) => { const s = dialinStudio.result.session;
@@ -89,8 +89,8 @@ def turned(page, script, turns):
         )
         # The first ones open effects.
         if turn >= 5:
-            found.append(value["total"])
-    return found
+            totals.append(value["total"])
+    return totals
 
 
 def dragged(page, turns):

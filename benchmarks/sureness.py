@@ -83,7 +83,7 @@ def run(item: dict[str, Any], arguments: argparse.Namespace, pool: RenderPool) -
     """Match one item with the nearest candidate kept."""
     names = item["names"] or (item["number"] % 2 and ("reverb",)) or ("peak",)
     effects = None if arguments.chain == "default" else [f"builtin:{n}" for n in names]
-    found = dialin.match(
+    result = dialin.match(
         (item["input"], arguments.rate),
         (item["reference"], arguments.rate),
         effects,
@@ -93,14 +93,14 @@ def run(item: dict[str, Any], arguments: argparse.Namespace, pool: RenderPool) -
         models=(),
         pool=pool,
     )
-    output, _ = found.audio()
-    used = [u.split(":")[1] for u in found.effects]
+    output, _ = result.audio()
+    used = [u.split(":")[1] for u in result.effects]
     return {
         "family": item["family"], "names": list(item["names"]), "song": item["song"],
-        "number": item["number"], "used": used, "sure": found.report.sure,
-        "gain": found.report.gain, "risk": found.report.risk,
-        "parts": found.report.parts,
-        "before": found.report.before, "after": found.report.after,
+        "number": item["number"], "used": used, "sure": result.report.sure,
+        "gain": result.report.gain, "risk": result.report.risk,
+        "parts": result.report.parts,
+        "before": result.report.before, "after": result.report.after,
         "untouched": float(mrstft(item["input"], item["truth"])),
         "matched": float(mrstft(output, item["truth"])),
     }  # fmt: skip

@@ -48,9 +48,9 @@ def best(function: Any, times: int = 5) -> float:
     return min(seconds)
 
 
-def values_of(found: Timbre) -> dict[str, float]:
+def values_of(result: Timbre) -> dict[str, float]:
     """Values as the reference names them: RT60 for reverb."""
-    return {**{n: found[n] for n in ATTRIBUTES if n != "reverb"}, "rt60": found.rt60}
+    return {**{n: result[n] for n in ATTRIBUTES if n != "reverb"}, "rt60": result.rt60}
 
 
 def reference(python: str, paths: list[Path]) -> list[dict[str, Any]]:
@@ -212,7 +212,7 @@ def compare(folder: Path, python: str | None) -> None:
     """Print agreement and speed over a folder of clips."""
     paths = sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES)
     clips = [soundfile.read(p) for p in paths]
-    found = [values_of(timbre(audio.T, rate)) for audio, rate in clips]
+    measured = [values_of(timbre(audio.T, rate)) for audio, rate in clips]
     print(f"{len(paths)} clips, compiled kernels: {COMPILED}")
     full = [i for i, (a, rate) in enumerate(clips) if rate == 44_100 and len(a) == 220_500]
     ours = {
@@ -231,8 +231,8 @@ def compare(folder: Path, python: str | None) -> None:
     theirs: dict[str, list[float]] = {}
     if python is not None:
         answers = reference(python, paths)
-        print("\n".join([*agreement(found, answers), *strays(found, answers)]))
-        for own, answer in zip(found, answers, strict=True):
+        print("\n".join([*agreement(measured, answers), *strays(measured, answers)]))
+        for own, answer in zip(measured, answers, strict=True):
             for name, error in answer["errors"].items():
                 print(f"the reference fails: {Path(answer['path']).name} {name}: {error}; "
                       f"ours {own.get(name, own['rt60']):.3f}")  # fmt: skip
@@ -310,16 +310,16 @@ def failures(folder: Path, count: int, seed: int) -> None:
         rates[rate] = rates.get(rate, 0) + 1
         made += 1
         try:
-            found = timbre(x, rate)
+            result = timbre(x, rate)
         except Exception as error:
             raised.append(f"{path} {error!r}")
             continue
         for name in ATTRIBUTES:
-            if not np.isfinite(found[name]):
-                if name not in found.reasons:
+            if not np.isfinite(result[name]):
+                if name not in result.reasons:
                     unexplained.append(f"{path} {name}")
                 else:
-                    key = f"{name}: {found.reasons[name].partition(':')[0]}"
+                    key = f"{name}: {result.reasons[name].partition(':')[0]}"
                     reasons[key] = reasons.get(key, 0) + 1
     print(f"{made} clips ({rates}): {len(raised)} exceptions, {len(unexplained)} unexplained NaN")
     print("\n".join([*raised[:5], *unexplained[:5]]))

@@ -61,14 +61,14 @@ class Column:
         """Share within the limit, ratio, or median; empty where nothing has a value."""
         if self.ratio:
             return ratio_text(values(rows, self.metric), values(base, self.metric))
-        found = values(rows, self.metric)
-        found = found[np.isfinite(found)]
-        if not found.size:
+        finite = values(rows, self.metric)
+        finite = finite[np.isfinite(finite)]
+        if not finite.size:
             return ""
         if self.limit is None:
-            return f"{np.median(found):.0f} (n={found.size})"
-        share = float((found <= self.limit).mean())
-        return f"{share_text(share, found.size)} (n={found.size})"
+            return f"{np.median(finite):.0f} (n={finite.size})"
+        share = float((finite <= self.limit).mean())
+        return f"{share_text(share, finite.size)} (n={finite.size})"
 
 
 COLUMNS = (
@@ -85,8 +85,8 @@ COLUMNS = (
 
 def values(rows: Iterable[Row], metric: str) -> np.ndarray:
     """A metric of rows; NaN where there is none."""
-    found = [row["metrics"].get(metric) for row in rows]
-    return np.array([np.nan if value is None else value for value in found], dtype=np.float64)
+    column = [row["metrics"].get(metric) for row in rows]
+    return np.array([np.nan if value is None else value for value in column], dtype=np.float64)
 
 
 def share_text(share: float, count: int) -> str:
@@ -193,8 +193,8 @@ def main() -> None:
             def show(state: State, task: Any = task) -> None:
                 bar.update(task, completed=state.done, total=state.total)
 
-            found = run_plan(plan, arguments.output, workers=arguments.workers, progress=show)
-            (dry if plan.protocol.name == "dry" else rows).extend(found)
+            results = run_plan(plan, arguments.output, workers=arguments.workers, progress=show)
+            (dry if plan.protocol.name == "dry" else rows).extend(results)
     methods = ("untouched", "random", "default", f"search:{arguments.budget}")
     lost = sum(row["error"] is not None for row in [*rows, *dry])
     text = (

@@ -69,12 +69,12 @@ def echo(bench: Bench, group: str, path: Path) -> None:
     shown = lags >= 0.002
     axes.plot(1000 * lags[shown], values[shown], linewidth=0.5, color="0.4")
     axes.axhline(5 * heard.sigma, color="0.7", linestyle=":", linewidth=1)
-    for place, height in find_peaks(values, heard.sigma, count=1):
-        axes.plot(1000 * place, height, "v", color="k", label="highest over its noise")
+    for lag, height in find_peaks(values, heard.sigma, count=1):
+        axes.plot(1000 * lag, height, "v", color="k", label="highest over its noise")
     true = bench.response(item, item.task.spec.uri, item.settings).room.echoes
-    found = bench.response(item, uri, settings).room.echoes
+    of_match = bench.response(item, uri, settings).room.echoes
     for echoes, colour, style, name in (
-        (true, TRUE, "-", "true"), (found, FOUND, "--", "of the match"),
+        (true, TRUE, "-", "true"), (of_match, FOUND, "--", "of the match"),
     ):  # fmt: skip
         if echoes:
             label = f"echo, {name}: {echoes[0][0]:.1f} ms"
@@ -92,8 +92,8 @@ def decay(bench: Bench, group: str, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
     octave = rooms.OCTAVES.index(1000.0)
     true = bench.response(item, item.task.spec.uri, item.settings).room
-    found = bench.response(item, uri, settings).room
-    for room, colour, style, name in ((true, TRUE, "-", "true"), (found, FOUND, "--", "match")):
+    of_match = bench.response(item, uri, settings).room
+    for room, colour, style, name in ((true, TRUE, "-", "true"), (of_match, FOUND, "--", "match")):
         curve = room.decays[octave]
         time = rooms.STEP_SECONDS * np.arange(curve.size)
         text = f"T30 {room.t30:.2f} s" if np.isfinite(room.t30) else "no decay"

@@ -165,9 +165,9 @@ def draw_curves(rows: Sequence[Row], metric: str, path: Path) -> Path:
         if family and budget.isdigit() and np.isfinite(value):
             lines[family, "picked"][int(budget)].append(value)
         for spent, point in row.get("curve", {}).items():
-            for what, found in point.items():
-                if found is not None and not (what == "picked" and spent == budget):
-                    lines[family or row["method"], what][int(spent)].append(found)
+            for what, measured in point.items():
+                if measured is not None and not (what == "picked" and spent == budget):
+                    lines[family or row["method"], what][int(spent)].append(measured)
     figure = new_figure(7, 4.5)
     axis = figure.subplots()
     families = list(dict.fromkeys(family for family, _ in lines))
@@ -226,11 +226,11 @@ def draw_settings(rows: Sequence[Row], title: str, path: Path) -> Path:
         axis.set_visible(False)
     for axis, knob in zip(axes.ravel(), knobs, strict=False):
         true = [r["true"][knob] for r in rows if knob in r["found"]]
-        found = [r["found"][knob] for r in rows if knob in r["found"]]
+        matched = [r["found"][knob] for r in rows if knob in r["found"]]
         axis.plot([0, 1], [0, 1], color="grey", linewidth=0.7)
-        axis.scatter(true, found, s=8, alpha=0.6)
-        moved = len(set(true)) > 1 and len(set(found)) > 1
-        rank = f", {spearmanr(true, found).statistic:.2f}" if moved else ""
+        axis.scatter(true, matched, s=8, alpha=0.6)
+        moved = len(set(true)) > 1 and len(set(matched)) > 1
+        rank = f", {spearmanr(true, matched).statistic:.2f}" if moved else ""
         axis.set_title(f"{knob}{rank}", fontsize=7)
         axis.set_xlim(-0.02, 1.02)
         axis.set_ylim(-0.02, 1.02)

@@ -87,7 +87,7 @@ def audible_knobs(
     audio: Audio,
     sample_rate: int,
     settings: Settings,
-    places: Sequence[int],
+    indices: Sequence[int],
     peak_dbfs: float | None,
 ) -> NDArray[np.bool_]:
     """Which knobs, turned by half their travel, can be heard; runs where the effect is.
@@ -102,7 +102,7 @@ def audible_knobs(
         In hertz.
     settings : ndarray, float64, shape (knobs,)
         Positions of the knobs, 0 to 1.
-    places : sequence of int
+    indices : sequence of int
         Indices of the knobs to try.
     peak_dbfs : float or None
         Peak level at which it is judged; None for its own.
@@ -119,12 +119,12 @@ def audible_knobs(
 
     heard = np.zeros(len(settings), dtype=bool)
     here = finished(settings)
-    for place in places:
+    for index in indices:
         moved = settings.copy()
-        moved[place] = settings[place] + 0.5 if settings[place] < 0.5 else settings[place] - 0.5
+        moved[index] = settings[index] + 0.5 if settings[index] < 0.5 else settings[index] - 0.5
         there = finished(moved)
         # What is no number any more has certainly changed.
-        heard[place] = not np.isfinite(there).all() or (
+        heard[index] = not np.isfinite(there).all() or (
             mrstft(there, here, AUDIBLE_SIZES) >= AUDIBLE
         )
     return heard
@@ -163,9 +163,9 @@ def evaluate_item(
     audible: NDArray[np.bool_] | None = None
     counted = live_knobs(task.spec, task.fixed)
     if item.settings is not None:
-        places = [int(p) for p in np.flatnonzero(counted)]
+        indices = [int(p) for p in np.flatnonzero(counted)]
         audible = pool.call(
-            *(audible_knobs, task.input, task.sample_rate, item.settings, places, item.peak_dbfs),
+            *(audible_knobs, task.input, task.sample_rate, item.settings, indices, item.peak_dbfs),
             effect=task.spec.uri,
             deadline=DEADLINE,
         )
@@ -221,8 +221,8 @@ def _true_response(item: Item, tools: Tools) -> Response | None:
     """What the true setting does in time; None where nobody knows, or it does nothing there."""
     if item.true is None:
         return None
-    found = tools.responses.of(*item.true, item.task.sample_rate, len(item.task.input))
-    return found if found.shows else None
+    response = tools.responses.of(*item.true, item.task.sample_rate, len(item.task.input))
+    return response if response.shows else None
 
 
 def _response_errors(
@@ -232,8 +232,8 @@ def _response_errors(
     if true is None or outcome.audio is not None or not names:
         return dict.fromkeys(names, float("nan"))
     rate, channels = item.task.sample_rate, len(item.task.input)
-    found = tools.responses.of(outcome.uri, outcome.settings, rate, channels)
-    errors = response_errors(found, true)
+    response = tools.responses.of(outcome.uri, outcome.settings, rate, channels)
+    errors = response_errors(response, true)
     return {name: errors[name] for name in names}
 
 
@@ -279,8 +279,8 @@ def _choices(
     else:
         row["alone"] = float(alone)
     if task.hidden and outcome.audio is None:
-        found = parse_chain(outcome.uri) if outcome.uri else []
-        row["f1"] = effect_set_f1(found, item.effects)
+        chosen = parse_chain(outcome.uri) if outcome.uri else []
+        row["f1"] = effect_set_f1(chosen, item.effects)
     settings = outcome.settings
     same = item.settings is not None and settings is not None and bool(outcome.uri)
     if same and parse_chain(outcome.uri) == parse_chain(task.spec.uri):

@@ -79,12 +79,12 @@ class Responses:
             self._kept.move_to_end(key)
             return self._kept[key]
         if touched:
-            found: Response = self._pool.call(
+            response: Response = self._pool.call(
                 *(respond_effect, sample_rate, channels, settings), effect=uri, deadline=DEADLINE
             )
         else:
-            found = untouched_response(sample_rate, channels)
-        self._kept[key] = found
+            response = untouched_response(sample_rate, channels)
+        self._kept[key] = response
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
-        return found
+        return response

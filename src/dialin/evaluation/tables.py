@@ -188,12 +188,12 @@ def summarise(rows: Iterable[Row], metrics: Sequence[str] = ()) -> list[Cell]:
         if len({k[1] for k in table if k[0] == protocol}) == 2
     }
     cells = []
-    for (protocol, group, method), found in table.items():
+    for (protocol, group, method), by_song in table.items():
         if group == ALL and protocol in single:
             continue
         base = table.get((protocol, group, BASELINE), {})
-        names = metrics or [m for m in (*METRICS, *EXTRA) if _has(found.values(), m)]
-        cells += [_cell(protocol, group, method, m, found, base) for m in names]
+        names = metrics or [m for m in (*METRICS, *EXTRA) if _has(by_song.values(), m)]
+        cells += [_cell(protocol, group, method, m, by_song, base) for m in names]
     # Group by group, all of them together last; otherwise in the order of the rows.
     order = list(dict.fromkeys((c.protocol, c.group) for c in cells if c.group != ALL))
     ranks = {each: rank for rank, each in enumerate(order)}
@@ -209,13 +209,13 @@ def _cell(
     group: str,
     method: str,
     metric: str,
-    found: Mapping[Any, Row],
+    by_song: Mapping[Any, Row],
     base: Mapping[Any, Row],
 ) -> Cell:
-    values = {key: value_of(row, metric) for key, row in found.items()}
+    values = {key: value_of(row, metric) for key, row in by_song.items()}
     good = np.array([v for v in values.values() if np.isfinite(v)])
     both = [
-        (v, value_of(base[key], metric), _song(found[key], key))
+        (v, value_of(base[key], metric), _song(by_song[key], key))
         for key, v in values.items()
         if key in base and np.isfinite(v) and np.isfinite(value_of(base[key], metric))
     ]
@@ -224,7 +224,7 @@ def _cell(
     sign = -1.0 if higher_is_better(metric) else 1.0
     gaps = sign * (mine - theirs)
     compared = mine.size > 0 and method != BASELINE
-    seconds = [float(row["seconds"]) for row in found.values() if row.get("seconds") is not None]
+    seconds = [float(row["seconds"]) for row in by_song.values() if row.get("seconds") is not None]
     nan = float("nan")
     return Cell(
         protocol,

@@ -233,11 +233,11 @@ class GroupStore:
         groups = groups[: self.most - self.count]
         if not groups:
             return
-        place = slice(self.count, self.count + len(groups))
+        span = slice(self.count, self.count + len(groups))
         for name in ("inputs", "renders", "peaks", "vectors", "distances"):
             rows = np.stack([getattr(g, name) for g in groups])
-            getattr(self, name)[place] = torch.from_numpy(rows).to(self.inputs.device)
-        self.usual[place] = torch.tensor([g.usual for g in groups], device=self.inputs.device)
+            getattr(self, name)[span] = torch.from_numpy(rows).to(self.inputs.device)
+        self.usual[span] = torch.tensor([g.usual for g in groups], device=self.inputs.device)
         self.count += len(groups)
 
 
@@ -363,9 +363,9 @@ class Learner:
         sure = torch.rand(count, slots, device=vector.device)
         eight = torch.ones(slots, device=vector.device)
         if self.sizes.orders:
-            for place, slot in enumerate(self.vocabulary.slots):
+            for entry, slot in enumerate(self.vocabulary.slots):
                 if slot.name in ("lowshelf", "highshelf", "phaser"):
-                    eight[place] = 0.0
+                    eight[entry] = 0.0
             eight[[n for n, s in enumerate(self.vocabulary.slots) if s.name == "peak"][-1]] = 0.0
         everything = torch.where(
             (usual[:, None] & (u < 0.75)).expand(-1, slots), eight.expand(count, -1), 1.0
@@ -599,18 +599,18 @@ class Learner:
             torch.arange(VARIANTS, device=self.device).repeat_interleave(2).repeat(store.count)
         )
         picked = (group, side, setting)
-        found: dict[str, float] = {}
+        losses: dict[str, float] = {}
         for mode in ("known", "hidden"):
             loss, parts = self.guess_loss(self.mean, store, picked, mode)
-            found |= {f"{k}/{mode}": float(v) for k, v in parts.items()}
-            found[f"guess/{mode}"] = float(loss)
+            losses |= {f"{k}/{mode}": float(v) for k, v in parts.items()}
+            losses[f"guess/{mode}"] = float(loss)
         judge, parts = self.judge_loss(self.mean, store, picked)
-        found |= {k: float(v) for k, v in parts.items()}
+        losses |= {k: float(v) for k, v in parts.items()}
         risk, parts = self.risk_loss(self.mean, store, picked)
-        found |= {k: float(v) for k, v in parts.items()}
+        losses |= {k: float(v) for k, v in parts.items()}
         torch.random.set_rng_state(state)
         scores = {
-            "guess": found["guess/known"] + found["guess/hidden"],
+            "guess": losses["guess/known"] + losses["guess/hidden"],
             "judge": float(judge),
             "risk": float(risk),
         }
@@ -627,7 +627,7 @@ class Learner:
                     for key, value in self.mean[name].state_dict().items()
                 }
                 self.best[kind] = (score, kept)
-        return found
+        return losses
 
     def best_nets(self) -> nn.ModuleDict:
         """The networks as they did best on validation songs."""
@@ -717,10 +717,10 @@ def train_side_by_side(
                 checked = time.monotonic()
                 for name in sorted(ready):
                     learner = everybody[name]
-                    found = learner.check()
+                    losses = learner.check()
                     if tell is not None:
                         counts = (learner.train.count, learner.valid.count)
-                        figures = " ".join(f"{k} {v:.3f}" for k, v in found.items())
+                        figures = " ".join(f"{k} {v:.3f}" for k, v in losses.items())
                         tell(f"{now:.0f} s {name} {counts} steps {learner.steps}: {figures}")
                 if save is not None:
                     save()
@@ -743,6 +743,6 @@ def kept_clips(clips: Clips, folder: Path | None = None) -> Iterator[Path]:
     ------
     Path
     """
-    with tempfile.TemporaryDirectory(dir=folder) as place:
-        keep_clips(clips, Path(place))
-        yield Path(place)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        keep_clips(clips, Path(temporary))
+        yield Path(temporary)

@@ -168,9 +168,9 @@ def magnitudes_of(audio: Audio, seed: int = 0) -> list[NDArray[np.float32]]:
     result = []
     for size, length in LD:
         starts = rng.integers(0, max(1, audio.shape[1] - length), FRAMES)
-        places = starts[:, None] + np.arange(length)
+        indices = starts[:, None] + np.arange(length)
         window = np.hanning(length + 1)[:-1].astype(np.float32)
-        frames = np.concatenate([channel[places] for channel in audio]) * window
+        frames = np.concatenate([channel[indices] for channel in audio]) * window
         spectrum = sfft.rfft(frames, size, axis=1)
         power = spectrum.real**2 + spectrum.imag**2
         result.append(np.sqrt(np.maximum(power, EPSILON)))
@@ -359,9 +359,9 @@ class ChainMaker:
             chosen = (chosen - {peaks[1]}) | {peaks[0]}
         vector = np.full(self.vocabulary.size, 0.5)
         vector[: len(names)] = 0.0
-        for place in sorted(chosen):
-            vector[place] = 1.0
-            vector[self.vocabulary.places[place]] = self._positions(rng, place, ranges)
+        for entry in sorted(chosen):
+            vector[entry] = 1.0
+            vector[self.vocabulary.places[entry]] = self._positions(rng, entry, ranges)
         if set(peaks) <= chosen:
             one, two = (self.vocabulary.places[p] for p in peaks)
             if vector[one][0] > vector[two][0]:
@@ -369,8 +369,8 @@ class ChainMaker:
         vector[-2:] = 0.0 if usual else rng.integers(0, 2, 2)
         return vector
 
-    def _positions(self, rng: np.random.Generator, place: int, ranges: Mapping[str, Any]) -> Floats:
-        slot = self.vocabulary.slots[place]
+    def _positions(self, rng: np.random.Generator, entry: int, ranges: Mapping[str, Any]) -> Floats:
+        slot = self.vocabulary.slots[entry]
         knobs = {p.id: p for p in self._effect(slot.uri).spec.parameters}
         result = []
         for id in slot.knobs:
@@ -381,8 +381,8 @@ class ChainMaker:
     def _near(self, rng: np.random.Generator, base: Floats, sigma: float) -> Floats:
         vector = base.copy()
         scale = sigma * rng.uniform(0.2, 2.0)
-        for place, slice_ in enumerate(self.vocabulary.places):
-            if vector[place] and (
+        for entry, slice_ in enumerate(self.vocabulary.places):
+            if vector[entry] and (
                 rng.random() < 0.6 or base[: len(self.vocabulary.slots)].sum() < 2
             ):
                 moved = vector[slice_] + scale * rng.standard_normal(slice_.stop - slice_.start)
@@ -399,15 +399,15 @@ class ChainMaker:
         if kind < 0.35 and there.size > 1:
             vector[int(rng.choice(there))] = 0.0
         elif kind < 0.65:
-            place = int(rng.choice(there))
-            vector[self.vocabulary.places[place]] = self._positions(rng, place, ranges)
+            entry = int(rng.choice(there))
+            vector[self.vocabulary.places[entry]] = self._positions(rng, entry, ranges)
         else:
             other = self.draw(rng, usual)
             new = [p for p in np.flatnonzero(other[:count]) if not vector[p]]
             if new:
-                place = int(rng.choice(new))
-                vector[place] = 1.0
-                vector[self.vocabulary.places[place]] = other[self.vocabulary.places[place]]
+                entry = int(rng.choice(new))
+                vector[entry] = 1.0
+                vector[self.vocabulary.places[entry]] = other[self.vocabulary.places[entry]]
         return self._tidy(vector)
 
     def _tidy(self, vector: Floats) -> Floats:
@@ -418,8 +418,8 @@ class ChainMaker:
         if result[peaks[1]] and not result[peaks[0]]:
             result[peaks[0]], result[peaks[1]] = 1.0, 0.0
             result[one] = result[two]
-        for place, slice_ in enumerate(self.vocabulary.places):
-            if not result[place]:
+        for entry, slice_ in enumerate(self.vocabulary.places):
+            if not result[entry]:
                 result[slice_] = 0.5
         if result[peaks[0]] and result[peaks[1]] and result[one][0] > result[two][0]:
             result[one], result[two] = result[two].copy(), result[one].copy()
@@ -448,25 +448,25 @@ class ChainMaker:
         there = [n for n in range(len(names)) if vector[n] >= 0.5]
         drive_first, tone_last = vector[-2] >= 0.5, vector[-1] >= 0.5
 
-        def rank(place: int) -> float:
-            name = names[place]
+        def rank(entry: int) -> float:
+            name = names[entry]
             if name == "highpass":
                 return 0.0
             if name in ("lowpass", "lowshelf", "peak", "highshelf"):
-                return (4.0 if tone_last else 1.0) + place / 100
+                return (4.0 if tone_last else 1.0) + entry / 100
             if name in ("distortion", "compressor"):
                 return 3.0 if (name == "distortion") != drive_first else 2.0
-            return 5.0 + place / 100
+            return 5.0 + entry / 100
 
         return sorted(there, key=rank)
 
     def _render(self, audio: Audio, vector: Floats) -> Audio | None:
-        for place in self.chain(vector):
-            effect = self._effect(self.vocabulary.slots[place].uri)
+        for entry in self.chain(vector):
+            effect = self._effect(self.vocabulary.slots[entry].uri)
             ids = [p.id for p in effect.spec.parameters]
             settings = effect.spec.default
-            slot = self.vocabulary.slots[place]
-            for id, value in zip(slot.knobs, vector[self.vocabulary.places[place]], strict=True):
+            slot = self.vocabulary.slots[entry]
+            for id, value in zip(slot.knobs, vector[self.vocabulary.places[entry]], strict=True):
                 settings[ids.index(id)] = value
             audio = effect.process(audio, RATE, effect.spec.check(settings))
         peak = float(np.abs(audio).max())
@@ -514,9 +514,11 @@ class ChainMaker:
         start = int(rng.integers(0, max(1, clip.shape[1] - length)))
         piece = clip[:, start : start + length].astype(np.float32) / 32_768.0
         if speed != 1.0:
-            places = np.arange(samples) * speed
+            positions = np.arange(samples) * speed
             source = np.arange(piece.shape[1])
-            piece = np.stack([np.interp(places, source, row) for row in piece]).astype(np.float32)
+            piece = np.stack([np.interp(positions, source, row) for row in piece]).astype(
+                np.float32
+            )
         piece = piece[:, :samples]
         if piece.shape[1] < samples:
             piece = np.pad(piece, ((0, 0), (0, samples - piece.shape[1])), mode="wrap")
@@ -578,7 +580,7 @@ class OneEffectMaker:
         return None if made is None else pack_group(*made, valid=valid)
 
     def sounds(
-        self, seed: Sequence[int], valid: bool, place: int | None = None
+        self, seed: Sequence[int], valid: bool, entry: int | None = None
     ) -> tuple[list[Audio], list[list[Audio]], list[Floats], int, bool] | None:
         """Stretches, renders of each setting on each, settings, rate, and True.
 
@@ -588,7 +590,7 @@ class OneEffectMaker:
             The same gives the same.
         valid : bool
             On songs for validation.
-        place : int, optional
+        entry : int, optional
             Which of the effects; drawn otherwise.
 
         Returns
@@ -608,8 +610,8 @@ class OneEffectMaker:
         if audio.shape[1] < ONE_SAMPLES:
             audio = np.pad(audio, ((0, 0), (0, ONE_SAMPLES - audio.shape[1])), mode="wrap")
         audio = to_peak(fade(to_peak(audio, -12.0), 1_200), -12.0)
-        any_place = int(rng.integers(len(self.uris)))
-        place = any_place if place is None else place
+        any_entry = int(rng.integers(len(self.uris)))
+        entry = any_entry if entry is None else entry
         before = mfcc(audio, ONE_RATE)
         half = ONE_SAMPLES // 2
         vectors: list[Floats] = []
@@ -619,10 +621,10 @@ class OneEffectMaker:
             if drawn and vectors:
                 vector = drawn.pop()
             elif len(vectors) == 0 or len(vectors) == VARIANTS - 1:
-                vector = self._draw(rng, place)
+                vector = self._draw(rng, entry)
             else:
-                vector = self._near(rng, vectors[0], place, 0.05 if len(vectors) == 1 else 0.2)
-            wet = self.render(audio, vector, place)
+                vector = self._near(rng, vectors[0], entry, 0.05 if len(vectors) == 1 else 0.2)
+            wet = self.render(audio, vector, entry)
             if wet is None or check_render(wet, ONE_RATE, before, CheckOptions())[0] is not None:
                 continue
             if len(vectors) == 0 and self.propose is not None and rng.random() < 0.7:
@@ -639,7 +641,7 @@ class OneEffectMaker:
         halves = [np.ascontiguousarray(x) for x in (audio[:, :half], audio[:, half:])]
         return halves, renders, vectors, ONE_RATE, True
 
-    def render(self, audio: Audio, vector: Floats, place: int) -> Audio | None:
+    def render(self, audio: Audio, vector: Floats, entry: int) -> Audio | None:
         """Render with one of the effects.
 
         Parameters
@@ -648,7 +650,7 @@ class OneEffectMaker:
             Full scale is 1.
         vector : ndarray, shape (size,)
             Settings.
-        place : int
+        entry : int
             Of the effect.
 
         Returns
@@ -656,22 +658,22 @@ class OneEffectMaker:
         ndarray or None
             None where it is silent or not finite.
         """
-        slot = self.vocabulary.slots[place]
+        slot = self.vocabulary.slots[entry]
         effect = self.effects[slot.uri]
         ids = [p.id for p in effect.spec.parameters]
         settings = effect.spec.default
-        for id, value in zip(slot.knobs, vector[self.vocabulary.places[place]], strict=True):
+        for id, value in zip(slot.knobs, vector[self.vocabulary.places[entry]], strict=True):
             settings[ids.index(id)] = value
         wet = effect.process(audio, ONE_RATE, effect.spec.check(settings))
         peak = float(np.abs(wet).max())
         return wet if np.isfinite(peak) and peak > 1e-5 else None
 
-    def _draw(self, rng: np.random.Generator, place: int) -> Floats:
-        slot = self.vocabulary.slots[place]
+    def _draw(self, rng: np.random.Generator, entry: int) -> Floats:
+        slot = self.vocabulary.slots[entry]
         knobs = {p.id: p for p in self.effects[slot.uri].spec.parameters}
         vector = np.full(self.vocabulary.size, 0.5)
         vector[: len(self.vocabulary.slots)] = 0.0
-        vector[place] = 1.0
+        vector[entry] = 1.0
         values = []
         for id in slot.knobs:
             u = float(rng.random())
@@ -679,12 +681,12 @@ class OneEffectMaker:
             values.append(
                 min(int(u * steps), steps - 1) / (steps - 1) if steps else 0.01 + 0.98 * u
             )
-        vector[self.vocabulary.places[place]] = values
+        vector[self.vocabulary.places[entry]] = values
         return vector
 
-    def _near(self, rng: np.random.Generator, base: Floats, place: int, sigma: float) -> Floats:
+    def _near(self, rng: np.random.Generator, base: Floats, entry: int, sigma: float) -> Floats:
         vector = base.copy()
-        slice_ = self.vocabulary.places[place]
+        slice_ = self.vocabulary.places[entry]
         moved = vector[slice_] + sigma * rng.uniform(0.2, 2) * rng.standard_normal(
             slice_.stop - slice_.start
         )

@@ -214,8 +214,8 @@ def study(work: Work, number: int, results: Any, stop: Any) -> None:
             seed = [work.seed, 77, number, count]
             maker = single if one and single is not None else chains
             if one and single is not None:
-                place = (number + 5 * count) % len(single.uris)
-                made = single.sounds(seed, True, place)
+                entry = (number + 5 * count) % len(single.uris)
+                made = single.sounds(seed, True, entry)
             else:
                 made = chains.sounds(seed, True, True)
             if made is None:

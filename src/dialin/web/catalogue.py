@@ -103,7 +103,7 @@ class Catalogue:
 
     def favourites(self) -> dict[str, list[str]]:
         """The user's own favourites that can be opened, by name, as URIs in order."""
-        found = {}
+        kept = {}
         for name, effects in load_configuration().favourites.items():
             try:
                 uris = list(resolve_effects(effects).uris)
@@ -111,8 +111,8 @@ class Catalogue:
             except DialinError:
                 # One whose plugin is gone is no reason to have no list.
                 continue
-            found[name] = uris
-        return found
+            kept[name] = uris
+        return kept
 
     def to_dict(self) -> dict[str, Any]:
         """What the page is told."""

@@ -150,15 +150,15 @@ def _cookie_name(port: int | None) -> str:
 
 
 def _cookies(headers: Iterable[str], name: str) -> list[str]:
-    found = []
+    values = []
     for header in headers:
         try:
             jar = SimpleCookie(header)
         except CookieError:
             continue
         if name in jar:
-            found.append(jar[name].value)
-    return found
+            values.append(jar[name].value)
+    return values
 
 
 def _is_address(name: str) -> bool:

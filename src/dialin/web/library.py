@@ -236,9 +236,9 @@ class Library:
         Recording
         """
         id = secrets.token_hex(8)
-        place = self.folder / "recordings" / id
-        made.parent.rename(place)
-        recording = Recording(id, name, place / made.name, facts)
+        home = self.folder / "recordings" / id
+        made.parent.rename(home)
+        recording = Recording(id, name, home / made.name, facts)
         with self._write() as index:
             index.execute(
                 "INSERT INTO recordings VALUES (?, ?, ?, ?, ?)",

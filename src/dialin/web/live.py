@@ -255,21 +255,21 @@ class Live:
     def _shared(self, key: Hashable, read: Any) -> Iterator[SharedAudio]:
         """Audio in shared memory, kept for the next time; the least used goes when it is full."""
         with self._lock:
-            found = self._kept.get(key)
-            if found is not None:
+            shared = self._kept.get(key)
+            if shared is not None:
                 self._kept.move_to_end(key)
                 self._used[key] = self._used.get(key, 0) + 1
-        if found is None:
+        if shared is None:
             audio, rate = read()
             made = self._pool.share(audio, rate)
             with self._lock:
-                found = self._kept.setdefault(key, made)
+                shared = self._kept.setdefault(key, made)
                 self._used[key] = self._used.get(key, 0) + 1
-            if found is not made:
+            if shared is not made:
                 self._pool.release(made)
             self._tidy()
         try:
-            yield found
+            yield shared
         finally:
             with self._lock:
                 self._used[key] -= 1
@@ -324,11 +324,11 @@ def slots_of_match(folder: Path, describe: Any) -> dict[str, Any]:
 
 def _around(file: Path) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = read_json(file)
+        around: dict[str, Any] = read_json(file)
     except (OSError, ValueError):
         # It is looked for after the match, which is whole without.
         return None
-    return found
+    return around
 
 
 def _add_around(candidates: list[dict[str, Any]], report: Any, around: dict[str, Any]) -> None:

@@ -87,9 +87,9 @@ async def take_in(
     suffix = file_suffix(Path(shown))
     with working_folder(folder) as work:
         # What is moved away in the end is the folder inside, not the one that is held.
-        place = work / "new"
-        place.mkdir()
-        made = place / safe_name(shown, suffix if suffix in _SUFFIXES else "audio")
+        staged = work / "new"
+        staged.mkdir()
+        made = staged / safe_name(shown, suffix if suffix in _SUFFIXES else "audio")
         size = 0
         async with await anyio.open_file(made, "wb") as file:
             async for chunk in body:
@@ -162,10 +162,10 @@ def known(library: Library, id: str) -> Recording:
     -------
     Recording
     """
-    found = library.recording(id)
-    if found.facts:
-        return found
-    library.learn(id, facts_of(found.path))
+    recording = library.recording(id)
+    if recording.facts:
+        return recording
+    library.learn(id, facts_of(recording.path))
     return library.recording(id)
 
 
@@ -191,9 +191,9 @@ def outline(recording: Recording, columns: int = COLUMNS) -> list[list[int]]:
     done = 0
     for block in read_blocks(recording.path):
         samples = np.arange(done, done + block.shape[1])
-        place = np.minimum(samples * columns // frames, columns - 1)
-        first = np.flatnonzero(np.diff(place, prepend=-1))
-        columns_here = place[first]
+        column = np.minimum(samples * columns // frames, columns - 1)
+        first = np.flatnonzero(np.diff(column, prepend=-1))
+        columns_here = column[first]
         low[columns_here] = np.minimum(
             low[columns_here], np.minimum.reduceat(block.min(axis=0), first)
         )

@@ -82,8 +82,8 @@ class Studio:
 
 
 def _studio(request: Request) -> Studio:
-    found: Studio = request.app.state.studio
-    return found
+    studio: Studio = request.app.state.studio
+    return studio
 
 
 Here = Annotated[Studio, Depends(_studio)]
@@ -341,10 +341,10 @@ def _match(id: Id, studio: Here) -> dict[str, Any]:
             facts[each] = recordings.known(studio.library, each).to_dict()
         except NotThereError as error:
             facts[each] = {"id": each, "name": "(gone)", "missing": str(error)}
-    found: dict[str, Any] = {**kept.to_dict(), "recordings": facts}
+    answer: dict[str, Any] = {**kept.to_dict(), "recordings": facts}
     if (kept.folder / "result" / "report.json").exists():
-        found |= slots_of_match(kept.folder / "result", studio.live.describe)
-    return found
+        answer |= slots_of_match(kept.folder / "result", studio.live.describe)
+    return answer
 
 
 @api.delete("/matches/{id}", status_code=204)
@@ -466,16 +466,16 @@ async def _begin_file(request: FileRequest, studio: Here) -> dict[str, Any]:
     """Begin rendering a whole recording as it is heard; see the job's ``events``."""
     one = studio.library.recording(request.recording)
     preset = await anyio.to_thread.run_sync(_preset, request, studio)
-    place = await anyio.to_thread.run_sync(_fresh_folder, studio.library.folder / RENDERED)
-    preset.save(place / "preset.json")
+    folder = await anyio.to_thread.run_sync(_fresh_folder, studio.library.folder / RENDERED)
+    preset.save(folder / "preset.json")
     order = {
         "do": "render",
-        "preset": str(place / "preset.json"),
+        "preset": str(folder / "preset.json"),
         "input": str(one.path),
-        "folder": str(place / "audio"),
+        "folder": str(folder / "audio"),
         "headroom": request.headroom,
     }
-    job = studio.jobs.start("render", order, place / "log")
+    job = studio.jobs.start("render", order, folder / "log")
     return {"id": job.id}
 
 
@@ -515,10 +515,10 @@ async def _begin_map(request: MapRequest, studio: Here) -> dict[str, Any]:
 @api.get("/maps/{key}")
 def _map(key: Id, studio: Here) -> dict[str, Any]:
     """A kept map: settings on a grid, timbre on a coarser one, where the match lies."""
-    found = read_map(studio.library.folder / "maps", key)
-    if found is None:
+    facts = read_map(studio.library.folder / "maps", key)
+    if facts is None:
         raise NotThereError("this map is not kept (any more); begin it again")
-    return found
+    return facts
 
 
 @api.get("/jobs/{id}/events", response_class=StreamingResponse)

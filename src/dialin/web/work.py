@@ -171,12 +171,12 @@ def run_match(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
         RenderPool(workers=order["workers"]) as pool,
         match_folder(
             folder, source, reads=paths, effects=effects if isinstance(effects, list) else ()
-        ) as place,
+        ) as result_folder,
     ):
-        found = match(heard, references, effects, **order["options"], pool=pool, progress=searched)
+        result = match(heard, references, effects, **order["options"], pool=pool, progress=searched)
         saved = save_match(
-            found,
-            place,
+            result,
+            result_folder,
             paths,
             pool=pool,
             command=order["command"],
@@ -300,7 +300,7 @@ def run_around(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
     ]
     with RenderPool(workers=order["workers"]) as pool:
         spec = probe_chain(pool, chain_uri([slot.uri for slot in preset.slots])).spec
-        found = look_around(
+        around = look_around(
             pool,
             heard,
             spec,
@@ -308,7 +308,7 @@ def run_around(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
             fixed=[n for n, knob in enumerate(knobs) if knob["locked"]],
             progress=lambda done, of: tell("looking around the match", done=done, of=of),
         )
-    write_json(folder.parent / "around.json", asdict(found))
+    write_json(folder.parent / "around.json", asdict(around))
     return {}
 
 

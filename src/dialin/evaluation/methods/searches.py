@@ -115,7 +115,7 @@ class Search:
         knobs = task.spec.parameters
         fixed = {} if task.hidden else task.fixed
         models = (folder_of(self.model, task.spec),) if self.model else ()
-        found = match(
+        result = match(
             (task.input, task.sample_rate),
             (task.reference, task.sample_rate),
             parse_chain(task.spec.uri),
@@ -128,8 +128,8 @@ class Search:
             pool=noted,
         )
         trace = tuple((uri, settings, None) for uri, settings in noted.jobs)
-        uri = chain_uri(found.effects) if found.effects else ""
-        return Outcome(uri, found.settings, renders=found.report.renders, trace=trace)
+        uri = chain_uri(result.effects) if result.effects else ""
+        return Outcome(uri, result.settings, renders=result.report.renders, trace=trace)
 
 
 def embedding_gap(audio: Any, sample_rate: int, wanted: Any, encoder: str) -> float:
@@ -264,9 +264,9 @@ class StIto:
 
     def _decode(self, task: MatchTask, point: Any, switches: int) -> tuple[str, Settings]:
         vector = task.default
-        for value, place in zip(point[switches:], task.free, strict=False):
-            low, high = task.span(place)
-            vector[place] = low + float(value) * (high - low)
+        for value, index in zip(point[switches:], task.free, strict=False):
+            low, high = task.span(index)
+            vector[index] = low + float(value) * (high - low)
         settings = task.complete(vector)
         if not switches:
             return task.spec.uri, settings

@@ -137,10 +137,10 @@ def load_foreign(code: str, folder: str) -> tuple[TrainedSystem, str, str]:
 
 
 def _effect_of(config: Any, folder: str) -> tuple[str, str]:
-    found = [config.get(n) if isinstance(config, dict) else None for n in ("effect", "spec_hash")]
-    if not all(isinstance(value, str) for value in found):
+    values = [config.get(n) if isinstance(config, dict) else None for n in ("effect", "spec_hash")]
+    if not all(isinstance(value, str) for value in values):
         raise ModelError(f"{folder!r}: its {CONFIG} needs effect and spec_hash")
-    return str(found[0]), str(found[1])
+    return str(values[0]), str(values[1])
 
 
 def folder_of(name: str, spec: EffectSpec) -> str:
@@ -193,5 +193,5 @@ class ModelMethod:
                 f"{folder!r} was trained on {effect} with spec {spec_hash}, this task has "
                 f"{task.spec.uri} with spec {task.spec.hash}; use the model of that effect"
             )
-        found = system.settings(task.input, task.reference, task.sample_rate, task.spec)
-        return Outcome(task.spec.uri, task.complete(found), renders=1)
+        settings = system.settings(task.input, task.reference, task.sample_rate, task.spec)
+        return Outcome(task.spec.uri, task.complete(settings), renders=1)
