@@ -29,13 +29,14 @@ BROKEN = """() => [...document.querySelectorAll("#aspect-rows th, #aspect-rows .
 SILENT = """() => [...document.querySelectorAll("#exports button:disabled")]
   .filter(one => !one.parentElement.innerText.includes("No effect of this chain"))
   .map(one => one.dataset.kind)"""
+STILL = "document.getAnimations().every(one => one.playState !== 'running')"
 WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory):
     with running(tmp_path_factory.mktemp("library"), "--workers", "2") as made:
-        made.made = made.match(effects=["builtin:distortion", "builtin:highshelf"], budget=24)
+        made.made = made.match(effects=["builtin:distortion", "builtin:gain"], budget=24)
         assert made.states(f"/api/matches/{made.made}/events")[-1]["status"] == "done"
         yield made
 
@@ -48,6 +49,7 @@ def browser():
         made = playwright.chromium.launch(
             executable_path=chromium_path(),
             args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"],
+            timeout=240_000,
         )
         yield made
         made.close()
@@ -94,7 +96,7 @@ def test_nothing_serious_is_in_the_way_of_anybody_in_any_view(page, studio):
     found = {}
 
     def look(view):
-        page.wait_for_timeout(50)
+        until(lambda: page.evaluate(STILL))
         found[view] = page.evaluate(SERIOUS)
         assert page.evaluate(WIDE) <= 0, view
 

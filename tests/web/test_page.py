@@ -44,6 +44,7 @@ def browser():
         made = playwright.chromium.launch(
             executable_path=chromium_path(),
             args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"],
+            timeout=240_000,
         )
         yield made
         made.close()
