@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from dialin.audio import write_audio
+from dialin.audio import integrated_loudness, write_audio
 from dialin.data import Recipe, check_render, find_songs, load_recipe, make_pair
-from dialin.data.augment import draw_augmentation, finish, stretch, tilt
+from dialin.data.augment import draw_augmentation, finish, stretch, tilt, to_loudness
 from dialin.data.pairs import PairPlan
 from dialin.data.priors import check_priors, draw_settings
 from dialin.data.recipe import AugmentOptions, CheckOptions, ExcerptOptions, SettingsOptions
@@ -154,6 +154,15 @@ def test_tilt_and_stretch():
     up = stretch(tone, RATE, RATE // 2, {"pitch": 12.0})
     assert up.shape == (1, RATE // 2)
     assert 2 * np.argmax(np.abs(np.fft.rfft(up[0]))) == pytest.approx(880, abs=8)
+
+
+def test_a_loudness_is_reached_or_refused():
+    audio = 0.1 * np.random.default_rng(0).standard_normal((2, RATE)).astype(np.float32)
+    scaled = to_loudness(audio, RATE, -30.0, highest=1.0)
+    assert integrated_loudness(scaled, RATE) == pytest.approx(-30.0, abs=0.01)
+    assert to_loudness(audio, RATE, -3.0, highest=1.0) is None
+    assert np.abs(to_loudness(audio, RATE, -3.0)).max() > 1.0
+    assert to_loudness(np.zeros_like(audio), RATE, -30.0) is None
 
 
 def test_gain_polarity_and_noise():

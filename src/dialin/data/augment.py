@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.signal import lfilter
 
-from dialin.audio import Audio
+from dialin.audio import Audio, integrated_loudness
 from dialin.data.recipe import AugmentOptions, ExcerptOptions
 
 TILT_CENTRE = 800.0
@@ -220,3 +220,31 @@ def to_peak(audio: Audio, dbfs: float) -> Audio:
     if peak <= 0.0:
         return audio
     return audio * np.float32(10.0 ** (dbfs / 20.0) / peak)
+
+
+def to_loudness(
+    audio: Audio, sample_rate: int, lufs: float, *, highest: float = np.inf
+) -> Audio | None:
+    """Scale to an integrated loudness.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+    lufs : float
+        Wanted loudness.
+    highest : float, default inf
+        Peak that is not to be exceeded, as an amplitude.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples) or None
+        None where it has no loudness, or would exceed that peak.
+    """
+    loudness = integrated_loudness(audio, sample_rate)
+    if not np.isfinite(loudness):
+        return None
+    scaled: Audio = audio * np.float32(10.0 ** ((lufs - loudness) / 20.0))
+    return scaled if float(np.abs(scaled).max()) <= highest else None

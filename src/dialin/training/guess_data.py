@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sfft
 
-from dialin.audio import Audio, integrated_loudness, resample
-from dialin.data.augment import fade, to_peak
+from dialin.audio import Audio, resample
+from dialin.data.augment import fade, to_loudness, to_peak
 from dialin.data.checks import check_render
 from dialin.data.drawing import Refused, draw_until
 from dialin.data.recipe import CheckOptions
@@ -489,13 +489,10 @@ class ChainMaker:
             halves = [np.repeat(h.mean(axis=0, keepdims=True), 2, axis=0) for h in halves]
         result: list[Audio] = []
         for half in halves:
-            loudness = integrated_loudness(half, RATE)
-            if not np.isfinite(loudness):
+            scaled = to_loudness(half, RATE, level, highest=1.0 if usual else np.inf)
+            if scaled is None:
                 return None
-            scaled = np.ascontiguousarray(half * np.float32(10 ** ((level - loudness) / 20)))
-            if usual and float(np.abs(scaled).max()) > 1.0:
-                return None
-            result.append(scaled)
+            result.append(np.ascontiguousarray(scaled))
         return result
 
     @staticmethod

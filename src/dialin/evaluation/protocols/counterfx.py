@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from dialin.audio import Audio, integrated_loudness
+from dialin.audio import Audio
+from dialin.data.augment import to_loudness
 from dialin.data.drawing import Drawn, Refused, draw_until
 from dialin.data.priors import draw_settings
 from dialin.data.recipe import SettingsOptions
@@ -100,30 +101,6 @@ def slot_ranges(
             else:
                 fixed[index] = knob.to_normalised(FIXED[name][id])
     return ranges, fixed
-
-
-def to_loudness(audio: Audio, sample_rate: int, lufs: float = LUFS) -> Audio | None:
-    """Audio at a loudness; None where it has none, or would be clipped there.
-
-    Parameters
-    ----------
-    audio : ndarray, float32, shape (channels, samples)
-        Full scale is 1.
-    sample_rate : int
-        In hertz.
-    lufs : float, default LUFS
-        Wanted loudness.
-
-    Returns
-    -------
-    ndarray, float32, shape (channels, samples) or None
-        Of the same shape.
-    """
-    loudness = integrated_loudness(audio, sample_rate)
-    if not np.isfinite(loudness):
-        return None
-    scaled: Audio = audio * np.float32(10.0 ** ((lufs - loudness) / 20.0))
-    return scaled if float(np.abs(scaled).max()) <= 1.0 else None
 
 
 def draw_chain_target(
@@ -234,7 +211,7 @@ class CounterFx:
         def once(_: int) -> tuple[Audio, Audio, dict[str, Any]]:
             audio, where = cut(source.corpus, rng, 2 * SAMPLES, RATE, channels=2)
             a, b = (
-                to_loudness(np.ascontiguousarray(half), RATE)
+                to_loudness(np.ascontiguousarray(half), RATE, LUFS, highest=1.0)
                 for half in (audio[:, :SAMPLES], audio[:, SAMPLES:])
             )
             if a is None or b is None:

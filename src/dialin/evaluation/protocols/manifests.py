@@ -18,19 +18,20 @@ from typing import Any
 import numpy as np
 
 from dialin.audio import Audio, read_audio, resample
+from dialin.data.augment import to_loudness
 from dialin.data.drawing import Refused, draw_until
 from dialin.effects import chain_uri
 from dialin.effects.builtin_table import find_builtin
 from dialin.errors import AudioFileError, UsageError
 from dialin.evaluation.items import Item, Source
 from dialin.evaluation.protocols.counterfx import (
+    LUFS,
     METRICS,
     RANGES,
     RATE,
     SAMPLES,
     CounterFx,
     chain_item,
-    to_loudness,
 )
 from dialin.files.reading import parse_json, read_text
 from dialin.rendering import Job
@@ -228,7 +229,8 @@ class ManifestCounterFx:
         pair = []
         for key in ("start_a_sec", "start_b_sec"):
             start = round(float(row[key]) * RATE)
-            piece = to_loudness(np.ascontiguousarray(audio[:, start : start + SAMPLES]), RATE)
+            window = np.ascontiguousarray(audio[:, start : start + SAMPLES])
+            piece = to_loudness(window, RATE, LUFS, highest=1.0)
             if piece is None or piece.shape[1] < SAMPLES:
                 raise AudioFileError(f"{str(path)!r} has no whole window at {row[key]} s")
             pair.append(piece)
