@@ -14,7 +14,7 @@ from dialin.audio import (
     without_infrasound,
     write_audio,
 )
-from dialin.audio.excerpts import block_levels, halves_audible, music_blocks
+from dialin.audio.excerpts import block_levels, halves_audible, middle_of, music_blocks
 
 RATE = 24_000
 
@@ -189,3 +189,10 @@ def test_an_excerpt_is_audible_only_if_both_halves_are():
     assert not halves_audible(quiet, RATE)
     assert halves_audible(quiet, RATE, full_scale=float(np.abs(quiet).max()))
     assert halves_audible(quiet, RATE, least=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("samples", "most", "place"), [(9, 4, (2, 6)), (4, 9, (0, 4)), (0, 3, (0, 0))]
+)
+def test_the_middle_is_as_long_as_there_is_sound_for(samples, most, place):
+    assert middle_of(samples, most) == slice(*place)

@@ -99,6 +99,29 @@ def silence_level(audio: Audio) -> float:
     return float(np.mean(np.square(audio, dtype=np.float64)))
 
 
+def middle_of(samples: int, most: int) -> slice:
+    """Place of the middle of something, for measures that need no more than a part of it.
+
+    >>> middle_of(100, 10), middle_of(5, 10)
+    (slice(45, 55, None), slice(0, 5, None))
+
+    Parameters
+    ----------
+    samples : int
+        Length of the whole.
+    most : int
+        Length of the middle, where there is as much.
+
+    Returns
+    -------
+    slice
+        Along the sample axis.
+    """
+    length = min(samples, most)
+    start = (samples - length) // 2
+    return slice(start, start + length)
+
+
 def halves_audible(
     audio: Audio,
     sample_rate: int,

@@ -17,6 +17,7 @@ from scipy import fft as sfft
 from scipy.ndimage import median_filter
 
 from dialin.audio import Audio
+from dialin.audio.excerpts import middle_of
 
 Floats = NDArray[np.float64]
 
@@ -85,15 +86,15 @@ def symmetry_spectrum(audio: Audio, sample_rate: int) -> tuple[Floats, Floats]:
         Frequencies in hertz, and symmetry about each in standard deviations over what its
         neighbours have; both empty for shorter audio.
     """
-    samples = min(audio.shape[1], round(LONGEST_SECONDS * sample_rate))
+    middle = audio[:2, middle_of(audio.shape[1], round(LONGEST_SECONDS * sample_rate))]
+    samples = middle.shape[1]
     if samples < sample_rate // 2:
         return np.zeros(0), np.zeros(0)
-    start = (audio.shape[1] - samples) // 2
     size = sfft.next_fast_len(samples, real=True)
     window = np.hanning(samples)
     total = np.zeros(size + 1)
     hertz = np.arange(size + 1) * sample_rate / size / 2
-    for channel in audio[:2, start : start + samples].astype(np.float64):
+    for channel in middle.astype(np.float64):
         spectrum = sfft.rfft(channel * window, size)
         power = spectrum.real**2 + spectrum.imag**2
         top = float(power.max())

@@ -25,6 +25,7 @@ from scipy import fft as sfft
 from scipy.ndimage import uniform_filter1d
 
 from dialin.audio import Audio
+from dialin.audio.excerpts import middle_of
 
 Values = NDArray[np.float64]
 
@@ -144,11 +145,9 @@ def band_end(audio: Audio, sample_rate: int) -> float:
     float
         In hertz, 0.48 times the rate at most.
     """
-    length = min(audio.shape[1], 30 * sample_rate)
-    start = (audio.shape[1] - length) // 2
-    piece = audio[:2, start : start + length].astype(np.float64)
+    piece = audio[:2, middle_of(audio.shape[1], 30 * sample_rate)].astype(np.float64)
     size = 4096
-    if length < size:
+    if piece.shape[1] < size:
         return min(HIGHEST_HZ, 0.48 * sample_rate)
     frames = np.lib.stride_tricks.sliding_window_view(piece, size, axis=1)[:, :: 4 * size]
     power = (np.abs(sfft.rfft(frames * np.hanning(size), axis=2)) ** 2).mean(axis=(0, 1))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dialin.audio import Audio, audio_info, read_audio, read_blocks
+from dialin.audio.excerpts import middle_of
 from dialin.errors import DialinError, UnexpectedError
 from dialin.timbre.clip import LONG, StreamedClip
 from dialin.timbre.extract import Timbre, check_attributes, measure, timbre
@@ -98,8 +99,8 @@ def _measure_long(path: Path, attributes: Sequence[str], excerpt: float | None) 
 def _excerpt(path: Path, seconds: float) -> tuple[int, int]:
     """Start and length in samples of the middle `seconds` of a file."""
     info = audio_info(path)
-    frames = min(round(seconds * info.sample_rate), info.frames)
-    return (info.frames - frames) // 2, frames
+    middle = middle_of(info.frames, round(seconds * info.sample_rate))
+    return middle.start, middle.stop - middle.start
 
 
 def timbre_files(
