@@ -202,10 +202,10 @@ def draw_halves(
     Refused
         If no settings make sense there, or the effect cannot be rendered.
     """
-    audio, place = excerpt(source, rng)
-    excerpts, where = [audio], {"input": place}
+    audio, origin = excerpt(source, rng)
+    excerpts, where = [audio], {"input": origin}
     if other_song:
-        other, where["reference"] = excerpt(source, rng, besides=place["song"])
+        other, where["reference"] = excerpt(source, rng, besides=origin["song"])
         excerpts.append(other)
     near, far = slice(0, SAMPLES // 2), slice(SAMPLES // 2, SAMPLES)
     if rng.random() < 0.5:
