@@ -16,7 +16,7 @@ from dialin.effects.chain import chain_uri
 from dialin.rendering import Job, RenderPool
 from dialin.web.guard import HEADERS
 from dialin.web.library import safe_name
-from tests.cli.runner import dialin, dialin_process
+from tests.cli.runner import dialin
 from tests.plugins import MDA, needs_lv2
 from tests.web.running import EXAMPLES, PATIENCE, running, until
 
@@ -373,7 +373,7 @@ def test_a_studio_that_is_killed_leaves_a_library_that_opens_again_and_ctrl_c_en
     with running(tmp_path / "library", "--workers", "1") as first:
         id = first.match(budget=3000)
         until(lambda: first.client.get(f"/api/matches/{id}").json()["status"] != "done")
-        held = dialin_process("studio", "--no-browser", "--library", tmp_path / "library")
+        held = dialin("studio", "--no-browser", "--library", tmp_path / "library")
         assert held.code == 7 and "another dialin studio" in held.err
         first.process.kill()
         first.process.wait()
