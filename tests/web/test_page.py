@@ -207,6 +207,9 @@ def test_a_knob_and_the_amount_change_what_is_heard_and_undo_takes_it_back(match
     assert np.array_equal(matched.heard(), turned)
     page.click("#redo")
     assert np.array_equal(matched.heard(), before)
+    # All this was while it played; drawing that costs more than the tests that follow.
+    page.click("#play")
+    assert not matched.get("dialinStudio.state()")["playing"]
 
 
 def test_a_value_is_typed_and_an_effect_left_out(matched):

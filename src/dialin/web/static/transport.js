@@ -112,7 +112,10 @@ export class Transport {
     return from + (((time - from) % size) + size) % size;
   }
   at(i, when) { return this.wrap(i, this.offsets[i] + (this.playing ? Math.max(0, when - this.startedAt) : 0)); }
-  position(i = this.current) { return this.tracks.length ? this.at(i, this.context ? this.context.currentTime : 0) : 0; }
+  get now() { return this.context ? this.context.currentTime : 0; }
+  position(i = this.current) { return this.tracks.length ? this.at(i, this.now) : 0; }
+  // Of all tracks at one moment: the clock may go on between two looks at it.
+  positions() { const now = this.now; return this.tracks.map((_, i) => this.at(i, now)); }
 
   async toggle() { return this.playing ? this.stop() : this.play(); }
   async play() {
@@ -133,14 +136,14 @@ export class Transport {
   }
   stop() {
     if (!this.playing) return;
-    this.tracks.forEach((_, i) => { this.offsets[i] = this.position(i); });
+    this.offsets = this.positions();
     this.playing = false;
     this.halt();
     this.tell("play");
   }
   // Whatever moves the tracks: says where each goes from where it is, and starts them there.
   move(change) {
-    const now = this.tracks.map((_, i) => this.position(i));
+    const now = this.positions();
     const target = change(now) || (time => time);
     now.forEach((time, i) => { this.offsets[i] = this.wrap(i, target(time)); });
     if (this.playing) { this.halt(); this.start(); }
@@ -190,7 +193,7 @@ export class Transport {
   state() {
     return {
       playing: this.playing, current: this.current, keys: this.tracks.map(track => track.key),
-      positions: this.tracks.map((_, i) => this.position(i)), gains: this.tracks.map(track => track.gain.gain.value),
+      positions: this.positions(), gains: this.tracks.map(track => track.gain.gain.value),
       wanted: this.tracks.map((_, i) => i === this.current ? this.factor(i) : 0),
       lufs: this.tracks.map(track => track.lufs), peaks: this.tracks.map(track => track.peak),
       lengths: this.tracks.map((_, i) => this.length(i)), region: this.tracks.length ? this.regions.get(this.tracks[this.current].group) || null : null,
