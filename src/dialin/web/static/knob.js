@@ -77,6 +77,8 @@ export function makeKnob(spec, label, { position, locked, change, lock }) {
   function turned(dial) {
     const least = isStepped(spec) ? 1 / (spec.steps - 1) : 0.01;
     let from = null, rest = 0, idle = 0;
+    // Where the rack was built anew meanwhile, this knob shows nothing any more, and its value is old.
+    const settled = () => { if (dial.isConnected) change(value, true); };
     dial.addEventListener("pointerdown", event => {
       if (event.button !== 0) return;
       dial.setPointerCapture(event.pointerId);
@@ -103,7 +105,7 @@ export function makeKnob(spec, label, { position, locked, change, lock }) {
       rest -= 30 * steps;
       set(value + steps * least, false);
       clearTimeout(idle);
-      idle = setTimeout(() => change(value, true), 300);
+      idle = setTimeout(settled, 300);
     }, { passive: false });
     dial.addEventListener("keydown", event => {
       const step = event.shiftKey && !isStepped(spec) ? 0.001 : least;
@@ -115,7 +117,7 @@ export function makeKnob(spec, label, { position, locked, change, lock }) {
       event.stopPropagation();
       set(clamp(to, 0, 1), false);
       clearTimeout(idle);
-      idle = setTimeout(() => change(value, true), 400);
+      idle = setTimeout(settled, 400);
     });
   }
   function type() {
