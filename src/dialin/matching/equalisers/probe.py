@@ -25,7 +25,7 @@ from dialin.audio import Audio
 from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
 from dialin.effects.spec import Settings
-from dialin.errors import DialinError
+from dialin.errors import DialinError, RenderError
 from dialin.measures.song import band_centres
 
 Values = NDArray[np.float64]
@@ -225,10 +225,23 @@ class Responder:
         Returns
         -------
         ndarray, float64, shape (samples,)
+
+        Raises
+        ------
+        RenderError
+            If the effect fails at these settings.
         """
         self.renders += 1
         audio = excitation(self._rate, delay=delay, gain=gain)
-        wet = self._effect.process(audio, self._rate, settings)
+        try:
+            wet = self._effect.process(audio, self._rate, settings)
+        except DialinError:
+            raise
+        except Exception as error:
+            # Whatever a host throws is about this effect: a match goes on without its answer.
+            raise RenderError(
+                f"{self._effect.spec.name} failed at an impulse: {type(error).__name__}: {error}"
+            ) from error
         start = round((LEAD_SECONDS + delay) * self._rate)
         count = round(ANSWER_SECONDS * self._rate)
         # What comes a little early belongs to it too: linear phase, latency told wrongly.

@@ -23,7 +23,7 @@ from dialin.audio import Audio
 from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
 from dialin.effects.spec import Settings
-from dialin.errors import DialinError, RenderError
+from dialin.errors import DialinError
 from dialin.matching.features import Vector, style_features
 from dialin.matching.style import Target
 from dialin.rendering import Renderer
@@ -153,7 +153,8 @@ def _moves(effect: Effect, indices: tuple[int, ...]) -> KnobMoves:
         vector = effect.spec.check(vector)
         try:
             wet = effect.process(signal, RATE, vector)
-        except RenderError:
+        except Exception:
+            # Whatever a host throws: settings that cannot be rendered tell nothing.
             continue
         if not np.isfinite(wet).all() or np.ptp(wet) < 1e-6:
             continue
