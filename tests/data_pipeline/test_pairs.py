@@ -212,11 +212,11 @@ def test_augmentation_is_drawn_within_its_ranges(method):
 def test_timbre_of_both_sides_is_recorded(songs):
     options = plan(songs, timbre=True)
     pair = make_pair(open_fake("drive"), options, 0)
-    from dialin import timbre
+    from dialin import measure_timbre
 
     assert set(pair.record["timbre"]) == {"input", "target"}
     for side, found in pair.record["timbre"].items():
-        values = timbre(pair.audio[side], RATE)
+        values = measure_timbre(pair.audio[side], RATE)
         assert len(found) == 8
         for name, value in found.items():
             if value is None:
