@@ -24,8 +24,9 @@ import json
 import os
 from pathlib import Path
 
+from dialin.data.mda import LEFT_ALONE, NINE
 from dialin.effects import open_effect
-from dialin.evaluation.protocols.one_effect import LEFT_ALONE, NINE, effect_of
+from dialin.evaluation.protocols.one_effect import effect_of
 from dialin.training.config import load_recipe
 from dialin.training.controller_recipe import ControllerRecipe
 from dialin.training.learn import train_controller

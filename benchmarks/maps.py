@@ -21,10 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from dialin.data import find_songs
+from dialin.data.mda import LEFT_ALONE
 from dialin.data.recipe import Recipe, SongSource
 from dialin.effects.spec import EffectSpec
 from dialin.evaluation.corpus import cut
-from dialin.evaluation.protocols.one_effect import LEFT_ALONE, RATE, effect_of
+from dialin.evaluation.protocols.one_effect import RATE, effect_of
 from dialin.maps import EffectMap, MapOptions, fit_map, measure_map
 from dialin.maps.sounds import Sounds, draw, hear
 from dialin.rendering import RenderPool

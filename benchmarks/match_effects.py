@@ -14,8 +14,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from dialin.data.mda import NINE
 from dialin.evaluation.protocols import OneEffect
-from dialin.evaluation.protocols.one_effect import NINE
 from dialin.evaluation.runner import Plan, run_plan
 from dialin.evaluation.tables import summarise
 

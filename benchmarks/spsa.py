@@ -25,8 +25,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dialin.data.mda import NINE
 from dialin.effects import open_effect
-from dialin.evaluation.protocols.one_effect import NINE, effect_of
+from dialin.evaluation.protocols.one_effect import effect_of
 from dialin.measures.spectral import MRSTFT_SIZES
 from dialin.rendering import RenderPool
 from dialin.training.losses import magnitudes, mrstft

@@ -32,8 +32,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dialin.data.mda import NINE
 from dialin.evaluation.protocols import Dry, OneEffect, get_protocol
-from dialin.evaluation.protocols.one_effect import NINE
 from dialin.evaluation.runner import Plan, run_plan
 from dialin.evaluation.runner import Progress as State
 from dialin.files import write_text

@@ -22,12 +22,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from dialin.audio import Audio
+from dialin.data.mda import NINE
 from dialin.effects.spec import Settings
 from dialin.evaluation.corpus import open_corpus
 from dialin.evaluation.items import Item, ItemProtocol, Source
 from dialin.evaluation.methods import Tools, get_method
 from dialin.evaluation.protocols import OneEffect, get_protocol
-from dialin.evaluation.protocols.one_effect import NINE
 from dialin.evaluation.responses import Responses
 from dialin.measures import modulation, rooms
 from dialin.measures.cepstrum import LAG_RATE, find_peaks, recording_cepstrum

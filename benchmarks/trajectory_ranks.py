@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from dialin.data.mda import NINE
 from dialin.evaluation.corpus import open_corpus
 from dialin.evaluation.items import Source
 from dialin.evaluation.protocols import OneEffect, get_protocol
-from dialin.evaluation.protocols.one_effect import NINE, effect_of
+from dialin.evaluation.protocols.one_effect import effect_of
 from dialin.matching.candidate import MOTION_SHARE, measure_moving
 from dialin.matching.features import style_features
 from dialin.matching.hearing.motion_probe import probe_motion

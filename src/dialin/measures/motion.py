@@ -39,7 +39,6 @@ from dialin.audio import Audio
 from dialin.measures.modulation import rate_of
 
 Floats = NDArray[np.float64]
-Complexes = NDArray[np.complex128]
 
 SHORT, LONG = 0.08 / 3, 0.08
 """Seconds of a frame: whole numbers of samples, of small factors, at the usual rates."""

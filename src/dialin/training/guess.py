@@ -11,7 +11,6 @@ import copy
 import math
 import multiprocessing
 import queue
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -726,23 +725,3 @@ def train_side_by_side(
                     save()
     for name in ready:
         everybody[name].check()
-
-
-@contextmanager
-def kept_clips(clips: Clips, folder: Path | None = None) -> Iterator[Path]:
-    """Clips in a folder that is taken away in the end.
-
-    Parameters
-    ----------
-    clips : mapping of bool to sequence of ndarray
-        True holds those for validation.
-    folder : Path, optional
-        Where the folder is made.
-
-    Yields
-    ------
-    Path
-    """
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        keep_clips(clips, Path(temporary))
-        yield Path(temporary)

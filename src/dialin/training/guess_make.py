@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from dialin._version import __version__
 from dialin.data import Recipe, SongSource, find_songs
+from dialin.data.mda import LEFT_ALONE, MDA, NINE
 from dialin.data.reading import read_track
 from dialin.data.recipe import Split
 from dialin.effects.open import open_effect
@@ -44,20 +45,9 @@ CLIP_SECONDS = 24.0
 CLIPS = {"train": 4, "valid": 2}
 """Stretches cut from each song."""
 
-MDA = "lv2:http://drobilla.net/plugins/mda/"
-NINE = tuple(
-    MDA + name
-    for name in (
-        "Overdrive", "Combo", "MultiBand", "Dynamics", "RingMod", "Delay", "Ambience", "ThruZero",
-        "Leslie",
-    )
-)  # fmt: skip
-LEFT_ALONE = {
-    MDA + "Combo": ("model", "stereo"),
-    MDA + "MultiBand": ("listen", "process"),
-    MDA + "Leslie": ("mode",),
-}
-"""Knobs that stay at their defaults."""
+EFFECTS = tuple(MDA + name for name in NINE)
+FIXED = {MDA + name: knobs for name, knobs in LEFT_ALONE.items()}
+"""Knobs that stay at their defaults, by the effect's URI."""
 
 BLOCKS = (
     20, 40, 56, 57, 70, 83, 103, 123, 137, 150, 163, 213, 227, 242, 274, 306, 338, 370, 420, 470,
@@ -133,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         keep_clips(clips, Path(folder))
         single = 0.0 if asked.no_mda else 0.45
         work = Work(
-            folder, open_effect, () if asked.no_mda else NINE, LEFT_ALONE, single, seed=asked.seed
+            folder, open_effect, () if asked.no_mda else EFFECTS, FIXED, single, seed=asked.seed
         )
         learners = {False: _learner(CHAIN, device, 512, 256)}
         maker = make_makers(work)[1]

@@ -114,49 +114,6 @@ def decode(
     return vectors
 
 
-def proposers(work: Work, chains: Any, single: Any) -> tuple[Any, Any]:
-    """What proposes candidates with the networks in a folder; see `Work.propose`.
-
-    Parameters
-    ----------
-    work : Work
-        Its folder holds ``single.pt`` and ``chain.pt``.
-    chains : ChainMaker
-        Makes chains.
-    single : OneEffectMaker or None
-        Makes single effects.
-
-    Returns
-    -------
-    (callable, callable or None)
-    """
-    torch.set_num_threads(1)
-    rng = np.random.default_rng([work.seed, 5])
-
-    def make(maker: Any, name: str) -> Any:
-        kept = torch.load(Path(work.folder) / name)
-        nets = build(kept["sizes"], kept["state"])
-        vocabulary = maker.vocabulary
-        slots, orders = len(vocabulary.slots), len(vocabulary.orders)
-
-        def propose(
-            input: Audio, reference: Audio, rate: int, vector: NDArray[np.float64], count: int
-        ) -> list[NDArray[np.float64]]:
-            known = known_of(vocabulary, vector, "hidden" if rng.random() < 0.3 else "known")
-            one, two = hear(input, rate), hear(reference, rate)
-            heard: Any = tuple(
-                torch.from_numpy(x)[None]
-                for x in (one.features, two.features, echo_peaks(one, two))
-            )
-            noise = rng.standard_normal((count, vocabulary.size)).astype(np.float32)
-            at, *_ = sample(nets, heard, torch.from_numpy(known)[None], torch.from_numpy(noise))
-            return list(decode(at.numpy(), known, slots, orders))
-
-        return propose
-
-    return make(chains, "chain.pt"), None if single is None else make(single, "single.pt")
-
-
 def known_of(vocabulary: Any, vector: NDArray[np.float64], kind: str) -> NDArray[np.float32]:
     """What a network is told of a chain.
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from dialin.audio import Audio
 from dialin.data.drawing import draw_until
+from dialin.data.mda import LEFT_ALONE, MDA
 from dialin.effects import chain_uri
 from dialin.errors import UsageError
 from dialin.evaluation.corpus import generator
@@ -21,8 +22,6 @@ from dialin.evaluation.items import Item, MatchTask, Source, draw_options
 from dialin.evaluation.protocols.counterfx import slot_ranges
 from dialin.evaluation.protocols.one_effect import (
     EXCERPTS,
-    LEFT_ALONE,
-    MDA,
     METRICS,
     PEAK_DBFS,
     RATE,

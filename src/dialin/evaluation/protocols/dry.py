@@ -15,11 +15,10 @@ import numpy as np
 
 from dialin.audio import Audio
 from dialin.data.augment import to_peak
+from dialin.data.mda import LEFT_ALONE, NINE
 from dialin.evaluation.corpus import generator
 from dialin.evaluation.items import Item, MatchTask, Source
 from dialin.evaluation.protocols.one_effect import (
-    LEFT_ALONE,
-    NINE,
     PEAK_DBFS,
     RATE,
     SAMPLES,

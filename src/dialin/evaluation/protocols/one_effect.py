@@ -24,6 +24,7 @@ from dialin.audio import Audio
 from dialin.data.augment import fade, to_peak
 from dialin.data.checks import checked_render
 from dialin.data.drawing import Drawn, Refused, draw_until
+from dialin.data.mda import LEFT_ALONE, MDA, NINE
 from dialin.data.priors import draw_settings
 from dialin.data.recipe import CheckOptions, SettingsOptions
 from dialin.effects.effect import Effect
@@ -37,26 +38,6 @@ from dialin.measures.responses import UNITS
 
 RATE, SAMPLES, FADE, PEAK_DBFS = 24_000, 262_144, 1_200, -12.0
 DRAWS, EXCERPTS = 100, 20
-MDA = "lv2:http://drobilla.net/plugins/mda/"
-NINE = (
-    "Overdrive",
-    "Combo",
-    "MultiBand",
-    "Dynamics",
-    "RingMod",
-    "Delay",
-    "Ambience",
-    "ThruZero",
-    "Leslie",
-)
-"""The nine mda effects of the original; the first four are smooth, the rest sample-exact."""
-
-LEFT_ALONE = {
-    "Combo": ("model", "stereo"),
-    "MultiBand": ("listen", "process"),
-    "Leslie": ("mode",),
-}
-"""Knobs that the original leaves at their defaults."""
 
 METRICS = (
     *("mrstft", "style", "mel", "spectrum", "centroid", "crest", "lufs", "coarse", "modulation"),
