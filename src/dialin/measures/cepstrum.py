@@ -48,6 +48,10 @@ would show at lags below 2 ms."""
 FLOOR = 1e-9
 """Power below the highest that counts as silence."""
 
+LEAST_TOP = 1e-20
+"""Highest power of silence. `FLOOR` times it is no subnormal number in single precision, which a
+program that has loaded somebody's ``-ffast-math`` library takes for nothing."""
+
 BLOCK_SECONDS = 24.0
 """Longer recordings are cut into equal blocks of about this length, whose cepstra are averaged:
 the noise is as low as that of one transform of all."""
@@ -465,7 +469,7 @@ def _cepstra(
         power = np.abs(sfft.rfft(sfft.irfft(padded, size, axis=1) * _seen(size, heard)).real)
     weight = _weight(bins, hertz, min(highest, 0.48 * sample_rate))
     top = power[:, :last].max(axis=1, keepdims=True)
-    log = np.log(power[:, :last] + np.float32(FLOOR) * np.maximum(top, 1e-30))
+    log = np.log(power[:, :last] + np.float32(FLOOR) * np.maximum(top, LEAST_TOP))
     log -= uniform_filter1d(log, max(3, round(SMOOTH_HZ / hertz)), axis=1)
     log *= weight[:last]
     result = sfft.irfft(np.pad(log, ((0, 0), (0, bins - last))), size, axis=1)
