@@ -8,9 +8,7 @@ import pytest
 from dialin.measures.cepstrum import (
     LAG_RATE,
     band_end,
-    feedback_and_mix,
     find_peaks,
-    halves_agree,
     impulse_cepstrum,
     overlap,
     recording_cepstrum,
@@ -54,18 +52,6 @@ def test_echo_is_found_to_the_sample_at_any_rate(rate: int) -> None:
     assert height > 30 * found.sigma
 
 
-def test_feedback_and_mix_follow_from_two_peaks() -> None:
-    for f, m in ((0.5, 0.3), (0.2, 0.8), (0.6, 0.2), (0.4, 1.6)):
-        if m - f < 1:
-            heights = [(f**n - (f - m) ** n) / n for n in (1, 2)]
-        else:
-            # The wet sound is the louder: its own spectrum is that of the mirrored zero.
-            heights = [(f**n - (1 / (f - m)) ** n) / n for n in (1, 2)]
-        found = feedback_and_mix(*heights)
-        assert any(abs(a - f) < 1e-6 and abs(b - m) < 1e-6 for a, b in found)
-    assert feedback_and_mix(-0.1, 0.0) == []
-
-
 def test_cepstra_of_effects_add_to_those_of_music() -> None:
     rate = 24_000
     dry = music(rate)
@@ -90,18 +76,6 @@ def test_views_tell_left_from_right() -> None:
     for view, samples in (("left", 3_000), ("right", 5_000)):
         lag, _ = find_peaks(found.view(view), found.sigma)[0]
         assert round(lag * LAG_RATE) == samples
-
-
-def test_echo_is_in_both_halves_and_a_repeated_bar_is_not() -> None:
-    rate = 24_000
-    dry = music(rate)
-    wet = echoed(dry, 6_000, 0.5, 0.0)
-    looped = dry.copy()
-    looped[:, 30_000:50_000] = looped[:, 8_000:28_000]
-    there = halves_agree(wet, rate, np.array([0.25]), "mono")[0]
-    assert there > 0.3
-    repeated = recording_cepstrum(looped, rate).view("mono")[22_000]
-    assert halves_agree(looped, rate, np.array([22_000 / LAG_RATE]), "mono")[0] < 0.5 * repeated
 
 
 def test_low_pass_of_a_codec_is_seen() -> None:

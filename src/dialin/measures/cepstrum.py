@@ -284,39 +284,6 @@ def views_of(channels: int) -> tuple[str, ...]:
     return ("mono",) if channels == 1 else ("left", "right", "mid", "side")
 
 
-def halves_agree(audio: Audio, sample_rate: int, lags: Values, view: str) -> Values:
-    """Height of a peak at given lags in the half of a recording where it is lower.
-
-    A loop repeats at the bar, but rarely does its length stay to the sample throughout; an echo
-    is there in both halves alike.
-
-    Parameters
-    ----------
-    audio : ndarray, shape (channels, samples)
-        Full scale is 1.
-    sample_rate : int
-        In hertz.
-    lags : ndarray, shape (n,)
-        In seconds.
-    view : str
-        Name of the view; see `views_of`.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-    """
-    middle = audio.shape[1] // 2
-    heights = []
-    for half in (audio[:, :middle], audio[:, middle:]):
-        cepstrum = recording_cepstrum(half, sample_rate)
-        share = cepstrum.coherence()
-        row = cepstrum.view(view)
-        indices = np.clip(np.round(lags * LAG_RATE).astype(int), 1, row.size - 2)
-        near = np.max([row[indices + step] for step in (-1, 0, 1)], axis=0)
-        heights.append(np.where(lags * LAG_RATE < row.size - 1, near / share[indices], 0.0))
-    return np.asarray(np.minimum(*heights))
-
-
 def find_peaks(
     values: Values, sigma: float, *, shortest: float = 0.002, count: int = 5
 ) -> list[tuple[float, float]]:
@@ -390,36 +357,6 @@ def local_noise(values: Values, sigma: float) -> Values:
     if not centres:
         return np.full(count, max(sigma, 1e-12))
     return np.asarray(np.maximum(np.interp(np.arange(count), centres, levels), max(sigma, 1e-12)))
-
-
-def feedback_and_mix(first: float, second: float) -> list[tuple[float, float]]:
-    """Feedback and wet level of an echo from the heights of its first two peaks.
-
-    ``H = 1 + m z^-D / (1 - f z^-D)`` has peaks at ``nD`` of height ``(f^n - (f - m)^n) / n``.
-    With ``s = c_1`` and ``d = 2 c_2``: ``f = (s + d/s) / 2``, ``a = (s - d/s) / 2`` and
-    ``m = a + f``, or ``m = f + 1/a`` where the wet sound is the louder.
-
-    Parameters
-    ----------
-    first : float
-        Height of the peak at the delay, c_1.
-    second : float
-        Height of the peak at twice the delay, c_2.
-
-    Returns
-    -------
-    list of (f, m)
-        One or two solutions with ``0 <= f < 1``.
-    """
-    if first <= 0:
-        return []
-    ratio = 2 * second / first
-    f, a = (first + ratio) / 2, (first - ratio) / 2
-    f = float(np.clip(f, 0.0, 0.98))
-    solutions = [(f, float(f + a))]
-    if abs(a) > 1e-3:
-        solutions.append((f, float(f + 1 / a)))
-    return [(f, m) for f, m in solutions if m > 0]
 
 
 def _vertex(three: Values) -> tuple[float, float]:
