@@ -29,17 +29,12 @@ from dialin.effects.open import open_effect
 from dialin.matching.guessing.gap_features import PEAK_VALUES, PEAKS, feature_count
 from dialin.matching.guessing.guess_vocabulary import CHAIN, Vocabulary
 from dialin.networks.guess_network import GuessSizes
-from dialin.training.guess import (
-    MOST,
-    Clips,
-    Learner,
-    Work,
-    keep_clips,
-    make_makers,
-    train_side_by_side,
-)
-from dialin.training.guess_data import RATE
+from dialin.training.guess import train_side_by_side
 from dialin.training.guess_export import export_guess
+from dialin.training.guess_group import RATE
+from dialin.training.guess_learner import Learner
+from dialin.training.guess_rendering import Clips, Work, keep_clips, make_makers
+from dialin.training.guess_store import MOST
 
 CLIP_SECONDS = 24.0
 CLIPS = {"train": 4, "valid": 2}

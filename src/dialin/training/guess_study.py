@@ -15,8 +15,8 @@ from dialin.audio import Audio
 from dialin.data.augment import to_peak
 from dialin.matching.guessing.gap_features import echo_peaks, hear
 from dialin.networks.guess_network import Flow, GuessSizes, Judge, Risk, Trunk, spread_vector
-from dialin.training.guess import Work, make_makers
-from dialin.training.guess_data import ONE_RATE, magnitudes_of, sampled_distances
+from dialin.training.guess_group import ONE_RATE, magnitudes_of, sampled_distances
+from dialin.training.guess_rendering import Work, make_makers
 
 STEPS = 16
 """Of the way from noise to settings."""
