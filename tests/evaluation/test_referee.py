@@ -185,17 +185,16 @@ def test_curves_need_a_distance_of_sounds(songs):
 
 def test_budget_curves(songs, tmp_path):
     protocol = OneEffect("half", groups=("builtin:reverb",))
-    methods = ("pick:mfcc:8", "st-ito:mel:8", "search:8")
+    methods = ("pick:mfcc:8", "st-ito:mel:8", "search:8", "guess:8")
     small = Plan(
         protocol, (str(songs),), count=1, methods=methods, metrics=("mrstft",), curve=(2, 8)
     )
     rows = {row["method"]: row for row in run_plan(small, tmp_path, workers=1)}
-    for method, row in rows.items():
+    for row in rows.values():
         curve = row["curve"]
         assert curve["8"]["best"] <= curve["2"]["best"]
-        assert row["metrics"]["mrstft"] >= curve["8"]["best"] - 1e-6 or method == "search:8"
-    for method in methods[:2]:
-        row = rows[method]
+        assert row["metrics"]["mrstft"] >= curve["8"]["best"] - 1e-6
+        # What is picked at the end stands beside the best there was, whatever was left of it.
         assert row["curve"]["8"]["picked"] == pytest.approx(row["metrics"]["mrstft"], abs=1e-5)
 
 

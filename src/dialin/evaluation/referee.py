@@ -194,7 +194,9 @@ def evaluate_item(
                 row |= _choices(item, outcome, counted, audible)
                 if curve and outcome.trace:
                     row["curve"] = _curve(
-                        item, outcome, tools, shared, against, metrics[0], curve, row["metrics"]
+                        *(item, outcome, tools, shared, against, metrics[0], curve),
+                        row["metrics"],
+                        getattr(get_method(name), "budget", outcome.renders),
                     )
             except UsageError:
                 raise
@@ -302,9 +304,13 @@ def _curve(
     metric: str,
     budgets: Sequence[int],
     final: Mapping[str, float],
+    planned: int,
 ) -> dict[str, dict[str, float]]:
     """At each budget: the metric of what would have been picked, and of the best there was."""
-    trace = outcome.trace[: max(budgets)]
+    # A method that keeps its scores to itself picks at the end alone, of all that it rendered of
+    # the input, listening included; and it may end before its budget does.
+    own = outcome.trace[0][2] is None and planned <= max(budgets)
+    trace = outcome.trace if own else outcome.trace[: max(budgets)]
     jobs = [
         Job(
             uri,
@@ -318,15 +324,13 @@ def _curve(
     values = [np.inf if r.failure else r.value[metric] for r in tools.pool.render(jobs)]
     curve: dict[str, dict[str, float]] = {}
     for budget in budgets:
-        if budget > len(outcome.trace):
+        if budget > len(trace) or (own and budget > planned):
             continue
         point = {"best": float(np.min(values[:budget]))}
         scores = [score for _, _, score in trace[:budget]]
         if None not in scores:
             point["picked"] = float(values[int(np.argmin([s for s in scores if s is not None]))])
         curve[str(budget)] = point
-    whole = str(len(outcome.trace))
-    if outcome.trace[0][2] is None and len(outcome.trace) <= max(budgets):
-        # A method that keeps its scores to itself picked at the end alone.
-        curve.setdefault(whole, {"best": float(np.min(values))})["picked"] = final[metric]
+    if own:
+        curve[str(planned)] = {"best": float(np.min(values)), "picked": final[metric]}
     return curve

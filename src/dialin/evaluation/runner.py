@@ -77,7 +77,7 @@ class Plan:
             )
 
 
-TRACED = ("search", "refine", "pick", "st-ito")
+TRACED = ("search", "refine", "match", "guess", "plain", "pick", "st-ito")
 """Methods that say what they rendered on the way."""
 
 

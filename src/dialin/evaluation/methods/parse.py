@@ -47,6 +47,7 @@ KNOWN = (
     "search:N",
     "match:N",
     "guess:N",
+    "plain:N",
     "refine:N:FOLDER",
     "pick:ENCODER:N",
     "st-ito:ENCODER:N",
@@ -82,6 +83,8 @@ def get_method(name: str) -> Method:
         return Search(_budget(name, rest))
     if kind in ("match", "guess") and rest:
         return Search(_budget(name, rest), shipped=True, keep=kind == "guess")
+    if kind == "plain" and rest:
+        return Search(_budget(name, rest), keep=True)
     budget, _, folder = rest.partition(":")
     if kind == "refine" and folder:
         return Search(_budget(name, budget), folder)

@@ -16,7 +16,7 @@ from dialin.evaluation.methods.method import Outcome, Tools, random_answer
 from dialin.evaluation.methods.systems import folder_of
 from dialin.evaluation.metrics.perceived import cosine_distance
 from dialin.matching import match
-from dialin.rendering import Job, Renderer, Result
+from dialin.rendering import Job, Renderer, Result, SharedAudio
 
 SIGMA, POPULATION = 0.33, 64
 
@@ -73,8 +73,18 @@ class Recorder:
 
     def _noted(self, jobs: Iterable[Job]) -> list[Job]:
         jobs = list(jobs)
-        self.jobs += [(job.effect, np.asarray(job.settings, dtype=np.float64)) for job in jobs]
+        # What is rendered of test signals is no candidate; they are not shared.
+        self.jobs += [
+            (job.effect, np.asarray(job.settings, dtype=np.float64))
+            for job in jobs
+            if isinstance(job.audio, SharedAudio)
+        ]
         return jobs
+
+    def candidates(self) -> list[tuple[str, Settings]]:
+        """URI and settings of all that was rendered of the input, in order, each once."""
+        found = {(uri, settings.tobytes()): (uri, settings) for uri, settings in self.jobs}
+        return list(found.values())
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,8 @@ class Search:
         """What tables call it."""
         if self.shipped:
             return f"{'guess' if self.keep else 'match'}:{self.budget}"
+        if self.keep:
+            return f"plain:{self.budget}"
         return f"refine:{self.budget}:{self.model}" if self.model else f"search:{self.budget}"
 
     def __call__(self, task: MatchTask, tools: Tools) -> Outcome:
@@ -127,7 +139,7 @@ class Search:
             keep=self.keep,
             pool=noted,
         )
-        trace = tuple((uri, settings, None) for uri, settings in noted.jobs)
+        trace = tuple((uri, settings, None) for uri, settings in noted.candidates())
         uri = chain_uri(result.effects) if result.effects else ""
         return Outcome(uri, result.settings, renders=result.report.renders, trace=trace)
 
