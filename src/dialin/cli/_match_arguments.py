@@ -140,7 +140,8 @@ class SearchArguments:
         typer.Option(
             "--budget",
             min=1,
-            help=f"{BUDGET}; by default 20 for each knob, from 100 to 600.",
+            help=f"{BUDGET}, at most: it ends once further ones gain nothing; by default 20 for "
+            "each knob, from 100 to 600.",
         ),
     ] = None
     seconds: Annotated[

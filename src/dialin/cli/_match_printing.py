@@ -56,7 +56,12 @@ def show(output: Output, saved: Saved) -> None:
     for folder in report.models:
         output.say(f"[dim]began with the answer of {escape(folder)}[/]")
     speed = report.renders / report.seconds if report.seconds > 0 else 0.0
-    output.say(f"[dim]{report.renders} renders in {report.seconds:.1f} s, {speed:.0f}/s[/]")
+    output.say(
+        f"[dim]{report.renders} of at most {report.budget} renders in {report.seconds:.1f} s, "
+        f"{speed:.0f}/s[/]"
+    )
+    if report.stopped:
+        output.say(f"[dim]the search ended because {escape(report.stopped)}[/]")
 
 
 def _show_distances(output: Output, report: SavedReport) -> None:

@@ -114,6 +114,8 @@ class Candidate:
         What the number of its effects counts.
     motion : float, optional
         Distance of its trajectories (`dialin.matching.trajectories`), where the chain moves.
+    judged : float, optional
+        What a network that heard it says it is off by (`dialin.matching.guessing.judging`).
     """
 
     settings: Settings | None
@@ -124,6 +126,7 @@ class Candidate:
     slots: tuple[int, ...] = ()
     size_cost: float = 0.0
     motion: float | None = None
+    judged: float | None = None
 
     @property
     def apart(self) -> float:
@@ -253,6 +256,8 @@ class SearchResult:
         That the search took.
     interrupted : bool
         Whether Ctrl-C or the time limit ended it.
+    stopped : str
+        Why it ended where it did, for a person.
     """
 
     slots: tuple[int, ...]
@@ -276,6 +281,7 @@ class SearchResult:
     failures: int = 0
     seconds: float = 0.0
     interrupted: bool = False
+    stopped: str = ""
 
 
 def settings_of(

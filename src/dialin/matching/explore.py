@@ -36,11 +36,14 @@ class Explorer:
     ----------
     said : list of Candidate
         Renders of those answers.
+    settled : int
+        Renders that were left where a search of some knobs came no nearer any more.
     """
 
     def __init__(self, trials: Trials, seed: int, learned: int = 0) -> None:
         self._trials, self._seed, self._learned = trials, seed, learned
         self.said: list[Candidate] = []
+        self.settled = 0
         self._tried: list[Candidate] = []
         self._near = True
 
@@ -170,6 +173,9 @@ class Explorer:
                 search.skip_start()
         end = trials.renders + (budget if free else min(budget, 1))
         best: Candidate | None = start if again else None
+        # Where the search came nearer last, in distance and in renders.
+        nearest, since = np.inf, trials.renders
+        patience = trials.options.patience * search.batch or budget
         while trials.renders < end:
             asked = search.ask(end - trials.renders)
             if not asked:
@@ -191,6 +197,12 @@ class Explorer:
             rows = [nothing if c is None else c.features / trials.target.noise for c in rendered]
             search.tell(asked, values, rows)
             best = min((c for c in (best, *rendered) if c is not None), key=_value, default=None)
+            reached = np.inf if best is None else best.value
+            if reached < nearest - trials.options.step or not search.filled:
+                nearest, since = min(reached, nearest), trials.renders
+            elif trials.renders - since >= patience:
+                self.settled += end - trials.renders
+                break
         return best
 
     def choose_alike(self) -> None:

@@ -89,6 +89,11 @@ class KnobSearch:
         self._queue = self._queue[1:]
 
     @property
+    def filled(self) -> bool:
+        """Whether the first positions are through, and each batch learns from those before."""
+        return self._cma is not None
+
+    @property
     def told(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """All positions told so far ``(n, size)`` and their values ``(n,)``."""
         positions = np.array(self._positions).reshape(len(self._positions), self._size)

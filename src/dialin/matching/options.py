@@ -67,6 +67,11 @@ class SearchOptions:
     learned : float, default 0.2
         Audible difference from a trained controller's answer within which a candidate's likelihood
         falls to 1/e (``benchmarks/controllers.py``).
+    judge : float, default 0.3
+        How much a network that hears renders counts in the pick beside the distance, where one
+        knows the effects (``benchmarks/guess.py``); 0 asks none.
+    judged : int, default 24
+        Candidates that are played to it, the nearest to the reference.
     every : int, default 4
         The pick looks at every so many values of the details: enough, and fast.
     loudest_step, softest_step : float, default 24 and -20
@@ -109,6 +114,11 @@ class SearchOptions:
         guesses on.
     least_renders : int, default 8
         Renders that an effect is tried with, at least.
+    patience : int, default 4
+        Batches of renders of which none is nearer by `step` after which a search of some knobs
+        ends, whatever of its budget is left (``benchmarks/guess.py stop``); 0 spends it all.
+    step : float, default 0.005
+        Distance that counts as nearer there: a hundredth of `same_recording`, about.
     least_effects, least_budget : int, default 3 and 20
         Effects, and renders for each of them, from which on a chain grows; else all are turned at
         once.
@@ -131,6 +141,8 @@ class SearchOptions:
     candidates: int = 600
     crowd: float = 0.03
     learned: float = 0.2
+    judge: float = 0.3
+    judged: int = 24
     every: int = 4
     loudest_step: float = 24.0
     softest_step: float = -20.0
@@ -149,6 +161,8 @@ class SearchOptions:
     unexplained: float = 0.8
     guessed: float = 0.6
     least_renders: int = 8
+    patience: int = 4
+    step: float = 0.005
     least_effects: int = 3
     least_budget: int = 20
 
@@ -171,6 +185,7 @@ _SHARE = (0.0, 1.0)
 _RANGES: Mapping[str, tuple[float, float]] = {
     "largest_noise": (1.0, math.inf),
     "candidates": (2, math.inf),
+    "patience": (0, math.inf),
     "softest_step": (-200.0, 0.0),
     "loudest_step": (0.0, 200.0),
     "first": _SHARE,

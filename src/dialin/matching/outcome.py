@@ -97,6 +97,7 @@ def make_match(
         failures=result.failures,
         seconds=time.monotonic() - prepared.began,
         interrupted=result.interrupted,
+        stopped=result.stopped,
         models=models,
         notes=(*notes, *unsaid),
         version=__version__,

@@ -4,7 +4,9 @@ The lowest distance is not the best bet: input and reference play different musi
 carry content noise. Every candidate i gets a weight ``exp(-(d_i - d_min) / T)``, shared with those
 that sound the same, and the pick is the candidate whose expected audible difference to all the
 others, weighted so, is least (minimum Bayes risk; a weighted medoid). The untouched input is a
-candidate like any other, so where the evidence is weak it wins. T grows with the square of
+candidate like any other, so where the evidence is weak it wins. Where a network has heard renders
+(`dialin.matching.guessing.judging`), what it says of each counts beside d_i, and the candidates
+that it has heard are those there are. T grows with the square of
 ``d_min``, up to `largest_noise`: what the effect could not mend is mostly content, and tells how
 large its noise is for this pair.
 
@@ -43,14 +45,18 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     Pick
     """
     space, target, options = trials.space, trials.target, trials.options
-    ranked = sorted(trials.candidates, key=lambda c: c.value)[: options.candidates - 1]
+    heard_all = [c for c in trials.candidates if c.judged is not None]
+    ranked = sorted(heard_all or trials.candidates, key=_value)[: options.candidates - 1]
     # The others have the reference's level by the gain alone, which must not speak for them.
     base = trials.levelled(replace(trials.untouched, settings=space.start))
     field = [base, *ranked]
     values = np.array([c.value for c in field])
     least = values.min()
     temperature = trials.temperature(float(least))
-    weights = np.exp(-(values - least) / temperature)
+    score = values
+    if heard_all and base.judged is not None:
+        score = values + options.judge * np.array([c.judged or 0.0 for c in field])
+    weights = np.exp(-(score - score.min()) / temperature)
     apart = detail_distances(np.stack([c.detail[:: options.every] for c in field]))
     weights /= np.exp(-((apart / options.crowd) ** 2)).sum(axis=1)
     if said:
@@ -87,6 +93,10 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
         ),
         slots=field[best].slots,
     )
+
+
+def _value(candidate: Candidate) -> float:
+    return candidate.value
 
 
 def asked_gain(trials: Trials) -> float:

@@ -18,6 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from dialin.effects.chain import chain_uri
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.candidate import Candidate, Pick, SearchResult
 from dialin.matching.choices import knob_ranges, other_choices
@@ -25,6 +28,7 @@ from dialin.matching.detail import Detail
 from dialin.matching.explore import Explorer
 from dialin.matching.features import Vector
 from dialin.matching.guessing.auto_order import MOST_SWAPS, Ordered, best_order
+from dialin.matching.guessing.judging import RenderJudge
 from dialin.matching.hearing.time_guesses import Echoes
 from dialin.matching.level_alone import level_alone, level_differs
 from dialin.matching.options import SearchOptions
@@ -35,7 +39,7 @@ from dialin.matching.space import SearchSpace
 from dialin.matching.style import Target
 from dialin.matching.trajectories import TrajectoryTarget
 from dialin.matching.trials import TimeUp, Trials
-from dialin.rendering import Renderer, SharedAudio
+from dialin.rendering import Job, Renderer, SharedAudio
 
 NOT_HEARD = "no echo or room was heard in the reference that the input has not got by itself"
 
@@ -76,6 +80,8 @@ class ChainSearch:
         What was heard of echoes.
     tries : sequence of (tuple of int, ndarray)
         Slots of the chain and settings of the whole of it, to be rendered before the search.
+    judge : RenderJudge, optional
+        A network that hears the nearest candidates before one is picked.
     near : bool, default True
         Whether the best of the tries is near enough to search around it alone.
     bending : collection of int, optional
@@ -104,6 +110,7 @@ class ChainSearch:
         parts: Sequence[Target] = (),
         echoes: Echoes | None = None,
         tries: Sequence[tuple[tuple[int, ...], Settings]] = (),
+        judge: RenderJudge | None = None,
         near: bool = True,
         bending: Collection[int] | None = None,
         moving: tuple[TrajectoryTarget, Vector] | None = None,
@@ -124,8 +131,9 @@ class ChainSearch:
         )
         self._explorer = Explorer(self._trials, seed, len(guesses) if trusted else 0)
         self._parts, self._bending = parts, bending
-        self._tries, self._near = tries, near
+        self._tries, self._near, self._judge = tries, near, judge
         self._ordered: Ordered | None = None
+        self._spent = False
 
     def run(self) -> SearchResult:
         """Search, pick and prune; Ctrl-C ends the search and keeps the best so far.
@@ -155,11 +163,16 @@ class ChainSearch:
             self._explorer.choose_alike()
             if space.active and space.free:
                 self._explorer.try_first(self._tries, near=self._near)
-            self._explorer.run(self._budget(pruning))
+            budget = self._budget(pruning)
+            self._explorer.run(budget)
+            # What is left is kept for leaving effects out.
+            self._spent = trials.renders >= budget == max(1, trials.budget - pruning)
         except (KeyboardInterrupt, TimeUp):
             interrupted = True
         if not trials.candidates and trials.last_failure is not None:
             raise trials.last_failure
+        if self._judge is not None and not interrupted:
+            self._ask(self._judge)
         choice = self._with_gain(pick(trials, self._explorer.said, self._parts))
         level = None if choice.sure else level_alone(trials)
         if level is not None:
@@ -170,6 +183,23 @@ class ChainSearch:
             except (KeyboardInterrupt, TimeUp):
                 interrupted = True
         return self._result(choice, interrupted=interrupted)
+
+    def _ask(self, judge: RenderJudge) -> None:
+        """Play the nearest candidates to the judge, and have it say what the input is off by."""
+        trials, options = self._trials, self._trials.options
+        if options.judge == 0 or not trials.candidates:
+            return
+        slots, last = trials.space.slots, len(trials.space.slots) - 1
+        nearest = sorted(trials.candidates, key=lambda c: c.value)[: options.judged]
+        jobs = []
+        for candidate in nearest:
+            assert candidate.settings is not None
+            used = (*candidate.slots, *(() if trials.space.gain is None else (last,)))
+            settings = np.concatenate([candidate.settings[slots[s][2]] for s in used])
+            jobs.append(Job(chain_uri([slots[s][1] for s in used]), trials.audio, settings))
+        for candidate, said in zip(nearest, judge.judge(trials.pool, jobs), strict=True):
+            candidate.judged = said
+        trials.untouched.judged = judge.untouched()
 
     def _in_order(self, choice: Pick) -> Pick:
         """Try other orders of the effects, where that was asked for; a gain stays last."""
@@ -209,6 +239,20 @@ class ChainSearch:
             return min(budget, trials.renders + 1 + unheard * len(space.free))
         return budget
 
+    def _why_ended(self) -> str:
+        """Why the search ended where it did."""
+        trials, options = self._trials, self._trials.options
+        if self._spent or trials.renders >= trials.budget:
+            return "its budget is spent"
+        if self._explorer.settled:
+            return (
+                "further renders no longer gained: the last "
+                f"{options.patience} batches of them came no nearer by {options.step:g}"
+            )
+        if self._space.heard:
+            return "what was heard in the reference leaves little to search"
+        return "nothing is left to try"
+
     def _with_gain(self, choice: Pick) -> Pick:
         """Say which effects are left out, and add the gain that was computed."""
         if not choice.slots:
@@ -246,4 +290,5 @@ class ChainSearch:
             failures=trials.failures,
             seconds=trials.seconds,
             interrupted=interrupted,
+            stopped="" if interrupted else self._why_ended(),
         )

@@ -97,9 +97,11 @@ def search_settings(
         except (MissingPackageError, ModelError) as error:
             notes = (f"the networks of this package cannot be used: {error}",)
     how = options.search
-    if plan is not None and how == SearchOptions():
+    # What somebody set is theirs.
+    usual = SearchOptions()
+    if plan is not None and (how.halving, how.slot_cost) == (usual.halving, usual.slot_cost):
         how = replace(how, halving=AUTO_HALVING, slot_cost=AUTO_SLOT_COST)
-    if guess.tries and options.search == SearchOptions():
+    if guess.tries and how.temperature == usual.temperature:
         how = replace(how, temperature=GUESSED_TEMPERATURE)
     search = ChainSearch(
         prepared.pool,
@@ -121,6 +123,7 @@ def search_settings(
         parts=heard.parts,
         echoes=echoes if plan is None else as_guesses(echoes),
         tries=guess.tries or _probed_guesses(prepared, learned, echoes),
+        judge=guess.judge,
         near=bool(guess.tries),
         bending=None if plan is None else bending_slots(plan),
         moving=_moving(prepared) if echoes.moves else None,

@@ -302,6 +302,8 @@ class MatchReport:
     seconds : float
     interrupted : bool
         Whether Ctrl-C or the time limit ended the search early.
+    stopped : str
+        Why the search ended where it did; empty where that is not known.
     models : tuple of str
         Folders of trained controllers whose answers were tried first.
     notes : tuple of str
@@ -356,6 +358,7 @@ class MatchReport:
     pictures: tuple[PictureReport, ...] = ()
     choices: tuple[ChoiceReport, ...] = ()
     song: Mapping[str, float] = field(default_factory=dict)
+    stopped: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; infinite levels (silence) become None."""

@@ -200,8 +200,9 @@ def _details(report: SavedReport) -> list[tuple[str, str]]:
     rows = [
         (
             "search",
-            f"{report.renders} of {report.budget} renders in {report.seconds:.1f} s "
-            f"({speed:.0f} a second), {report.failures} failed, seed {report.seed}",
+            f"{report.renders} of at most {report.budget} renders in {report.seconds:.1f} s "
+            f"({speed:.0f} a second), {report.failures} failed, seed {report.seed}"
+            + (f"; it ended because {report.stopped}" if report.stopped else ""),
         ),
     ]
     rendered = report.rendered

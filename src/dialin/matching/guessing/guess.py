@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.audio import Audio, integrated_loudness, resample
+from dialin.audio import Audio, integrated_loudness
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.guessing.auto_voters import ChainGuess, Recordings, Vote
-from dialin.matching.guessing.gap_features import RecordingFeatures, echo_peaks, hear, peak_lags
+from dialin.matching.guessing.gap_features import RecordingFeatures, echo_peaks, peak_lags
 from dialin.matching.guessing.guess_vocabulary import Slot, Vocabulary
+from dialin.matching.guessing.judging import RenderJudge, hear_mono, hear_stereo
 from dialin.measures.cepstrum import LAG_RATE
 from dialin.networks.guess_runtime import Answers, GuessModel
 
@@ -42,6 +43,9 @@ SNAP, SNAP_SIGMA = 0.08, 6.0
 """Share by which a delay's time may be off the echo that it stands for, and how far that must
 stand out of the noise."""
 
+GAIN_URI = "builtin:gain"
+"""What sets a level that is computed, and so needs no guess."""
+
 PRIOR = 0.25
 """Share of the training chains that an effect is in, about."""
 
@@ -58,11 +62,14 @@ class Guess:
         Slot -> probability that it is needed.
     names : tuple of str
         Of the models that were asked.
+    judge : RenderJudge, optional
+        Who can be asked of renders, where the network knows all effects of the chain.
     """
 
     tries: tuple[tuple[tuple[int, ...], Settings], ...] = ()
     there: Mapping[int, float] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    judge: RenderJudge | None = None
 
 
 @functools.cache
@@ -138,8 +145,10 @@ def guess_chain(
     tries: list[tuple[tuple[int, ...], Settings]] = []
     there = dict.fromkeys((s for s, entry in enumerate(entries) if entry is not None), 0.0)
     each = max(1, -(-count // len(references)))
+    heard: list[tuple[RecordingFeatures, RecordingFeatures]] = []
     for number, reference in enumerate(references):
         one, two = _listened(name, input, reference)
+        heard.append((one, two))
         answers = _ask(model, one, two, known, min(max(each, 8), DRAWN), seed + number)
         for slot, entry in enumerate(entries):
             if entry is not None:
@@ -152,7 +161,11 @@ def guess_chain(
             )
             settings = vocabulary.settings(vector, spec, entries)
             tries.append((slots, _snapped(spec, settings, lags)))
-    return Guess(tuple(tries[:count]), there, (f"dialin/models/{name}",))
+    judge = None
+    if all(e is not None or uri == GAIN_URI for e, uri in zip(entries, uris, strict=True)):
+        references_heard = tuple(two for _, two in heard)
+        judge = RenderJudge(model, heard[0][0], references_heard, mono=name != "chain")
+    return Guess(tuple(tries[:count]), there, (f"dialin/models/{name}",), judge)
 
 
 def _model_for(uris: Sequence[str]) -> str | None:
@@ -186,7 +199,7 @@ def _listened(
 ) -> tuple[RecordingFeatures, RecordingFeatures]:
     """Both recordings in the form in which the model's training heard them."""
     if name != "chain":
-        return tuple(_mono(*sound) for sound in (input, reference))  # type: ignore[return-value]
+        return hear_mono(*input), hear_mono(*reference)
     sounds = [np.repeat(audio, 2, axis=0) if audio.shape[0] == 1 else audio[:2]
               for audio, _ in (input, reference)]  # fmt: skip
     rates = (input[1], reference[1])
@@ -195,13 +208,7 @@ def _listened(
         over = loud[1] - loud[0]
         extra = float(np.clip(over, -LEVEL_GAP, LEVEL_GAP)) - over
         sounds[1] = sounds[1] * np.float32(10 ** (extra / 20))
-    return hear(sounds[0], rates[0]), hear(sounds[1], rates[1])
-
-
-def _mono(audio: Audio, rate: int) -> RecordingFeatures:
-    mono = resample(audio.mean(axis=0, keepdims=True), rate, 24_000)
-    peak = float(np.abs(mono).max())
-    return hear(mono * np.float32(0.2512 / peak if peak > 1e-9 else 1.0), 24_000)
+    return hear_stereo(sounds[0], rates[0]), hear_stereo(sounds[1], rates[1])
 
 
 def _ask(
