@@ -1,7 +1,10 @@
 """Plain data from strangers ends in data or in a ValueError, whatever it is."""
 
 import json
+import os
 import re
+import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,32 @@ def test_data_comes_back_as_it_is(tmp_path):
     assert reading.read_json(file) == {"a": [1, {"b": 2.5}]}
     file.write_bytes(b'\xef\xbb\xbfa = [1, {b = 2.5}]\r\n[table]\r\nname = "\xc3\xa9"\r\n')
     assert reading.read_toml(file) == {"a": [1, {"b": 2.5}], "table": {"name": "é"}}
+
+
+def test_a_small_file_takes_a_small_memory(tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text("[1]", "utf-8")
+    tracemalloc.start()
+    try:
+        assert reading.read_json(file) == [1]
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with names")
+def test_a_pipe_is_read_to_its_end_and_no_further_than_allowed(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for largest in (10**6, 1000):
+        thread = threading.Thread(target=lambda: pipe.write_text("a" * 5000, "utf-8"))
+        thread.start()
+        if largest == 1000:
+            with pytest.raises(ValueError, match="more than"):
+                reading.read_text(pipe, largest)
+        else:
+            assert reading.read_text(pipe, largest) == "a" * 5000
+        thread.join()
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,10 @@ def unsendable(audio, sample_rate):
     return lambda: None
 
 
+def doubled(audio, sample_rate):
+    return 2 * audio
+
+
 def facts():
     return {
         "pid": os.getpid(),

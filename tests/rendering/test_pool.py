@@ -235,6 +235,18 @@ def test_memory_that_nobody_wrote_reads_the_same_in_every_worker():
             assert fresh.call(measures.fresh_memory) == {0}
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+def test_memory_is_filled_again_after_what_no_plugin_has_a_part_in():
+    audio = np.random.default_rng(0).normal(0, 0.1, (2, 44_100)).astype(np.float32)
+    with RenderPool(workers=1) as fresh:
+        job = Job("builtin:gain", audio, [0.5], sample_rate=RATE, measure=measures.doubled)
+        (result,) = fresh.render([job])
+        assert fresh.call(measures.fresh_memory) == {0}
+    # So large a value comes by way of shared memory, as audio does.
+    expected = 2 * open_effect("builtin:gain").process(audio, RATE, [0.5])
+    np.testing.assert_array_equal(result.get(), expected)
+
+
 def test_what_a_plugin_prints_goes_to_neither_the_screen_nor_the_protocol(pool, dry, capfd):
     results = pool.render([Job("fake:chatter", dry, BAD)] * 5)
     assert all(r.failure is None for r in results)

@@ -17,10 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
-import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +26,7 @@ import dawdreamer
 import numpy as np
 
 from dialin.audio import Audio
+from dialin.effects.c_library import libc, zeroed_memory
 from dialin.effects.effect import BLOCK
 from dialin.effects.floating_point import kept_floating_point
 from dialin.effects.tempo import USUAL
@@ -39,7 +37,6 @@ MAX_LATENCY_TRIES = 3
 Values = Mapping[int, float] | Mapping[str, float]
 """Host values by host parameter: an index for plugins, a path for Faust."""
 
-_M_PERTURB = -6
 _MAIN_INPUT = re.compile(r"^(audio )?in(put)?( ?(left|right|[lr12]))?$", re.IGNORECASE)
 
 
@@ -229,7 +226,7 @@ class Graph:
     def __init__(
         self, make: Callable[[Any], Any], sample_rate: int, inputs: int, bpm: float = USUAL
     ) -> None:
-        with _zeroed_memory(), kept_floating_point():
+        with zeroed_memory(), kept_floating_point():
             self.engine = dawdreamer.RenderEngine(sample_rate, BLOCK)
             self.engine.set_bpm(bpm)
             self.sample_rate = sample_rate
@@ -263,7 +260,7 @@ class Graph:
         for _ in range(MAX_LATENCY_TRIES):
             latency = self._latency
             padded = np.pad(audio, ((0, 0), (0, latency))) if latency else audio
-            with _zeroed_memory():
+            with zeroed_memory():
                 self._start(values)
                 libc().srand(SEED)
                 self.advance(padded, padded.shape[1])
@@ -284,7 +281,7 @@ class Graph:
         values : mapping of int to float or mapping of str to float
             Of the plugin's parameters, as the host takes them.
         """
-        with _zeroed_memory():
+        with zeroed_memory():
             self._start(values)
 
     def _start(self, values: Values) -> None:
@@ -364,31 +361,3 @@ def indices_by_name(names: Sequence[str], wanted: Sequence[str]) -> list[int | N
     for index, name in enumerate(names):
         free.setdefault(name, []).append(index)
     return [free[name].pop(0) if free.get(name) else None for name in wanted]
-
-
-@functools.cache
-def libc() -> Any:
-    """The C library of this process."""
-    library = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)
-    if hasattr(library, "initstate"):
-        library.initstate.argtypes = [ctypes.c_uint, ctypes.c_char_p, ctypes.c_size_t]
-        library.initstate.restype = ctypes.c_void_p
-        library.setstate.argtypes = [ctypes.c_void_p]
-        library.setstate.restype = ctypes.c_void_p
-    return library
-
-
-@contextlib.contextmanager
-def _zeroed_memory() -> Iterator[None]:
-    """Have the C library hand out zeroed memory (glibc's M_PERTURB) inside a ``with`` block."""
-    mallopt = getattr(libc(), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is None:
-        yield
-        return
-    # glibc fills new memory with the complement of the low byte, freed memory with the byte.
-    mallopt(_M_PERTURB, 255)
-    try:
-        yield
-    finally:
-        resting = os.environ.get("MALLOC_PERTURB_", "0")
-        mallopt(_M_PERTURB, int(resting) if resting.isdigit() else 0)

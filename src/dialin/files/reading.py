@@ -43,7 +43,12 @@ def read_text(path: str | os.PathLike[str], largest: int = LARGEST) -> str:
         If it is larger than `largest` bytes, or no text.
     """
     with Path(path).open("rb") as file:
-        content = file.read(largest + 1)
+        # No more than there is: room for the most there may be is costly where memory is filled.
+        there = os.fstat(file.fileno()).st_size
+        content = file.read(min(there, largest) + 1)
+        if len(content) > there:
+            # A pipe, or a file that grows.
+            content += file.read(largest + 1 - len(content))
     if len(content) > largest:
         raise ValueError(f"it has more than {largest / 2**20:g} MiB")
     try:

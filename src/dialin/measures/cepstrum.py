@@ -26,6 +26,7 @@ from scipy.ndimage import uniform_filter1d
 
 from dialin.audio import Audio
 from dialin.audio.excerpts import middle_of
+from dialin.measures.transforms import irfft_rows, rfft_rows
 
 Values = NDArray[np.float64]
 
@@ -261,10 +262,8 @@ def impulse_cepstrum(
     rows = _mixed(response)[:3]
     # Half of a transform shows lags: with silence behind it, all of an answer.
     shown = min(seconds, longest)
-    more = int(np.ceil(2 * shown * sample_rate)) - rows.shape[1]
-    if more > 0:
-        rows = np.pad(rows, ((0, 0), (0, more)))
-    values = _cepstra(rows, sample_rate, highest, heard)
+    samples = max(int(np.ceil(2 * shown * sample_rate)), rows.shape[1])
+    values = _cepstra(rows, sample_rate, highest, heard, samples)
     count = min(round(shown * LAG_RATE), values.shape[1] // 2)
     return Cepstrum(values[:, :count], views_of(response.shape[0])[:3], 0.0, seconds)
 
@@ -388,28 +387,34 @@ def _blocks(audio: Audio, sample_rate: int) -> list[Audio]:
 
 
 def _cepstra(
-    rows: NDArray[np.floating], sample_rate: int, highest: float, heard: float | None = None
+    rows: NDArray[np.floating],
+    sample_rate: int,
+    highest: float,
+    heard: float | None = None,
+    samples: int = 0,
 ) -> Values:
-    """Cepstra of rows of samples, on the grid of `LAG_RATE`."""
+    """Cepstra of rows of samples, on the grid of `LAG_RATE`; with silence up to `samples`."""
+    samples = max(samples, rows.shape[1])
     # A whole number of hundredths of a second: both transforms have only small factors then.
-    hundredths = sfft.next_fast_len(int(np.ceil(100 * rows.shape[1] / sample_rate)), real=True)
-    length = max(round(hundredths * sample_rate / 100), rows.shape[1])
+    hundredths = sfft.next_fast_len(int(np.ceil(100 * samples / sample_rate)), real=True)
+    length = max(round(hundredths * sample_rate / 100), samples)
     size = hundredths * LAG_RATE // 100
     hertz = sample_rate / length
     bins = size // 2 + 1
-    spectrum = sfft.rfft(rows.astype(np.float32), length, axis=1)[:, :bins]
+    spectrum = rfft_rows(rows.astype(np.float32, copy=False), length)[:, :bins]
     last = spectrum.shape[1]
     power = spectrum.real**2 + spectrum.imag**2
     if heard is not None:
         # Lags from both ends; those beyond the window are lost.
-        padded = np.pad(power, ((0, 0), (0, bins - last)))
-        power = np.abs(sfft.rfft(sfft.irfft(padded, size, axis=1) * _seen(size, heard)).real)
+        seen = irfft_rows(power, size)
+        seen *= _seen(size, heard)
+        power = np.abs(rfft_rows(seen, size).real)
     weight = _weight(bins, hertz, min(highest, 0.48 * sample_rate))
     top = power[:, :last].max(axis=1, keepdims=True)
     log = np.log(power[:, :last] + np.float32(FLOOR) * np.maximum(top, LEAST_TOP))
     log -= uniform_filter1d(log, max(3, round(SMOOTH_HZ / hertz)), axis=1)
     log *= weight[:last]
-    result = sfft.irfft(np.pad(log, ((0, 0), (0, bins - last))), size, axis=1)
+    result = irfft_rows(log, size)
     return np.asarray(result, dtype=np.float64) / float(weight.mean())
 
 

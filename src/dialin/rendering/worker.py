@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections import OrderedDict
 from typing import Any
 
 import numpy as np
 
 from dialin.audio import Audio
+from dialin.effects.c_library import unfilled_memory
+from dialin.effects.chain import parse_chain
 from dialin.effects.effect import Effect
 from dialin.effects.open import open_effect
 from dialin.errors import DialinError, EffectLoadError, NonFiniteOutputError, RenderError
 from dialin.rendering.job import describe_settings
 from dialin.rendering.request import CallRequest, RenderRequest
-from dialin.workers.memory import map_shared
+from dialin.workers.memory import LARGE, map_shared
 from dialin.workers.session import Large, Session
 
 KEEP_EFFECTS = 32
@@ -57,8 +61,12 @@ class RenderWorker:
             return request.function(self._open(request.effect), *request.arguments)
         effect = self._open(request.effect)
         audio = self._input(*request.audio)
+        memory = unfilled_memory if _is_ours(request.effect) else contextlib.nullcontext
         try:
-            output = effect.process(audio, request.sample_rate, request.settings, tail=request.tail)
+            with memory():
+                output = effect.process(
+                    audio, request.sample_rate, request.settings, tail=request.tail
+                )
         except DialinError:
             raise
         except Exception as error:
@@ -74,9 +82,11 @@ class RenderWorker:
                 f"{request.effect} returned NaN or infinite samples at settings "
                 f"{describe_settings(request.settings)}, {request.sample_rate} Hz"
             )
-        if request.measure is not None:
-            return request.measure(output, request.sample_rate, *request.measure_args)
-        return Large(output)
+        if request.measure is None:
+            return Large(output)
+        with unfilled_memory():
+            value = request.measure(output, request.sample_rate, *request.measure_args)
+        return Large(value) if _is_large(value) else value
 
     def _open(self, uri: str) -> Effect:
         effect = self._effects.get(uri)
@@ -105,3 +115,19 @@ class RenderWorker:
                 self._audio.popitem(last=False)
         self._audio.move_to_end(path)
         return audio
+
+
+@functools.lru_cache(maxsize=256)
+def _is_ours(uri: str) -> bool:
+    """Whether no plugin's code runs in an effect or a chain."""
+    return all(slot.startswith("builtin:") for slot in parse_chain(uri))
+
+
+def _is_large(value: Any) -> bool:
+    """Whether a measure's value goes by way of shared memory, as audio does."""
+    return (
+        isinstance(value, np.ndarray)
+        and value.dtype == np.float32
+        and value.ndim == 2
+        and value.size >= LARGE
+    )
