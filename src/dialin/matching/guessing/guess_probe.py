@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from dialin.audio import Audio
 from dialin.effects.cache import probe_name, remembered
@@ -141,6 +140,8 @@ def probe_knobs(effect: Effect, indices: tuple[int, ...]) -> KnobMoves | None:
 
 
 def _moves(effect: Effect, indices: tuple[int, ...]) -> KnobMoves:
+    from scipy.stats import qmc  # half a second, and not every match asks
+
     signal = knob_signal()
     before = style_features(signal, RATE)
     count = int(np.clip(PER_KNOB * len(indices), LEAST, MOST))

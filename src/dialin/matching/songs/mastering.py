@@ -6,13 +6,14 @@
 2. *Dynamics*: where the input's short-term loudness spreads further than the reference's, a slow
    compressor whose ratio is that of the spreads; then the crest factor, by the threshold of a quick
    compressor (and a little saturation where that does not reach), or by a gentle expander where the
-   reference has more. Each is one knob, found by bisection on the whole song.
-3. The equalisers once more: compression changes the spectrum, and what is still missing is added.
+   reference has more. Each is one knob, told by the whole song's levels
+   (`dialin.matching.songs.crest`).
+3. The equalisers once more: compression changes the spectrum, and that is taken back.
 4. *Level*: a gain to the reference's loudness, or to the one that is asked for. A limiter only if a
    ceiling is asked for.
 
 Effects that have nothing to do are left out. Everything is measured on the whole song, or where it
-is longer than `MOST_SECONDS` on pieces of it, from its quiet to its loud parts.
+is longer than five minutes on pieces of it, from its quiet to its loud parts.
 """
 
 from __future__ import annotations
@@ -30,6 +31,16 @@ from dialin.effects.spec import Settings
 from dialin.matching.equalisers.bands import eq_response, solve_bands
 from dialin.matching.equalisers.target import EqTarget, eq_target, song_spectra
 from dialin.matching.options import SongOptions
+from dialin.matching.songs.crest import (
+    BLOCK,
+    crest_of,
+    envelope_levels,
+    gain_levels,
+    least_amount,
+    peak_of,
+    sample_levels,
+)
+from dialin.matching.songs.pieces import excerpt_of
 from dialin.matching.songs.profiles import Profile, played, short_term
 from dialin.measures.level import true_peak_db
 from dialin.measures.song import SongFacts, band_centres, measure_song
@@ -62,11 +73,6 @@ ASPECTS = (
 )
 """Of the sound that each is for; a limiter is there by wish alone."""
 
-MOST_SECONDS = 300.0
-"""A longer song is worked out on pieces of so much in all."""
-
-PIECE_SECONDS = 10.0
-
 SPREAD_SURE = 1.0
 """LU by which spreads of loudness must differ to be worth a compressor."""
 
@@ -77,6 +83,14 @@ EXPANDER_RATIO = 1.5
 CREST_CLOSE = 0.1
 """Decibels to which the crest factor is brought."""
 
+SLOW = {"attack": 100.0, "release": 1000.0}
+QUICK = {"attack": 1.0, "release": 100.0}
+"""Milliseconds of the compressors."""
+
+PEAKS_RATIO = 4.0
+
+EXPANDER_TRIES = 3
+
 PEAK_DEPTH = 24.0
 """Decibels below the peak to which the quick compressor's threshold goes."""
 
@@ -86,8 +100,6 @@ WIDEST, NARROWEST = 2.0, 0.2
 
 SIDE_THERE = 1e-4
 """Share of the side in the energy below which there is none to shape."""
-
-BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,13 +180,12 @@ class _Song:
 
     def __init__(
         self,
-        audio: Audio,
         sample_rate: int,
         reference: Profile,
         wishes: SongOptions,
         offset: float,
     ) -> None:
-        self.audio, self.rate = audio, sample_rate
+        self.rate = sample_rate
         self.reference, self.wishes, self.offset = reference, wishes, offset
         self.slots: Slots = {}
         self.errors: dict[str, float] = {}
@@ -221,16 +232,58 @@ class _Song:
         ratio = wanted.width / max(1 - wanted.width, 1e-9) / max(made[1] / made[0], 1e-12)
         self.set(WIDTH, width=100 * float(np.clip(np.sqrt(ratio), NARROWEST, WIDEST)))
 
-    def toned(self) -> Audio:
-        """The song through equalisers and width, turned down where it exceeds full scale."""
+    def counter(self, targets: dict[int, EqTarget], audio: Audio) -> bool:
+        """Take from the targets what dynamics do to the tone, heard in an excerpt.
+
+        Parameters
+        ----------
+        targets : dict of int to EqTarget
+            Of the equalisers, which are set to them; changed here.
+        audio : ndarray, float32, shape (channels, samples)
+            The excerpt.
+
+        Returns
+        -------
+        bool
+            Whether there are any dynamics.
+        """
+        toned = self.toned(audio)
+        made = self.dynamics(toned)
+        if made is toned:
+            return False
+        heard = [song_spectra(measure_song(each, self.rate)) for each in (toned, made)]
+        for slot, target in targets.items():
+            own, theirs = (s.middle if slot == MIDDLE else s.side for s in heard)
+            change = eq_target(own, theirs, nyquist=self.rate / 2, smooth=self.wishes.smooth)
+            aim = target.wanted - change.wanted
+            aim = aim - np.average(aim, weights=target.weight)
+            limit = self.wishes.max_eq
+            targets[slot] = replace(target, wanted=np.clip(aim, -limit, limit))
+        return True
+
+    def toned(self, audio: Audio) -> Audio:
+        """A song through equalisers and width, turned down where it exceeds full scale.
+
+        Parameters
+        ----------
+        audio : ndarray, float32, shape (channels, samples)
+            All of it, or an excerpt.
+
+        Returns
+        -------
+        ndarray, float32, shape (channels, samples)
+        """
         used = {s: v for s, v in self.slots.items() if s <= WIDTH}
-        audio = render_slots(used, self.audio, self.rate)
+        audio = render_slots(used, audio, self.rate)
         self.slots.pop(TRIM, None)
         peak = peak_of(audio)
         if peak > 1.0:
             # Thresholds end at full scale.
             trim = self.set(TRIM, gain=max(-30.0, -20 * np.log10(peak) - 0.1))
-            audio *= np.float32(10 ** (builtin_spec("gain").parameters[0].to_native(trim[0]) / 20))
+            # Where nothing was in use, it is the song itself.
+            audio = audio * np.float32(
+                10 ** (builtin_spec("gain").parameters[0].to_native(trim[0]) / 20)
+            )
         return audio
 
     # Dynamics
@@ -266,38 +319,37 @@ class _Song:
         return audio
 
     def _glued(self, audio: Audio, ratio: float, threshold: float, wanted: float) -> Audio:
+        levels = envelope_levels(audio, self.rate, **SLOW)
         for share in (1.0, 0.5):
-            knobs = {"ratio": ratio**share, "threshold": threshold}
-            settings = self.set(GLUE, **knobs, attack=100.0, release=1000.0)
-            wet = render_slots({GLUE: settings}, audio, self.rate)
-            if crest_of(wet) >= wanted - 1.0:
-                return wet
-        del self.slots[GLUE]
+            if levels.compressed(threshold, ratio**share) >= wanted - 1.0:
+                settings = self.set(GLUE, ratio=ratio**share, threshold=threshold, **SLOW)
+                return render_slots({GLUE: settings}, audio, self.rate)
         return audio
 
     def _held(self, audio: Audio, wanted: float) -> Audio:
         """Bring the crest factor down."""
         peak = float(np.clip(20 * np.log10(max(peak_of(audio), 1e-6)), -40, 0))
+        levels = envelope_levels(audio, self.rate, **QUICK)
 
-        def compress(below: float) -> Audio:
-            threshold = max(peak - below, -60.0)
-            settings = self.set(PEAKS, threshold=threshold, ratio=4.0, attack=1.0, release=100.0)
-            return render_slots({PEAKS: settings}, audio, self.rate)
+        def compressed(below: float) -> float:
+            return levels.compressed(max(peak - below, -60.0), PEAKS_RATIO)
 
-        wet, below = _approach(compress, wanted, PEAK_DEPTH, 3.0)
-        if crest_of(wet) <= wanted + 2 * CREST_CLOSE:
-            return wet
-        held = compress(below)
+        below = least_amount(compressed, wanted, PEAK_DEPTH, CREST_CLOSE)
+        threshold = max(peak - below, -60.0)
+        settings = self.set(PEAKS, threshold=threshold, ratio=PEAKS_RATIO, **QUICK)
+        held = render_slots({PEAKS: settings}, audio, self.rate)
         top = peak_of(held)
-
-        def saturate(drive: float) -> Audio:
-            # The curve bends where its input nears full scale: the song is brought there.
-            settings = self.set(SATURATION, drive=max(0.0, drive - 20 * np.log10(top)), mix=100.0)
-            return render_slots({SATURATION: settings}, held, self.rate)
-
-        if top < 10 ** (-36.0 / 20):
+        if crest_of(held) <= wanted + 2 * CREST_CLOSE or top < 10 ** (-36.0 / 20):
             return held
-        return _approach(saturate, wanted, MOST_DRIVE, 2.0)[0]
+        samples, start = sample_levels(held), -20 * np.log10(top)
+
+        def saturated(drive: float) -> float:
+            # The curve bends where its input nears full scale: the song is brought there.
+            return samples.saturated(max(0.0, start + drive))
+
+        drive = start + least_amount(saturated, wanted, MOST_DRIVE, CREST_CLOSE)
+        settings = self.set(SATURATION, drive=max(0.0, drive), mix=100.0)
+        return render_slots({SATURATION: settings}, held, self.rate)
 
     def _opened(self, audio: Audio, facts: SongFacts, wanted: float) -> Audio:
         """Bring the crest factor up."""
@@ -310,17 +362,20 @@ class _Song:
             )
             return render_slots({EXPANDER: settings}, audio, self.rate)
 
-        low, high = 0.0, EXPANDER_RATIO - 1.0
-        wet = expand(high)
-        if crest_of(wet) <= wanted:
+        most = EXPANDER_RATIO - 1.0
+        wet = expand(most)
+        if (crest := crest_of(wet)) <= wanted:
             return wet
-        for _ in range(5):
-            middle = (low + high) / 2
-            wet = expand(middle)
-            gap = crest_of(wet) - wanted
-            if abs(gap) <= CREST_CLOSE:
+        # Gains in decibels are nearly as their ratio; what is missing then is made up for.
+        levels = gain_levels(audio, wet)
+        aim, shares = wanted, np.linspace(0.0, 1.0, 51)
+        crests = [levels.crest(share * levels.decibels) for share in shares]
+        for _ in range(EXPANDER_TRIES):
+            wet = expand(most * float(np.interp(aim, np.maximum.accumulate(crests), shares)))
+            crest = crest_of(wet)
+            if abs(crest - wanted) <= CREST_CLOSE:
                 break
-            low, high = (low, middle) if gap > 0 else (middle, high)
+            aim = float(np.clip(aim + wanted - crest, crests[0], crests[-1]))
         return wet
 
     # Level
@@ -349,77 +404,6 @@ class _Song:
             ceiling = max(-40.0, ceiling - (over + 0.02 if over > 0 else 0.0))
             gain = float(np.clip(gain + missing, -30, 30))
             self.set(GAIN, gain=gain)
-
-
-def _approach(
-    render: Callable[[float], Audio], wanted: float, most: float, step: float
-) -> tuple[Audio, float]:
-    """Turn something up until the crest factor is down to what is wanted, then nearer.
-
-    What also works on the body of the sound raises the crest again, so this is no plain bisection:
-    it goes up in steps, and halves the last one. Where it never gets there, the least is taken.
-    """
-    amount, last = 0.0, None
-    least: tuple[float, float] | None = None
-    while amount < most:
-        amount = min(amount + step, most)
-        crest = crest_of(render(amount))
-        if least is None or crest < least[0]:
-            least = (crest, amount)
-        if crest <= wanted:
-            last = crest
-            break
-        if crest > least[0] + 1.0:
-            break
-    assert least is not None
-    if last is None:
-        return render(least[1]), least[1]
-    low, high = amount - step, amount
-    best = (abs(last - wanted), amount)
-    for _ in range(4):
-        if best[0] <= CREST_CLOSE:
-            break
-        middle = (low + high) / 2
-        gap = crest_of(render(middle)) - wanted
-        best = min(best, (abs(gap), middle))
-        low, high = (middle, high) if gap > 0 else (low, middle)
-    return render(best[1]), best[1]
-
-
-def crest_of(audio: Audio) -> float:
-    """Peak over RMS in decibels, in little memory.
-
-    Parameters
-    ----------
-    audio : ndarray, float32, shape (channels, samples)
-        Full scale is 1.
-
-    Returns
-    -------
-    float
-    """
-    square = 0.0
-    for channel in audio:
-        for start in range(0, channel.size, BLOCK):
-            piece = channel[start : start + BLOCK].astype(np.float64)
-            square += float(np.dot(piece, piece))
-    mean = square / max(1, audio.size)
-    return float(20 * np.log10(max(peak_of(audio), 1e-6)) - 10 * np.log10(max(mean, 1e-12)))
-
-
-def peak_of(audio: Audio) -> float:
-    """Largest sample, whatever its sign.
-
-    Parameters
-    ----------
-    audio : ndarray, float32, shape (channels, samples)
-        Full scale is 1.
-
-    Returns
-    -------
-    float
-    """
-    return max(float(audio.max(initial=0.0)), -float(audio.min(initial=0.0)))
 
 
 def master(
@@ -454,33 +438,18 @@ def master(
     """
     wishes = wishes or SongOptions()
     tell = progress or (lambda share: None)
-    song = _Song(audio, sample_rate, reference, wishes, offset)
+    song = _Song(sample_rate, reference, wishes, offset)
     before = measure_song(audio, sample_rate)
-    tell(0.1)
+    tell(0.2)
     targets = song.targets(before)
     song.tone(targets)
     song.widen(before)
-    toned = song.toned()
-    tell(0.25)
-    made = song.dynamics(toned)
-    del toned
-    tell(0.55)
-    if any(slot in song.slots for slot in (GLUE, EXPANDER, PEAKS, SATURATION)):
-        # What dynamics did to the tone is taken back by the equalisers.
-        missing = song.targets(measure_song(made, sample_rate))
-        for slot, target in targets.items():
-            wanted = eq_response(song.slots[slot], target.hertz, sample_rate)
-            if slot in missing:
-                more = missing[slot].wanted
-                aim = wanted + more
-                aim = aim - np.average(aim, weights=target.weight)
-                aim = np.clip(aim, -wishes.max_eq, wishes.max_eq)
-                targets[slot] = replace(target, wanted=aim)
+    tell(0.3)
+    if song.counter(targets, excerpt_of(audio, before)):
         song.tone(targets)
-        toned = song.toned()
-        tell(0.7)
-        made = song.dynamics(toned)
-        del toned
+        song.widen(before)
+    tell(0.6)
+    made = song.dynamics(song.toned(audio))
     tell(0.9)
     song.level(made)
     return _result(song, before, made)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dialin.audio import Audio, audio_info, read_audio, read_blocks, resample
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.options import Recording, SongOptions
-from dialin.matching.songs.mastering import ASPECTS, MOST_SECONDS, PIECE_SECONDS, master
+from dialin.matching.songs.mastering import ASPECTS, master
+from dialin.matching.songs.pieces import MOST_SECONDS, PIECE_SECONDS, pieces_of
 from dialin.matching.songs.profiles import Profile, combine, hear_profile
 from dialin.measures.song import SongFacts, SongMeter, measure_song
 
@@ -298,30 +298,3 @@ def album_material(songs: Sequence[str | os.PathLike[str]]) -> tuple[Audio, int]
             audio = np.repeat(audio, 2, axis=0) if audio.shape[0] == 1 else audio[:2]
             parts.append(audio if own == rate else resample(audio, own, rate))
     return np.concatenate(parts, axis=1), rate
-
-
-def pieces_of(facts: SongFacts) -> list[slice]:
-    """Places of pieces of a long song, evenly from its quiet to its loud parts, in order.
-
-    Parameters
-    ----------
-    facts : SongFacts
-        Of the whole.
-
-    Returns
-    -------
-    list of slice
-        Along the samples.
-    """
-    length = round(PIECE_SECONDS * facts.sample_rate)
-    blocks = max(1, round(PIECE_SECONDS / 0.05))
-    count = facts.power.size // blocks
-    power = facts.power[: count * blocks].reshape(count, blocks).mean(axis=1)
-    music = facts.music[: count * blocks].reshape(count, blocks).mean(axis=1) >= 0.5
-    candidates: NDArray[np.intp] = np.flatnonzero(music) if music.any() else np.arange(count)
-    ranked = candidates[np.argsort(power[candidates], kind="stable")]
-    wanted = min(int(MOST_SECONDS / PIECE_SECONDS), ranked.size)
-    if not ranked.size:
-        return [slice(0, facts.samples)]
-    chosen = ranked[np.unique(np.linspace(0, ranked.size - 1, wanted).round().astype(int))]
-    return [slice(int(c) * length, (int(c) + 1) * length) for c in sorted(chosen)]
