@@ -6,6 +6,9 @@ does. Every candidate is then measured against the truth, and listened to by the
 reads it and says what each way of picking comes to, beside the best that was there.
 
     python benchmarks/guess.py collect SONGS -o folder --group known,hidden,mda -n 20 --budget 64
+
+With `--alone` all candidates are guesses, which takes a third of the time.
+
     python benchmarks/guess.py pick folder
 
 `stop` searches each item twice, until nothing more is gained and with the whole of the default
@@ -19,6 +22,7 @@ Distances are L_d, estimated from a quarter of the frames, for chains, MRSTFT fo
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -34,9 +38,14 @@ from dialin.evaluation.items import Item
 from dialin.evaluation.protocols import get_protocol
 from dialin.evaluation.runner import Bench, Plan
 from dialin.matching import Match, MatchOptions, SearchOptions, match
+from dialin.matching.candidate import measure
 from dialin.matching.detail import detail_distances
+from dialin.matching.explore import Explorer
 from dialin.matching.guessing.gap_features import echo_peaks, hear
-from dialin.matching.guessing.guess import shipped_model
+from dialin.matching.guessing.guess import guess_chain, shipped_model
+from dialin.matching.recordings import hear as hear_all
+from dialin.matching.space import SearchSpace
+from dialin.matching.trials import Trials
 from dialin.measures.spectral import LD_RESOLUTIONS, magnitudes, mrstft
 from dialin.rendering import Job, RenderPool
 
@@ -94,12 +103,38 @@ class Seen:
         return self.pick(trials, said, parts)
 
 
-def looked_at(item: Item, budget: int, pool: RenderPool) -> dict[str, Any]:
+def guesses_alone(item: Item, budget: int, pool: RenderPool) -> Trials:
+    """Renders of nothing but what the network guesses."""
+    task = item.task
+    options = MatchOptions(weights=None if task.level_counts else {"level": 0.0})
+    sounds = ((task.input, task.sample_rate), (task.reference, task.sample_rate))
+    heard = hear_all(*sounds, options)
+    guess = guess_chain(
+        task.spec, sounds[0], sounds[1:], certain=True, count=budget, seed=task.seed % 2**31
+    )
+    trials = Trials(
+        pool,
+        SearchSpace(task.spec, {} if task.hidden else task.fixed),
+        pool.share(task.input, task.sample_rate),
+        measure(task.input, task.sample_rate),
+        heard.target,
+        budget=budget,
+        options=SearchOptions(),
+    )
+    Explorer(trials, 0).try_first(guess.tries)
+    pool.release(trials.audio)
+    return trials
+
+
+def looked_at(item: Item, budget: int, pool: RenderPool, alone: bool) -> dict[str, Any]:
     """One item's candidates, in order, and what they are worth."""
     task, seen = item.task, Seen()
-    with mock.patch.object(search_module, "pick", seen):
-        found = asked(item, pool, budget=budget)
-    trials = seen.trials
+    if alone:
+        trials, found = guesses_alone(item, budget, pool), None
+    else:
+        with mock.patch.object(search_module, "pick", seen):
+            found = asked(item, pool, budget=budget)
+        trials = seen.trials
     slots = chain_slots(task.spec)
     single = item.peak_dbfs is not None
     rate = task.sample_rate
@@ -127,7 +162,10 @@ def looked_at(item: Item, budget: int, pool: RenderPool) -> dict[str, Any]:
     judged = model.judged(own.features, features, peaks, wanted.features, echo_peaks(own, wanted))
     base = trials.levelled(search_module.replace(trials.untouched, settings=trials.space.start))
     every = trials.options.every
-    picked = sound(chain_uri(found.effects), found.settings) if found.effects else task.input
+    picked = np.nan
+    if found is not None:
+        wet = sound(chain_uri(found.effects), found.settings) if found.effects else task.input
+        picked = worth(wet)
     return {
         "value": np.array([base.value, *(c.value for c, *_ in rows)]),
         "distance": np.array([base.distance, *(c.distance for c, *_ in rows)]),
@@ -135,8 +173,8 @@ def looked_at(item: Item, budget: int, pool: RenderPool) -> dict[str, Any]:
         "judged": judged,
         "worth": np.array([worth(task.input), *(w for *_, w in rows)]),
         "settings": np.stack([c.settings for c, *_ in rows]),
-        "picked": worth(picked),
-        "renders": found.report.renders,
+        "picked": picked,
+        "renders": trials.renders,
         "doubt": trials.target.doubt,
     }
 
@@ -161,7 +199,11 @@ def collect(arguments: argparse.Namespace) -> None:
     """Look at items that the folder has not."""
     folder = Path(arguments.output)
     folder.mkdir(parents=True, exist_ok=True)
-    look = stopped if arguments.command == "stop" else looked_at
+    look = (
+        stopped
+        if arguments.command == "stop"
+        else functools.partial(looked_at, alone=arguments.alone)
+    )
     with RenderPool(1) as pool:
         for index, group in itertools.product(range(arguments.items), arguments.group.split(",")):
             path = folder / f"{group}-{arguments.seed}-{index}.npz"
@@ -273,6 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         one.add_argument("--budget", type=int, default=budget)
         one.add_argument("--seed", type=int, default=1)
         one.add_argument("--split", default="valid")
+        one.add_argument("--alone", action="store_true")
     two = commands.add_parser("pick")
     two.add_argument("folder")
     two.add_argument("--counts", type=lambda t: [int(v) for v in t.split(",")], default=[16, 64])

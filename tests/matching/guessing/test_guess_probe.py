@@ -11,6 +11,7 @@ from dialin.matching.guessing.guess_probe import (
     KnobMoves,
     guess_by_probe,
     knob_signal,
+    nearest_level,
     probe_knobs,
     propose_settings,
 )
@@ -62,6 +63,36 @@ def test_one_proposal_is_nearer_than_the_default_and_than_chance(moves: KnobMove
         gains.append((distance(first), distance(effect.spec.default), chance))
     found, default, chance = np.mean(gains, axis=0)
     assert found < 0.85 * default and found < 0.85 * chance
+
+
+def test_the_test_signal_is_about_as_loud_as_the_input() -> None:
+    levels = []
+    for gain in (1.0, 0.1):
+        sound = gain * _music(3.0, 6)
+        level = nearest_level(style_features(sound, RATE))
+        levels.append(level)
+        signal = knob_signal(level)
+        assert 20 * np.log10(signal.std()) == pytest.approx(level, abs=0.1)
+        assert abs(20 * np.log10(sound.std()) - level) < 6
+    assert levels[0] - levels[1] == pytest.approx(20, abs=6)
+    assert nearest_level(style_features(1e-6 * _music(3.0, 6), RATE)) == -42
+
+
+def test_a_threshold_is_proposed_for_the_level_that_the_input_has() -> None:
+    """What a loud signal passes, a soft one does not: a proposal for it has to lie lower."""
+    effect = open_effect("builtin:compressor")
+    thresholds = []
+    for gain in (1.0, 0.03):
+        dry, other = gain * _music(4.0, 0), gain * _music(4.0, 1)
+        true = effect.spec.default
+        true[:2] = effect.spec.parameters[0].to_normalised(-24 + 20 * np.log10(gain)), 0.8
+        target = make_target([style_features(effect.process(other, RATE, true), RATE)])
+        input = style_features(dry, RATE)
+        moves = probe_knobs(effect, (0,), nearest_level(input))
+        assert moves is not None
+        (first, *_) = propose_settings(moves, (0,), input, target, 1, 0)
+        thresholds.append(effect.spec.parameters[0].to_native(float(first[0])))
+    assert thresholds[0] - thresholds[1] > 10
 
 
 def test_a_worker_is_asked_and_an_effect_that_fails_gives_none() -> None:

@@ -1,7 +1,8 @@
 """A first guess for effects that no network knows: from what their knobs do to a test signal.
 
-An effect is rendered once at some hundred settings on two seconds of noise, tones and clicks, and
-kept is by how much each moves the style features (`probe_knobs`; cached). Where input and reference
+An effect is rendered once at some hundred settings on two seconds of noise, tones and clicks, about
+as loud as the input, since what bends or has a threshold does something else to other levels. Kept
+is by how much each moves the style features (`probe_knobs`; cached). Where input and reference
 differ by a gap, settings are looked for that would make it: a ridge regression with a smooth kernel
 (Rasmussen and Williams, "Gaussian processes for machine learning", 2006, chapter 2) carries the
 moves from the settings that were rendered to any others, and those whose move brings the input's
@@ -24,12 +25,15 @@ from dialin.effects.effect import Effect
 from dialin.effects.spec import Settings
 from dialin.errors import DialinError
 from dialin.matching.features import Vector, style_features
-from dialin.matching.style import Target
+from dialin.matching.style import Target, level_of
 from dialin.rendering import Renderer
 
 Floats = NDArray[np.float64]
 
-VERSION, RATE, SECONDS = 1, 44_100, 2.0
+VERSION, RATE, SECONDS = 2, 44_100, 2.0
+LEVELS, LEVEL_STEP = (-42.0, -6.0), 6.0
+"""Levels of the test signal in dBFS, from and to, and in which steps."""
+
 LEAST, MOST, PER_KNOB = 24, 96, 10
 """Settings rendered: so many for each live knob, within these limits."""
 
@@ -92,8 +96,35 @@ class KnobMoves:
         return {"version": VERSION, "settings": self.settings.tolist(), "moves": rows}
 
 
-def knob_signal() -> Audio:
-    """Noise that comes and goes, chords and clicks, ``(2, samples)``, at about -18 dBFS."""
+def nearest_level(features: Vector) -> float:
+    """Level of the test signal that is nearest to a recording's.
+
+    Parameters
+    ----------
+    features : ndarray, float64, shape (features,)
+        Of the recording.
+
+    Returns
+    -------
+    float
+        In dBFS.
+    """
+    level = float(np.clip(level_of(features), *LEVELS))
+    return LEVEL_STEP * round(level / LEVEL_STEP)
+
+
+def knob_signal(level: float = -18.0) -> Audio:
+    """Noise that comes and goes, chords and clicks, ``(2, samples)``.
+
+    Parameters
+    ----------
+    level : float
+        RMS in dBFS.
+
+    Returns
+    -------
+    ndarray, float32, shape (2, samples)
+    """
     rng = np.random.default_rng(21)
     count = int(SECONDS * RATE)
     clock = np.arange(count) / RATE
@@ -112,10 +143,10 @@ def knob_signal() -> Audio:
         clicks[:: RATE // 4] = 8.0
         channels.append(pink * gate + 0.7 * np.asarray(chord) * swell + clicks)
     sound = np.array(channels)
-    return np.asarray(0.12 * sound / sound.std(), dtype=np.float32)
+    return np.asarray(10 ** (level / 20) * sound / sound.std(), dtype=np.float32)
 
 
-def probe_knobs(effect: Effect, indices: tuple[int, ...]) -> KnobMoves | None:
+def probe_knobs(effect: Effect, indices: tuple[int, ...], level: float = -18.0) -> KnobMoves | None:
     """Render the test signal at many settings, or read what was kept; runs where the effect is.
 
     Parameters
@@ -124,6 +155,8 @@ def probe_knobs(effect: Effect, indices: tuple[int, ...]) -> KnobMoves | None:
         What is asked.
     indices : tuple of int
         Knobs that are turned.
+    level : float
+        Of the test signal, in dBFS.
 
     Returns
     -------
@@ -132,17 +165,18 @@ def probe_knobs(effect: Effect, indices: tuple[int, ...]) -> KnobMoves | None:
     """
     if not indices:
         return None
-    name = probe_name(effect.spec, ",".join(map(str, indices)), str(VERSION), kind="knobs-")
+    about = (",".join(map(str, indices)), f"{level:g}", str(VERSION))
+    name = probe_name(effect.spec, *about, kind="knobs-")
     moves = remembered(
-        name, KnobMoves.from_dict, lambda: _moves(effect, indices), KnobMoves.to_dict
+        name, KnobMoves.from_dict, lambda: _moves(effect, indices, level), KnobMoves.to_dict
     )
     return moves if len(moves.settings) >= LEAST // 2 else None
 
 
-def _moves(effect: Effect, indices: tuple[int, ...]) -> KnobMoves:
+def _moves(effect: Effect, indices: tuple[int, ...], level: float) -> KnobMoves:
     from scipy.stats import qmc  # half a second, and not every match asks
 
-    signal = knob_signal()
+    signal = knob_signal(level)
     before = style_features(signal, RATE)
     count = int(np.clip(PER_KNOB * len(indices), LEAST, MOST))
     points = qmc.Sobol(len(indices), seed=np.random.default_rng(3)).random(128)[:count]
@@ -249,7 +283,8 @@ def guess_by_probe(
     list of ndarray
     """
     try:
-        moves = pool.call(probe_knobs, indices, effect=uri, deadline=10 * pool.deadline)
+        arguments = (indices, nearest_level(input))
+        moves = pool.call(probe_knobs, *arguments, effect=uri, deadline=10 * pool.deadline)
     except DialinError:
         # What cannot be asked is searched as before.
         return []
