@@ -350,7 +350,7 @@ def test_a_killed_render_worker_costs_one_render_and_the_best_so_far_can_be_take
 
 def test_words_in_place_of_effects_are_those_that_matching_knows(studio):
     words = [one["word"] for one in studio.client.get("/api/effects").json()["words"]]
-    assert words == ["auto", "mastering"]
+    assert words == ["auto", "mastering", "default"]
     refused = studio.match(effects="anything")
     last = studio.states(f"/api/matches/{refused}/events")[-1]
     assert last["status"] == "failed" and "anything" in last["error"]["message"]

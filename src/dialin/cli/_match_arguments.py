@@ -129,8 +129,8 @@ class SearchArguments:
         typer.Option(
             "--fx",
             metavar="EFFECT",
-            help=f"{FX}. auto: built-ins, chosen by what is heard in the reference. default, as "
-            "without it: a fixed chain of built-ins, those that do not help left out. "
+            help=f"{FX}. auto, as without it: built-ins, chosen by what is heard in the reference. "
+            "default: a fixed chain of built-ins, those that do not help left out. "
             "mastering, as without it where all are whole mixes: tone, width, dynamics and level "
             "of songs.",
         ),
@@ -141,7 +141,7 @@ class SearchArguments:
             "--budget",
             min=1,
             help=f"{BUDGET}, at most: it ends once further ones gain nothing; by default 20 for "
-            "each knob, from 100 to 600.",
+            "each knob, from 100 to 600. 1: the first guess.",
         ),
     ] = None
     seconds: Annotated[

@@ -18,8 +18,8 @@ from dialin.errors import UsageError
 
 HELP = """Match two recordings that come with dialin, and write a report to look at.
 
-A clean slide guitar is made to sound like a metal one, with the default chain of
-built-in effects. It takes half a minute or so on two cores.
+A clean slide guitar is made to sound like a metal one, with built-in effects that
+are heard in it. It takes half a minute or so on two cores.
 
 \b
   dialin demo

@@ -31,7 +31,7 @@ and listen to.
   dialin match dry.wav ref.wav -o out/ --fx ZamComp --amount 60
   dialin match dry.wav ref.wav -o out/ --fx lv2:urn:zamaudio:ZamDelay --bpm 96
   dialin match song.wav record.wav -o out/ --fx mastering --loudness -14 --ceiling -1
-  dialin match dry.wav ref.wav -o out/ --fx auto
+  dialin match dry.wav ref.wav -o out/ --budget 1
   dialin match dry.wav ref.wav -o out/ --fx auto:drive,delay,reverb
   dialin match dry.wav ref.wav -o out/ \\
       --fx lv2:http://drobilla.net/plugins/mda/Overdrive

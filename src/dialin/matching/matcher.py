@@ -61,14 +61,15 @@ def match(
     reference : path, or (audio, sample_rate), or a sequence of those or of (recording, weight)
         What it should sound like: other music is welcome. Several are weighed.
     effects : sequence of str, optional
-        URIs, or names as ``dialin effects list`` prints them, in order. ``auto``: built-ins of
-        the families that are heard in the reference; ``auto:drive,delay``: of these families
-        alone; ``default``, as without any: a fixed chain of built-ins, without delay and
+        URIs, or names as ``dialin effects list`` prints them, in order. ``auto``, as without
+        any: built-ins of the families that are heard in the reference; ``auto:drive,delay``: of
+        these families alone; ``default``: a fixed chain of built-ins, without delay and
         modulation, of which those that do not help are left out; ``mastering``, as without any
         where input and reference are whole mixes: tone, width, dynamics and level of whole songs,
-        solved and not searched.
+        solved and not searched. References that are profiles alone have no sound to hear effects
+        in: ``default`` is then as without any.
     budget : int, optional
-        Renders to spend; by default 20 for each knob, but 100 to 600.
+        Renders to spend; by default 20 for each knob, but 100 to 600 (300 with ``auto``).
     seconds : float, optional
         End the search after this long, whatever the budget.
     seed : int

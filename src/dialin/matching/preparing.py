@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -17,20 +18,33 @@ from dialin.errors import ParameterError, UsageError
 from dialin.matching.candidate import measure
 from dialin.matching.detail import Detail
 from dialin.matching.features import Vector
-from dialin.matching.guessing.auto import DEFAULT, AutoPlan, is_auto, plan_auto, wanted_families
-from dialin.matching.guessing.auto_voters import Recordings, Voter
+from dialin.matching.guessing.auto import (
+    AUTO,
+    DEFAULT,
+    AutoPlan,
+    is_auto,
+    plan_auto,
+    wanted_families,
+)
+from dialin.matching.guessing.auto_trust import Trust, guess_distances, trusted
+from dialin.matching.guessing.auto_voters import Recordings, Vote, Voter
 from dialin.matching.guessing.guess import GuessVoter
 from dialin.matching.options import MatchOptions, Recording
 from dialin.matching.probing import Probed, probe_chain
 from dialin.matching.recordings import Heard, hear, reference_list
 from dialin.matching.song_tempo import InTempo, in_tempo
 from dialin.matching.songs.mastering import mastering_chain
-from dialin.matching.songs.mixes import is_mastering, whole_mixes
+from dialin.matching.songs.mixes import MASTERING_NAME, is_mastering, whole_mixes
 from dialin.rendering import Renderer
 
 WHOLE_MIXES = (
     "input and reference are whole mixes, so the mastering chain was set (tone, width, dynamics, "
     "level); --fx auto or --fx default looks for other effects"
+)
+
+NOTHING_TO_HEAR = (
+    "a profile has no sound that effects could be heard in, so the fixed chain of built-ins was "
+    "searched, as with --fx default"
 )
 
 RENDERS_PER_KNOB = 20
@@ -39,7 +53,7 @@ DEFAULT_BUDGETS = (100, 600)
 """Least and most renders spent where no budget is given."""
 
 AUTO_BUDGETS = (100, 300)
-"""The same where dialin chooses the effects: listening has told much by then."""
+"""The same where dialin chooses the effects and guesses of them already come near."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,11 +147,17 @@ def prepare(
         As `dialin.match` does.
     """
     heard = hear(input, reference, options)
-    songs = is_mastering(effects) or (effects is None and _are_songs(input, reference, options))
-    families = wanted_families(effects) if effects is not None and is_auto(effects) else ()
+    if effects is None:
+        effects, why = chosen_for(input, reference, heard, options)
+        heard = replace(heard, notes=(*heard.notes, *why))
+    songs = is_mastering(effects)
+    families = wanted_families(effects) if is_auto(effects) else ()
     named = mastering_chain() if songs else () if families else _named(effects)
     plan = None
-    witnesses = (*voters, GuessVoter()) if options.models is None else voters
+    untouched = measure(heard.input.pieces[0], heard.input.sample_rate)
+    # Who listens to the whole sound cannot say what a part of it takes.
+    asked = options.models is None and options.all_aspects
+    witnesses = (*voters, GuessVoter()) if asked else voters
     if families and not heard.whole:
         raise UsageError(
             "--fx auto listens to references, and a profile has no sound; name effects, or "
@@ -149,20 +169,21 @@ def prepare(
             tuple((*sound.whole, sound.weight) for sound in heard.whole),
             options.seed,
         )
-        plan = plan_auto(families, witnesses, recordings, pool.describe)
+        plan = plan_auto(
+            *(families, witnesses, recordings, pool.describe, tuple(options.lock or ())),
+            trust=functools.partial(_believed, pool, heard, untouched[0]),
+        )
     tempo = in_tempo(
         *(pool, named if plan is None else plan.uris, options.bpm),
         *(heard.input.recording, heard.input.sample_rate),
     )
-    if songs and effects is None:
-        heard = replace(heard, notes=(*heard.notes, WHOLE_MIXES))
     began = time.monotonic()
     probed = probe_chain(pool, chain_uri(tempo.uris))
     spec = probed.spec
     locked = locked_knobs(spec, options.lock or {})
     free = [p for n, p in enumerate(spec.parameters) if n not in locked]
     live = sum(p.status == "live" for p in free)
-    usual = DEFAULT_BUDGETS if plan is None else AUTO_BUDGETS
+    usual = AUTO_BUDGETS if plan is not None and plan.told else DEFAULT_BUDGETS
     return Prepared(
         input=str(Path(input)) if isinstance(input, str | os.PathLike) else input,
         heard=heard,
@@ -175,29 +196,60 @@ def prepare(
         probed=probed,
         locked=locked,
         budget=options.budget or int(np.clip(RENDERS_PER_KNOB * live, *usual)),
-        untouched=measure(heard.input.pieces[0], heard.input.sample_rate),
+        untouched=untouched,
         began=began,
     )
 
 
-def _are_songs(
+def _believed(pool: Renderer, heard: Heard, untouched: Vector, votes: Sequence[Vote]) -> Trust:
+    """Which voters come near enough with their own settings."""
+    shared = pool.share(heard.input.pieces[0], heard.input.sample_rate)
+    try:
+        return trusted(
+            votes,
+            float(heard.target.distance(untouched)),
+            functools.partial(guess_distances, pool, shared, heard.target),
+        )
+    finally:
+        pool.release(shared)
+
+
+def chosen_for(
     input: Recording,
     reference: Recording | Sequence[Recording | tuple[Recording, float]],
+    heard: Heard,
     options: MatchOptions,
-) -> bool:
-    """Whether nothing was asked for but that one whole mix should sound like another."""
-    if not options.all_aspects or options.lock or options.weights or options.models:
-        return False
-    return whole_mixes(input, [recording for recording, _ in reference_list(reference)])
+) -> tuple[str, tuple[str, ...]]:
+    """What is searched where nobody named effects: the one place that decides it.
+
+    Parameters
+    ----------
+    input, reference, options
+        As `dialin.match` takes them.
+    heard : Heard
+        Both, listened to.
+
+    Returns
+    -------
+    str
+        `MASTERING_NAME` where one whole mix should sound like another and nothing else was asked
+        for; else `AUTO`, or `DEFAULT` where there is no sound to hear effects in.
+    tuple of str
+        Notes for the person.
+    """
+    everything = options.all_aspects and not (options.lock or options.weights or options.models)
+    if everything and whole_mixes(input, [one for one, _ in reference_list(reference)]):
+        return MASTERING_NAME, (WHOLE_MIXES,)
+    return (AUTO, ()) if heard.whole else (DEFAULT, (NOTHING_TO_HEAR,))
 
 
-def _named(effects: Sequence[str] | str | None) -> Sequence[str]:
+def _named(effects: Sequence[str] | str) -> Sequence[str]:
     """URIs of effects that were named."""
-    return default_chain() if _is_default(effects) else resolve_effects(effects or ()).uris
+    return default_chain() if _is_default(effects) else resolve_effects(effects).uris
 
 
-def _is_default(effects: Sequence[str] | str | None) -> bool:
-    return effects is None or effects == DEFAULT or list(effects) == [DEFAULT]
+def _is_default(effects: Sequence[str] | str) -> bool:
+    return effects == DEFAULT or list(effects) == [DEFAULT]
 
 
 def locked_knobs(spec: EffectSpec, lock: Mapping[str, float]) -> dict[int, float]:

@@ -84,7 +84,8 @@ def search_settings(
         # What narrow bands ring on is no room.
         kept = tuple(echo for echo in echoes.found if echo.slot not in equalisers)
         echoes = replace(echoes, found=kept)
-    if listen and options.models is None:
+    unbelieved = plan is not None and not plan.told
+    if listen and options.models is None and not unbelieved:
         try:
             guess = guess_chain(
                 spec,
@@ -99,7 +100,8 @@ def search_settings(
     how = options.search
     # What somebody set is theirs.
     usual = SearchOptions()
-    if plan is not None and (how.halving, how.slot_cost) == (usual.halving, usual.slot_cost):
+    few = plan is not None and plan.told
+    if few and (how.halving, how.slot_cost) == (usual.halving, usual.slot_cost):
         how = replace(how, halving=AUTO_HALVING, slot_cost=AUTO_SLOT_COST)
     if guess.tries and how.temperature == usual.temperature:
         how = replace(how, temperature=GUESSED_TEMPERATURE)
@@ -121,7 +123,7 @@ def search_settings(
         # A controller knows its effect alone, and listens to all there is.
         trusted=listen and len(probed.slots) == 1,
         parts=heard.parts,
-        echoes=echoes if plan is None else as_guesses(echoes),
+        echoes=echoes if plan is None else as_guesses(echoes, plan),
         tries=guess.tries or _probed_guesses(prepared, learned, echoes),
         judge=guess.judge,
         near=bool(guess.tries),

@@ -31,14 +31,14 @@ FAMILIES = (
 
 
 def words() -> list[dict[str, str]]:
-    """What may stand in place of effects, beside ``default``.
+    """What may stand in place of effects, the one first that is chosen without a choice.
 
     Returns
     -------
     list of dict
         ``word``, ``name``, ``about``.
     """
-    from dialin.matching.guessing.auto import AUTO
+    from dialin.matching.guessing.auto import AUTO, DEFAULT
     from dialin.matching.guessing.auto import FAMILIES as HEARD
     from dialin.matching.songs.mixes import MASTERING_NAME
 
@@ -48,13 +48,19 @@ def words() -> list[dict[str, str]]:
             "word": AUTO,
             "name": "Auto",
             "about": "dialin listens for what the reference holds and chooses among built-in "
-            f"effects: {usual}.",
+            f"effects: {usual}. Where all are whole mixes, they are mastered.",
         },
         {
             "word": MASTERING_NAME,
             "name": "Mastering",
             "about": "For whole songs: tone, width, dynamics and level are brought to those of "
             "the reference, knob by knob, without a search.",
+        },
+        {
+            "word": DEFAULT,
+            "name": "Fixed chain",
+            "about": "Built-in effects in the order of a channel strip, without delay and "
+            "modulation; those that do not help are left out.",
         },
     ]
 

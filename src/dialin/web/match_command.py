@@ -26,8 +26,8 @@ def repeat_command(request: MatchRequest, paths: list[str]) -> str:
     for path, one in zip(paths[1:], request.references, strict=True):
         words.append(path if one.weight == 1 else f"{path}:{one.weight:g}")
     words += ["-o", "out/"]
-    named = [request.effects] if isinstance(request.effects, str) else request.effects
-    for name in named:
+    effects = effects_of(request) or []
+    for name in [effects] if isinstance(effects, str) else effects:
         words += ["--fx", name]
     words += ["--budget", str(request.budget)] if request.budget else []
     words += ["--seconds", f"{request.seconds:g}"] if request.seconds else []
@@ -39,6 +39,23 @@ def repeat_command(request: MatchRequest, paths: list[str]) -> str:
         words += ["--lock", f"{name}={value:g}"]
     words += ["--keep"] if request.keep else []
     return shlex.join(words)
+
+
+def effects_of(request: MatchRequest) -> str | list[str] | None:
+    """Effects as `dialin.match` takes them: none where all is left to dialin.
+
+    Parameters
+    ----------
+    request : MatchRequest
+        What was asked.
+
+    Returns
+    -------
+    str, list of str, or None
+    """
+    from dialin.matching.guessing.auto import AUTO
+
+    return None if request.effects == AUTO else request.effects
 
 
 def command_note(heard: Iterable[tuple[str, float, tuple[float, float] | None]]) -> str:

@@ -19,7 +19,7 @@ from dialin.web.answers import download, events, events_of_kept
 from dialin.web.jobs import StudioJob
 from dialin.web.library import NotThereError, Recording
 from dialin.web.live import slots_of_match
-from dialin.web.match_command import command_note, repeat_command
+from dialin.web.match_command import command_note, effects_of, repeat_command
 from dialin.web.requests import Id, MatchRequest
 from dialin.web.running_studio import Here, Studio
 
@@ -54,7 +54,7 @@ async def _begin_match(request: MatchRequest, studio: Here) -> dict[str, Any]:
     order = {
         "do": "match",
         **_heard(request, used),
-        "effects": request.effects,
+        "effects": effects_of(request),
         "folder": str(kept.folder / "result"),
         "workers": studio.options.workers,
         "options": options,

@@ -40,7 +40,7 @@ class Reference(RecordingPart):
 class MatchRequest(Model):
     """What to match, and with what.
 
-    Effects are ``default``, another word that dialin knows, or URIs in order.
+    Effects are ``auto``, which leaves all to dialin, another word that it knows, or URIs in order.
     """
 
     input: RecordingPart
@@ -48,7 +48,7 @@ class MatchRequest(Model):
     effects: (
         Annotated[str, Field(pattern=r"^[a-z]{1,32}$")]
         | Annotated[list[Uri], Field(min_length=1, max_length=32)]
-    ) = "default"
+    ) = "auto"
     budget: Annotated[int, Field(ge=1, le=20_000)] | None = None
     seconds: Annotated[float, Field(gt=0, le=86_400)] | None = None
     seed: Annotated[int, Field(ge=0, lt=1 << 31)] = 0

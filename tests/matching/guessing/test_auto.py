@@ -1,7 +1,7 @@
 """Nobody names the effects: those that are heard in the reference are used, and no others."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,8 +11,11 @@ from dialin.effects import chain_uri
 from dialin.effects.open import open_effect
 from dialin.errors import UsageError
 from dialin.matching.guessing.auto import (
+    AUTO,
+    DEFAULT,
     FAMILIES,
     ORDER,
+    as_guesses,
     bending_slots,
     is_auto,
     judge_families,
@@ -21,7 +24,13 @@ from dialin.matching.guessing.auto import (
     wanted_families,
 )
 from dialin.matching.guessing.auto_order import best_order
-from dialin.matching.guessing.auto_voters import Recordings, Vote
+from dialin.matching.guessing.auto_trust import trusted
+from dialin.matching.guessing.auto_voters import ChainGuess, Recordings, Vote
+from dialin.matching.guessing.guess import GuessVoter
+from dialin.matching.hearing.time_guesses import Echo, Echoes
+from dialin.matching.options import MatchOptions
+from dialin.matching.preparing import chosen_for
+from dialin.matching.recordings import hear
 from dialin.rendering import RenderPool
 from tests.matching.test_style import RATE, music
 
@@ -50,6 +59,27 @@ def test_families_are_named_or_all_the_usual_ones():
         wanted_families("auto:echo")
     assert not is_auto(["auto", "builtin:delay"])
     assert not is_auto("builtin:delay")
+
+
+def test_without_effects_dialin_chooses_and_a_profile_has_none_to_hear():
+    sounds, options = ((music(1), RATE), (music(2), RATE)), MatchOptions()
+    heard = hear(*sounds, options)
+    assert chosen_for(*sounds, heard, options) == (AUTO, ())
+    locked = MatchOptions(lock={"compressor.ratio": 4.0})
+    assert chosen_for(*sounds, heard, locked)[0] == AUTO
+    chosen, (note,) = chosen_for(*sounds, replace(heard, references=()), options)
+    assert chosen == DEFAULT and "no sound" in note and "--fx default" in note
+
+
+def test_an_effect_whose_knob_is_locked_is_tried_whatever_voters_say():
+    never = [Says({f"builtin:{name}": 0.001 for name in ORDER})]
+    for lock, kept in (
+        (("compressor.ratio",), {"compressor"}),
+        (("peak2.gain",), {"peak"}),
+        (("room_size",), {"reverb"}),
+    ):
+        plan = plan_auto(wanted_families("auto"), never, recordings(), spec_of, lock)
+        assert {u.removeprefix("builtin:") for u in plan.uris} == {*kept, "gain"}
 
 
 def test_every_family_has_its_effects_in_the_order():
@@ -121,6 +151,50 @@ def test_only_what_bends_is_swapped():
         "builtin:distortion",
         "builtin:compressor",
     }
+
+
+def test_a_voter_is_believed_as_far_as_its_own_settings_come_near():
+    guess = ChainGuess(("builtin:delay",), (np.array([0.5, 0.5, 0.5]),))
+    vote = Vote("a network", {"builtin:distortion": 0.01, "builtin:delay": 0.9}, (guess,))
+    near = trusted([vote], 2.5, lambda chains: [1.2 for _ in chains])
+    assert near.votes == (vote,) and near.nearest == 1.2 and not near.notes
+    far = trusted([vote], 2.5, lambda chains: [2.4 for _ in chains])
+    assert not far.votes and np.isinf(far.nearest) and "was not believed" in far.notes[0]
+    silent = Vote("someone", {"builtin:delay": 0.9})
+    assert trusted([silent], 2.5, lambda chains: []).votes == (silent,)
+
+    class Knows:
+        def vote(self, heard, effects):
+            return vote
+
+    for trust, tried in ((near, False), (far, True)):
+        plan = plan_auto(
+            wanted_families("auto"), [Knows()], recordings(), spec_of, trust=lambda _, t=trust: t
+        )
+        assert ("builtin:distortion" in plan.uris) is tried
+        assert plan.told is not tried
+
+
+def test_the_network_gives_settings_of_the_effects_that_it_was_asked_about():
+    asked = [spec_of(f"builtin:{name}") for name in ("distortion", "delay")]
+    vote = GuessVoter().vote(recordings(), asked)
+    assert vote is not None and len(vote.guesses) > 4
+    for guess in vote.guesses:
+        assert set(guess.effects) <= {"builtin:distortion", "builtin:delay"} and guess.effects
+        for uri, settings in zip(guess.effects, guess.settings, strict=True):
+            assert settings.shape == (spec_of(uri).size,)
+
+
+def test_what_is_faint_is_a_guess_unless_a_voter_says_the_same():
+    plan = plan_auto(wanted_families("auto:delay"), (), recordings(), spec_of)
+    echo = Echo(0, "heard", np.full(3, 0.5), [], (0, 1, 2), 700.0, 26.0, "echo at 469 ms")
+    plain = replace(echo, score=200.0)
+    said = replace(plan, votes=(Vote("a network", {"builtin:delay": 0.9}),))
+    for heard, by, verdict in (
+        (echo, plan, "doubt"), (plain, plan, "heard"), (echo, said, "heard"),
+        (replace(plain, exact=False), said, "doubt"),
+    ):  # fmt: skip
+        assert as_guesses(Echoes((heard,)), by).found[0].verdict == verdict
 
 
 def test_a_match_says_how_sure_it_is_of_each_family():

@@ -6,8 +6,9 @@ Nobody names effects to ``dialin match --fx auto``. What is there is told by fou
    filters (`dialin.matching.hearing.time_guesses`, `dialin.matching.hearing.motion_guesses`): what
    is heard stays in, with its knobs where they were found, and what is absent is left out. Samples
    that stand on a lattice are those of a bit crusher (`dialin.measures.lattice`).
-2. *Voters*, such as a trained network (`dialin.matching.guessing.auto_voters`): what all of them
-   hold for unlikely is not tried, and their settings are tried first.
+2. *Voters*, such as a trained network (`dialin.matching.guessing.auto_voters`), as far as their own
+   settings bring the sound near (`dialin.matching.guessing.auto_trust`): what all of them hold for
+   unlikely is not tried, and their settings are tried first.
 3. *Search.* Drive, dynamics, filters and equalisers are added as long as one more brings what an
    effect must (`dialin.matching.forward`), behind what was heard.
 4. *Order*: the effects found are swapped where that can be heard
@@ -29,6 +30,7 @@ import numpy as np
 from dialin.effects.chain import slot_names
 from dialin.effects.spec import EffectSpec
 from dialin.errors import UsageError
+from dialin.matching.guessing.auto_trust import Trust
 from dialin.matching.guessing.auto_voters import (
     Recordings,
     Vote,
@@ -50,6 +52,11 @@ AUTO, DEFAULT = "auto", "default"
 
 UNLIKELY = 0.08
 """Probability by all voters below which an effect is not tried."""
+
+PLAIN, LIKELY = 60.0, 0.5
+"""Standard deviations from which an echo or a room speaks for itself, and probability by voters
+above which a fainter one is believed too. Echoes of 0.1 s and more on songs stood out by 160 and
+more, beats of the metal guitar that comes with dialin by 26."""
 
 GAIN = "builtin:gain"
 
@@ -99,7 +106,14 @@ ORDER = (
 control the level, shape the tone, move, repeat, place in a room. Crushed samples can only be told
 where nothing comes behind."""
 
-WEIGHTS = {"bias": -1.0, "gain": 1.0, "heard": 3.0, "moving": 1.0, "absent": -2.0}
+WEIGHTS = {
+    "bias": -1.0,
+    "gain": 1.0,
+    "heard": 3.0,
+    "moving": 1.0,
+    "faint": 1.0,
+    "absent": -2.0,
+}
 """Of the logistic function, with gains in units of the temperature of the pick."""
 
 LEAST_GAIN, MOST_GAIN = -2.0, 6.0
@@ -122,6 +136,8 @@ class AutoPlan:
         Name of a family or built-in that is not tried -> why.
     notes : tuple of str
         For the person.
+    nearest : float
+        Distance of the best settings of voters that are believed; infinite where there are none.
     """
 
     uris: tuple[str, ...]
@@ -129,6 +145,12 @@ class AutoPlan:
     votes: tuple[Vote, ...] = ()
     left: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    nearest: float = np.inf
+
+    @property
+    def told(self) -> bool:
+        """Whether settings of voters explain the reference, so that few renders are needed."""
+        return bool(np.isfinite(self.nearest))
 
 
 def is_auto(effects: object) -> bool:
@@ -189,6 +211,8 @@ def plan_auto(
     voters: Sequence[Voter],
     heard: Recordings,
     specs: Callable[[str], EffectSpec],
+    locked: Sequence[str] = (),
+    trust: Callable[[Sequence[Vote]], Trust] | None = None,
 ) -> AutoPlan:
     """Decide which built-ins are tried, before anything is rendered.
 
@@ -202,6 +226,11 @@ def plan_auto(
         Input and references.
     specs : callable
         URI -> spec of a built-in.
+    locked : sequence of str
+        Knobs that a person locked, ``slot.parameter`` or the parameter alone: their effects are
+        tried whatever voters say.
+    trust : callable, optional
+        Sorts out whom to believe (`dialin.matching.guessing.auto_trust.trusted`); without, all.
 
     Returns
     -------
@@ -222,17 +251,32 @@ def plan_auto(
     asked: list[EffectSpec] = [
         specs(f"builtin:{name}") for name in dict.fromkeys(ORDER) if name in names
     ]
-    votes = ask_voters(voters, heard, asked)
+    said = ask_voters(voters, heard, asked)
+    votes = Trust(said.votes) if trust is None else trust(said.votes)
+    notes += [*said.notes, *votes.notes]
     left: dict[str, str] = {}
-    for name in sorted(names) if votes.votes else ():
+    kept = _with_locks(asked, locked)
+    for name in sorted(names - kept) if votes.votes else ():
         uri = f"builtin:{name}"
-        said = pooled(uri, votes.votes, _prior(votes.votes))
-        if any(uri in v.presence for v in votes.votes) and said < UNLIKELY:
-            left[name] = f"{', '.join(v.source for v in votes.votes)}: {100 * said:.0f} % likely"
+        chance = pooled(uri, votes.votes, _prior(votes.votes))
+        if any(uri in v.presence for v in votes.votes) and chance < UNLIKELY:
+            left[name] = f"{', '.join(v.source for v in votes.votes)}: {100 * chance:.0f} % likely"
     uris = tuple(f"builtin:{n}" for n in ORDER if n in names and n not in left)
     if not uris:
         uris, left = tuple(f"builtin:{n}" for n in ORDER if n in names), {}
-    return AutoPlan((*uris, GAIN), tuple(chosen), votes.votes, left, (*notes, *votes.notes))
+    return AutoPlan((*uris, GAIN), tuple(chosen), votes.votes, left, tuple(notes), votes.nearest)
+
+
+def _with_locks(asked: Sequence[EffectSpec], locked: Sequence[str]) -> set[str]:
+    """Names of the effects that locked knobs are of."""
+    slots = {lock.rpartition(".")[0].rstrip("0123456789") for lock in locked}
+    knobs = {lock for lock in locked if "." not in lock}
+    return {
+        name
+        for spec in asked
+        if (name := spec.uri.removeprefix("builtin:")) in slots
+        or knobs & {parameter.id for parameter in spec.parameters}
+    }
 
 
 def _prior(votes: Sequence[Vote]) -> float:
@@ -310,33 +354,45 @@ def family_reports(
     tuple of FamilyReport
     """
     heard = () if echoes is None else echoes.found
-    verdicts = {
-        echo.slot: ("moving" if _is_guess(echo) else echo.verdict, echo.text) for echo in heard
-    }
+    verdicts = {echo.slot: (_verdict(echo, plan), echo.text) for echo in heard}
     return judge_families(plan, result.gains, verdicts, used, result.temperature)
 
 
-def as_guesses(echoes: Echoes) -> Echoes:
+def as_guesses(echoes: Echoes, plan: AutoPlan) -> Echoes:
     """What was heard, less what is no proof of an effect where there are others to choose from.
 
-    Music moves by itself at many rates, and what matches one of them may be anything. So a motion
-    is a guess among others, that must bring the sound nearer; echoes and rooms stay in.
+    Music moves by itself at many rates, and what matches one of them may be anything; and it
+    repeats at its beats. So a motion is a guess among others, that must bring the sound nearer, and
+    so is an echo or a room that is faint, unless a voter holds it for likely too. Others stay in.
 
     Parameters
     ----------
     echoes : Echoes
         What was listened for.
+    plan : AutoPlan
+        What is tried.
 
     Returns
     -------
     Echoes
     """
-    guessed = tuple(replace(e, verdict="doubt") if _is_guess(e) else e for e in echoes.found)
+    guessed = tuple(
+        replace(e, verdict="doubt") if _verdict(e, plan) in ("moving", "faint") else e
+        for e in echoes.found
+    )
     return replace(echoes, found=guessed)
 
 
-def _is_guess(echo: Echo) -> bool:
-    return echo.verdict == "heard" and not echo.exact
+def _verdict(echo: Echo, plan: AutoPlan) -> str:
+    """What an echo, a room or a motion stands for, as `judge_families` has it."""
+    if echo.verdict != "heard":
+        return echo.verdict
+    if not echo.exact:
+        return "moving"
+    uri = plan.uris[echo.slot]
+    if echo.score < PLAIN and pooled(uri, plan.votes, _prior(plan.votes)) <= LIKELY:
+        return "faint"
+    return "heard"
 
 
 def judge_families(
@@ -356,8 +412,8 @@ def judge_families(
         Slot of the plan's chain -> distance that the best chain with it is nearer than the best
         without; below 0 where it is farther.
     verdicts : mapping of int to (str, str)
-        Slot -> ``heard``, ``moving`` (a motion was heard), ``doubt`` or ``absent``, and what was
-        heard.
+        Slot -> ``heard``, ``moving`` (a motion was heard), ``faint`` (what may be the music's
+        own), ``doubt`` or ``absent``, and what was heard.
     used : sequence of int
         Slots that the match uses.
     temperature : float
@@ -385,6 +441,8 @@ def judge_families(
             best = max(best, (probability(gain, verdict, votes), gain, verdict), key=_first)
             if verdict in ("heard", "moving"):
                 evidence.append(f"heard: {text}")
+            elif verdict == "faint":
+                evidence.append(f"faint, and may be the music's own: {text}")
             elif slot in used and gains.get(slot, 0.0) > 0:
                 evidence.append(f"{names[slot]} brings the sound {gains[slot]:.2f} nearer")
         said = [
@@ -429,7 +487,7 @@ def probability(gain: float | None, verdict: str, votes: float = 0.0) -> float:
     ----------
     gain : float, optional
         Distance that it brings, in units of the temperature; None where it was never tried.
-    verdict : {"heard", "moving", "doubt", "absent", ""}
+    verdict : {"heard", "moving", "faint", "doubt", "absent", ""}
         Of listening; empty where the effect is none that can be listened for.
     votes : float
         Log odds that voters add.

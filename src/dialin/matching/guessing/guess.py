@@ -242,6 +242,24 @@ def _snapped(spec: EffectSpec, settings: Settings, lags: Sequence[float]) -> Set
     return settings
 
 
+def _as_chain(
+    vector: NDArray[np.float64],
+    vocabulary: Vocabulary,
+    effects: Sequence[EffectSpec],
+    lags: Sequence[float],
+) -> ChainGuess:
+    """What a vector says is there, in the order of some effects."""
+    uris: list[str] = []
+    settings: list[Settings] = []
+    for spec in effects:
+        for entry, slot in enumerate(vocabulary.slots):
+            if slot.uri == spec.uri and vector[entry] >= 0.5:
+                uris.append(spec.uri)
+                alone = vocabulary.settings(vector, spec, [entry])
+                settings.append(_snapped(spec, alone, lags))
+    return ChainGuess(tuple(uris), tuple(settings))
+
+
 class GuessVoter:
     """The network that knows built-ins, as a witness to which effects are there."""
 
@@ -274,6 +292,11 @@ class GuessVoter:
         for audio, rate, weight in heard.references:
             one, two = _listened("chain", heard.input, (audio, rate))
             answers = _ask(model, one, two, known, 16, heard.seed)
+            lags = _echo_lags(one, two)
+            guesses += [
+                _as_chain(vector, vocabulary, effects, lags)
+                for vector in [answers.drawn[0], answers.point, *answers.drawn[1:]]
+            ]
             for entry, slot in enumerate(vocabulary.slots):
                 if slot.uri in asked:
                     here = float(answers.there[entry]) * weight / total

@@ -9,7 +9,7 @@ export class Chooser {
   constructor(box, changed) {
     this.changed = changed;
     this.catalogue = null;
-    this.mode = "default";
+    this.mode = "auto";
     this.chain = [];
     this.family = "all";
     this.modes = h("div", { class: "segments", role: "radiogroup", "aria-label": "Effects" });
@@ -45,10 +45,10 @@ export class Chooser {
     this.draw();
   }
   draw() {
-    const words = { default: ["Default chain", `Built-in effects in the order of a channel strip; those that do not help are left out: ${this.catalogue.default.map(uri => this.name(uri).toLowerCase()).join(", ")}.`],
+    const words = {
       ...Object.fromEntries((this.catalogue.words || []).map(one => [one.word, [one.name, one.about]])),
       own: ["My own chain", "Any effects that are installed here, in series. Drag them into order."] };
-    if (!words[this.mode]) this.mode = "default";
+    if (!words[this.mode]) this.mode = "auto";
     this.modes.replaceChildren(...Object.entries(words).map(([mode, [name]]) => h("button", { type: "button", role: "radio", "aria-checked": String(mode === this.mode), "data-mode": mode,
       onclick: () => { this.mode = mode; this.draw(); } }, name)));
     this.about.textContent = words[this.mode][1];

@@ -92,7 +92,7 @@ export class Setup {
   }
   // What can be turned without a match: effects that are known.
   byHand() {
-    const { value, catalogue } = this.chooser, uris = Array.isArray(value) ? value : value === "default" ? catalogue.default : null;
+    const { value, catalogue } = this.chooser, uris = Array.isArray(value) ? value : value === "default" || value === "auto" ? catalogue.default : null;
     if (!uris || !this.input) return null;
     const { input, references } = this.request(), recordings = Object.fromEntries([this.input, ...this.references].map(one => [one.recording.id, one.recording]));
     return { input, references, uris, recordings };

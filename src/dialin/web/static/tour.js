@@ -27,7 +27,7 @@ export class Tour {
         this.step(2);
       }, ".decks"],
       2: waiting ? ["Searching", "Hundreds of renders, on this machine alone. The curve is the distance to the reference; it takes about half a minute.", null, null, "#progress"]
-        : ["Match", "The default chain will do. You can choose any effect that is installed, VST3 and LV2 plugins too.", "Match", () => this.setup.match(), "#go-row"],
+        : ["Match", "dialin hears which effects are there. You can choose any that is installed, VST3 and LV2 plugins too.", "Match", () => this.setup.match(), "#go-row"],
       3: ["Listen", "Space plays. 1, 2 and 3 switch between input, match and reference in the middle of a note, equally loud. Drag on a waveform to loop a part.", "Next", () => this.step(4), ".player"],
       4: ["Turn, explore, take away", "Turn any knob, or Amount: you hear it at once. The map walks through all its sounds. “Take away” has the preset and the audio. Now your own recordings!", "Done", () => this.end(), "#tabs"],
     };
