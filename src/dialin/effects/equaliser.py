@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.audio import Audio
+from dialin.audio.biquads import Biquads
 from dialin.effects.builtin_table import EQ_BANDS, EQ_CHANNELS
 
 Values = NDArray[np.float64]
@@ -110,7 +111,7 @@ class Equaliser:
             setattr(self, name, value)
         self._rate = 0
         self._sections: Values = np.zeros((0, 6))
-        self._state: Values | None = None
+        self._filters: Biquads | None = None
 
     def __call__(self, audio: Audio, sample_rate: int, buffer_size: int, reset: bool) -> Audio:
         """Render the next block; `reset` forgets what came before."""
@@ -132,15 +133,9 @@ class Equaliser:
         return np.asarray(audio + signs * change)
 
     def _filter(self, audio: Audio, reset: bool) -> Audio:
-        from scipy.signal import sosfilt
-
-        shape = (len(self._sections), audio.shape[0], 2)
-        if reset or self._state is None or self._state.shape != shape:
-            self._state = np.zeros(shape)
-        filtered, self._state = sosfilt(
-            self._sections, audio.astype(np.float64), axis=1, zi=self._state
-        )
-        return np.asarray(filtered, dtype=np.float32)
+        if reset or self._filters is None:
+            self._filters = Biquads(self._sections, audio.shape[0])
+        return self._filters(audio)
 
 
 class Width:

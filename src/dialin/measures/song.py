@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from dialin.audio import Audio
+from dialin.audio.biquads import Biquads
 from dialin.audio.excerpts import music_blocks
 
 Values = NDArray[np.float64]
@@ -218,13 +219,12 @@ class SongMeter:
     _side: list[Values] = field(default_factory=list, repr=False)
     _frames: list[int] = field(default_factory=list, repr=False)
     _power: list[Values] = field(default_factory=list, repr=False)
-    _tail: Values = field(default_factory=lambda: np.zeros(0), repr=False)
+    _tail: Audio = field(default_factory=lambda: np.zeros(0, dtype=np.float32), repr=False)
 
     def __post_init__(self) -> None:
         self._channels = self._samples = 0
         self._peak = self._square = 0.0
-        self._k = k_sections(self.sample_rate)
-        self._state: Values | None = None
+        self._filter: Biquads | None = None
         self._length = max(1, round(BLOCK_SECONDS * self.sample_rate))
         self._bands = _band_matrix(self.sample_rate)
         # A periodic Hann window.
@@ -243,26 +243,25 @@ class SongMeter:
         self._channels = block.shape[0]
         self._samples += block.shape[1]
         self._peak = max(self._peak, float(block.max()), -float(block.min()))
-        if self._state is None:
-            self._state = np.zeros((2, block.shape[0], 2))
+        if self._filter is None:
+            self._filter = Biquads(k_sections(self.sample_rate), block.shape[0])
         # A minute at a time would double the memory of a song.
-        for start in range(0, block.shape[1], 1 << 19):
-            self._levels(block[:, start : start + (1 << 19)])
+        for start in range(0, block.shape[1], 1 << 17):
+            self._levels(block[:, start : start + (1 << 17)])
         if self.spectra:
             self._spectra(block)
 
     def _levels(self, block: Audio) -> None:
-        from scipy.signal import sosfilt
-
-        self._square += sum(float(np.dot(c, c)) for c in block.astype(np.float64))
-        heard, self._state = sosfilt(self._k, block, axis=1, zi=self._state)
+        self._square += sum(float(np.dot(c, c)) for c in block)
+        assert self._filter is not None
+        heard = self._filter(block)
         power = np.einsum("ij,ij->j", heard, heard)
         whole = np.concatenate([self._tail, power])
         count = whole.size // self._length
         self._tail = whole[count * self._length :]
         if count:
             cut = whole[: count * self._length].reshape(count, self._length)
-            self._power.append(cut.mean(axis=1))
+            self._power.append(cut.mean(axis=1, dtype=np.float64))
 
     def _spectra(self, block: Audio) -> None:
         first, last = block[0], block[1] if block.shape[0] > 1 else block[0]
@@ -298,7 +297,7 @@ class SongMeter:
                 self._segment(rest)
         power = np.concatenate(self._power) if self._power else np.zeros(0)
         if not power.size and self._tail.size:
-            power = np.array([self._tail.mean()])
+            power = np.array([self._tail.mean(dtype=np.float64)])
         bands = band_centres().size
         return SongFacts(
             sample_rate=self.sample_rate,
