@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pyloudnorm
 import pytest
 from scipy.signal import butter, sosfilt, sosfilt_zi
 
 import dialin.audio.biquads as module
+from dialin.audio import integrated_loudness
 from dialin.audio.biquads import Biquads
 from dialin.audio.excerpts import HIGHPASS_HZ, _sections, block_levels
 
@@ -43,3 +45,14 @@ def test_the_high_pass_is_a_butterworth_that_stood_at_the_first_sample() -> None
     levels = block_levels([audio[:, :RATE], audio[:, RATE:]], RATE)
     np.testing.assert_allclose(levels, 10 * np.log10(power + 1e-12), atol=0.01)
     assert _sections(RATE).shape == (2, 6)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+@pytest.mark.parametrize("rate", [8_000, 44_100, 96_000])
+@pytest.mark.parametrize("seconds", [0.41, 1.03, 5.7])
+def test_loudness_is_pyloudnorms(rate: int, channels: int, seconds: float) -> None:
+    rng = np.random.default_rng(3)
+    samples = round(seconds * rate)
+    audio = rng.normal(size=(channels, samples)) * np.linspace(0, 0.3, samples)
+    theirs = pyloudnorm.Meter(rate).integrated_loudness(audio.T.copy())
+    assert integrated_loudness(audio.astype(np.float32), rate) == pytest.approx(theirs, abs=1e-3)

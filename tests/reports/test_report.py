@@ -12,7 +12,7 @@ import soundfile
 
 from dialin.audio import played_loudness
 from dialin.files import json_text
-from dialin.reports import SavedReport, Track, report_html
+from dialin.reports import SavedReport, Track, charts, report_html
 from dialin.reports.charts import (
     FLOOR,
     Curve,
@@ -332,6 +332,17 @@ def test_white_noise_rises_three_decibels_an_octave():
 
 def spectrum(audio, rate=44_100):
     return Curve("", "matched", *loudness_spectrum(audio, rate))
+
+
+@pytest.mark.parametrize("size", [1_000, 1_001, 8_192])
+def test_density_is_welchs(size: int) -> None:
+    from scipy.signal import welch
+
+    sound = noise()
+    bins, power = welch(sound.astype(np.float64), 44_100, nperseg=size, axis=-1)
+    found = charts._density(sound, 44_100, size)
+    np.testing.assert_allclose(found[0], bins)
+    np.testing.assert_allclose(found[1], power.mean(axis=0), rtol=1e-6, atol=1e-18)
 
 
 def test_the_difference_of_spectra_is_what_a_filter_does_and_nothing_of_level_or_channels():

@@ -7,9 +7,16 @@ Conventions: dBFS re full scale 1.0; RMS of a full-scale square wave is 0 dBFS; 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from dialin.audio.biquads import Biquads
 from dialin.audio.gate import Audio
+
+CHANNEL_GAINS = (1.0, 1.0, 1.0, 1.41, 1.41)
+"""Left, right, centre, left and right surround."""
+
+ABSOLUTE_GATE = -70.0
+"""In LUFS."""
 
 
 def to_db(amplitude: ArrayLike) -> np.ndarray:
@@ -80,14 +87,60 @@ def integrated_loudness(audio: Audio, sample_rate: int) -> float:
     float
         In LUFS.
     """
-    import pyloudnorm
-
-    data = audio[:5].T.astype(np.float64)
-    short = int(np.ceil(0.4 * sample_rate)) + 1 - data.shape[0]
+    data = np.asarray(audio[:5], dtype=np.float32)
+    short = int(np.ceil(0.4 * sample_rate)) + 1 - data.shape[1]
     if short > 0:
-        data = np.pad(data, ((0, short), (0, 0)))
-    with np.errstate(divide="ignore"):
-        return float(pyloudnorm.Meter(sample_rate).integrated_loudness(data))
+        data = np.pad(data, ((0, 0), (0, short)))
+    power = np.zeros(data.shape[1])
+    heard = Biquads(k_sections(sample_rate), data.shape[0])(data)
+    for channel, gain in zip(heard, CHANNEL_GAINS, strict=False):
+        power += gain * np.square(channel, dtype=np.float64)
+    # Blocks of 400 ms that overlap by three quarters.
+    length = 0.4 * sample_rate
+    starts = 0.25 * length * np.arange(round((data.shape[1] - length) / (0.25 * length)) + 1)
+    sums = np.concatenate([[0.0], np.cumsum(power)])
+    ends = np.minimum((starts + length).astype(int), power.size)
+    blocks = np.maximum(sums[ends] - sums[starts.astype(int)], 0.0) / length
+    loud = blocks[blocks >= 10 ** ((ABSOLUTE_GATE + 0.691) / 10)]
+    if not loud.size:
+        return float("-inf")
+    return float(-0.691 + 10 * np.log10(loud[loud > 0.1 * loud.mean()].mean()))
+
+
+def k_sections(sample_rate: float) -> NDArray[np.float64]:
+    """K-weighting as two biquads, at any sample rate.
+
+    Parameters
+    ----------
+    sample_rate : float
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float64, shape (2, 6)
+        A high shelf of 4 dB and a high-pass.
+
+    References
+    ----------
+    ITU-R BS.1770-4, annex 1; its coefficients at 48 kHz as filters of R. Bristow-Johnson's
+    cookbook (shelf: 1500 Hz, Q 0.7071; high-pass: 38 Hz, Q 0.5), as pyloudnorm has them.
+    """
+    a, w = 10.0 ** (4.0 / 40.0), 2 * np.pi * 1500.0 / sample_rate
+    c, d = np.cos(w), np.sin(w) / np.sqrt(2.0)
+    root = 2 * np.sqrt(a) * d
+    shelf = [
+        a * ((a + 1) + (a - 1) * c + root),
+        -2 * a * ((a - 1) + (a + 1) * c),
+        a * ((a + 1) + (a - 1) * c - root),
+        (a + 1) - (a - 1) * c + root,
+        2 * ((a - 1) - (a + 1) * c),
+        (a + 1) - (a - 1) * c - root,
+    ]
+    w = 2 * np.pi * 38.0 / sample_rate
+    c, d = np.cos(w), np.sin(w)
+    high = [(1 + c) / 2, -(1 + c), (1 + c) / 2, 1 + d, -2 * c, 1 - d]
+    sections = np.array([shelf, high])
+    return np.asarray(sections / sections[:, 3:4])
 
 
 def played_loudness(audio: Audio, sample_rate: int) -> float:

@@ -21,6 +21,7 @@ from scipy import fft as sfft
 from dialin.audio import Audio
 from dialin.audio.biquads import Biquads
 from dialin.audio.excerpts import music_blocks
+from dialin.audio.levels import k_sections
 
 Values = NDArray[np.float64]
 
@@ -41,42 +42,6 @@ FADED = 6.0
 def band_centres() -> Values:
     """Centres of the bands in hertz, ``(121,)``."""
     return np.asarray(1000.0 * 2.0 ** (np.arange(LOWEST, HIGHEST + 1) / 12.0))
-
-
-def k_sections(sample_rate: float) -> Values:
-    """K-weighting as two biquads, at any sample rate.
-
-    Parameters
-    ----------
-    sample_rate : float
-        In hertz.
-
-    Returns
-    -------
-    ndarray, float64, shape (2, 6)
-        A high shelf of 4 dB and a high-pass.
-
-    References
-    ----------
-    ITU-R BS.1770-4, annex 1; its coefficients at 48 kHz as filters of R. Bristow-Johnson's
-    cookbook (shelf: 1500 Hz, Q 0.7071; high-pass: 38 Hz, Q 0.5), as pyloudnorm has them.
-    """
-    a, w = 10.0 ** (4.0 / 40.0), 2 * np.pi * 1500.0 / sample_rate
-    c, d = np.cos(w), np.sin(w) / np.sqrt(2.0)
-    root = 2 * np.sqrt(a) * d
-    shelf = [
-        a * ((a + 1) + (a - 1) * c + root),
-        -2 * a * ((a - 1) + (a + 1) * c),
-        a * ((a + 1) + (a - 1) * c - root),
-        (a + 1) - (a - 1) * c + root,
-        2 * ((a - 1) - (a + 1) * c),
-        (a + 1) - (a - 1) * c - root,
-    ]
-    w = 2 * np.pi * 38.0 / sample_rate
-    c, d = np.cos(w), np.sin(w)
-    high = [(1 + c) / 2, -(1 + c), (1 + c) / 2, 1 + d, -2 * c, 1 - d]
-    sections = np.array([shelf, high])
-    return np.asarray(sections / sections[:, 3:4])
 
 
 def gated_loudness(power: Values) -> float:
