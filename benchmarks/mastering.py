@@ -5,7 +5,8 @@ method gets two WAV files and writes one, in a process of its own; what it wrote
 the reference in long-term spectrum, integrated loudness, crest factor and width, all of it and by
 the same measures for both. Wall time, processor time and the most memory of the process and all it
 started (proportional set size, looked at ten times a second) are kept beside. A run that was
-stopped goes on with the same command; with ``--minutes`` it ends by itself in between.
+stopped goes on with the same command; with ``--minutes`` it ends by itself in between, and with
+``--keep`` the pairs lie in a folder as they were cut, so that nothing is decoded twice.
 
     python -m venv mg && mg/bin/pip install matchering==2.0.6
     python benchmarks/mastering.py songs/ --pairs 40 --matchering mg/bin/python -o rows.jsonl
@@ -22,6 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,39 @@ def timed(command: Sequence[str], folder: Path) -> dict[str, float]:
     return {"seconds": time.monotonic() - began, "cpu": cpu, "memory_mb": most}
 
 
+class Pairs:
+    """Songs and references, cut once where they are kept."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._stack = ExitStack()
+        self._source: Source | None = None
+
+    def __enter__(self) -> Pairs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def get(self, number: int) -> tuple[Audio, Audio]:
+        """Input and reference."""
+        options = self._options
+        names = [f"{options.split}-{options.seed}-{number}-{n}.wav" for n in ("in", "ref")]
+        kept = [options.keep / name for name in names] if options.keep else []
+        if kept and all(path.exists() for path in kept):
+            one, two = (read_audio(path)[0] for path in kept)
+            return one, two
+        if self._source is None:
+            pool = self._stack.enter_context(RenderPool(workers=1))
+            corpus = open_corpus(options.songs, options.split)
+            self._source = Source(pool, corpus, options.seed)
+        task = Mastering().make(self._source, "songs", number).task
+        for path, audio in zip(kept, (task.input, task.reference), strict=False):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_audio(path, audio, RATE, overwrite=True)
+        return task.input, task.reference
+
+
 def run(method: str, pair: tuple[Audio, Audio], options: argparse.Namespace) -> dict[str, Any]:
     """One method on one pair."""
     audio, reference = pair
@@ -165,6 +200,7 @@ def main() -> None:
     parser.add_argument("--methods", default="untouched,matchering,mastering")
     parser.add_argument("--matchering", default="", help="a Python that has Matchering 2.0.6")
     parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--keep", type=Path, help="folder for the pairs as they are cut")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     rows = []
@@ -172,20 +208,19 @@ def main() -> None:
         rows = [json.loads(line) for line in options.output.read_text().splitlines()]
     done = {(row["pair"], row["method"]) for row in rows}
     methods = [m for m in options.methods.split(",") if m != "matchering" or options.matchering]
-    corpus, protocol, began = open_corpus(options.songs, options.split), Mastering(), time.time()
-    with RenderPool(workers=1) as pool:
-        source = Source(pool, corpus, options.seed)
+    began = time.time()
+    with Pairs(options) as pairs:
         for number in range(options.pairs):
             missing = [m for m in methods if (number, m) not in done]
             if not missing:
                 continue
             if time.time() - began > 60 * options.minutes:
                 break
-            task = protocol.make(source, "songs", number).task
+            pair = pairs.get(number)
             for method in missing:
                 row: dict[str, Any] = {"pair": number, "method": method}
                 try:
-                    row |= run(method, (task.input, task.reference), options)
+                    row |= run(method, pair, options)
                 except (RuntimeError, OSError, KeyError) as error:
                     row["error"] = str(error)
                 rows.append(row)
