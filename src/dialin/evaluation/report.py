@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dialin._version import __version__
+from dialin.evaluation.chains import markdown_chains
 from dialin.evaluation.figures import draw_all
 from dialin.evaluation.rows import Row
 from dialin.evaluation.tables import (
@@ -77,6 +78,10 @@ def write_report(
             curve = markdown_curve([row for row in its_rows if row["group"] == group])
             if curve:
                 text += [f"### Budgets: {group}, {lead}", "", curve]
+        for group in dict.fromkeys(row["group"] for row in its_rows):
+            chains = markdown_chains([row for row in its_rows if row["group"] == group], lead)
+            if chains:
+                text += [f"### By what is in the chain: {group}", "", chains]
         if figures:
             for path in draw_all(its_rows, lead, folder):
                 written.append(path)
