@@ -10,7 +10,11 @@ KERNELS = {
     ],
     "dialin.measures._gaps": ["src/dialin/measures/_gaps.c"],
     "dialin.audio._biquads": ["src/dialin/audio/_biquads.c"],
+    "dialin.effects._builtins": ["src/dialin/effects/_builtins.c"],
 }
+OPTIONS = ["-O3", "-fno-math-errno"]
+# Effects sound the same on every processor.
+EXACT = ["-ffp-contract=off"]
 
 setup(
     ext_modules=[
@@ -19,7 +23,9 @@ setup(
             sources,
             depends=["src/dialin/timbre/_native.h", "src/dialin/timbre/_transform.h"],
             py_limited_api=True,
-            extra_compile_args=[] if sys.platform == "win32" else ["-O3", "-fno-math-errno"],
+            extra_compile_args=[]
+            if sys.platform == "win32"
+            else [*OPTIONS, *(EXACT if name.startswith("dialin.effects.") else [])],
             # Without a compiler the twins in NumPy, SciPy and torch give the same values, slower.
             optional=True,
         )

@@ -20,6 +20,7 @@ from dialin.effects.builtin_table import NYQUIST_SHARE, Builtin, builtin_spec, f
 from dialin.effects.dry import DryStream
 from dialin.effects.effect import Stream
 from dialin.effects.equaliser import Equaliser, Width
+from dialin.effects.freeverb import Reverb, reverberate
 from dialin.effects.segments import SegmentedStream
 from dialin.effects.spec import EffectSpec
 from dialin.errors import RenderError
@@ -72,7 +73,12 @@ class Tanh:
         return driven
 
 
-OURS: Mapping[str, Any] = {"Distortion": Tanh, "Equaliser": Equaliser, "Width": Width}
+OURS: Mapping[str, Any] = {
+    "Distortion": Tanh,
+    "Equaliser": Equaliser,
+    "Width": Width,
+    **({} if reverberate is None else {"Reverb": Reverb}),
+}
 """Stand-ins for Pedalboard's classes, and effects that it has not."""
 
 
