@@ -167,6 +167,14 @@ def test_a_reverb_is_found_by_its_answer_to_impulses(pool):
     assert found.impulses < 500
 
 
+def test_no_room_is_searched_for_where_the_first_settings_explain_nothing(pool):
+    spec = open_effect("builtin:reverb").spec
+    ear = make_ear((music(RATE, 2), RATE), [(music(RATE, 1), RATE, 1.0)])
+    found = find_echoes(pool, spec, [spec], lambda: ear, {}, sample_rate=RATE, channels=1)
+    assert [echo.verdict for echo in found.found] == ["absent"]
+    assert found.impulses < 30
+
+
 def test_a_size_is_found_where_no_peak_stands_out(pool):
     # Twelve reflections that all lie later in a larger room.
     uri = "fake:room"

@@ -86,6 +86,11 @@ for it, and at how many positions."""
 HOPELESS = 20.0
 """Drop, at whatever strength, below which nothing is worth refining."""
 
+NOTHING = 10.0
+"""The same of the first random settings of an effect without lag knobs: of 19 rooms on music of the
+validation split the least reached 103 with them, of ten dry pieces the most 7; what a search found
+in the end was at most 1.6 times as much."""
+
 STRAY = 0.3
 """What a knob's full travel from its default costs, in units of the noise's variance: keeps knobs
 that are not heard where they are."""
@@ -196,6 +201,10 @@ class EchoSearch:
         if not self._tried:
             return None
         chance = max((t.drop for t in first if t is not None), default=0.0)
+        if not self._lags:
+            loudest = max(self._tried, key=self._reach)
+            if self._reach(loudest) < NOTHING:
+                return EchoFit(loudest.settings, loudest.drop, chance, loudest.answer, [])
         beams = self._contexts()
         for number in range(2 if len(self._lags) > 1 else 1):
             for index in self._lags:
