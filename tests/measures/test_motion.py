@@ -50,6 +50,26 @@ def test_turns_are_those_of_the_oscillator(effect, rate):
     assert found.depth > 1.0
 
 
+@pytest.mark.parametrize("known", [1.3, 1.26])
+def test_a_known_rate_is_taken_only_where_it_is_right(known):
+    train = np.zeros((1, 3 * RATE), np.float32)
+    train[:, :: round(0.025 * RATE)] = 0.5
+    cepstra = impulse_cepstra(flanged(train, 1.3), RATE, round(0.025 * RATE), SHORT)
+    found = turning(cepstra, 0.025, known)
+    assert found is not None
+    assert found.rate == pytest.approx(1.3, rel=1e-9 if known == 1.3 else 0.01)
+
+
+def test_few_rates_are_heard_as_all_are():
+    shape = turns(flanged, 1.0)
+    assert shape is not None
+    ear = MotionEar([frame_cepstra(flanged(music(RATE, 1), 0.7), RATE)])
+    drops, gains = ear.drops(shape)
+    few, weaker = ear.drops(shape, ear.rates[20:24])
+    np.testing.assert_allclose(few, drops[20:24], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(weaker, gains[20:24], rtol=1e-3, atol=1e-3)
+
+
 def test_what_stands_still_has_no_turns():
     assert turns(lambda sound, _: sound, 1.0) is None
     train = np.zeros((1, RATE), np.float32)

@@ -118,6 +118,10 @@ class Candidate:
         Distance of its trajectories (`dialin.matching.trajectories`), where the chain moves.
     judged : float, optional
         What a network that heard it says it is off by (`dialin.matching.guessing.judging`).
+    explained : tuple of float
+        How much it explains of each motion that was heard.
+    unexplained : float
+        What it costs that others explain more.
     """
 
     settings: Settings | None
@@ -129,6 +133,8 @@ class Candidate:
     size_cost: float = 0.0
     motion: float | None = None
     judged: float | None = None
+    explained: tuple[float, ...] = ()
+    unexplained: float = 0.0
 
     @property
     def apart(self) -> float:
@@ -140,7 +146,7 @@ class Candidate:
     @property
     def value(self) -> float:
         """What is minimised."""
-        return self.apart + self.cost + self.size_cost
+        return self.apart + self.cost + self.size_cost + self.unexplained
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,9 @@ from dialin.matching.detail import detail_distances
 from dialin.matching.style import Target, level_of
 from dialin.matching.trials import Trials
 
+HEEDED = 0.9
+"""Share of the doubt that a motion takes away which is heard clearly."""
+
 
 def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> Pick:
     """The candidate of least expected difference to what the reference may be.
@@ -45,6 +48,7 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     Pick
     """
     space, target, options = trials.space, trials.target, trials.options
+    trials.weigh_again()
     heard_all = [c for c in trials.candidates if c.judged is not None]
     ranked = sorted(heard_all or trials.candidates, key=_value)[: options.candidates - 1]
     # The others have the reference's level by the gain alone, which must not speak for them.
@@ -52,7 +56,8 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     field = [base, *ranked]
     values = np.array([c.value for c in field])
     least = values.min()
-    temperature = trials.temperature(float(least))
+    # What was heard of a motion is weighed already, and tells settings apart more finely.
+    temperature = trials.temperature(float(least)) * (1.0 - HEEDED * trials.certainty)
     score = values
     if heard_all and base.judged is not None:
         score = values + options.judge * np.array([c.judged or 0.0 for c in field])
@@ -72,12 +77,13 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
         return Pick(trials.untouched, sure=False)
     first = int(np.argmin(risk))
     best = first or 1 + int(np.argmin(risk[1:]))
-    gain = float(values[0] - values[best]) + field[best].size_cost
+    weighed = float(values[0] - values[best]) + field[best].size_cost
+    gain = weighed - base.unexplained + field[best].unexplained
     share = float(risk[best] / max(risk[0], 1e-12))
     asked = asked_gain(trials)
-    # A motion's rate is heard, not how deep it goes: what brings the sound no nearer to the
-    # reference is no answer.
-    told = any(echo.exact or gain > 0 for echo in space.heard)
+    # A motion's rate is heard more surely than how deep it goes: what brings the sound no nearer to
+    # the reference, nor explains enough of the motion, is no answer.
+    told = any(echo.exact or weighed > 0 for echo in space.heard)
     sure = bool(space.wanted or told) or (
         bool(space.active) and first > 0 and gain >= asked and share <= options.max_risk
     )

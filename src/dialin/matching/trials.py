@@ -20,6 +20,10 @@ from dialin.matching.style import Target, level_of, with_gain
 from dialin.matching.trajectories import TrajectoryTarget
 from dialin.rendering import Job, Renderer, SharedAudio
 
+EVIDENCE, CERTAIN = 0.3, 300.0
+"""Distance that a setting costs which explains nothing of a motion that was heard, and how much
+must be explained for that (`dialin.matching.hearing.motion_search`)."""
+
 
 class TimeUp(Exception):
     """The time limit was reached."""
@@ -84,10 +88,15 @@ class Trials:
         self.pool, self.space, self.audio, self.target = pool, space, audio, target
         self.budget, self.options = budget, options
         self._moving = None if moving is None else moving[0]
+        self._weighed = [echo for echo in space.heard if echo.weigh is not None]
+        # What explains a motion best, so far.
+        self._most = [echo.drop for echo in self._weighed]
         self.untouched = Candidate(
             *(None, *untouched, float(target.distance(untouched[0]))),
             motion=None if moving is None else moving[0].distance(moving[1]),
+            explained=(0.0,) * len(self._most),
         )
+        self.untouched.unexplained = self._unexplained(self.untouched.explained)
         self.grows = space.grows(budget, options)
         self.candidates: list[Candidate] = []
         self.seen: list[tuple[tuple[int, ...], float]] = []
@@ -171,6 +180,7 @@ class Trials:
         size = self.options.slot_cost * len(effects) if self.grows else 0.0
         how = measure if self._moving is None else measure_moving
         jobs = [Job(uri, self.audio, part, measure=how) for part in parts]
+        explained = self._explained(effects, settings)
         rendered: list[Candidate | None] = [None] * len(jobs)
         for number, result in self.pool.render_iter(jobs):
             self.renders += 1
@@ -185,6 +195,8 @@ class Trials:
                     Candidate(
                         *(settings[number], features, sample, distance, cost, effects, size),
                         motion=self._moving.distance(motion[0]) if self._moving else None,
+                        explained=explained[number],
+                        unexplained=self._unexplained(explained[number]),
                     )
                 )
                 rendered[number] = candidate
@@ -199,6 +211,39 @@ class Trials:
             if self._limit is not None and now > self._limit:
                 raise TimeUp
         return rendered
+
+    @property
+    def certainty(self) -> float:
+        """How sure the motion is that was heard best, from 0 to 1."""
+        return min(1.0, max(self._most, default=0.0) / CERTAIN)
+
+    def weigh_again(self) -> None:
+        """Weigh what was rendered by what explains most of all in the end."""
+        for candidate in (self.untouched, *self.candidates):
+            candidate.unexplained = self._unexplained(candidate.explained)
+
+    def _explained(
+        self, effects: tuple[int, ...], settings: Sequence[Settings]
+    ) -> list[tuple[float, ...]]:
+        """How much settings explain of each motion that was heard."""
+        columns = []
+        for number, echo in enumerate(self._weighed):
+            assert echo.weigh is not None
+            drops = [0.0] * len(settings)
+            if echo.slot in effects:
+                knobs = self.space.slots[echo.slot][2]
+                drops = echo.weigh([vector[knobs] for vector in settings])
+            self._most[number] = max(self._most[number], *drops)
+            columns.append(drops)
+        return [tuple(column[n] for column in columns) for n in range(len(settings))]
+
+    def _unexplained(self, explained: tuple[float, ...]) -> float:
+        """What it costs that others explain more."""
+        cost = 0.0
+        for drop, most in zip(explained, self._most, strict=True):
+            share = min(max(drop / most, 0.0), 1.0)
+            cost += EVIDENCE * min(1.0, most / CERTAIN) * (1.0 - share)
+        return cost
 
     def levelled(self, candidate: Candidate) -> Candidate:
         """The candidate with the gain that brings it to the reference's level.

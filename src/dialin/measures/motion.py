@@ -27,6 +27,7 @@ Bogert, Healy & Tukey, "The quefrency alanysis of time series for echoes" (1963)
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,13 +53,14 @@ RATES_HZ = (0.08, 20.0)
 RATE_STEP = 1.015
 HARMONICS = 12
 PHASES = 48
+RIDGE = 1e-4
 FINER = 3
 """Zero padding in time."""
 
 FASTEST_HZ = 40.0
 """Modulation frequencies above are left out."""
 
-DEEPEST = 2.0
+DEEPEST = 1.2
 """How much stronger than it was measured a motion may be."""
 
 AROUND = 13
@@ -69,6 +71,9 @@ HIDDEN = 0.75
 
 STEADY = 0.3
 """Share of a motion that must go round at one rate."""
+
+BESIDE = 1.015
+"""Rates that far from a known one must explain less of a motion than it does itself."""
 
 
 def frame_cepstra(
@@ -220,7 +225,8 @@ def turning(cepstra: Floats, step: float, rate: float | None = None) -> Turning 
     step : float
         Seconds between them.
     rate : float, optional
-        In hertz, near which it lies; found from repeats where it is not given or nothing is there.
+        In hertz, near which it lies; taken as it is where rates beside it explain less, and found
+        from repeats where it is not given or nothing is there.
 
     Returns
     -------
@@ -232,6 +238,12 @@ def turning(cepstra: Floats, step: float, rate: float | None = None) -> Turning 
     depth = motion_depth(cepstra)
     if depth < 1e-2 or flat.shape[0] < 16:
         return None
+    if rate is not None:
+        least = [_known_fit(flat, each, step)[1] for each in (rate, rate / BESIDE, rate * BESIDE)]
+        # So near, only another rate would explain more beside it.
+        if least[0] <= min(least[1:]) and least[0] < 1.0 - STEADY:
+            fit, left = _known_fit(flat, rate, step)
+            return Turning(rate, _lines(fit, cepstra.shape[0]), depth, 1.0 - left)
     # Few directions hold all the motion.
     strong = np.argsort(-(flat**2).sum(axis=0))[:48]
     values, axes = np.linalg.eigh(flat[:, strong].T @ flat[:, strong])
@@ -245,12 +257,32 @@ def turning(cepstra: Floats, step: float, rate: float | None = None) -> Turning 
             return None
         nearest = _nearest_rate(paths, times, step, rate)
     rate, left = nearest
-    basis = _turns(rate, times, step)
-    fit = _fit(basis, flat)
-    count = (basis.shape[1] - 1) // 2
-    lines = (fit[1 : 1 + count] - 1j * fit[1 + count :]).reshape(count, cepstra.shape[0], -1)
-    steady = 1.0 - left / max(total, 1e-12)
-    return Turning(rate, lines.transpose(1, 0, 2).astype(np.complex64), depth, steady)
+    lines = _lines(_fit(_turns(rate, times, step), flat), cepstra.shape[0])
+    return Turning(rate, lines, depth, 1.0 - left / max(total, 1e-12))
+
+
+def _known_fit(flat: Floats, rate: float, step: float) -> tuple[Floats, float]:
+    """Turns at a rate that is asked for again and again, and the share that they leave."""
+    basis, solve = _known_turns(rate, flat.shape[0], step)
+    fit = solve @ flat
+    left = flat - basis @ fit
+    return fit, float((left**2).sum()) / max(float((flat**2).sum()), 1e-12)
+
+
+def _lines(fit: Floats, views: int) -> NDArray[np.complex64]:
+    """Cosines and sines as lines, ``(views, harmonics, quefrencies)``."""
+    count = (fit.shape[0] - 1) // 2
+    lines = (fit[1 : 1 + count] - 1j * fit[1 + count :]).reshape(count, views, -1)
+    return lines.transpose(1, 0, 2).astype(np.complex64)
+
+
+@functools.lru_cache(maxsize=16)
+def _known_turns(rate: float, count: int, step: float) -> tuple[Floats, Floats]:
+    """Turns at a rate, and what fits them to rows; one rate is asked for again and again."""
+    basis = _turns(rate, np.arange(count, dtype=np.float64) * step, step)
+    square = basis.T @ basis
+    square[np.diag_indices_from(square)] += RIDGE * count
+    return basis, np.asarray(np.linalg.solve(square, basis.T), dtype=np.float64)
 
 
 def _turns(rate: float, times: Floats, step: float) -> Floats:
@@ -262,7 +294,7 @@ def _turns(rate: float, times: Floats, step: float) -> Floats:
 def _fit(basis: Floats, rows: Floats) -> Floats:
     """Least squares; what cannot be told apart in so little time stays small."""
     square = basis.T @ basis
-    square[np.diag_indices_from(square)] += 1e-4 * basis.shape[0]
+    square[np.diag_indices_from(square)] += RIDGE * basis.shape[0]
     return np.asarray(np.linalg.solve(square, basis.T @ rows))
 
 
@@ -362,24 +394,34 @@ class MotionEar:
         # The phase of a line beside its bin turns with the distance.
         beside = np.exp(-1j * np.pi * (hertz - bins * self._step) * self.seconds)
         power = np.zeros(rates.size)
+        # For a few rates only few of the frequencies are needed.
+        few = 2 * bins.size < last
         # Views of mono and stereo that do not fit have only the first in common.
         views = min(self.views, motion.lines.shape[0])
         for view in range(views):
             lines = motion.lines[view]
-            table = self._inverse[view] @ (lines.real**2 + lines.imag**2).T
-            power += 2 * (table[bins, numbers - 1] * smear**2).sum(axis=1)
+            squares = lines.real**2 + lines.imag**2
+            if few:
+                energy = np.einsum("rhq,hq->rh", self._inverse[view][bins], squares)
+            else:
+                energy = (self._inverse[view] @ squares.T)[bins, numbers - 1]
+            power += 2 * (energy * smear**2).sum(axis=1)
         turn = np.exp(2j * np.pi * np.outer(numbers, np.arange(PHASES) / PHASES))
         shared = np.zeros(rates.size)
-        squares = np.zeros(rates.size)
+        whole = np.zeros(rates.size)
         for weighted in self._weighted:
             cross = np.zeros((rates.size, harmonics), dtype=np.complex128)
             for view in range(views):
-                cross += (weighted[view] @ np.conj(motion.lines[view]).T)[bins, numbers - 1]
+                turned = np.conj(motion.lines[view])
+                if few:
+                    cross += np.einsum("rhq,hq->rh", weighted[view][bins], turned)
+                else:
+                    cross += (weighted[view] @ turned.T)[bins, numbers - 1]
             best = ((cross * beside * (2 * smear)) @ turn).real.max(axis=1)
             shared += best
-            squares += power
-        gains = np.clip(shared / np.maximum(squares, 1e-12), 0.0, DEEPEST)
-        return gains * (2 * shared - gains * squares), gains
+            whole += power
+        gains = np.clip(shared / np.maximum(whole, 1e-12), 0.0, DEEPEST)
+        return gains * (2 * shared - gains * whole), gains
 
 
 def window_smear(turns: Floats) -> Floats:

@@ -7,7 +7,7 @@ import pytest
 import dialin
 from dialin.effects.open import open_effect
 from dialin.matching.hearing.motion_probe import MotionProbe, impulse_train, probe_motion
-from dialin.matching.hearing.motion_search import make_motion_ears
+from dialin.matching.hearing.motion_search import MotionSearch, make_motion_ears
 from dialin.rendering import RenderPool
 from tests.measures.test_cepstrum import music
 
@@ -76,6 +76,32 @@ def test_a_phaser_is_set_at_the_rate_heard_in_other_music(pool):
     assert match.effects == ("builtin:phaser",)
     assert match.preset.native["phaser.rate"] == pytest.approx(1.7, rel=0.05)
     assert "motion at 1.7" in match.report.evidence[0]
+
+
+def make_search(pool, uri, reference):
+    effect = open_effect(uri)
+    ears = make_motion_ears((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
+    live = [n for n, p in enumerate(effect.spec.parameters) if p.status == "live"]
+    return MotionSearch(
+        *(pool, effect.spec, ears, probe_motion(effect), effect.spec.default, live),
+        sample_rate=RATE,
+        channels=1,
+        seed=1,
+    )
+
+
+def test_shapes_are_found_that_explain_nearly_all_that_the_true_one_does(pool):
+    true = dict(rate=6.1, depth=62, centre_frequency=430, mix=90, feedback=72)
+    search = make_search(pool, "builtin:phaser", wet("builtin:phaser", **true))
+    fit = search.run()
+    assert fit is not None and fit.rate == pytest.approx(6.1, rel=0.01)
+    spec = open_effect("builtin:phaser").spec
+    weak = spec.vector({**true, "mix": 3})
+    most, less = search.weigh(fit, [spec.vector(true), weak])
+    assert fit.score > 0.6 * most
+    assert less < 0.6 * most
+    # Others are handed on, no two of them alike, none of them better.
+    assert fit.alike and all(score <= fit.score for _, score in fit.alike)
 
 
 def test_a_locked_depth_stays(pool):

@@ -8,6 +8,7 @@ itself. Where none is heard nothing is said: the effect may have other uses.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -79,7 +80,7 @@ def find_motions(
     ears = make_motion_ears(*listen()) if moving else None
     if ears is None:
         return (), bool(moving)
-    fits: list[tuple[int, MotionFit, tuple[int, ...]]] = []
+    fits: list[tuple[int, MotionFit, MotionSearch]] = []
     for number in moving:
         _, uri, span = chain[number]
         own_spec, probe = slots[number], probes[uri]
@@ -100,10 +101,10 @@ def find_motions(
         fit = search.run() if search.places else None
         if fit is not None and fit.verdict != "absent":
             # How deep it goes is heard less well than how fast, and searched for by the sound.
-            fits.append((number, fit, search.rate_places))
+            fits.append((number, fit, search))
     echoes: list[Echo] = []
     rates: list[float] = []
-    for number, fit, held in sorted(fits, key=lambda f: -f[1].score):
+    for number, fit, search in sorted(fits, key=lambda f: -f[1].score):
         if any(abs(np.log(fit.rate / rate)) < SAME_RATE for rate in rates):
             continue
         rates.append(fit.rate)
@@ -115,10 +116,13 @@ def find_motions(
             for share in MILDER
         ]
         alike = [(v, score) for v, score in milder if not np.array_equal(v, fit.settings)]
+        alike += fit.alike
         echoes.append(
             Echo(
-                *(number, fit.verdict, fit.settings, alike, held, fit.score, sigma, text),
+                *(number, fit.verdict, fit.settings, alike, search.rate_places),
+                *(fit.score, sigma, text),
                 exact=False,
+                weigh=functools.partial(search.weigh, fit),
             )
         )
     return tuple(sorted(echoes, key=lambda e: e.slot)), True

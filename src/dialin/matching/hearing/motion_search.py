@@ -33,35 +33,58 @@ from dialin.measures.motion import (
 )
 from dialin.rendering import Job, Renderer, SharedAudio
 
-SECONDS = 4.0
-"""For which a train of impulses is followed."""
+SECONDS, TURNS = 4.0, 3.0
+"""For which a train of impulses is followed, and turns that are enough where the rate is known."""
 
 LONG_HZ = 3_000.0
 """End of the band for long frames: combs of long lags sweep too fast higher up."""
 
-DRAWS, MORE_DRAWS = 23, 24
-"""Random settings to begin with, and more where little was found."""
+DRAWS, MORE_DRAWS, MOST_DRAWS = 23, 24, 3
+"""Random settings to begin with, and more, so many times at most, where little was found."""
 
-OCTAVE_DRAWS = 16
-"""Random settings more at half of the best rate."""
+RATE_DRAWS, HALF_DRAWS = 48, 16
+"""Random settings more at a rate that was heard, and at half of it."""
 
-OCTAVES = (0.5, 1 / 3, 2.0)
-"""Other rates of which a shape may be the overtone, or the fundamental."""
+OCTAVES, SLOWER = (0.5, 1 / 3, 2.0), 0.9
+"""Other rates of which a shape may be the overtone, or the fundamental; and the share of its score
+from which a slower one is taken."""
+
+FOLLOWED = 3
+"""Rates that are followed after a first look."""
 
 LINES, LINE_BEAMS = 8, 3
 """Rates taken from lines of the modulation spectrum, and how many of them are followed."""
 
+NEAREST = 3
+"""Settings that are looked at again at another rate."""
+
 BEAMS, APART = 3, 0.08
 """Rates that are followed, and how far apart as logarithms."""
 
-POPULATION, ROUNDS, MORE_ROUNDS = 8, 2, 2
-"""Renders in a round, rounds for each of the rates, and more for the best."""
+POPULATION, ROUNDS, MORE_ROUNDS = 8, 2, 14
+"""Renders in a round, rounds for each of the rates, and the most for the best."""
+
+STARTS, LEAST_START, APART_SHAPES = 3, 0.2, 0.15
+"""Shapes from which the best is looked for in frames of each length, the least share of the best
+one's score, and how far apart they are."""
+
+MOST_ALIKE, LEAST_ALIKE = 6, 0.4
+"""Shapes besides that are handed on, and the least share of the best one's score."""
+
+SIGMAS = (0.15, 0.12)
+"""How far around them at first."""
+
+CALM, GAINED = 4, 1.02
+"""Rounds after which nothing more is hoped for where the best is not so many times better."""
 
 WINDOW = 0.06
 """Natural logarithm of the rate, by which it may still be moved while shapes are refined."""
 
 FINE_FROM, FINE = 5, np.linspace(-0.0075, 0.0075, 7)
 """How many of the best rates of a grid are looked at between its points, and where."""
+
+SAME_LAW = 0.06
+"""Logarithm of the rate, by which a setting may seem to be off the law and is not."""
 
 SLACK = 1.1
 """By which a rate may lie beyond the law's ends."""
@@ -80,7 +103,7 @@ HEARD, HEARD_HALF = 60.0, 15.0
 """Drop in all, and in the worse half of the references, from which a motion is heard."""
 
 ABSENT = 25.0
-HOPELESS, ENOUGH = 18.0, 60.0
+HOPELESS, ENOUGH = 18.0, 200.0
 """Scores below which nothing is refined, and from which no more is drawn."""
 
 STRAY = 1.0
@@ -179,6 +202,10 @@ class MotionFit:
     depth : float
         In dB, at these settings.
     renders : int
+    frame : int
+        0 where short frames tell most, 1 for long ones.
+    alike : tuple of (ndarray, float)
+        Other settings that explain a good part of it, and how much each does.
     """
 
     settings: Settings
@@ -187,6 +214,8 @@ class MotionFit:
     half: float
     depth: float
     renders: int
+    frame: int = 0
+    alike: tuple[tuple[Settings, float], ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -203,10 +232,18 @@ class _TriedMotion:
     frame: int
     rate: float
     score: float
+    scans: tuple[tuple[int, Floats, Floats], ...] = ()
+    """Frame, rates and scores, where all rates were looked at."""
 
 
 def turns_of(
-    audio: Audio, sample_rate: int, start: int, step: int, highest: float, rate: float | None
+    audio: Audio,
+    sample_rate: int,
+    start: int,
+    step: int,
+    highest: float,
+    rate: float | None,
+    frame: int | None = None,
 ) -> tuple[Turning | None, ...]:
     """Measure turns for short and long frames; runs where the effect is.
 
@@ -222,15 +259,20 @@ def turns_of(
         End in hertz of the band.
     rate : float, optional
         In hertz, that is expected.
+    frame : int, optional
+        0 for short frames alone, 1 for long ones.
 
     Returns
     -------
     tuple of Turning or None
-        None where nothing goes round.
+        None where nothing goes round, or was not looked at.
     """
     turns: list[Turning | None] = []
-    for frame, end in ((SHORT, highest), (LONG, min(highest, LONG_HZ))):
-        cepstra = impulse_cepstra(audio[:, start:], sample_rate, step, frame, end)
+    for number, (length, end) in enumerate(((SHORT, highest), (LONG, min(highest, LONG_HZ)))):
+        if frame is not None and number != frame:
+            turns.append(None)
+            continue
+        cepstra = impulse_cepstra(audio[:, start:], sample_rate, step, length, end)
         one = turning(cepstra, step / sample_rate, rate)
         turns.append(one)
         rate = rate if one is None else one.rate
@@ -285,8 +327,9 @@ class MotionSearch:
             self._easy = probe.rate_at(position)
             ends = probe.rate_at(0.0), probe.rate_at(1.0)
             self._reach = min(ends), max(ends)
+        seconds = SECONDS if self._easy is None else min(SECONDS, TURNS / self._easy)
         train, self._from, self._step = impulse_train(
-            sample_rate, min(channels, 2), probe.spacing, probe.lead, SECONDS
+            sample_rate, min(channels, 2), probe.spacing, probe.lead, seconds
         )
         self._train = train
         self._shared: SharedAudio | None = None
@@ -310,10 +353,40 @@ class MotionSearch:
         finally:
             self._pool.release(self._shared)
 
+    def weigh(self, fit: MotionFit, settings: Sequence[Settings]) -> list[float]:
+        """How much settings explain at the rate that was heard, whatever their own.
+
+        Parameters
+        ----------
+        fit : MotionFit
+            What was heard.
+        settings : sequence of ndarray
+            Of the effect.
+
+        Returns
+        -------
+        list of float
+            As `MotionFit.score`; 0 for what does not go round.
+        """
+        near = _TriedMotion(fit.settings, (), fit.frame, fit.rate, fit.score)
+        asked = []
+        for vector in settings:
+            moved = vector.copy()
+            if self._knob is not None:
+                moved[self._knob] = self._start[self._knob]
+            asked.append(moved)
+        self._shared = self._pool.share(self._train, self._rate)
+        try:
+            return [0.0 if t is None else t.score for t in self._try(asked, near)]
+        finally:
+            self._pool.release(self._shared)
+
     def _run(self) -> MotionFit | None:
         drawn = [self._start]
         self._try([*drawn, *self._drawn(DRAWS)], None)
-        if max((t.score for t in self._tried), default=0.0) < ENOUGH:
+        for _ in range(MOST_DRAWS):
+            if max((t.score for t in self._tried), default=0.0) >= ENOUGH:
+                break
             self._try(self._drawn(MORE_DRAWS), None)
         if not self._tried:
             return None
@@ -326,20 +399,56 @@ class MotionSearch:
                 if all(abs(np.log(tried.rate / k.rate)) > APART for k in kept):
                     kept.append(tried)
             kept += self._at_lines(kept)
-            best = max((self._refine(beam, ROUNDS) for beam in kept), key=lambda t: t.score)
+            kept = [self._refine(beam, ROUNDS) for beam in kept]
+            kept = sorted(kept, key=lambda t: -t.score)[:FOLLOWED]
+            if len(kept) > 1:
+                kept = [self._refine(beam, ROUNDS) for beam in kept]
+            best = max(kept, key=lambda t: t.score)
             for factor in OCTAVES if self._knob is not None and best.score > ENOUGH else ():
+                slower = factor < 1.0
                 if factor == OCTAVES[0] and best.rate * factor >= self._ears.whole[0].rates[0]:
                     # The commonest mistake: a sweep to and fro taken for two.
-                    self._try(self._drawn(OCTAVE_DRAWS), replace(best, rate=best.rate * factor))
-                other = self._nearest(best.rate * factor)
+                    self._draw_at(replace(best, rate=best.rate * factor), HALF_DRAWS)
+                other = self._nearest(best.rate * factor, [best])
                 if other is not None:
                     other = self._refine(other, ROUNDS)
                     if other.score > 0.4 * best.score:
                         other = self._refine(other, ROUNDS)
-                    best = max(best, other, key=lambda t: t.score)
-            self._refine(best, MORE_ROUNDS, sigma=0.12)
+                    # A turn that takes twice as long explains all that two do, and what differs.
+                    if other.score > (SLOWER * best.score if slower else best.score):
+                        best = other
+            self._settle(best)
         best = max(self._tried, key=lambda t: t.score - self._stray(t.settings))
         return self._finish(best)
+
+    def _settle(self, best: _TriedMotion) -> None:
+        """Refine shapes at a rate that was heard, from several beginnings: combs have many tops."""
+        if best.score > ENOUGH:
+            self._draw_at(best, RATE_DRAWS)
+        starts: list[_TriedMotion] = []
+        for frame in range(len(self._ears.whole)):
+            # Short frames tell more of a shape that is right, and less of one that nearly is.
+            mine: list[_TriedMotion] = []
+            for tried in self._at_rate(best.rate, frame):
+                if mine and (len(mine) == STARTS or tried.score < LEAST_START * mine[0].score):
+                    break
+                if all(self._apart(tried, other) > APART_SHAPES for other in mine):
+                    mine.append(tried)
+            starts += mine
+        sigma = SIGMAS[0]
+        while len(starts) > 1:
+            starts = [self._refine(start, ROUNDS, sigma) for start in starts]
+            starts = sorted(starts, key=lambda t: -t.score)[: len(starts) // 2]
+        self._refine(starts[0] if starts else best, MORE_ROUNDS, SIGMAS[1])
+
+    def _at_rate(self, rate: float, frame: int | None = None) -> list[_TriedMotion]:
+        """What was tried at about a rate, the best first."""
+        near = [t for t in self._tried if abs(np.log(t.rate / rate)) < WINDOW]
+        near = [t for t in near if frame is None or t.frame == frame]
+        return sorted(near, key=lambda t: -t.score)
+
+    def _apart(self, one: _TriedMotion, two: _TriedMotion) -> float:
+        return float(np.abs(one.settings - two.settings)[self._shape].max(initial=0.0))
 
     def _drawn(self, count: int) -> list[Settings]:
         drawn = []
@@ -349,16 +458,24 @@ class MotionSearch:
             drawn.append(self._spec.check(vector))
         return drawn
 
-    def _nearest(self, rate: float) -> _TriedMotion | None:
+    def _nearest(self, rate: float, also: Sequence[_TriedMotion] = ()) -> _TriedMotion | None:
         """The best of all settings so far, had they gone round at about this rate."""
         if rate < self._ears.whole[0].rates[0]:
             return None
-        near = [
-            self._heard(t.settings, t.turns, replace(t, rate=rate, frame=frame))
-            for t in self._tried
-            for frame in range(len(t.turns))
+        found: list[tuple[float, int, _TriedMotion]] = []
+        for tried in self._tried:
+            for frame, rates, scores in tried.scans:
+                near = scores[np.abs(np.log(rates / rate)) < WINDOW]
+                if near.size:
+                    found.append((float(near.max()), frame, tried))
+        found.sort(key=lambda f: -f[0])
+        options = [(frame, tried) for _, frame, tried in found[:NEAREST]]
+        options += [(tried.frame, tried) for tried in also]
+        heard = [
+            self._heard(tried.settings, tried.turns, replace(tried, rate=rate, frame=frame))
+            for frame, tried in options
         ]
-        return max((t for t in near if t is not None), key=lambda t: t.score, default=None)
+        return max((t for t in heard if t is not None), key=lambda t: t.score, default=None)
 
     def _at_lines(self, kept: Sequence[_TriedMotion]) -> list[_TriedMotion]:
         """The best of all settings so far at rates where the reference moves, whatever the shape.
@@ -394,26 +511,38 @@ class MotionSearch:
     def _try(
         self, settings: Sequence[Settings], near: _TriedMotion | None
     ) -> list[_TriedMotion | None]:
+        """Render settings and listen for them: at all rates, or as something near goes round."""
+        rendered = self._turns(settings, None if near is None else near.frame)
+        results = [self._heard(v, turns, near) for v, turns in zip(settings, rendered, strict=True)]
+        self._tried += [tried for tried in results if tried is not None]
+        return results
+
+    def _draw_at(self, near: _TriedMotion, count: int) -> None:
+        """Random settings more at a rate, heard in short and in long frames by themselves."""
+        drawn = self._drawn(count)
+        for vector, turns in zip(drawn, self._turns(drawn, None), strict=True):
+            for frame in range(len(turns)):
+                tried = self._heard(vector, turns, replace(near, frame=frame))
+                if tried is not None:
+                    self._tried.append(tried)
+
+    def _turns(
+        self, settings: Sequence[Settings], frame: int | None
+    ) -> list[tuple[Turning | None, ...]]:
         assert self._shared is not None
-        args = (self._from, self._step, self._ears.highest, self._easy)
+        args = (self._from, self._step, self._ears.highest, self._easy, frame)
         jobs = [
             Job(self._spec.uri, self._shared, v, measure=turns_of, measure_args=args)
             for v in settings
         ]
         self.renders += len(jobs)
-        results: list[_TriedMotion | None] = []
-        for vector, result in zip(settings, self._pool.render(jobs), strict=True):
-            turns = () if result.failure is not None else result.value
-            tried = self._heard(vector, turns, near)
-            results.append(tried)
-            if tried is not None:
-                self._tried.append(tried)
-        return results
+        return [() if r.failure is not None else r.value for r in self._pool.render(jobs)]
 
     def _heard(
         self, vector: Settings, turns: tuple[Turning | None, ...], near: _TriedMotion | None
     ) -> _TriedMotion | None:
         best: _TriedMotion | None = None
+        scans: list[tuple[int, Floats, Floats]] = []
         for frame, turn in enumerate(turns):
             if turn is None or turn.depth < 0.05 or (near is not None and frame != near.frame):
                 continue
@@ -434,6 +563,8 @@ class MotionSearch:
             mine, _ = own.drops(turn, rates)
             mine = OWN * maximum_filter1d(mine, 2 * LIKE + 1, mode="nearest")
             scores = scores - mine
+            if near is None:
+                scans.append((frame, rates, scores))
             if self._knob is not None:
                 # Overtones tell rates apart more finely than the grid does.
                 tops = np.argsort(-scores)[:FINE_FROM]
@@ -444,7 +575,7 @@ class MotionSearch:
             top = int(np.argmax(scores))
             if best is None or scores[top] > best.score:
                 best = _TriedMotion(vector, turns, frame, float(rates[top]), float(scores[top]))
-        return best
+        return None if best is None else replace(best, scans=tuple(scans))
 
     def _refine(self, beam: _TriedMotion, rounds: int, sigma: float = 0.2) -> _TriedMotion:
         """Search the shape knobs near a beam, at its rate."""
@@ -460,8 +591,10 @@ class MotionSearch:
             seed=int(self._rng.integers(2**31)),
             population_size=POPULATION,
         )
-        best = beam
+        best, scores = beam, [beam.score]
         for _ in range(rounds):
+            if len(scores) > CALM and scores[-1] < GAINED * scores[-1 - CALM]:
+                break
             asked = [search.ask() for _ in range(POPULATION)]
             vectors = []
             for position in asked:
@@ -476,6 +609,7 @@ class MotionSearch:
                 ]
             )
             best = max([best, *(t for t in tried if t is not None)], key=lambda t: t.score)
+            scores.append(best.score)
         return best
 
     def _finish(self, best: _TriedMotion) -> MotionFit:
@@ -496,7 +630,29 @@ class MotionSearch:
         if self._knob is not None:
             # The law was taken down elsewhere: what counts is how far to go from here.
             scale = self._probe.rate_at(float(settings[self._knob])) / turn.rate
+            if abs(np.log(scale)) < SAME_LAW:
+                # Rotors that still speed up say less of it than the law does.
+                scale = 1.0
             settings[self._knob] = self._spec.parameters[self._knob].snap(
                 self._probe.position_of(rate * scale)
             )
-        return MotionFit(settings, rate, best.score, min(halves), turn.depth, self.renders)
+        return MotionFit(
+            *(settings, rate, best.score, min(halves), turn.depth, self.renders, best.frame),
+            tuple(self._alike(best, settings)),
+        )
+
+    def _alike(self, best: _TriedMotion, settings: Settings) -> list[tuple[Settings, float]]:
+        """Other shapes at this rate that explain a good part, no two of them near each other."""
+        kept = [best]
+        for tried in self._at_rate(best.rate):
+            if len(kept) > MOST_ALIKE or tried.score < LEAST_ALIKE * best.score:
+                break
+            if all(self._apart(tried, other) > APART_SHAPES for other in kept):
+                kept.append(tried)
+        alike = []
+        for tried in kept[1:]:
+            vector = tried.settings.copy()
+            if self._knob is not None:
+                vector[self._knob] = settings[self._knob]
+            alike.append((vector, tried.score))
+        return alike

@@ -169,6 +169,9 @@ class Echo:
         About which the references' spectrum is symmetrical, where it is a ring modulator's.
     exact : bool
         Whether all its settings follow from what was heard; of a motion only the rate does.
+    weigh : callable, optional
+        How much of the references each of some settings of the slot explains, as `drop` is; where
+        settings that were not found by listening may be weighed by what is heard as well.
     """
 
     slot: int
@@ -183,6 +186,7 @@ class Echo:
     order: float = 0.0
     lines: tuple[tuple[float, float], ...] = ()
     exact: bool = True
+    weigh: Callable[[Sequence[Settings]], list[float]] | None = None
 
 
 @dataclass(frozen=True, eq=False)
