@@ -1,8 +1,8 @@
 """The C library under plugins: its random numbers, and what it fills memory with.
 
 Plugins that read memory they never wrote read zeros every time where glibc's M_PERTURB is set, as
-it is for the whole life of a rendering worker. Filling costs a tenth of what is done there without
-plugins, and is left out for as long as that takes.
+it is in a rendering worker while plugins run. Filling costs a tenth of everything else and more,
+and is left out for as long as no plugin runs.
 """
 
 from __future__ import annotations
@@ -13,11 +13,16 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 _M_PERTURB = -6
 _ZEROS = 255
 """glibc fills new memory with the complement of this byte, and freed memory with the byte."""
+
+
+_FILLED_WITH: ContextVar[int | None] = ContextVar("byte that memory is filled with", default=None)
+"""Inside of blocks, which may stand in one another; the library does not tell."""
 
 
 @functools.cache
@@ -48,11 +53,15 @@ def _filled_memory(byte: int) -> Iterator[None]:
     if set_option is None:
         yield
         return
+    before = _FILLED_WITH.get()
+    before = _resting() if before is None else before
     set_option(_M_PERTURB, byte)
+    token = _FILLED_WITH.set(byte)
     try:
         yield
     finally:
-        set_option(_M_PERTURB, _resting())
+        _FILLED_WITH.reset(token)
+        set_option(_M_PERTURB, before)
 
 
 @functools.cache

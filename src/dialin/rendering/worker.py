@@ -14,6 +14,7 @@ from dialin.effects.c_library import unfilled_memory
 from dialin.effects.chain import parse_chain
 from dialin.effects.effect import Effect
 from dialin.effects.open import open_effect
+from dialin.effects.uri import parse_uri
 from dialin.errors import DialinError, EffectLoadError, NonFiniteOutputError, RenderError
 from dialin.rendering.job import describe_settings
 from dialin.rendering.request import CallRequest, RenderRequest
@@ -58,12 +59,13 @@ class RenderWorker:
         if isinstance(request, CallRequest):
             if request.effect is None:
                 return request.function(*request.arguments)
-            return request.function(self._open(request.effect), *request.arguments)
+            effect = self._open(request.effect)
+            with _memory(request.effect):
+                return request.function(effect, *request.arguments)
         effect = self._open(request.effect)
         audio = self._input(*request.audio)
-        memory = unfilled_memory if _is_ours(request.effect) else contextlib.nullcontext
         try:
-            with memory():
+            with _memory(request.effect):
                 output = effect.process(
                     audio, request.sample_rate, request.settings, tail=request.tail
                 )
@@ -118,9 +120,22 @@ class RenderWorker:
 
 
 @functools.lru_cache(maxsize=256)
-def _is_ours(uri: str) -> bool:
-    """Whether no plugin's code runs in an effect or a chain."""
-    return all(slot.startswith("builtin:") for slot in parse_chain(uri))
+def _fills_itself(uri: str) -> bool:
+    """Whether hosts see to the memory that plugins of an effect or a chain get, or none run."""
+    return all(_format(slot) in ("builtin", "lv2", "faust") for slot in parse_chain(uri))
+
+
+def _format(uri: str) -> str:
+    """The format of an effect, whatever is around it."""
+    kind, rest = parse_uri(uri)
+    if kind == "bpm":
+        kind, rest = "mix", rest.partition(":")[2]
+    return _format(rest) if kind == "mix" else kind
+
+
+def _memory(uri: str) -> contextlib.AbstractContextManager[None]:
+    """What surrounds renders of an effect: memory is filled where that is needed alone."""
+    return unfilled_memory() if _fills_itself(uri) else contextlib.nullcontext()
 
 
 def _is_large(value: Any) -> bool:
