@@ -70,7 +70,8 @@ def compared(item: Item, pool: RenderPool) -> dict[str, float]:
         vector[list(knobs)] = position
     ways = {
         "probe": guess_by_probe(
-            *(pool, task.spec.uri, knobs, style_features(*sounds[0]), target, MOST, 0)
+            *(pool, task.spec.uri, knobs, style_features(*sounds[0])),
+            *(task.sample_rate, target, MOST, 0),
         ),
         "random": [task.draw(rng) for _ in range(MOST)],
         "search": searched,

@@ -174,7 +174,8 @@ def _probed_guesses(
         return []
     uri = probed.slots[0].uri
     made = guess_by_probe(
-        *(prepared.pool, uri, knobs, prepared.untouched[0], prepared.heard.target),
+        *(prepared.pool, uri, knobs, prepared.untouched[0], prepared.sample_rate),
+        prepared.heard.target,
         min(PROBED_TRIES, prepared.budget),
         options.seed,
     )

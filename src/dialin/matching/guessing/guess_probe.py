@@ -1,18 +1,19 @@
 """A first guess for effects that no network knows: from what their knobs do to a test signal.
 
-An effect is rendered once at some hundred settings on two seconds of noise, tones and clicks, about
-as loud as the input, since what bends or has a threshold does something else to other levels. Kept
-is by how much each moves the style features (`probe_knobs`; cached). Where input and reference
-differ by a gap, settings are looked for that would make it: a ridge regression with a smooth kernel
-(Rasmussen and Williams, "Gaussian processes for machine learning", 2006, chapter 2) carries the
-moves from the settings that were rendered to any others, and those whose move brings the input's
-features nearest to the reference's are proposed, apart from one another. Nothing of the music is
-rendered for it.
+An effect is rendered once at some hundred settings on two seconds of notes and drums, about as loud
+as the input and at its rate, since what bends or has a threshold does something else to other
+levels. Kept is by how much each moves the style features (`probe_knobs`; cached). Where input and
+reference differ by a gap, settings are looked for that would make it: a ridge regression with a
+smooth kernel (Rasmussen and Williams, "Gaussian processes for machine learning", 2006, chapter 2)
+carries the moves from the settings that were rendered to any others, and those whose move brings
+the input's features nearest to the reference's are proposed, apart from one another: by turns one
+that was predicted and one that was rendered, since of thousands of predictions the best is too good
+by chance. Nothing of the music is rendered for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,14 +31,17 @@ from dialin.rendering import Renderer
 
 Floats = NDArray[np.float64]
 
-VERSION, RATE, SECONDS = 2, 44_100, 2.0
+VERSION, SECONDS = 3, 2.0
+BEAT, PARTIALS, SCALE = 0.18, 24, (0, 3, 5, 7, 10, 12, 15, 19)
+"""Of the test signal: seconds from note to note, partials of each, semitones above its octave."""
+
 LEVELS, LEVEL_STEP = (-42.0, -6.0), 6.0
 """Levels of the test signal in dBFS, from and to, and in which steps."""
 
 LEAST, MOST, PER_KNOB = 24, 96, 10
 """Settings rendered: so many for each live knob, within these limits."""
 
-RIDGE = 0.05
+RIDGE = 0.2
 """Variance, as a share of a feature's own, that the regression leaves unexplained."""
 
 WIDTH = 0.35
@@ -113,11 +117,16 @@ def nearest_level(features: Vector) -> float:
     return LEVEL_STEP * round(level / LEVEL_STEP)
 
 
-def knob_signal(level: float = -18.0) -> Audio:
-    """Noise that comes and goes, chords and clicks, ``(2, samples)``.
+def knob_signal(rate: int, level: float) -> Audio:
+    """Two seconds that have of everything what music has: notes that ring out over basses, drums.
+
+    Noise of even spectrum would hide what bends or coarsens the sound, and what has a threshold
+    hears how far peaks stand out; so partials fall off, notes decay, and there is little noise.
 
     Parameters
     ----------
+    rate : int
+        In hertz.
     level : float
         RMS in dBFS.
 
@@ -126,27 +135,38 @@ def knob_signal(level: float = -18.0) -> Audio:
     ndarray, float32, shape (2, samples)
     """
     rng = np.random.default_rng(21)
-    count = int(SECONDS * RATE)
-    clock = np.arange(count) / RATE
-    channels = []
-    for channel in range(2):
-        spectrum = np.fft.rfft(rng.standard_normal(count))
-        spectrum /= np.sqrt(np.maximum(np.arange(spectrum.size), 20.0))
-        pink = np.fft.irfft(spectrum, count)
-        pink /= pink.std()
-        gate = np.exp(-6.0 * ((clock * 3.1 + 0.1 * channel) % 1.0))
-        chord = sum(
-            np.sin(2 * np.pi * (110 * n + channel) * clock) / n**0.7 for n in (1, 2, 3, 4, 5, 7, 9)
-        )
-        swell = np.exp(-3.0 * ((clock * 1.3) % 1.0))
-        clicks = np.zeros(count)
-        clicks[:: RATE // 4] = 8.0
-        channels.append(pink * gate + 0.7 * np.asarray(chord) * swell + clicks)
-    sound = np.array(channels)
+    count = int(SECONDS * rate)
+    sound = np.zeros((2, count))
+    for beat, start in enumerate(np.arange(0.0, SECONDS, BEAT)):
+        first = int(start * rate)
+        clock = np.arange(count - first) / rate
+        for voice in range(2):
+            octave = 12 * voice + (12 if voice and rng.random() < 0.4 else 0)
+            pitch = 55.0 * 2 ** ((rng.choice(SCALE) + octave) / 12)
+            decay, loud, pan = rng.uniform(2.5, 9.0), rng.uniform(0.4, 1.0), rng.uniform(0.35, 0.65)
+            phases = rng.uniform(0.0, 2 * np.pi, PARTIALS)
+            if voice == 0 and beat % 2:
+                continue
+            note = np.zeros(clock.size)
+            for n in range(1, PARTIALS + 1):
+                if n * pitch < 0.45 * rate:
+                    partial = np.sin(2 * np.pi * n * pitch * clock + phases[n - 1])
+                    note += n**-1.3 * partial * np.exp(-decay * (1 + 0.08 * n) * clock)
+            sound[:, first:] += loud * np.outer([pan, 1 - pan], note)
+        noise = rng.standard_normal((2, clock.size))
+        if beat % 4 == 0:
+            sweep = 50 * clock + 6 * (1 - np.exp(-30 * clock))
+            sound[:, first:] += 0.8 * np.sin(2 * np.pi * sweep) * np.exp(-9 * clock)
+        if beat % 4 == 2:
+            sound[:, first:] += 0.25 * noise * np.exp(-18 * clock)
+        sound[:, first:] += 0.03 * np.diff(noise, axis=1, prepend=0.0) * np.exp(-45 * clock)
+    sound -= sound.mean(axis=1, keepdims=True)
     return np.asarray(10 ** (level / 20) * sound / sound.std(), dtype=np.float32)
 
 
-def probe_knobs(effect: Effect, indices: tuple[int, ...], level: float = -18.0) -> KnobMoves | None:
+def probe_knobs(
+    effect: Effect, indices: tuple[int, ...], rate: int, level: float
+) -> KnobMoves | None:
     """Render the test signal at many settings, or read what was kept; runs where the effect is.
 
     Parameters
@@ -155,6 +175,8 @@ def probe_knobs(effect: Effect, indices: tuple[int, ...], level: float = -18.0) 
         What is asked.
     indices : tuple of int
         Knobs that are turned.
+    rate : int
+        Of the test signal, in hertz.
     level : float
         Of the test signal, in dBFS.
 
@@ -165,19 +187,19 @@ def probe_knobs(effect: Effect, indices: tuple[int, ...], level: float = -18.0) 
     """
     if not indices:
         return None
-    about = (",".join(map(str, indices)), f"{level:g}", str(VERSION))
+    about = (",".join(map(str, indices)), str(rate), f"{level:g}", str(VERSION))
     name = probe_name(effect.spec, *about, kind="knobs-")
     moves = remembered(
-        name, KnobMoves.from_dict, lambda: _moves(effect, indices, level), KnobMoves.to_dict
+        name, KnobMoves.from_dict, lambda: _moves(effect, indices, rate, level), KnobMoves.to_dict
     )
     return moves if len(moves.settings) >= LEAST // 2 else None
 
 
-def _moves(effect: Effect, indices: tuple[int, ...], level: float) -> KnobMoves:
+def _moves(effect: Effect, indices: tuple[int, ...], rate: int, level: float) -> KnobMoves:
     from scipy.stats import qmc  # half a second, and not every match asks
 
-    signal = knob_signal(level)
-    before = style_features(signal, RATE)
+    signal = knob_signal(rate, level)
+    before = style_features(signal, rate)
     count = int(np.clip(PER_KNOB * len(indices), LEAST, MOST))
     points = qmc.Sobol(len(indices), seed=np.random.default_rng(3)).random(128)[:count]
     settings, moves = [], []
@@ -187,14 +209,14 @@ def _moves(effect: Effect, indices: tuple[int, ...], level: float) -> KnobMoves:
             vector[list(indices)] = point
         vector = effect.spec.check(vector)
         try:
-            wet = effect.process(signal, RATE, vector)
+            wet = effect.process(signal, rate, vector)
         except Exception:
             # Whatever a host throws: settings that cannot be rendered tell nothing.
             continue
         if not np.isfinite(wet).all() or np.ptp(wet) < 1e-6:
             continue
         settings.append(vector)
-        moves.append(style_features(wet, RATE) - before)
+        moves.append(style_features(wet, rate) - before)
     return KnobMoves(np.array(settings), np.array(moves).reshape(len(settings), before.size))
 
 
@@ -243,23 +265,37 @@ def propose_settings(
         predicted = centre + scale * (_alike(points, known) @ weights)
         tried = np.concatenate([tried, points])
         distances = np.concatenate([distances, _distances(predicted, input, target)])
+    rendered = np.arange(len(tried)) < len(known)
     result: list[Settings] = []
     kept: list[Floats] = []
-    for index in np.argsort(distances, kind="stable"):
-        point = tried[index]
-        if all(np.abs(point - other).mean() >= APART for other in kept):
-            kept.append(point)
-            vector = moves.settings[0].copy()
-            vector[turned] = point
-            result.append(vector)
+    sources = [tried[np.argsort(np.where(rendered == own, distances, np.inf), kind="stable")[:most]]
+               for own, most in ((False, len(tried) - len(known)), (True, len(known)))]  # fmt: skip
+    for point in _by_turns(sources, kept):
+        kept.append(point)
+        vector = moves.settings[0].copy()
+        vector[turned] = point
+        result.append(vector)
         if len(result) == count:
             break
     return result
 
 
+def _by_turns(sources: Sequence[Floats], kept: Sequence[Floats]) -> Iterator[Floats]:
+    """The best of each source by turns, apart from what is kept by then."""
+    left = [iter(source) for source in sources]
+    while left:
+        for source in list(left):
+            for point in source:
+                if all(np.abs(point - other).mean() >= APART for other in kept):
+                    yield point
+                    break
+            else:
+                left.remove(source)
+
+
 def guess_by_probe(
-    pool: Renderer, uri: str, indices: tuple[int, ...], input: Vector, target: Target, count: int,
-    seed: int,
+    pool: Renderer, uri: str, indices: tuple[int, ...], input: Vector, rate: int, target: Target,
+    count: int, seed: int,
 ) -> list[Settings]:  # fmt: skip
     """Proposals for a single effect; none where it cannot be asked.
 
@@ -273,6 +309,8 @@ def guess_by_probe(
         Knobs that are turned.
     input : ndarray, float64, shape (features,)
         Of the input as it is.
+    rate : int
+        Of the input, in hertz.
     target : Target
         What it should sound like.
     count, seed : int
@@ -283,7 +321,7 @@ def guess_by_probe(
     list of ndarray
     """
     try:
-        arguments = (indices, nearest_level(input))
+        arguments = (indices, rate, nearest_level(input))
         moves = pool.call(probe_knobs, *arguments, effect=uri, deadline=10 * pool.deadline)
     except DialinError:
         # What cannot be asked is searched as before.
