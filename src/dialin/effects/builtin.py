@@ -9,6 +9,7 @@ an effect afresh, its state lost, as it does when a block longer than all before
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,13 @@ import pedalboard
 from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
+from dialin.effects.built_in_filters import (
+    KINDS,
+    Compressor,
+    Filter,
+    compress_channels,
+    filter_channels,
+)
 from dialin.effects.builtin_table import NYQUIST_SHARE, Builtin, builtin_spec, find_builtin
 from dialin.effects.dry import DryStream
 from dialin.effects.effect import Stream
@@ -78,6 +86,8 @@ OURS: Mapping[str, Any] = {
     "Equaliser": Equaliser,
     "Width": Width,
     **({} if reverberate is None else {"Reverb": Reverb}),
+    **({} if compress_channels is None else {"Compressor": Compressor}),
+    **({} if filter_channels is None else {kind: partial(Filter, kind) for kind in KINDS}),
 }
 """Stand-ins for Pedalboard's classes, and effects that it has not."""
 

@@ -1,0 +1,124 @@
+"""Built-in filters and compressor where their loops were compiled: Pedalboard's, but faster.
+
+Pedalboard wraps JUCE's ``dsp::IIR::Filter`` (biquads after R. Bristow-Johnson's "Audio EQ Cookbook"
+and filters of the first order) and ``dsp::Compressor``, in single precision. They take one channel
+after the other, each sample waiting for the one before; ``_builtins.c`` takes two channels at once.
+Samples are the same to the bit, but for denormal numbers, which are zero here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import math
+from typing import Any
+
+import numpy as np
+
+from dialin.audio import Audio
+
+KINDS = ("HighpassFilter", "LowpassFilter", "LowShelfFilter", "HighShelfFilter", "PeakFilter")
+"""Pedalboard's classes, in the order in which ``_builtins.c`` knows them."""
+
+
+def _load(name: str, *arguments: Any) -> Any:
+    try:
+        library = importlib.import_module("dialin.effects._builtins")
+        function = getattr(ctypes.CDLL(str(library.__file__)), name)
+    except (ImportError, OSError, AttributeError):
+        return None
+    function.restype, function.argtypes = None, arguments
+    return function
+
+
+_pointer, _long = ctypes.c_void_p, ctypes.c_long
+_coefficients = _load("filter_coefficients", ctypes.c_int, *[ctypes.c_float] * 4, _pointer)
+filter_channels = _load("filter_channels", _pointer, *[_long] * 3, _pointer, ctypes.c_int, _pointer)
+compress_channels = _load("compress_channels", _pointer, _long, _long, _pointer, _pointer)
+"""The compiled loops, or None where there are none."""
+
+
+class Filter:
+    """Renders as Pedalboard's class of a kind does, its state kept from block to block.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    cutoff_frequency_hz : float
+    gain_db, q : float
+        Of shelves and peaks.
+    """
+
+    def __init__(
+        self, kind: str, cutoff_frequency_hz: float, gain_db: float = 0.0, q: float = 0.7071
+    ) -> None:
+        self._kind = KINDS.index(kind)
+        self.cutoff_frequency_hz, self.gain_db, self.q = cutoff_frequency_hz, gain_db, q
+        self._rate = 0.0
+        self._numbers = np.zeros(5, dtype=np.float32)
+        self._state = np.zeros((0, 2), dtype=np.float32)
+
+    def __call__(self, audio: Audio, sample_rate: float, buffer_size: int, reset: bool) -> Audio:
+        """Render the next block; `reset` forgets what came before."""
+        if sample_rate != self._rate:
+            self._rate, reset = sample_rate, True
+            _coefficients(
+                *(self._kind, sample_rate, self.cutoff_frequency_hz, self.q, self.gain_db),
+                self._numbers.ctypes.data,
+            )
+        if reset or len(self._state) != len(audio):
+            self._state = np.zeros((len(audio), 2), dtype=np.float32)
+        result = np.array(audio, dtype=np.float32, order="C")
+        filter_channels(
+            *(result.ctypes.data, *result.shape, buffer_size, self._numbers.ctypes.data),
+            *(self._kind >= KINDS.index("LowShelfFilter"), self._state.ctypes.data),
+        )
+        return result
+
+
+class Compressor:
+    """Renders as Pedalboard's class does, its state kept from block to block.
+
+    Parameters
+    ----------
+    threshold_db, ratio, attack_ms, release_ms : float
+    """
+
+    def __init__(
+        self,
+        threshold_db: float = 0.0,
+        ratio: float = 1.0,
+        attack_ms: float = 1.0,
+        release_ms: float = 100.0,
+    ) -> None:
+        self.threshold_db, self.ratio = threshold_db, ratio
+        self.attack_ms, self.release_ms = attack_ms, release_ms
+        self._rate = 0.0
+        self._levels = np.zeros(5, dtype=np.float32)
+        self._envelope = np.zeros(0, dtype=np.float32)
+
+    def __call__(self, audio: Audio, sample_rate: float, buffer_size: int, reset: bool) -> Audio:
+        """Render the next block; `reset` forgets what came before."""
+        if sample_rate != self._rate:
+            self._rate, reset = sample_rate, True
+            self._set(sample_rate)
+        if reset or len(self._envelope) != len(audio):
+            self._envelope = np.zeros(len(audio), dtype=np.float32)
+        result = np.array(audio, dtype=np.float32, order="C")
+        compress_channels(
+            *(result.ctypes.data, *result.shape),
+            *(self._levels.ctypes.data, self._envelope.ctypes.data),
+        )
+        return result
+
+    def _set(self, sample_rate: float) -> None:
+        single = np.float32
+        threshold = single(10.0 ** float(single(self.threshold_db) * single(0.05)))
+        factor = -2.0 * math.pi * 1000.0 / sample_rate
+        kept = [
+            0.0 if milliseconds < 1e-3 else math.exp(factor / float(single(milliseconds)))
+            for milliseconds in (self.attack_ms, self.release_ms)
+        ]
+        power = single(1.0) / single(self.ratio) - single(1.0)
+        self._levels = np.array([threshold, single(1.0) / threshold, power, *kept], np.float32)
