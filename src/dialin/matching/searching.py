@@ -10,13 +10,7 @@ from dialin.errors import MissingPackageError, ModelError
 from dialin.matching.answer import Answer
 from dialin.matching.equalisers.guesses import equaliser_guesses
 from dialin.matching.features import Vector
-from dialin.matching.guessing.auto import (
-    as_guesses,
-    bending_slots,
-    likely_settings,
-    nearest_guess,
-    slot_costs,
-)
+from dialin.matching.guessing.auto import as_guesses, bending_slots
 from dialin.matching.guessing.guess import Guess, guess_chain
 from dialin.matching.guessing.guess_probe import guess_by_probe
 from dialin.matching.guessing.learned import Learned, guesses
@@ -38,14 +32,6 @@ AUTO_HALVING = 0.6
 
 AUTO_SLOT_COST = 0.08
 """Distance that an effect must take away there: of more effects the best gains more by chance."""
-
-LEAST_LISTENED = 8
-"""Renders below which a believed guess is taken without listening for echoes, rooms and motion."""
-
-FIRST_GUESS = (
-    f"with fewer than {LEAST_LISTENED} renders this is a first guess: echoes, rooms and motion "
-    "were not listened for; leave out --budget for more"
-)
 
 ALL_TRIES, MOST_TRIES = 16, 48
 """Renders up to which all are of a network's guesses, and how many guesses are rendered at most."""
@@ -93,13 +79,8 @@ def search_settings(
     equalisers = equaliser_guesses(prepared.pool, probed, heard, prepared.locked)
     echoes, guess = Echoes(), Guess()
     notes: tuple[str, ...] = ()
-    # What a voter's settings explain need not be listened for, where a first guess is asked for.
-    first_guess = plan is not None and plan.told and budget < LEAST_LISTENED
-    if first_guess:
-        notes = (FIRST_GUESS,)
-    elif listen:
-        likely = {} if plan is None else likely_settings(plan)
-        echoes = find_time_and_motion(prepared.pool, probed, heard, prepared.locked, seed, likely)
+    if listen:
+        echoes = find_time_and_motion(prepared.pool, probed, heard, prepared.locked, seed)
         # What narrow bands ring on is no room.
         kept = tuple(echo for echo in echoes.found if echo.slot not in equalisers)
         echoes = replace(echoes, found=kept)
@@ -115,16 +96,15 @@ def search_settings(
                 seed=seed,
             )
         except (MissingPackageError, ModelError) as error:
-            notes = (*notes, f"the networks of this package cannot be used: {error}")
+            notes = (f"the networks of this package cannot be used: {error}",)
     how = options.search
     # What somebody set is theirs.
     usual = SearchOptions()
     few = plan is not None and plan.told
     if few and (how.halving, how.slot_cost) == (usual.halving, usual.slot_cost):
-        how = replace(how, halving=AUTO_HALVING, slot_cost=AUTO_SLOT_COST, least_budget=1)
+        how = replace(how, halving=AUTO_HALVING, slot_cost=AUTO_SLOT_COST)
     if guess.tries and how.temperature == usual.temperature:
         how = replace(how, temperature=GUESSED_TEMPERATURE)
-    nearest = () if plan is None else nearest_guess(plan, spec)
     search = ChainSearch(
         prepared.pool,
         spec,
@@ -144,13 +124,11 @@ def search_settings(
         trusted=listen and len(probed.slots) == 1,
         parts=heard.parts,
         echoes=echoes if plan is None else as_guesses(echoes, plan),
-        tries=((*nearest, *guess.tries) if guess.tries else ())
-        or _probed_guesses(prepared, learned, echoes),
+        tries=guess.tries or _probed_guesses(prepared, learned, echoes),
         judge=guess.judge,
         near=bool(guess.tries),
         bending=None if plan is None else bending_slots(plan),
         moving=_moving(prepared) if echoes.moves else None,
-        costs=None if plan is None or options.search != usual else slot_costs(plan),
         progress=tell,
     )
     return Answer(search.run(), echoes, guess, notes=notes)

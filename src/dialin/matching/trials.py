@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -54,8 +54,6 @@ class Trials:
         ``progress(renders, seconds, best)``.
     moving : tuple of TrajectoryTarget and ndarray, optional
         How the references move, and the excerpt as it is; where the chain moves.
-    costs : mapping of int to float, optional
-        Slot -> distance that its effect must take away, where that is not what all must.
 
     Attributes
     ----------
@@ -86,9 +84,7 @@ class Trials:
         seconds: float | None = None,
         progress: Callable[[int, float, float], None] | None = None,
         moving: tuple[TrajectoryTarget, Vector] | None = None,
-        costs: Mapping[int, float] | None = None,
     ) -> None:
-        self._costs = costs or {}
         self.pool, self.space, self.audio, self.target = pool, space, audio, target
         self.budget, self.options = budget, options
         self._moving = None if moving is None else moving[0]
@@ -109,20 +105,6 @@ class Trials:
         self.last_failure: DialinError | None = None
         self._limit, self._progress = seconds, progress
         self._began = time.monotonic()
-
-    def slot_cost(self, slot: int) -> float:
-        """Distance that an effect must take away to be in; 0 or less where it is likely anyway.
-
-        Parameters
-        ----------
-        slot : int
-            Of the chain.
-
-        Returns
-        -------
-        float
-        """
-        return self._costs.get(slot, self.options.slot_cost)
 
     @property
     def seconds(self) -> float:
@@ -195,7 +177,7 @@ class Trials:
             uri = chain_uri([whole[s][1] for s in slots])
             parts = [np.concatenate([vector[whole[s][2]] for s in slots]) for vector in settings]
         effects = tuple(s for s in slots if s in self.space.effects)
-        size = sum(map(self.slot_cost, effects)) if self.grows else 0.0
+        size = self.options.slot_cost * len(effects) if self.grows else 0.0
         how = measure if self._moving is None else measure_moving
         jobs = [Job(uri, self.audio, part, measure=how) for part in parts]
         explained = self._explained(effects, settings)

@@ -9,13 +9,14 @@ import dialin
 from dialin.effects.open import open_effect
 from dialin.matching.hearing.echo_search import EchoSearch
 from dialin.matching.hearing.impulses import (
+    EchoTarget,
     ImpulseLab,
     agreed_drop,
     echo_target,
     impulse,
     impulse_answer,
 )
-from dialin.matching.hearing.time_guesses import find_echoes, make_ear
+from dialin.matching.hearing.time_guesses import find_echoes, is_note, make_ear
 from dialin.matching.hearing.time_probe import probe_time
 from dialin.measures.cepstrum import recording_cepstrum
 from dialin.measures.order import echo_order
@@ -175,14 +176,39 @@ def test_no_room_is_searched_for_where_the_first_settings_explain_nothing(pool):
     assert found.impulses < 30
 
 
-def test_a_size_is_found_where_no_peak_stands_out(pool):
-    # Twelve reflections that all lie later in a larger room.
+@pytest.mark.parametrize("mix", [60, 93])
+def test_a_size_is_found_where_no_peak_stands_out(pool, mix):
+    # Twelve reflections that all lie later in a larger room; nearly alone their pattern is another.
     uri = "fake:room"
     effect = open_effect(uri)
-    truth = effect.spec.vector({"size": 23.7, "mix": 60})
+    truth = effect.spec.vector({"size": 23.7, "mix": mix})
     reference = effect.process(music(RATE, 1), RATE, truth)
     match = run(reference, [uri], pool)
     assert match.preset.native["room.size"] == pytest.approx(23.7, rel=0.004)
+    assert match.preset.native["room.mix"] == pytest.approx(mix, abs=4)
+
+
+def test_a_loud_echo_below_what_is_looked_at_is_heard_by_its_multiples(pool):
+    effect = open_effect("builtin:delay")
+    truth = effect.spec.vector({"time": 1.668, "feedback": 21.4, "mix": 56})
+    reference = effect.process(music(RATE, 1), RATE, truth)
+    ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
+    found = find_echoes(
+        pool, effect.spec, [effect.spec], lambda: ear, {}, sample_rate=RATE, channels=1
+    )
+    (echo,) = found.found
+    assert effect.spec.native(echo.settings)["time"] == pytest.approx(1.668, abs=0.03)
+
+
+def test_the_period_of_a_note_wanders_and_an_echo_does_not():
+    wide = np.zeros((1, 4_000))
+    wide[0, 238:243] = (0.2, 0.35, 0.4, 0.35, 0.2)
+    echo = np.zeros((1, 4_000))
+    echo[0, 240] = 0.4
+    weight = np.full((1, 4_000), 1 / 0.02**2)
+    for values, note in ((wide, True), (echo, False)):
+        target = EchoTarget(values, weight, 10_000.0, np.zeros_like(values))
+        assert is_note(echo, target) is note
 
 
 def test_target_weighs_in_units_of_the_noise():

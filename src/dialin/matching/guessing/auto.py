@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dialin.effects.chain import chain_slots, slot_names
-from dialin.effects.spec import EffectSpec, Settings
+from dialin.effects.chain import slot_names
+from dialin.effects.spec import EffectSpec
 from dialin.errors import UsageError
-from dialin.matching.guessing.auto_trust import TRIED, Trust
+from dialin.matching.guessing.auto_trust import Trust
 from dialin.matching.guessing.auto_voters import (
     Recordings,
     Vote,
@@ -57,9 +57,6 @@ PLAIN, LIKELY = 60.0, 0.5
 """Standard deviations from which an echo or a room speaks for itself, and probability by voters
 above which a fainter one is believed too. Echoes of 0.1 s and more on songs stood out by 160 and
 more, beats of the metal guitar that comes with dialin by 26."""
-
-UNCERTAIN = ("moving", "faint", "disputed")
-"""What is heard or not of an effect that is a guess among others all the same."""
 
 GAIN = "builtin:gain"
 
@@ -108,10 +105,6 @@ ORDER = (
 """In which built-ins are put one behind the other, unless another order is heard: clean up, colour,
 control the level, shape the tone, move, repeat, place in a room. Crushed samples can only be told
 where nothing comes behind."""
-
-EVEN_COST, ODDS_COST, COSTS = 0.04, 0.03, (-0.03, 0.16)
-"""Distance that an effect must take away which is as likely as not, how much less for each unit of
-log odds, and within which limits."""
 
 WEIGHTS = {
     "bias": -1.0,
@@ -300,84 +293,6 @@ def _crushed(heard: Recordings) -> float | None:
     return float(np.mean(known))
 
 
-def slot_costs(plan: AutoPlan) -> dict[int, float]:
-    """Distance that each effect must take away, where voters told how likely it is.
-
-    The likelihood of a chain falls by 1/e with every bit of distance, so what was known of an
-    effect beforehand is worth a distance that grows with the logarithm of its odds. Of an effect
-    that is there twice the first alone was asked about.
-
-    Parameters
-    ----------
-    plan : AutoPlan
-        What is tried.
-
-    Returns
-    -------
-    dict of int to float
-        Slot -> distance; below 0 where an effect stays in although it brings nothing.
-    """
-    told = {uri for vote in plan.votes for uri in vote.presence} if plan.told else set()
-    costs: dict[int, float] = {}
-    for slot, uri in enumerate(plan.uris):
-        if uri in told and plan.uris.index(uri) == slot:
-            odds = log_odds(pooled(uri, plan.votes, _prior(plan.votes)))
-            costs[slot] = float(np.clip(EVEN_COST - ODDS_COST * odds, *COSTS))
-    return costs
-
-
-def likely_settings(plan: AutoPlan) -> dict[int, list[Settings]]:
-    """Settings of each effect that believed voters gave, the likeliest first.
-
-    Parameters
-    ----------
-    plan : AutoPlan
-        What is tried.
-
-    Returns
-    -------
-    dict of int to list of ndarray
-        Slot -> settings; slots of effects in none of the guesses are left out.
-    """
-    result: dict[int, list[Settings]] = {}
-    for guess in (guess for vote in plan.votes for guess in vote.guesses[:TRIED]):
-        for slot, uri in enumerate(plan.uris):
-            if uri in guess.effects:
-                result.setdefault(slot, []).append(guess.settings[guess.effects.index(uri)])
-    return result
-
-
-def nearest_guess(plan: AutoPlan, spec: EffectSpec) -> tuple[tuple[tuple[int, ...], Settings], ...]:
-    """The believed settings that come nearest, as a search tries them.
-
-    Parameters
-    ----------
-    plan : AutoPlan
-        What is tried.
-    spec : EffectSpec
-        Of its chain.
-
-    Returns
-    -------
-    tuple of (tuple of int, ndarray)
-        One at most: slots, and settings of the whole chain.
-    """
-    guess = next((v.guesses[0] for v in plan.votes if v.guesses), None)
-    if guess is None or not plan.told:
-        return ()
-    vector, used = spec.default, []
-    free = list(range(len(plan.uris)))
-    spans = [span for _, _, span in chain_slots(spec)]
-    for uri, settings in zip(guess.effects, guess.settings, strict=True):
-        slot = next((n for n in free if plan.uris[n] == uri), None)
-        if slot is None:
-            continue
-        free.remove(slot)
-        vector[spans[slot]] = settings
-        used.append(slot)
-    return ((tuple(sorted(used)), vector),) if used else ()
-
-
 def bending_slots(plan: AutoPlan) -> frozenset[int]:
     """Slots of effects that do not commute with others.
 
@@ -448,8 +363,7 @@ def as_guesses(echoes: Echoes, plan: AutoPlan) -> Echoes:
 
     Music moves by itself at many rates, and what matches one of them may be anything; and it
     repeats at its beats. So a motion is a guess among others, that must bring the sound nearer, and
-    so is an echo or a room that is faint, unless a voter holds it for likely too, or one that only
-    a voter holds for likely. Others stay in.
+    so is an echo or a room that is faint, unless a voter holds it for likely too. Others stay in.
 
     Parameters
     ----------
@@ -463,22 +377,22 @@ def as_guesses(echoes: Echoes, plan: AutoPlan) -> Echoes:
     Echoes
     """
     guessed = tuple(
-        replace(e, verdict="doubt") if _verdict(e, plan) in UNCERTAIN else e for e in echoes.found
+        replace(e, verdict="doubt") if _verdict(e, plan) in ("moving", "faint") else e
+        for e in echoes.found
     )
     return replace(echoes, found=guessed)
 
 
 def _verdict(echo: Echo, plan: AutoPlan) -> str:
     """What an echo, a room or a motion stands for, as `judge_families` has it."""
-    uri = plan.uris[echo.slot]
-    likely = bool(plan.votes) and pooled(uri, plan.votes, _prior(plan.votes)) > LIKELY
-    if echo.verdict == "absent" and likely:
-        return "disputed"
     if echo.verdict != "heard":
         return echo.verdict
     if not echo.exact:
         return "moving"
-    return "heard" if likely or echo.score >= PLAIN else "faint"
+    uri = plan.uris[echo.slot]
+    if echo.score < PLAIN and pooled(uri, plan.votes, _prior(plan.votes)) <= LIKELY:
+        return "faint"
+    return "heard"
 
 
 def judge_families(
@@ -499,8 +413,7 @@ def judge_families(
         without; below 0 where it is farther.
     verdicts : mapping of int to (str, str)
         Slot -> ``heard``, ``moving`` (a motion was heard), ``faint`` (what may be the music's
-        own), ``disputed`` (voters alone hold it for likely), ``doubt`` or ``absent``, and what was
-        heard.
+        own), ``doubt`` or ``absent``, and what was heard.
     used : sequence of int
         Slots that the match uses.
     temperature : float
@@ -574,7 +487,7 @@ def probability(gain: float | None, verdict: str, votes: float = 0.0) -> float:
     ----------
     gain : float, optional
         Distance that it brings, in units of the temperature; None where it was never tried.
-    verdict : {"heard", "moving", "faint", "disputed", "doubt", "absent", ""}
+    verdict : {"heard", "moving", "faint", "doubt", "absent", ""}
         Of listening; empty where the effect is none that can be listened for.
     votes : float
         Log odds that voters add.

@@ -9,7 +9,7 @@ effects is no better, and all of them are tried as if nobody had said anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class Trust:
     Attributes
     ----------
     votes : tuple of Vote
-        Of those who are, the nearest of their rendered settings first.
+        Of those who are.
     nearest : float
         Distance of the best of their settings to the reference; infinite where there are none.
     notes : tuple of str
@@ -76,12 +76,9 @@ def trusted(
         if not vote.guesses:
             kept.append(vote)
             continue
-        reached = distances(vote.guesses[:TRIED])
-        best = min(reached, default=np.inf)
+        best = min(distances(vote.guesses[:TRIED]), default=np.inf)
         if best <= max(NEAR, HALFWAY * untouched):
-            order = np.argsort(reached, kind="stable")
-            ranked = [vote.guesses[int(n)] for n in order]
-            kept.append(replace(vote, guesses=(*ranked, *vote.guesses[len(ranked) :])))
+            kept.append(vote)
             nearest = min(nearest, best)
             continue
         notes.append(

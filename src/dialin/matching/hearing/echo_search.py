@@ -54,8 +54,18 @@ so many peaks, tells of it."""
 BEAMS = 3
 """Settings of the lag knobs that are followed."""
 
-FIRST_DRAWS, SEEDED_DRAWS = 20, 8
-"""Random settings tried to begin with: without and with likely ones beside them."""
+FIRST_DRAWS = 20
+"""Random settings tried to begin with."""
+
+ENDS, MOST_ENDS = (0.05, 0.98, 0.95), 6
+"""Where smooth knobs stand in some more, and how many of the knobs."""
+
+ELSEWHERE = 24
+"""Settings tried whose pattern was heard with other smooth knobs."""
+
+OTHERWISE, MOST_POSITIONS, SAME = 5, 12, 1e-3
+"""Other smooth knobs that are tried at the lags of peaks that nothing explains yet; how many lags,
+and travel within which they are the same."""
 
 REFINES = 6
 """Rounds of refining an inverted lag."""
@@ -150,9 +160,6 @@ class EchoSearch:
     pairs : sequence of PartPair
         Parts of the references that must agree.
     seed : int
-    seeds : sequence of ndarray
-        Settings of the effect that are likely, tried first; then few are drawn, and half of the
-        impulses do.
     budget : int
         Impulses, about.
     """
@@ -168,7 +175,6 @@ class EchoSearch:
         *,
         pairs: Sequence[PartPair] = (),
         seed: int = 0,
-        seeds: Sequence[Settings] = (),
         budget: int = 280,
     ) -> None:
         self._lab, self._spec, self._target, self._pairs = lab, spec, target, pairs
@@ -178,9 +184,9 @@ class EchoSearch:
         self._smooth = [n for n in heard if n not in self._lags]
         self._free = heard
         self._rng = np.random.default_rng([seed, 23])
-        self._seeds = list(seeds)
-        self._budget = budget // 2 if self._seeds else budget
+        self._budget = budget
         self._tried: list[_TriedEcho] = []
+        self._drawn = 0
         peaks = [
             (
                 view,
@@ -198,14 +204,18 @@ class EchoSearch:
         """Search; None if not a single impulse came back."""
         self._lab.renders = 0
         drawn = [self._start]
-        for seed in self._seeds:
-            vector = self._start.copy()
-            vector[self._free] = seed[self._free]
-            drawn.append(self._spec.check(vector))
-        for _ in range(SEEDED_DRAWS if self._seeds else FIRST_DRAWS):
+        for _ in range(FIRST_DRAWS):
             vector = self._start.copy()
             vector[self._free] = 0.02 + 0.96 * self._rng.random(len(self._free))
             drawn.append(self._spec.check(vector))
+        for index in self._smooth[:MOST_ENDS] if self._lags else []:
+            # What is all wet has a pattern of its own.
+            for end in ENDS:
+                vector = self._start.copy()
+                vector[self._free] = 0.02 + 0.96 * self._rng.random(len(self._free))
+                vector[index] = end
+                drawn.append(self._spec.check(vector))
+        self._drawn = len(drawn)
         first = self._try(drawn)
         if not self._tried:
             return None
@@ -329,7 +339,9 @@ class EchoSearch:
                 more = self._try([_with(beam.settings, index, u) for u in gaps])
                 patterns.add(_pairs(more))
                 pool += [t for t in more if t]
-            pool += self._shifted(patterns, beam)
+            wanted = [_with(beam.settings, index, u) for u in patterns.stretched(self._target)]
+            pool += self._shifted(patterns, wanted)
+            pool += self._shifted(patterns, self._elsewhere(patterns))
         ranked = sorted(pool, key=lambda t: -self._reach(t))
         kept: list[_TriedEcho] = []
         for tried in ranked:
@@ -377,14 +389,52 @@ class EchoSearch:
                 if closer is not None:
                     again.append((view, lag, closer))
             wanted = again
+        if max(map(self._reach, results), default=0.0) < max(HOPELESS, self._tallest**2):
+            results += self._otherwise(law.index, results)
         return results
 
-    def _shifted(self, patterns: LagPatterns, beam: _TriedEcho) -> list[_TriedEcho]:
-        """Positions at which the pattern, stretched in time, fits the reference."""
+    def _otherwise(self, index: int, there: Sequence[_TriedEcho]) -> list[_TriedEcho]:
+        """The same lags with other smooth knobs: a loud echo has multiples of another sign."""
+        drawn = [t.settings for t in self._tried[: self._drawn]]
+        chosen: list[Settings] = []
+        while self._smooth and len(chosen) < OTHERWISE and drawn:
+            known = [*chosen, self._start]
+            apart = [min(float(np.abs(v - k)[self._smooth].max()) for k in known) for v in drawn]
+            chosen.append(drawn.pop(int(np.argmax(apart))))
+        positions: list[float] = []
+        for tried in sorted(there, key=lambda t: -self._reach(t)):
+            u = float(tried.settings[index])
+            if all(abs(u - other) > SAME for other in positions):
+                positions.append(u)
+        vectors = []
+        for u in positions[:MOST_POSITIONS]:
+            for other in chosen:
+                vector = _with(there[0].settings, index, u)
+                vector[self._smooth] = other[self._smooth]
+                vectors.append(vector)
+        return [t for t in self._try(vectors) if t]
+
+    def _elsewhere(self, patterns: LagPatterns) -> list[Settings]:
+        """Settings at which a pattern heard with other smooth knobs, stretched, would fit.
+
+        A sound that is mostly wet has another pattern than one that is mostly dry; the law by which
+        the knob stretches it is the same.
+        """
+        scored: list[tuple[float, Settings]] = []
+        for tried in self._tried[: self._drawn]:
+            u = float(tried.settings[patterns.index])
+            scored += [
+                (score, _with(tried.settings, patterns.index, position))
+                for score, position in patterns.fitting(tried.answer, u, self._target)
+            ]
+        scored.sort(key=lambda pair: -pair[0])
+        return [settings for _, settings in scored[:ELSEWHERE]]
+
+    def _shifted(self, patterns: LagPatterns, wanted: Sequence[Settings]) -> list[_TriedEcho]:
+        """Settings at which the pattern, stretched in time, fits the reference."""
         index, results = patterns.index, []
-        wanted = patterns.stretched(self._target)
         for _ in range(3):
-            batch = [t for t in self._try([_with(beam.settings, index, u) for u in wanted]) if t]
+            batch = [t for t in self._try(wanted) if t]
             results += batch
             ranked = sorted(batch, key=lambda t: -patterns.nearness(t.answer, self._target)[0])[:8]
             wanted = []
@@ -392,7 +442,7 @@ class EchoSearch:
                 _, shift = patterns.nearness(tried.answer, self._target)
                 u = patterns.moved(float(tried.settings[index]), shift)
                 if u is not None and abs(shift) > LOG_STEP:
-                    wanted.append(u)
+                    wanted.append(_with(tried.settings, index, u))
             if not wanted:
                 break
         ranked = sorted(results, key=lambda t: -self._reach(t))[:2]
@@ -400,7 +450,7 @@ class EchoSearch:
         for tried in ranked:
             u = float(tried.settings[index])
             fine = patterns.fine(u)
-            near += [_with(beam.settings, index, u + n * fine) for n in (-3, -2, -1, 1, 2, 3)]
+            near += [_with(tried.settings, index, u + n * fine) for n in (-3, -2, -1, 1, 2, 3)]
         return results + [t for t in self._try(near) if t]
 
     def _refine(
@@ -448,21 +498,25 @@ class EchoSearch:
 
     def _mirror(self, best: _TriedEcho) -> None:
         """Look for another answer with the same lags: see `EchoFit.alike`."""
+        if not self._smooth:
+            return
+        vectors = []
+        for tried in self._tried[: self._drawn]:
+            vector = best.settings.copy()
+            vector[self._smooth] = tried.settings[self._smooth]
+            vectors.append(vector)
+        self._try(vectors)
         away = [
             t
             for t in self._tried
-            if np.abs(t.settings - best.settings)[self._lags].max() < 1e-3
-            and self._smooth
+            if not self._other_lags(t, best)
             and np.abs(t.settings - best.settings)[self._smooth].max() > 0.25
         ]
         if not away:
             return
         start = max(away, key=lambda t: t.drop)
-        vector = best.settings.copy()
-        vector[self._smooth] = start.settings[self._smooth]
-        for tried in self._try([vector]):
-            if tried is not None and tried.drop > 0:
-                self._refine(tried, MOST_REFINING, sigma=0.15, fresh=False)
+        if start.drop > 0:
+            self._refine(start, MOST_REFINING, sigma=0.15, fresh=False)
 
     def _starts(self, beam: _TriedEcho) -> list[_TriedEcho]:
         """Random smooth knobs around a beam, and its own scaled where one knob does that."""

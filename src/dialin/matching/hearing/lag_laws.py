@@ -25,6 +25,12 @@ FAR = 0.12
 LIKE = 0.35
 """Correlation above which one pattern is the other stretched."""
 
+WIDE, FITTING = 2.5, 4
+"""Stretch in log time over which an answer is moved along a known law, and positions kept of it."""
+
+LAW_POINTS = 201
+"""Positions at which a law is summed up."""
+
 STRETCHED = 24
 """Positions tried where patterns fit."""
 
@@ -272,6 +278,34 @@ class LagPatterns:
                 break
         return chosen
 
+    def fitting(self, answer: Values, u: float, target: EchoTarget) -> list[tuple[float, float]]:
+        """Positions at which an answer, stretched by the law as far as it is known, would fit.
+
+        Parameters
+        ----------
+        answer : ndarray, shape (views, lags)
+            Of the effect, whatever its other knobs.
+        u : float
+            Position of the knob there.
+        target : EchoTarget
+            What the reference holds.
+
+        Returns
+        -------
+        list of (float, float)
+            Correlation and position, the highest first.
+        """
+        own = sfft.rfft(_log_time(answer, self._axis), self._size, axis=1)
+        lags, shared = self._correlation(own, self._goal(target), WIDE)
+        inside = (shared[1:-1] >= shared[:-2]) & (shared[1:-1] >= shared[2:])
+        peaks = np.flatnonzero(inside) + 1
+        found = []
+        for peak in peaks[np.argsort(-shared[peaks])][:FITTING]:
+            wanted = self.moved(u, float(lags[peak]) * LOG_STEP)
+            if wanted is not None:
+                found.append((float(shared[peak]), wanted))
+        return found
+
     def nearness(self, answer: Values, target: EchoTarget) -> tuple[float, float]:
         """How well an answer fits when stretched a little more, and by how much.
 
@@ -311,6 +345,18 @@ class LagPatterns:
         if slope is None or slope == 0.0:
             return None
         wanted = u + shift / slope
+        if abs(shift) > FAR:
+            # The law bends on the way.
+            way = np.linspace(0.0, 1.0, LAW_POINTS)
+            slopes = np.array([self._slope(float(v), 1.0) or 0.0 for v in way])
+            logs = np.concatenate([[0.0], np.cumsum((slopes[1:] + slopes[:-1]) / 2)]) * way[1]
+            away = logs - float(np.interp(u, way, logs)) - shift
+            crossed = np.flatnonzero(np.diff(np.sign(away)) != 0)
+            if not crossed.size:
+                return None
+            share = away[crossed] / (away[crossed] - away[crossed + 1])
+            solved = way[crossed] + share * way[1]
+            wanted = float(solved[int(np.argmin(np.abs(solved - u)))])
         return wanted if -0.01 <= wanted <= 1.01 else None
 
     def fine(self, u: float) -> float:

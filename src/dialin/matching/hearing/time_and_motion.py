@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from dialin.audio import Audio
-from dialin.effects.spec import Settings
 from dialin.matching.hearing.motion_guesses import find_motions
 from dialin.matching.hearing.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
 from dialin.matching.probing import Probed
@@ -16,12 +15,7 @@ from dialin.rendering import Renderer
 
 
 def find_time_and_motion(
-    pool: Renderer,
-    probed: Probed,
-    heard: Heard,
-    locked: Mapping[int, float],
-    seed: int,
-    seeds: Mapping[int, Sequence[Settings]] | None = None,
+    pool: Renderer, probed: Probed, heard: Heard, locked: Mapping[int, float], seed: int
 ) -> Echoes:
     """What is heard of echoes and motion in the references, and which settings make them.
 
@@ -37,8 +31,6 @@ def find_time_and_motion(
         Index of a knob -> position that is kept.
     seed : int
         Of what is drawn.
-    seeds : mapping of int to sequence of ndarray, optional
-        Slot -> settings of its effect that are likely.
 
     Returns
     -------
@@ -59,7 +51,6 @@ def find_time_and_motion(
         sample_rate=rate,
         channels=channels,
         seed=seed,
-        seeds=seeds,
     )
     # What answers impulses alike at any time does not move.
     others = sorted(set(range(len(probed.slots))) - {e.slot for e in echoes.found})

@@ -74,6 +74,16 @@ NOTES_TO, OTHER_NOTES, SINGLE = 0.06, 1.25, 0.1
 many times higher than itself; patterns with less than a share of their energy in one peak are no
 notes."""
 
+BESIDE = 6
+"""Lags beside a peak that are still the peak."""
+
+PATTERN = 0.3
+"""Share of its energy in one peak below which an answer may be a pattern that no note makes."""
+
+WANDERING, SURELY = 0.5, 6.0
+"""Share of a peak, and standard deviations, that may be left beside it: an echo's peak is as narrow
+as the effect makes it, the period of a note wanders."""
+
 OWN = 0.4
 """Share of an echo's height at which the input may have a peak by itself."""
 
@@ -315,7 +325,6 @@ def find_echoes(
     sample_rate: int,
     channels: int,
     seed: int = 0,
-    seeds: Mapping[int, Sequence[Settings]] | None = None,
 ) -> Echoes:
     """Find settings of the effects of echoes in a chain.
 
@@ -336,8 +345,6 @@ def find_echoes(
         As the input is rendered.
     seed : int
         Of all chance.
-    seeds : mapping of int to sequence of ndarray, optional
-        Slot -> settings of its effect that are likely.
 
     Returns
     -------
@@ -387,7 +394,6 @@ def find_echoes(
                 *(lab, own, ear.whole, dict(probe.knobs), start, free),
                 pairs=ear.pairs,
                 seed=seed,
-                seeds=(seeds or {}).get(number, ()),
             )
             fit = search.run()
             impulses += lab.renders
@@ -493,12 +499,24 @@ def _verdict(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> str:
     if lag is None or lag < BEATS_FROM:
         # Of short lags each half holds many turns: notes come and go, an echo stays.
         enough = enough and min(shares) >= EVEN * max(shares)
-    music = _is_loop(fit.answer, ear.whole) or _is_note(fit.answer, ear.whole)
+    music = _is_loop(fit.answer, ear.whole) or is_note(fit.answer, ear.whole)
     return "heard" if enough and not music else "doubt"
 
 
-def _is_note(answer: Values, target: EchoTarget) -> bool:
-    """Whether an answer may be the period of notes, which the input plays too or others beside."""
+def is_note(answer: Values, target: EchoTarget) -> bool:
+    """Whether an answer may be the period of notes, which the input plays too or others beside.
+
+    Parameters
+    ----------
+    answer : ndarray, shape (views, lags)
+        Cepstra of the effect's answer to the impulse.
+    target : EchoTarget
+        What the reference holds beyond the input.
+
+    Returns
+    -------
+    bool
+    """
     rows = target.fit(answer)
     first, last = (round(s * LAG_RATE) for s in (SHORTEST, BEATS_FROM))
     strength = np.abs(rows[:, first:])
@@ -508,9 +526,30 @@ def _is_note(answer: Values, target: EchoTarget) -> bool:
     height = float(np.abs(rows[view, peak]))
     if peak >= last or height**2 < SINGLE * energy:
         return False
+    if height**2 < PATTERN * energy and _is_pattern(rows, int(peak), target):
+        return False
+    if _wanders(rows, int(view), int(peak), target):
+        return True
     own = float(np.abs(target.own[view, max(0, peak - 1) : peak + 2]).max())
     left = np.abs(target.values - rows)[:, first : round(NOTES_TO * LAG_RATE)]
     return own > OWN * height or float(left.max(initial=0.0)) > OTHER_NOTES * height
+
+
+def _wanders(rows: Values, view: int, peak: int, target: EchoTarget) -> bool:
+    """Whether a peak is broader than the effect makes it, as that of a note whose pitch moves."""
+    near = slice(max(0, peak - BESIDE), peak + BESIDE + 1)
+    left = np.abs(target.values[view, near] - rows[view, near])
+    noise = 1 / np.sqrt(target.weight[view, peak] * target.weight.shape[0])
+    height = float(np.abs(rows[view, peak]))
+    return float(left.max()) > max(WANDERING * height, SURELY * float(noise))
+
+
+def _is_pattern(rows: Values, peak: int, target: EchoTarget) -> bool:
+    """Whether an answer is heard without its highest peak and the multiples of that, too."""
+    rest = rows.copy()
+    for multiple in range(peak, rows.shape[1], peak):
+        rest[:, max(0, multiple - BESIDE) : multiple + BESIDE + 1] = 0.0
+    return target.drop(rest) >= HEARD_DROP and target.share(rest) >= HEARD_SHARE
 
 
 def _is_loop(answer: Values, target: EchoTarget) -> bool:

@@ -13,7 +13,7 @@ MOST_SECONDS = 300.0
 
 PIECE_SECONDS = 10.0
 
-EXCERPT_SECONDS, EXCERPT_PIECE = 40.0, 4.0
+EXCERPT_SECONDS, EXCERPT_PIECE = 60.0, 5.0
 """What dynamics do to the tone is heard in so many seconds, in pieces of so many."""
 
 
