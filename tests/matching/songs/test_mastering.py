@@ -9,7 +9,7 @@ import pytest
 from dialin.effects import chain_uri, open_effect
 from dialin.errors import AudioError, UsageError
 from dialin.matching.equalisers.bands import eq_response, solve_bands
-from dialin.matching.equalisers.target import eq_target, song_spectra
+from dialin.matching.equalisers.target import EqTarget, eq_target, song_spectra
 from dialin.matching.options import SongOptions
 from dialin.matching.songs.mastering import MASTERING, master, render_slots
 from dialin.matching.songs.profiles import combine, hear_profile, load_profile, profile_of
@@ -64,6 +64,14 @@ def test_bands_keep_to_their_range_and_ask_nothing_of_nothing() -> None:
     spec = open_effect("builtin:eq").spec
     gains = [v for k, v in spec.native(found).items() if k.startswith("gain")]
     assert max(map(abs, gains)) <= 6.0 + 1e-6
+
+
+def test_the_whole_curve_keeps_to_the_range() -> None:
+    hertz = band_centres()
+    wanted = np.where(hertz < 200, 12.0, 0.0) + 11.0 * np.exp(-((np.log2(hertz / 90)) ** 2))
+    target = EqTarget(hertz, wanted - wanted.mean(), np.ones(hertz.size), 0.0)
+    settings, _ = solve_bands(target, RATE, max_eq=9.0)
+    assert np.abs(eq_response(settings, hertz[10:], RATE)).max() < 10.0
 
 
 def test_a_song_gets_the_sound_of_another() -> None:

@@ -74,7 +74,7 @@ def solve_bands(
     channels : int, default 0
         Of the knob *channels*: 0 for left and right, 1 for the middle, 2 for the side.
     max_eq : float, default MAX_EQ
-        Largest gain of a band, in decibels.
+        Largest gain of a band and of all of them together, in decibels.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def solve_bands(
 
     narrow = start[1:].copy()
     narrow[2::3][1:-1] = q.to_normalised(2.0)
-    solved = solve(respond, target, [start[1:], narrow], low=low, high=high, stay=cost)
+    solved = solve(respond, target, [start[1:], narrow], low=low, high=high, stay=cost, most=max_eq)
     settings = np.concatenate([start[:1], solved.settings])
     _, gains, _ = _native(settings[1:])
     for band, value in enumerate(gains):

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.matching.equalisers.target import EqTarget
+from dialin.matching.equalisers.target import HEARD_HZ, EqTarget
 
 Values = NDArray[np.float64]
 
@@ -32,6 +32,10 @@ STEP = 1e-3
 STAY = 0.02
 """Decibels that a knob's full travel from where it starts costs: what a spectrum does not tell is
 left where it is."""
+
+
+OVER = 3.0
+"""How much more a decibel counts that a response goes beyond its limit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +71,7 @@ def solve(
     steps: int = 25,
     step: float = STEP,
     tolerance: float = 1e-4,
+    most: float | None = None,
 ) -> Solved:
     """Settings whose response comes nearest to a target, from several places.
 
@@ -88,6 +93,8 @@ def solve(
         For Jacobians.
     tolerance : float, default 1e-4
         Relative change of the squares at which it ends.
+    most : float, optional
+        Decibels that the response itself keeps within, where anything is heard.
 
     Returns
     -------
@@ -101,11 +108,20 @@ def solve(
     root = np.sqrt(target.weight / target.weight.sum())
     cost = np.broadcast_to(np.asarray(stay, dtype=np.float64), (count,))
     renders = 0
+    inside = (target.hertz >= HEARD_HZ[0]) & (target.hertz <= HEARD_HZ[1])
+    heard = inside / np.sqrt(max(1, inside.sum()))
 
     def centred(rows: Values) -> Values:
         # The level is free: only what is left of it counts.
         mean = np.average(rows, axis=-1, weights=target.weight)
         return np.asarray((rows - mean[..., None]) * root)
+
+    def costly(rows: Values) -> Values:
+        """What is to be made small: the gap, and what goes too far."""
+        if most is None:
+            return centred(rows - target.wanted)
+        excess = OVER * (np.clip(rows, -most, most) - rows) * heard
+        return np.concatenate([centred(rows - target.wanted), excess], axis=-1)
 
     def asked(points: Values) -> Values:
         nonlocal renders
@@ -117,13 +133,12 @@ def solve(
         begin = np.clip(start, below + 1e-6, above - 1e-6)
 
         def residual(x: Values, begin: Values = begin) -> Values:
-            gap = centred(asked(x[None])[0] - target.wanted)
-            return np.concatenate([gap, cost * (x - begin)])
+            return np.concatenate([costly(asked(x[None])[0]), cost * (x - begin)])
 
         def jacobian(x: Values, begin: Values = begin) -> Values:
             sign = np.where(x + step <= above, 1.0, -1.0)
             points = np.concatenate([x[None], x + np.diag(sign * step)])
-            rows = centred(asked(points))
+            rows = costly(asked(points))
             slopes = (rows[1:] - rows[0]) / (sign * step)[:, None]
             return np.concatenate([slopes.T, np.diag(cost)])
 
