@@ -195,6 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("songs", nargs="+")
     parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--first", type=int, default=0, help="number of the first pair")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--split", default="test", choices=("test", "valid"))
     parser.add_argument("--methods", default="untouched,matchering,mastering")
@@ -210,7 +211,7 @@ def main() -> None:
     methods = [m for m in options.methods.split(",") if m != "matchering" or options.matchering]
     began = time.time()
     with Pairs(options) as pairs:
-        for number in range(options.pairs):
+        for number in range(options.first, options.pairs):
             missing = [m for m in methods if (number, m) not in done]
             if not missing:
                 continue
