@@ -22,6 +22,7 @@ from dialin.cli._progress import waiting
 from dialin.errors import PresetError
 
 if TYPE_CHECKING:
+    from dialin.matching.equalisers.elsewhere import Refit
     from dialin.presets.preset import Preset
 
 app = typer.Typer(
@@ -33,6 +34,8 @@ app = typer.Typer(
   dialin presets check out/preset.json
   dialin presets export out/preset.json --to vstpreset -o presets/
   dialin presets export out/preset.json --to reaper -o presets/
+  dialin presets export out/preset.json -o ~/.lv2 \\
+      --to lv2:http://gareus.org/oss/lv2/fil4#stereo
 """,
 )
 
@@ -62,7 +65,14 @@ def show(
 def export(
     context: typer.Context,
     preset: PresetArgument,
-    to: Annotated[Kind, typer.Option(help="What for: .vstpreset, LV2 or REAPER.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="What for: vstpreset, lv2 or reaper; or an LV2 or VST3 equaliser, which is set to "
+            "what the preset's builtin:eq does.",
+            metavar="KIND|EFFECT",
+        ),
+    ],
     folder: Annotated[Path, typer.Option("--output", "-o", help=f"{OUTPUT}: a folder.")] = Path(),
     name: Annotated[
         str,
@@ -87,8 +97,12 @@ def export(
     from dialin.presets.verify import verify_export
 
     loaded = load_preset(output, preset, trust)
+    refits: tuple[Refit, ...] = ()
+    kind = to
+    if to not in list(Kind):
+        loaded, refits, kind = _refitted(output, loaded, to)
     written = export_preset(
-        loaded, to.value, folder, name=name, overwrite=overwrite, reads=[preset, config_file()]
+        loaded, kind, folder, name=name, overwrite=overwrite, reads=[preset, config_file()]
     )
     with waiting(output, "comparing with a fresh plugin"):
         verdicts = verify_export(loaded, written) if verify else {}
@@ -96,6 +110,7 @@ def export(
         {
             "written": [str(path) for path in written],
             "notes": list(written.notes),
+            "refits": [asdict(refit) for refit in refits],
             "verified": {str(path): asdict(verdict) for path, verdict in verdicts.items()},
         }
     )
@@ -108,10 +123,37 @@ def export(
             colour = {True: "green", False: "red", None: "dim"}[verdict.same]
             said = f"  [{colour}]{escape(verdict.text)}[/]"
         output.say(f"{escape(str(path))}{said}")
+    for refit in refits:
+        output.say(escape(refit.text))
     for note in written.notes:
         output.warn(note)
     if any(verdict.same is False for verdict in verdicts.values()):
         raise typer.Exit(PresetError.exit_code)
+
+
+def _refitted(output: Output, preset: Preset, name: str) -> tuple[Preset, tuple[Refit, ...], str]:
+    """The preset's equalisers by another one, how near it comes, and the kind of its presets."""
+    from dialin.effects import resolve_effects
+    from dialin.effects.uri import parse_uri
+    from dialin.errors import DialinError, UsageError
+    from dialin.matching.equalisers.elsewhere import refit_preset
+    from dialin.rendering import RenderPool
+
+    kinds = {"lv2": Kind.lv2, "vst3": Kind.vstpreset}
+    try:
+        (uri,) = resolve_effects([name]).uris
+        format = parse_uri(uri)[0]
+    except DialinError as error:
+        raise UsageError(
+            f"--to {name} is none of {', '.join(Kind)}, and no effect either: {error}"
+        ) from error
+    if format not in kinds:
+        raise UsageError(
+            f"--to {name} is no LV2 or VST3 equaliser; there are presets for those alone"
+        )
+    with waiting(output, f"setting {name}"), RenderPool(workers=1) as pool:
+        made, refits = refit_preset(preset, uri, pool)
+    return made, refits, str(kinds[format])
 
 
 @app.command()
