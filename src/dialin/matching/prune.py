@@ -127,7 +127,4 @@ def without(
     list of Candidate or None
         None for a render that failed; none of them may be picked.
     """
-    rendered: list[Candidate | None] = []
-    for slots in chains:
-        rendered += trials.render(slots, [whole], kept=False)
-    return rendered
+    return trials.render_each([(slots, whole) for slots in chains], kept=False)

@@ -170,17 +170,34 @@ class Trials:
         TimeUp
             Once the time limit is reached.
         """
-        whole = self.space.slots
-        uri = self.space.spec.uri
-        parts = list(settings)
-        if slots != tuple(range(len(whole))):
-            uri = chain_uri([whole[s][1] for s in slots])
-            parts = [np.concatenate([vector[whole[s][2]] for s in slots]) for vector in settings]
-        effects = tuple(s for s in slots if s in self.space.effects)
-        size = self.options.slot_cost * len(effects) if self.grows else 0.0
+        return self.render_each([(slots, vector) for vector in settings], kept=kept)
+
+    def render_each(
+        self, wanted: Sequence[tuple[tuple[int, ...], Settings]], *, kept: bool = True
+    ) -> list[Candidate | None]:
+        """Render slots of the chain, others each time, all at once.
+
+        Parameters
+        ----------
+        wanted : sequence of (tuple of int, ndarray)
+            Which effects, and settings of the whole chain.
+        kept : bool, default True
+            Whether they may be picked.
+
+        Returns
+        -------
+        list of Candidate or None
+            None for a render that failed.
+
+        Raises
+        ------
+        TimeUp
+            Once the time limit is reached.
+        """
         how = measure if self._moving is None else measure_moving
-        jobs = [Job(uri, self.audio, part, measure=how) for part in parts]
-        explained = self._explained(effects, settings)
+        jobs = [Job(*self._part(slots, v), measure=how) for slots, v in wanted]
+        used = [tuple(s for s in slots if s in self.space.effects) for slots, _ in wanted]
+        explained = self._explained(used, [vector for _, vector in wanted])
         rendered: list[Candidate | None] = [None] * len(jobs)
         for number, result in self.pool.render_iter(jobs):
             self.renders += 1
@@ -191,9 +208,11 @@ class Trials:
                 features, sample, *motion = result.value
                 distance = float(self.target.distance(features))
                 cost = self.unlikely(features)
+                settings, effects = wanted[number][1], used[number]
+                size = self.options.slot_cost * len(effects) if self.grows else 0.0
                 candidate = self.levelled(
                     Candidate(
-                        *(settings[number], features, sample, distance, cost, effects, size),
+                        *(settings, features, sample, distance, cost, effects, size),
                         motion=self._moving.distance(motion[0]) if self._moving else None,
                         explained=explained[number],
                         unexplained=self._unexplained(explained[number]),
@@ -223,16 +242,20 @@ class Trials:
             candidate.unexplained = self._unexplained(candidate.explained)
 
     def _explained(
-        self, effects: tuple[int, ...], settings: Sequence[Settings]
+        self, effects: Sequence[tuple[int, ...]], settings: Sequence[Settings]
     ) -> list[tuple[float, ...]]:
-        """How much settings explain of each motion that was heard."""
+        """How much each of some settings, through some effects, explains of motions heard."""
         columns = []
         for number, echo in enumerate(self._weighed):
             assert echo.weigh is not None
             drops = [0.0] * len(settings)
-            if echo.slot in effects:
+            there = [n for n, slots in enumerate(effects) if echo.slot in slots]
+            if there:
                 knobs = self.space.slots[echo.slot][2]
-                drops = echo.weigh([vector[knobs] for vector in settings])
+                for n, drop in zip(
+                    there, echo.weigh([settings[n][knobs] for n in there]), strict=True
+                ):
+                    drops[n] = drop
             self._most[number] = max(self._most[number], *drops)
             columns.append(drops)
         return [tuple(column[n] for column in columns) for n in range(len(settings))]
@@ -244,6 +267,16 @@ class Trials:
             share = min(max(drop / most, 0.0), 1.0)
             cost += EVIDENCE * min(1.0, most / CERTAIN) * (1.0 - share)
         return cost
+
+    def _part(
+        self, slots: tuple[int, ...], settings: Settings
+    ) -> tuple[str, SharedAudio, Settings]:
+        """Effect or chain, audio and settings of a render."""
+        whole = self.space.slots
+        if slots == tuple(range(len(whole))):
+            return self.space.spec.uri, self.audio, settings
+        uri = chain_uri([whole[s][1] for s in slots])
+        return uri, self.audio, np.concatenate([settings[whole[s][2]] for s in slots])
 
     def levelled(self, candidate: Candidate) -> Candidate:
         """The candidate with the gain that brings it to the reference's level.
