@@ -194,7 +194,9 @@ class SearchArguments:
     keep: Annotated[
         bool,
         typer.Option(
-            "--keep", help="Take the nearest candidate even where it is not sure to be better."
+            "--keep",
+            help="Take the nearest candidate even where it is not sure to be better; of effects "
+            "that were named, four at most, leave none out.",
         ),
     ] = False
 

@@ -92,7 +92,8 @@ def match(
         Which of the choices becomes the match, from 1; see `MatchReport.choices`.
     keep : bool
         Take the nearest candidate even where it is not sure that it is better than leaving the
-        input alone; without, it is the match's `nearest`.
+        input alone; without, it is the match's `nearest`. Of effects that were named, four at
+        most, none is left out.
     options : MatchOptions, optional
         All of the above from `budget` to `keep` in one, and how knobs are searched; in place of
         them, not beside them.

@@ -114,11 +114,11 @@ class SearchOptions:
         guesses on.
     least_renders : int, default 8
         Renders that an effect is tried with, at least.
-    patience : int, default 4
+    patience : int, default 3
         Batches of renders of which none is nearer by `step` after which a search of some knobs
         ends, whatever of its budget is left (``benchmarks/guess.py stop``); 0 spends it all.
-    step : float, default 0.005
-        Distance that counts as nearer there: a hundredth of `same_recording`, about.
+    step : float, default 0.01
+        Distance that counts as nearer there: a sixtieth of `same_recording`.
     least_effects, least_budget : int, default 3 and 20
         Effects, and renders for each of them, from which on a chain grows; else all are turned at
         once.
@@ -161,8 +161,8 @@ class SearchOptions:
     unexplained: float = 0.8
     guessed: float = 0.6
     least_renders: int = 8
-    patience: int = 4
-    step: float = 0.005
+    patience: int = 3
+    step: float = 0.01
     least_effects: int = 3
     least_budget: int = 20
 
@@ -268,7 +268,8 @@ class MatchOptions:
         Which of the choices becomes the match, from 1: the first is the likeliest, and the others
         are as likely and sound different.
     keep : bool, default False
-        Take the nearest candidate even where it is not sure.
+        Take the nearest candidate even where it is not sure; of effects that were named, four at
+        most, leave none out.
     search : SearchOptions
         How knobs are searched.
     song : SongOptions

@@ -82,6 +82,8 @@ class ChainSearch:
         Slots of the chain and settings of the whole of it, to be rendered before the search.
     judge : RenderJudge, optional
         A network that hears the nearest candidates before one is picked.
+    staying : collection of int
+        Slots of effects that are known to be there, and are never left out.
     near : bool, default True
         Whether the best of the tries is near enough to search around it alone.
     bending : collection of int, optional
@@ -111,12 +113,13 @@ class ChainSearch:
         echoes: Echoes | None = None,
         tries: Sequence[tuple[tuple[int, ...], Settings]] = (),
         judge: RenderJudge | None = None,
+        staying: Collection[int] = (),
         near: bool = True,
         bending: Collection[int] | None = None,
         moving: tuple[TrajectoryTarget, Vector] | None = None,
         progress: Callable[[int, float, float], None] | None = None,
     ) -> None:
-        self._space = SearchSpace(spec, locked, guesses, echoes)
+        self._space = SearchSpace(spec, locked, guesses, echoes, staying)
         self._trials = Trials(
             pool,
             self._space,

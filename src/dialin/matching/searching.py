@@ -11,7 +11,7 @@ from dialin.matching.answer import Answer
 from dialin.matching.equalisers.guesses import equaliser_guesses
 from dialin.matching.features import Vector
 from dialin.matching.guessing.auto import as_guesses, bending_slots
-from dialin.matching.guessing.guess import Guess, guess_chain
+from dialin.matching.guessing.guess import KNOWN_EFFECTS, Guess, guess_chain
 from dialin.matching.guessing.guess_probe import guess_by_probe
 from dialin.matching.guessing.learned import Learned, guesses
 from dialin.matching.hearing.time_and_motion import find_time_and_motion
@@ -126,6 +126,7 @@ def search_settings(
         echoes=echoes if plan is None else as_guesses(echoes, plan),
         tries=guess.tries or _probed_guesses(prepared, learned, echoes),
         judge=guess.judge,
+        staying=_staying(prepared),
         near=bool(guess.tries),
         bending=None if plan is None else bending_slots(plan),
         moving=_moving(prepared) if echoes.moves else None,
@@ -158,6 +159,13 @@ def _probed_guesses(
         options.seed,
     )
     return [((0,), settings) for settings in made]
+
+
+def _staying(prepared: Prepared) -> range:
+    """Slots that are there for sure: few effects, named, and kept by wish."""
+    count = len(prepared.probed.slots)
+    sure = prepared.named and prepared.options.keep and count <= KNOWN_EFFECTS
+    return range(count if sure else 0)
 
 
 def _moving(prepared: Prepared) -> tuple[TrajectoryTarget, Vector]:

@@ -7,7 +7,7 @@ others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
@@ -31,6 +31,8 @@ class SearchSpace:
         Settings of the chain to try first.
     echoes : Echoes, optional
         What was heard of echoes.
+    staying : collection of int
+        Slots of effects that are known to be there.
 
     Attributes
     ----------
@@ -42,6 +44,8 @@ class SearchSpace:
         Where the search begins.
     wanted : set of int
         Slots that a person asked for by locking a knob.
+    staying : set of int
+        Slots of effects that are known to be there.
     gain : int or None
         Index of the knob of a gain that ends the chain, to be computed.
     heard : list of Echo
@@ -66,9 +70,10 @@ class SearchSpace:
         locked: Mapping[int, float],
         guesses: Sequence[Settings] = (),
         echoes: Echoes | None = None,
+        staying: Collection[int] = (),
     ) -> None:
         self.spec, self.slots = spec, chain_slots(spec)
-        self.guesses = list(guesses)
+        self.guesses, self.staying = list(guesses), set(staying)
         self.start = spec.default
         for index, position in locked.items():
             self.start[index] = position
@@ -97,7 +102,7 @@ class SearchSpace:
     @property
     def kept(self) -> set[int]:
         """Slots that stay in whatever they bring."""
-        return self.wanted | {echo.slot for echo in self.heard}
+        return self.wanted | {echo.slot for echo in self.heard} | self.staying & set(self.effects)
 
     def grows(self, budget: int, options: SearchOptions) -> bool:
         """Whether so many renders are enough to let the chain grow effect by effect.
@@ -142,7 +147,8 @@ class SearchSpace:
         """Take over what was heard; returns the indices of the knobs that are set by it."""
         reported = () if echoes is None else echoes.found
         self.heard = [e for e in reported if e.verdict == "heard"]
-        self.absent = {e.slot for e in reported if e.verdict == "absent"} - self.wanted
+        self.absent = {e.slot for e in reported if e.verdict == "absent"}
+        self.absent -= self.wanted | self.staying
         self.active = tuple(n for n in range(len(self.slots)) if n not in self.absent)
         # With nothing else to render, what was not heard is still shown as the nearest there is.
         self.rendered = self.active or tuple(range(len(self.slots)))
