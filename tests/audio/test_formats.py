@@ -14,6 +14,7 @@ import soundfile
 from dialin.audio import (
     audio_info,
     exact_blocks,
+    foreign,
     format_for,
     output_format,
     read_audio,
@@ -202,6 +203,23 @@ def test_without_ffmpeg_the_message_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(AudioFileError, match="install ffmpeg"):
         audio_info(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+@pytest.mark.parametrize("hanging", ["ffmpeg", "ffprobe"])
+def test_a_program_that_hangs_is_ended(tmp_path, monkeypatch, hanging):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("ffmpeg", "ffprobe"):
+        lines = "exec sleep 60" if name == hanging else "exit 1"
+        (programs / name).write_text(f"#!/bin/sh\n{lines}\n", "utf-8")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(foreign, "PATIENCE", 0.3)
+    (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x18ftypM4A " + bytes(500))
+    what = "not decoded by ffmpeg within 0 s" if hanging == "ffmpeg" else "no sound track"
+    with pytest.raises(AudioFileError, match=what):
+        read_audio(tmp_path / "a.m4a")
 
 
 def test_a_file_that_is_no_audio_is_not_given_to_ffmpeg(tmp_path):

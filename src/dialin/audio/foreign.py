@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -39,6 +42,11 @@ _MAGIC = (
 )
 _LOSSLESS = frozenset({"alac", "wavpack", "ape", "tta", "flac", "tak", "mlp", "truehd"})
 """ffmpeg's names of codecs that lose nothing."""
+
+
+PATIENCE, LEAST_BYTES = 60.0, 50_000
+"""Seconds that ffmpeg and ffprobe are given at least; and bytes of a file that ffmpeg should get
+through in each further second. It takes about 50 times as many, of AAC on one busy core."""
 
 
 def is_lossless(codec: str) -> bool:
@@ -138,9 +146,11 @@ def _decode(path: Path, kind: str, *_: int) -> Decoded:
         program, "-v", "error", "-nostdin", *ffmpeg_input(path, kind), "-map", "0:a:0", "-vn",
         "-c:a", "pcm_f32be", "-f", "au", "-",
     ]  # fmt: skip
+    limit = PATIENCE + path.stat().st_size / LEAST_BYTES
     with (
         TemporaryFile() as words,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words) as process,
+        _killed_after(limit, process) as late,
     ):
         assert process.stdout is not None
         try:
@@ -156,6 +166,12 @@ def _decode(path: Path, kind: str, *_: int) -> Decoded:
             process.kill()
             raise
         process.wait()
+        if late.is_set():
+            spool.close()
+            raise AudioFileError(
+                f"{str(path)!r} was not decoded by ffmpeg within {limit:.0f} s; it may be damaged, "
+                "or its disk not answer: convert it to WAV or FLAC"
+            )
         words.seek(0)
         said = words.read(65_536).decode("utf-8", "replace").strip()
     size = spool.tell()
@@ -165,6 +181,24 @@ def _decode(path: Path, kind: str, *_: int) -> Decoded:
             f"{str(path)!r} cannot be decoded by ffmpeg ({reason}); convert it to WAV or FLAC"
         )
     return Decoded(spool, codec, bits)
+
+
+@contextlib.contextmanager
+def _killed_after(seconds: float, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
+    """End a process that takes longer, and set the event."""
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(seconds, kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
 
 
 def ffmpeg_input(path: Path, kind: str) -> list[bytes | str]:
@@ -187,6 +221,31 @@ def ffmpeg_input(path: Path, kind: str) -> list[bytes | str]:
     return ["-protocol_whitelist", "file,pipe,fd", "-f", kind, "-i", name]
 
 
+def run_ffprobe(command: Sequence[bytes | str]) -> bytes:
+    """What ffprobe says; nothing where it says nothing in time.
+
+    Parameters
+    ----------
+    command : sequence of bytes or str
+        With its arguments.
+
+    Returns
+    -------
+    bytes
+    """
+    try:
+        told = subprocess.run(
+            command,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        return b""
+    return told.stdout
+
+
 def _probe(path: Path, kind: str) -> tuple[str, int]:
     """Codec and bit depth as ffprobe tells them; ``("", 0)`` without it."""
     program = shutil.which("ffprobe")
@@ -197,9 +256,9 @@ def _probe(path: Path, kind: str) -> tuple[str, int]:
         "stream=codec_name,bits_per_raw_sample,bits_per_sample", "-of", "default=nw=1",
         *ffmpeg_input(path, kind),
     ]  # fmt: skip
-    told = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    told = run_ffprobe(command)
     values: dict[str, str] = {}
-    for line in told.stdout.decode("utf-8", "replace").splitlines():
+    for line in told.decode("utf-8", "replace").splitlines():
         key, _, value = line.partition("=")
         values[key] = value
     depths = [values.get("bits_per_raw_sample", ""), values.get("bits_per_sample", "")]

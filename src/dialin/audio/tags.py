@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import shutil
 import struct
-import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -208,16 +207,16 @@ def _from_mp4(atoms: Any, tags: Tags) -> None:
 
 def _from_ffprobe(path: Path, tags: Tags) -> None:
     """What mutagen does not know (Matroska), where ffmpeg is there."""
-    from dialin.audio.foreign import demuxer, ffmpeg_input
+    from dialin.audio.foreign import demuxer, ffmpeg_input, run_ffprobe
 
     program, kind = shutil.which("ffprobe"), demuxer(path)
     if program is None or not kind or kind == "wav":
         return
     entries = ["-show_entries", "format_tags:stream_tags", "-of", "json"]
     command = [program, "-v", "error", *entries, *ffmpeg_input(path, kind)]
-    told = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    told = run_ffprobe(command)
     with suppress(ValueError):
-        data = parse_json(told.stdout)
+        data = parse_json(told)
         for part in (data.get("format", {}), *data.get("streams", [])[:1]):
             for name, value in part.get("tags", {}).items():
                 common = _OTHER_NAMES.get(name.lower(), name.lower())
