@@ -1,11 +1,11 @@
-"""How long a match of 10 s takes: 100 renders, a warm pool, one worker a core.
+"""How long a match of 10 s takes: up to 100 renders, a warm pool, one worker a core.
 
-Prints seconds from the call to the settings (search, pick, pruning), the median and the spread
-over repeats with different seeds, for single effects and chains; and the processor time of workers
-and program a render (Linux), which a machine that others use too does not blur as much. Plugins
-that are not installed are left out.
+Prints seconds from the call to the settings (listening, search, pick, pruning), the median and the
+spread over repeats with different seeds, for single effects and chains; how many renders they took;
+and the seconds of processor time of workers and program (Linux), which a machine that others use
+too does not blur as much. Plugins that are not installed are left out.
 
-    python benchmarks/match_speed.py [--budget 100] [--repeats 5]
+    python benchmarks/match_speed.py [--budget 100] [--repeats 5] [--only reverb chain]
 """
 
 from __future__ import annotations
@@ -60,21 +60,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--budget", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--only", nargs="*", default=[""], help="parts of the names of cases")
     arguments = parser.parse_args()
     source, reference = ten_seconds("drums-break.flac"), ten_seconds("guitar-metal.flac")
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(f"{os.cpu_count()} cores, load {load:.1f}, budget {arguments.budget}, 10 s stereo")
     with RenderPool() as pool:
         for name, effects in CASES.items():
+            if not any(part in name for part in arguments.only):
+                continue
             try:
                 dialin.match(source, reference, effects, budget=4, models=(), pool=pool)
             except EffectNotFoundError:
                 print(f"{name:28s} not installed")
                 continue
-            seconds, spent = [], []
+            seconds, spent, renders = [], [], []
             for seed in range(arguments.repeats):
                 began, used = time.monotonic(), processor_seconds()
-                dialin.match(
+                match = dialin.match(
                     source,
                     reference,
                     effects,
@@ -83,13 +86,15 @@ def main() -> None:
                     models=(),
                     pool=pool,
                 )
+                renders.append(match.report.renders)
                 seconds.append(time.monotonic() - began)
                 spent.append(processor_seconds() - used)
             low, middle, high = np.percentile(seconds, [0, 50, 100])
+            count = float(np.median(renders))
             print(
-                f"{name:28s} {middle:6.2f} s ({low:.2f} to {high:.2f}), "
-                f"{arguments.budget / middle:5.1f} renders/s, "
-                f"{1000 * np.median(spent) / arguments.budget:5.1f} ms of processor a render",
+                f"{name:28s} {middle:6.2f} s ({low:.2f} to {high:.2f}), {count:3.0f} renders, "
+                f"{count / middle:5.1f}/s, processor {np.median(spent):5.2f} s, "
+                f"{1000 * np.median(spent) / count:5.1f} ms a render",
                 flush=True,
             )
 
