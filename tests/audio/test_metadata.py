@@ -2,6 +2,7 @@
 
 import shutil
 import struct
+import tracemalloc
 from pathlib import Path
 
 import mutagen
@@ -87,6 +88,17 @@ def test_chunks_of_a_wav_file_are_kept(tmp_path, first, subtype):
     assert struct.unpack_from("<QH", kept[b"bext"], 338) == (1_234_567, 2)
     assert struct.unpack_from("<5h", kept[b"bext"], 412) == (0x7FFF,) * 5
     assert struct.unpack_from("<I", target.read_bytes(), 4)[0] == target.stat().st_size - 8
+
+
+def test_the_samples_of_a_long_file_are_not_read_for_its_tags(tmp_path):
+    for name in ("old.wav", "new.wav"):
+        write_audio(tmp_path / name, np.zeros((2, 10**6), np.float32), 44_100)
+    tracemalloc.start()
+    try:
+        assert copy_metadata(tmp_path / "old.wav", tmp_path / "new.wav") == ()
+        assert tracemalloc.get_traced_memory()[1] < 10**6
+    finally:
+        tracemalloc.stop()
 
 
 def test_chunks_of_an_rf64_file_are_kept(tmp_path):

@@ -145,9 +145,10 @@ def _chunks(data: Data, family: str) -> list[_Chunk]:
     elif family in ("riff", "aiff"):
         wanted = _RIFF_KEPT if family == "riff" else _AIFF_KEPT
         for chunk in chunks(data):
-            content = bytes(data[chunk.start : chunk.start + chunk.size])
-            if chunk.name not in wanted or len(content) < chunk.size:
+            # The samples are a chunk, too, and may be gigabytes.
+            if chunk.name not in wanted or chunk.start + chunk.size > len(data):
                 continue
+            content = bytes(data[chunk.start : chunk.start + chunk.size])
             if chunk.name == b"bext" and len(content) >= _BEXT_LOUDNESS + 10:
                 # Not that of the output: 0x7FFF stands for a figure that is not given.
                 unknown = struct.pack("<5h", *[0x7FFF] * 5)
