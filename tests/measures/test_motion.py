@@ -20,10 +20,11 @@ from tests.measures.test_cepstrum import music
 RATE = 24_000
 
 
-def flanged(sound: np.ndarray, rate: float, start: float = 0.0) -> np.ndarray:
+def flanged(sound: np.ndarray, rate: float, start: float = 0.0, longer: float = 1.0) -> np.ndarray:
     """Sound plus 0.7 of itself, 1 to 5 ms late."""
     times = np.arange(sound.shape[1])
-    lag = RATE * (0.003 + 0.002 * np.sin(2 * np.pi * (rate * times / RATE + start)))
+    lag = 0.003 + 0.002 * np.sin(2 * np.pi * (rate * times / RATE + start))
+    lag = RATE * longer * lag
     late = [np.interp(times - lag, times, channel) for channel in sound]
     return (sound + 0.7 * np.array(late)).astype(np.float32)
 
@@ -58,6 +59,23 @@ def test_a_known_rate_is_taken_only_where_it_is_right(known):
     found = turning(cepstra, 0.025, known)
     assert found is not None
     assert found.rate == pytest.approx(1.3, rel=1e-9 if known == 1.3 else 0.01)
+
+
+def test_energy_leads_to_a_comb_whose_lags_are_a_little_off():
+    ear = MotionEar([frame_cepstra(flanged(music(RATE, 1), 0.7, start=0.2), RATE)])
+    dry = MotionEar([frame_cepstra(music(RATE, 1), RATE)])
+    right, near, far = (
+        turns(lambda sound, rate, longer=longer: flanged(sound, rate, longer=longer), 1.0)
+        for longer in (1.0, 1.12, 6.0)
+    )
+    assert right is not None and near is not None and far is not None
+    rates = np.array([0.69, 0.7, 0.71])
+    assert ear.drops(near, rates)[0].max() < 0.2 * ear.drops(right, rates)[0].max()
+    told = ear.spreads(right, rates).max()
+    assert told > 100
+    assert ear.spreads(near, rates).max() > 0.5 * told
+    assert ear.spreads(far, rates).max() < 0.5 * told
+    assert dry.spreads(right, rates).max() < 0.2 * told
 
 
 def test_few_rates_are_heard_as_all_are():

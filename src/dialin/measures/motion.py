@@ -63,6 +63,9 @@ FASTEST_HZ = 40.0
 DEEPEST = 1.2
 """How much stronger than it was measured a motion may be."""
 
+GAINS, BLUR = (0.35, 0.7, 1.0), 4
+"""How much weaker a motion may be whose phases do not agree, and quefrencies taken together."""
+
 AROUND = 13
 """Modulation frequencies, in steps of one turn in all, that a line is compared with."""
 
@@ -345,6 +348,9 @@ class MotionEar:
             spectra, beats, self.frames / min([self.frames, *(c.shape[1] for c in own)])
         )
         self._weighted = [s * self._inverse for s in spectra]
+        self._stretches = len(spectra)
+        energy = np.mean([s.real**2 + s.imag**2 for s in spectra], axis=0) * self._inverse
+        self._energy, self._dull = _blurred(energy), _blurred(self._inverse)
         low = max(RATES_HZ[0], HIDDEN / self.seconds)
         count = max(1, int(np.log(RATES_HZ[1] / low) / np.log(RATE_STEP)))
         self.rates = low * RATE_STEP ** np.arange(count)
@@ -422,6 +428,55 @@ class MotionEar:
             whole += power
         gains = np.clip(shared / np.maximum(whole, 1e-12), 0.0, DEEPEST)
         return gains * (2 * shared - gains * whole), gains
+
+    def spreads(self, motion: Turning, rates: Floats) -> Floats:
+        """How much the mere energy of a motion explains, whatever its phases.
+
+        A comb whose lags are a little off agrees in none of its phases, but is as strong at the
+        same quefrencies: this leads to it from farther away than `drops` does.
+
+        Parameters
+        ----------
+        motion : Turning
+            Of frames as long as these.
+        rates : ndarray
+            In hertz, at which it may go round.
+
+        Returns
+        -------
+        ndarray, shape (rates,)
+            Twice the log likelihood ratio of Gaussian lines in Gaussian noise (Whittle), the best
+            over some weaker motions; 0 at least.
+        """
+        rates = np.asarray(rates, dtype=np.float64)
+        numbers = np.arange(1, motion.lines.shape[1] + 1)
+        hertz = rates[:, None] * numbers
+        bins = np.round(hertz / self._step).astype(int)
+        last = self._inverse.shape[1] - 1
+        smear = np.where(bins <= last, window_smear(hertz * self.frame), 0.0) * self.frames / 2
+        bins = np.minimum(bins, last)
+        best = np.zeros(rates.size)
+        views = min(self.views, motion.lines.shape[0])
+        power, energy = [], []
+        for view in range(views):
+            lines = motion.lines[view]
+            strength = _blurred(lines.real**2 + lines.imag**2)
+            power.append(strength * (smear**2)[:, :, None] * self._dull[view][bins])
+            energy.append(self._energy[view][bins])
+        for gain in GAINS:
+            told = np.zeros(rates.size)
+            for p, e in zip(power, energy, strict=True):
+                q = gain**2 * p
+                told += (e * q / (1 + q) - np.log1p(q)).sum(axis=(1, 2))
+            best = np.maximum(best, told)
+        return 2 * BLUR * self._stretches * best
+
+
+def _blurred(values: Floats | NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means over neighbouring quefrencies, the last axis."""
+    count = values.shape[-1] // BLUR
+    kept = values[..., : count * BLUR]
+    return np.asarray(kept.reshape(*kept.shape[:-1], count, BLUR).mean(axis=-1), dtype=np.float32)
 
 
 def window_smear(turns: Floats) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,28 @@ def test_probe_tells_lag_knobs_from_smooth_ones():
     reverb = probe_time(open_effect("builtin:reverb"))
     assert reverb.echoes
     assert "lag" not in reverb.knobs.values()
+
+
+class WobblyDelay:
+    """An echo whose lag wobbles as far as its second knob is turned."""
+
+    spec = open_effect("builtin:delay").spec
+
+    def process(self, audio, sample_rate, settings):
+        lag, mix = 0.05 + 0.3 * settings[0], settings[2]
+        wobble = abs(settings[1] - self.spec.default[1])
+        times = np.arange(audio.shape[1]) / sample_rate
+        lags = lag + 0.01 * wobble * np.sin(2 * np.pi * 3.1 * times)
+        late = [np.interp(times - lags, times, channel, left=0.0) for channel in audio]
+        return (audio + mix * np.array(late)).astype(np.float32)
+
+
+def test_a_delay_that_wobbles_is_one_of_echoes_while_its_wobble_is_off():
+    probe = probe_time(WobblyDelay(), use_cache=False)
+    assert probe.still == ("feedback",)
+    assert probe.echoes
+    assert probe.knobs["time"] == "lag"
+    assert probe.from_dict(asdict(probe)) == probe
 
 
 @pytest.mark.parametrize("uri", ["builtin:chorus", "builtin:gain", "builtin:distortion"])

@@ -49,10 +49,13 @@ OCTAVES, SLOWER = (0.5, 1 / 3, 2.0), 0.9
 """Other rates of which a shape may be the overtone, or the fundamental; and the share of its score
 from which a slower one is taken."""
 
-FOLLOWED = 3
-"""Rates that are followed after a first look."""
+FOLLOWED = (4, 2, 1)
+"""Rates that are followed after a first look, and after more of them."""
 
-LINES, LINE_BEAMS = 8, 3
+LINE_WIDTH = 0.15
+"""How far beside a line its rate may lie, in turns over the whole."""
+
+LINES, LINE_BEAMS = 8, 6
 """Rates taken from lines of the modulation spectrum, and how many of them are followed."""
 
 NEAREST = 3
@@ -86,6 +89,9 @@ FINE_FROM, FINE = 5, np.linspace(-0.0075, 0.0075, 7)
 SAME_LAW = 0.06
 """Logarithm of the rate, by which a setting may seem to be off the law and is not."""
 
+BY = np.linspace(-0.02, 0.02, 5)
+"""Logarithms of the rate, by which the input's own motion may lie beside."""
+
 SLACK = 1.1
 """By which a rate may lie beyond the law's ends."""
 
@@ -99,12 +105,13 @@ STRETCH_SECONDS, STRETCHES = 12.0, 5
 SHORTEST = 2.0
 """Seconds of a recording below which nothing is said of motion."""
 
-HEARD, HEARD_HALF = 60.0, 15.0
-"""Drop in all, and in the worse half of the references, from which a motion is heard."""
+HEARD, PHASED, HEARD_HALF, EVEN = 200.0, 40.0, 30.0, 0.15
+"""Score in all, what phases tell of it, and score in the worse half of the references, from which
+a motion is heard; and the share of all that the worse half must have."""
 
 ABSENT = 25.0
-HOPELESS, ENOUGH = 18.0, 200.0
-"""Scores below which nothing is refined, and from which no more is drawn."""
+HOPELESS, FAINT, ENOUGH = 18.0, 45.0, 200.0
+"""Scores below which nothing is refined, little is, and from which no more is drawn."""
 
 STRAY = 1.0
 """What a knob's full travel from its default costs, in units of the noise's variance."""
@@ -202,6 +209,8 @@ class MotionFit:
     depth : float
         In dB, at these settings.
     renders : int
+    phased : float
+        What of the score its phases tell, energy apart.
     frame : int
         0 where short frames tell most, 1 for long ones.
     alike : tuple of (ndarray, float)
@@ -214,13 +223,15 @@ class MotionFit:
     half: float
     depth: float
     renders: int
+    phased: float = 0.0
     frame: int = 0
     alike: tuple[tuple[Settings, float], ...] = ()
 
     @property
     def verdict(self) -> str:
         """``heard``, ``doubt`` or ``absent``."""
-        if self.score >= HEARD and self.half >= HEARD_HALF:
+        even = self.half >= max(HEARD_HALF, EVEN * self.score)
+        if self.score >= HEARD and self.phased >= PHASED and even:
             return "heard"
         return "absent" if self.score < ABSENT or self.half < HEARD_HALF / 3 else "doubt"
 
@@ -333,6 +344,7 @@ class MotionSearch:
         )
         self._train = train
         self._shared: SharedAudio | None = None
+        self._lines = [] if self._knob is None else self._line_rates()
         self.renders = 0
 
     @property
@@ -369,15 +381,9 @@ class MotionSearch:
             As `MotionFit.score`; 0 for what does not go round.
         """
         near = _TriedMotion(fit.settings, (), fit.frame, fit.rate, fit.score)
-        asked = []
-        for vector in settings:
-            moved = vector.copy()
-            if self._knob is not None:
-                moved[self._knob] = self._start[self._knob]
-            asked.append(moved)
         self._shared = self._pool.share(self._train, self._rate)
         try:
-            return [0.0 if t is None else t.score for t in self._try(asked, near)]
+            return [0.0 if t is None else t.score for t in self._try(settings, near)]
         finally:
             self._pool.release(self._shared)
 
@@ -399,11 +405,14 @@ class MotionSearch:
                 if all(abs(np.log(tried.rate / k.rate)) > APART for k in kept):
                     kept.append(tried)
             kept += self._at_lines(kept)
-            kept = [self._refine(beam, ROUNDS) for beam in kept]
-            kept = sorted(kept, key=lambda t: -t.score)[:FOLLOWED]
-            if len(kept) > 1:
-                kept = [self._refine(beam, ROUNDS) for beam in kept]
-            best = max(kept, key=lambda t: t.score)
+            for count in FOLLOWED:
+                kept = [self._refine(beam, 1) for beam in kept]
+                kept = sorted(kept, key=lambda t: -t.score)[:count]
+                if kept[0].score < FAINT:
+                    break
+            best = kept[0]
+            if best.score < FAINT:
+                return self._finish(best)
             for factor in OCTAVES if self._knob is not None and best.score > ENOUGH else ():
                 slower = factor < 1.0
                 if factor == OCTAVES[0] and best.rate * factor >= self._ears.whole[0].rates[0]:
@@ -418,8 +427,8 @@ class MotionSearch:
                     if other.score > (SLOWER * best.score if slower else best.score):
                         best = other
             self._settle(best)
-        best = max(self._tried, key=lambda t: t.score - self._stray(t.settings))
-        return self._finish(best)
+            beams = self._at_rate(best.rate)
+        return self._finish(max(beams, key=lambda t: t.score - self._stray(t.settings)))
 
     def _settle(self, best: _TriedMotion) -> None:
         """Refine shapes at a rate that was heard, from several beginnings: combs have many tops."""
@@ -482,8 +491,15 @@ class MotionSearch:
 
         A line of its modulation spectrum that the input lacks may be the rate or its double.
         """
-        if self._knob is None:
-            return []
+        rates = [r for r in self._lines if all(abs(np.log(r / t.rate)) > APART for t in kept)]
+        beams = [self._nearest(rate) for rate in rates]
+        return sorted((b for b in beams if b is not None), key=lambda t: -t.score)[:LINE_BEAMS]
+
+    def _line_rates(self) -> list[float]:
+        """Rates at which the references move more than beside them, and the input does not.
+
+        A line of the modulation spectrum may be the rate or its double.
+        """
         lines: list[tuple[float, float]] = []
         for ear, own in zip(self._ears.whole, self._ears.own, strict=True):
             hertz, ratio = ear.excess()
@@ -493,17 +509,15 @@ class MotionSearch:
             ratio[(hertz < ear.rates[0]) | (hertz > RATES_HZ[1])] = -np.inf
             tops = np.argsort(-ratio)[: 8 * LINES]
             lines += [(float(ratio[n]), float(hertz[n])) for n in tops]
-        taken: list[float] = [t.rate for t in kept]
         rates: list[float] = []
         for _, line in sorted(lines, reverse=True):
             for rate in (line, line / 2):
-                if all(abs(np.log(rate / other)) > APART for other in taken):
-                    taken.append(rate)
+                reached = rate >= self._ears.whole[0].rates[0]
+                if reached and all(abs(np.log(rate / other)) > APART for other in rates):
                     rates.append(rate)
             if len(rates) >= LINES:
                 break
-        beams = [self._nearest(rate) for rate in rates]
-        return sorted((b for b in beams if b is not None), key=lambda t: -t.score)[:LINE_BEAMS]
+        return rates
 
     def _stray(self, vector: Settings) -> float:
         return STRAY * float(np.abs(vector - self._start)[self._shape].sum())
@@ -512,6 +526,7 @@ class MotionSearch:
         self, settings: Sequence[Settings], near: _TriedMotion | None
     ) -> list[_TriedMotion | None]:
         """Render settings and listen for them: at all rates, or as something near goes round."""
+        settings = self._placed(settings, near)
         rendered = self._turns(settings, None if near is None else near.frame)
         results = [self._heard(v, turns, near) for v, turns in zip(settings, rendered, strict=True)]
         self._tried += [tried for tried in results if tried is not None]
@@ -519,20 +534,47 @@ class MotionSearch:
 
     def _draw_at(self, near: _TriedMotion, count: int) -> None:
         """Random settings more at a rate, heard in short and in long frames by themselves."""
-        drawn = self._drawn(count)
+        drawn = self._placed(self._drawn(count), near)
         for vector, turns in zip(drawn, self._turns(drawn, None), strict=True):
             for frame in range(len(turns)):
                 tried = self._heard(vector, turns, replace(near, frame=frame))
                 if tried is not None:
                     self._tried.append(tried)
 
+    def _placed(
+        self, settings: Sequence[Settings], near: _TriedMotion | None
+    ) -> Sequence[Settings]:
+        """Settings with the rate knob where it turns fast enough to be followed.
+
+        A fast turn is asked for at its own rate: oscillators that are smoothed, or set now and
+        then, have another shape there.
+        """
+        if self._knob is None or near is None:
+            return settings
+        rate = float(np.clip(max(near.rate, EASY_HZ), *self._reach))
+        position = self._spec.parameters[self._knob].snap(self._probe.position_of(rate))
+        placed = []
+        for vector in settings:
+            moved = vector.copy()
+            moved[self._knob] = position
+            placed.append(moved)
+        return placed
+
+    def _expected(self, vector: Settings) -> float | None:
+        """Rate in hertz by the law of the knob, where there is one."""
+        return None if self._knob is None else self._probe.rate_at(float(vector[self._knob]))
+
     def _turns(
         self, settings: Sequence[Settings], frame: int | None
     ) -> list[tuple[Turning | None, ...]]:
         assert self._shared is not None
-        args = (self._from, self._step, self._ears.highest, self._easy, frame)
+        args = (self._from, self._step, self._ears.highest)
         jobs = [
-            Job(self._spec.uri, self._shared, v, measure=turns_of, measure_args=args)
+            Job(
+                *(self._spec.uri, self._shared, v),
+                measure=turns_of,
+                measure_args=(*args, self._expected(v), frame),
+            )
             for v in settings
         ]
         self.renders += len(jobs)
@@ -552,15 +594,32 @@ class MotionSearch:
                 rates = turn.rate * np.exp(np.linspace(-0.01, 0.01, 3))
             elif near is not None:
                 rates = near.rate * np.exp(np.linspace(-WINDOW, WINDOW, 17))
-            if self._easy is not None:
+            expected = self._expected(vector)
+            if expected is not None:
                 # The knob does not reach all rates.
-                scale = turn.rate / self._easy
+                scale = turn.rate / expected
                 ends = self._reach[0] * scale / SLACK, self._reach[1] * scale * SLACK
                 rates = rates[(rates >= ends[0]) & (rates <= ends[1])]
             if not rates.size:
                 continue
             scores, _ = ear.drops(turn, rates)
             mine, _ = own.drops(turn, rates)
+            spread = np.zeros(rates.size)
+            if near is not None:
+                spread = ear.spreads(turn, rates)
+                scores = scores + spread
+                # Of the input a look at some rates near by is enough.
+                mine = mine + own.spreads(turn, near.rate * np.exp(BY)).max()
+            elif self._lines:
+                # Of mere energy there is much to look at: only where something moves.
+                beside = np.linspace(-1, 1, 5) * LINE_WIDTH / ear.seconds
+                some = (np.array(self._lines)[:, None] + beside).ravel()
+                some = np.sort(some[(some >= rates[0]) & (some <= rates[-1])])
+                told = ear.spreads(turn, some)
+                if told.max(initial=0.0) > HOPELESS:
+                    told -= OWN * own.spreads(turn, some)
+                    told += np.interp(some, rates, scores - OWN * mine)
+                    scans.append((frame, some, told))
             mine = OWN * maximum_filter1d(mine, 2 * LIKE + 1, mode="nearest")
             scores = scores - mine
             if near is None:
@@ -570,10 +629,15 @@ class MotionSearch:
                 tops = np.argsort(-scores)[:FINE_FROM]
                 finer = (rates[tops, None] * np.exp(FINE)).ravel()
                 more, _ = ear.drops(turn, finer)
-                scores = np.concatenate([scores, more - np.repeat(mine[tops], FINE.size)])
+                more = more + np.repeat(spread[tops] - mine[tops], FINE.size)
+                scores = np.concatenate([scores, more])
                 rates = np.concatenate([rates, finer])
             top = int(np.argmax(scores))
             if best is None or scores[top] > best.score:
+                best = _TriedMotion(vector, turns, frame, float(rates[top]), float(scores[top]))
+        for frame, rates, scores in scans:
+            top = int(np.argmax(scores))
+            if best is not None and scores[top] > best.score:
                 best = _TriedMotion(vector, turns, frame, float(rates[top]), float(scores[top]))
         return None if best is None else replace(best, scans=tuple(scans))
 
@@ -619,11 +683,15 @@ class MotionSearch:
         fine = max(best.rate, low) * np.exp(np.linspace(-0.015, 0.015, 25))
         if self._knob is None:
             fine = np.array([best.rate])
-        drops, _ = self._ears.whole[best.frame].drops(turn, fine)
-        rate = float(fine[int(np.argmax(drops))])
+        ear = self._ears.whole[best.frame]
+        phased = ear.drops(turn, fine)[0]
+        drops = phased + ear.spreads(turn, fine)
+        top = int(np.argmax(drops))
+        rate = float(fine[top])
+        near = rate * np.exp(np.linspace(-WINDOW, WINDOW, 13))
         halves = [
             # In half the time a rate is known half as well, and rotors may still speed up.
-            float(half.drops(turn, rate * np.exp(np.linspace(-WINDOW, WINDOW, 13)))[0].max())
+            float((half.drops(turn, near)[0] + half.spreads(turn, near)).max())
             for half in self._ears.halves[best.frame]
         ]
         settings = best.settings.copy()
@@ -637,8 +705,8 @@ class MotionSearch:
                 self._probe.position_of(rate * scale)
             )
         return MotionFit(
-            *(settings, rate, best.score, min(halves), turn.depth, self.renders, best.frame),
-            tuple(self._alike(best, settings)),
+            *(settings, rate, best.score, min(halves), turn.depth, self.renders),
+            *(float(phased[top]), best.frame, tuple(self._alike(best, settings))),
         )
 
     def _alike(self, best: _TriedMotion, settings: Settings) -> list[tuple[Settings, float]]:

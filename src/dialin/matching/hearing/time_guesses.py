@@ -353,10 +353,13 @@ def find_echoes(
     fits: list[tuple[int, EchoFit, ImpulseLab, tuple[int, ...], EffectSpec]] = []
     impulses = 0
     rings: list[Echo] = []
-    probes = {
-        uri: ask_effect(pool, probe_time, uri)
-        for uri in dict.fromkeys(s[1] for s in chain_slots(spec))
-    }
+    chain = chain_slots(spec)
+    probes = {uri: ask_effect(pool, probe_time, uri) for uri in dict.fromkeys(s[1] for s in chain)}
+
+    def wobbles(slot: int) -> bool:
+        probe = probes[chain[slot][1]]
+        return probe is not None and bool(probe.still)
+
     ear = (
         listen()
         if any(p is not None and (p.echoes or p.carriers) for p in probes.values())
@@ -365,7 +368,7 @@ def find_echoes(
     if ear is None:
         return Echoes()
     try:
-        for number, (_, uri, span) in enumerate(chain_slots(spec)):
+        for number, (_, uri, span) in enumerate(chain):
             own = slots[number]
             probe = probes[uri]
             if probe is None or not (probe.echoes or probe.carriers):
@@ -380,10 +383,16 @@ def find_echoes(
                 )
                 rings += [] if ring is None else [ring]
                 continue
+            still = [n for n, p in enumerate(own.parameters) if p.id in probe.still]
+            if any(start[n] != own.default[n] for n in still):
+                # A wobble that was asked for: its echoes stay nowhere.
+                continue
             free = tuple(
                 n
                 for n, p in enumerate(own.parameters)
-                if n not in kept and p.status == "live" and probe.knobs.get(p.id) != "none"
+                if n not in (*kept, *still)
+                and p.status == "live"
+                and probe.knobs.get(p.id) != "none"
             )
             if not free:
                 continue
@@ -401,7 +410,11 @@ def find_echoes(
                 lab.close()
                 continue
             fits.append((number, fit, lab, free, own))
-        judged = _judged(fits, ear)
+        judged = [
+            # What is not heard of an echo that may wobble says nothing.
+            replace(e, verdict="doubt") if e.verdict == "absent" and wobbles(e.slot) else e
+            for e in _judged(fits, ear)
+        ]
     finally:
         for _, _, lab, _, _ in fits:
             lab.close()

@@ -25,7 +25,7 @@ from dialin.matching.hearing.impulses import PREROLL, SECONDS, SHORTEST, impulse
 from dialin.measures.carriers import strongest, symmetry_lines
 from dialin.measures.cepstrum import LAG_RATE, impulse_cepstrum
 
-VERSION = 5
+VERSION = 6
 """Of what is kept in the cache."""
 
 RATE = 44_100
@@ -55,6 +55,9 @@ LEAST_SECONDS = 0.6
 MOVED_HZ = 0.5
 """By which a carrier moves with a knob that moves it."""
 
+MOST_STILL = 2
+"""Knobs that are held at their defaults at most, so that an effect is the same at any time."""
+
 MOST_KNOBS = 40
 """Knobs looked at; what comes after them is taken for smooth."""
 
@@ -76,6 +79,9 @@ class TimeProbe:
     seconds : float
         For which an impulse should be followed.
     renders : int
+    still : tuple of str
+        Parameters that must stay at their defaults, or the effect is not the same at any time: a
+        delay's own wobble. `linear` and `invariant` are what they are then.
     """
 
     heard: float
@@ -85,6 +91,7 @@ class TimeProbe:
     carriers: tuple[str, ...]
     seconds: float
     renders: int
+    still: tuple[str, ...] = ()
 
     @property
     def echoes(self) -> bool:
@@ -105,7 +112,7 @@ class TimeProbe:
         TimeProbe
         """
         kept = {"knobs": dict(data["knobs"]), "carriers": tuple(data["carriers"])}
-        return cls(**{**data, **kept})
+        return cls(**{**data, **kept, "still": tuple(data["still"])})
 
 
 def probe_time(effect: Effect, *, use_cache: bool = True) -> TimeProbe:
@@ -150,18 +157,18 @@ class _TimeProber:
         drawn = [spec.default]
         for _ in range(DRAWS if live else 0):
             drawn.append(spec.check(0.05 + 0.9 * rng.random(spec.size)))
-        answers = [(vector, self._cepstrum(vector)) for vector in drawn]
-        ranked = sorted(
-            ((_norm(c), n) for n, (_, c) in enumerate(answers) if c is not None), reverse=True
-        )
-        heard = ranked[0][0] if ranked else 0.0
-        chosen = [answers[n] for norm, n in ranked[:CONTEXTS] if norm >= HEARD]
-        linear = invariant = 0.0
-        for vector, here in chosen:
-            assert here is not None
-            weak, late = self._cepstrum(vector, gain=0.25), self._cepstrum(vector, delay=0.37)
-            linear = max(linear, _apart(here, weak))
-            invariant = max(invariant, _apart(here, late))
+        heard, chosen = self._chosen(drawn)
+        linear, invariant = self._steady(chosen)
+        still: list[int] = []
+        if invariant > LINEAR:
+            still = self._wobbles(chosen, live)
+            if still:
+                for vector in drawn:
+                    vector[still] = spec.default[still]
+                heard, chosen = self._chosen(drawn)
+                linear, invariant = self._steady(chosen)
+            if invariant > LINEAR:
+                still = []
         knobs = {p.id: "smooth" for p in spec.parameters}
         for index in live[:MOST_KNOBS]:
             knobs[spec.parameters[index].id] = self._kind(index, chosen)
@@ -173,7 +180,61 @@ class _TimeProber:
             carriers=self._carriers(drawn, live) if invariant > LINEAR else (),
             seconds=self._seconds(),
             renders=self._renders,
+            still=tuple(spec.parameters[n].id for n in still),
         )
+
+    def _chosen(
+        self, drawn: list[Settings]
+    ) -> tuple[float, list[tuple[Settings, NDArray[np.float64] | None]]]:
+        """How much is heard at most, and the settings at which most is, with their answers."""
+        answers = [(vector, self._cepstrum(vector)) for vector in drawn]
+        ranked = sorted(
+            ((_norm(c), n) for n, (_, c) in enumerate(answers) if c is not None), reverse=True
+        )
+        heard = ranked[0][0] if ranked else 0.0
+        return heard, [answers[n] for norm, n in ranked[:CONTEXTS] if norm >= HEARD]
+
+    def _steady(
+        self, chosen: list[tuple[Settings, NDArray[np.float64] | None]]
+    ) -> tuple[float, float]:
+        """How far answers to a weaker and to a later impulse are apart from the first, at most."""
+        linear = invariant = 0.0
+        for vector, here in chosen:
+            assert here is not None
+            weak, late = self._cepstrum(vector, gain=0.25), self._cepstrum(vector, delay=0.37)
+            linear = max(linear, _apart(here, weak))
+            invariant = max(invariant, _apart(here, late))
+        return linear, invariant
+
+    def _wobbles(
+        self,
+        chosen: list[tuple[Settings, NDArray[np.float64] | None]],
+        live: list[int],
+    ) -> list[int]:
+        """Knobs whose defaults make the effect the same at any time; none where there are none."""
+        default = self._effect.spec.default
+        still: list[int] = []
+        for vector, _ in chosen:
+            moved = vector.copy()
+            moved[still] = default[still]
+            for _ in range(MOST_STILL + 1):
+                if self._drifts(moved) <= LINEAR:
+                    break
+                options = [n for n in live[:MOST_KNOBS] if n not in still]
+                if len(still) == MOST_STILL or not options:
+                    return []
+                drifts = [self._drifts(_moved(moved, n, float(default[n]))) for n in options]
+                best = int(np.argmin(drifts))
+                still.append(options[best])
+                moved[options[best]] = default[options[best]]
+        return still
+
+    def _drifts(self, vector: Settings) -> float:
+        """How far the answer to a later impulse is apart; more than that where none is heard."""
+        here = self._cepstrum(vector)
+        if here is None or _norm(here) < HEARD:
+            return 10.0
+        return _apart(here, self._cepstrum(vector, delay=0.37))
 
     def _kind(self, index: int, contexts: list[tuple[Settings, NDArray[np.float64] | None]]) -> str:
         parameter = self._effect.spec.parameters[index]
