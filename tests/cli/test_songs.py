@@ -42,14 +42,33 @@ def test_an_album_gets_a_preset_for_each_and_goes_on_behind_a_bad_file(place):
     assert [path.stat().st_mtime_ns for path in presets] == before
 
 
-def test_together_there_is_one_preset(place):
-    files = ["album/one.wav", "album/two.wav"]
-    arguments = ["match", *files, "ref.wav", "-o", "together", "--together", *MASTERING]
+def test_together_there_is_one_preset_and_a_bad_file_does_not_stop_the_rest(place):
+    files = [f"album/{name}.wav" for name in ("one", "zzz", "two")]
+    arguments = ["match", *files, "ref.wav", "-o", "together", "--together", *MASTERING[:2]]
     ran = dialin(*arguments, cwd=place)
-    assert ran.code == 0, ran.err
+    assert ran.code == 3, ran.err
+    assert ran.errors == [line for line in ran.errors if "zzz.wav" in line]
+    assert "2 rendered" in ran.out and "1 failed" in ran.out
     made = sorted(p.name for p in (place / "together").iterdir() if not p.name.startswith("."))
     assert made == ["one.wav", "preset.json", "two.wav"]
-    assert dialin(*arguments, cwd=place).code == 7  # nothing is replaced without asking
+
+
+def test_an_album_goes_on_where_it_stopped(place):
+    files = ["album/one.wav", "album/two.wav"]
+    arguments = ["match", *files, "ref.wav", "-o", "resumed", "--together", *MASTERING[:2]]
+    assert dialin(*arguments, cwd=place).code == 0
+    preset, one, two = (place / "resumed" / n for n in ("preset.json", "one.wav", "two.wav"))
+    sound, stamps = soundfile.read(two)[0], [p.stat().st_mtime_ns for p in (preset, one)]
+    two.unlink()  # as if it had been stopped before
+    ran = dialin(*arguments, cwd=place)
+    assert ran.code == 0, ran.err
+    assert "1 finished before, 1 rendered" in ran.out
+    np.testing.assert_array_equal(soundfile.read(two)[0], sound)
+    assert [p.stat().st_mtime_ns for p in (preset, one)] == stamps
+    # Another request replaces nothing without asking.
+    ran = dialin(*arguments, "--loudness", "-20", cwd=place)
+    assert ran.code == 7 and "--overwrite" in ran.err
+    assert [p.stat().st_mtime_ns for p in (preset, one)] == stamps
 
 
 def test_a_profile_stands_for_its_references(place):
@@ -104,7 +123,11 @@ def test_invert_and_halfway(place):
         20 * np.log10(np.std(soundfile.read(place / name)[0]))
         for name in ("album/two.wav", "half/two.wav", "half/reference/ref.wav", "ref.wav")
     ]
-    assert levels == sorted(levels)
+    # Both go half of the way, and meet.
+    assert levels[0] < min(levels[1:3]) and max(levels[1:3]) < levels[3]
+    assert levels[1] == pytest.approx(levels[2], abs=1.0)
+    arguments = ("match", "album/two.wav", "ref.wav", "-o", "half", "--halfway", *MASTERING[:2])
+    assert "2 finished before" in dialin(*arguments, cwd=place).out
     files = ["album/one.wav", "album/two.wav"]
     assert dialin("match", *files, "ref.wav", "-o", "x", "--invert", cwd=place).code == 2
 

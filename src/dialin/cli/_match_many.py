@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from dialin.cli._console import INTERRUPTED
-from dialin.cli._match_printing import show_all
+from dialin.cli._match_printing import show_album, show_all
 from dialin.cli._match_task import InputTask, search_bar, watch_interrupt
+from dialin.cli._progress import progress
 from dialin.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,6 +64,31 @@ def task_of_each(
     for path in alone:
         task.output.warn(f"{path}: there is no reference stem of that name; it was left out")
     return {entry: replace(task, mix=[(path, 1.0)]) for entry, path in pairs.items()}
+
+
+def halfway(source: Path, folder: Path, task: InputTask) -> dict[Entry, InputTask]:
+    """Input and reference, each to be brought half of the way to the other.
+
+    Parameters
+    ----------
+    source : Path
+        The input.
+    folder : Path
+        Of its results; the reference's lie in ``reference`` below it.
+    task : InputTask
+        What is to be done, with one reference.
+
+    Returns
+    -------
+    dict of Entry to InputTask
+    """
+    from dialin.matching.files.batch import Entry
+
+    reference = task.mix[0][0]
+    half = replace(task.rendering, amount=task.rendering.amount / 2)
+    there = replace(task, rendering=half)
+    back = replace(task, rendering=half, mix=[(source, 1.0)])
+    return {Entry(reference, folder / "reference"): back, Entry(source, folder): there}
 
 
 def match_all(
@@ -153,46 +179,40 @@ def match_together(
         If a file failed.
     """
     from dialin.audio.listing import audio_files
-    from dialin.matching.files.apply import apply_preset
+    from dialin.matching.files.batch import request_of
+    from dialin.matching.files.together import Album
     from dialin.matching.matcher import match as run
-    from dialin.matching.songs.mixes import album_material
 
     output = task.output
     sources = [p for path in inputs for p in (audio_files(path) if path.is_dir() else [path])]
     known = {reference.resolve() for reference in task.references}
     sources = [path for path in sources if path.resolve() not in known]
-    with watch_interrupt(task.stopped), search_bar(output, "matching all together") as searched:
-        audio, rate = album_material(sources)
-        match = run(
-            (audio, rate), task.mix, task.effects, options=task.options, pool=pool,
-            progress=searched,
-        )  # fmt: skip
-    failed: list[Path] = []
-
-    def fail(path: Path, error: Exception) -> None:
-        failed.append(path)
-        typer.echo(f"error: {path}: {error}", err=True)
-
-    made = apply_preset(
-        match.preset,
-        sources,
-        folder,
-        amount=task.rendering.amount,
-        headroom=task.rendering.headroom,
-        tail=task.rendering.tail,
-        overwrite=overwrite,
-        pool=pool,
-        on_failure=fail,
-        reads=task.references,
-    )
-    match.preset.save(folder / "preset.json", overwrite=overwrite)
-    output.data(
-        match.report.to_dict() | {"folder": str(folder), "files": [str(one.target) for one in made]}
-    )
-    for note in match.report.notes:
-        output.warn(note)
-    output.say(f"all together: {match.report.before:.3f} to {match.report.after:.3f}")
-    for one in made:
-        output.say(str(one.target))
+    request = " ".join(request_of(source, task.references, task.facts()) for source in sources)
+    album = Album(sources, folder, request, overwrite=overwrite)
+    try:
+        with watch_interrupt(task.stopped), search_bar(output, "matching all together") as searched:
+            preset = album.solve(
+                lambda material: run(
+                    material,
+                    task.mix,
+                    task.effects,
+                    options=task.options,
+                    pool=pool,
+                    progress=searched,
+                )
+            )
+        with progress(output, count="{task.percentage:>3.0f} %") as show:
+            album.render(
+                preset,
+                task.rendering,
+                pool,
+                reads=task.references,
+                progress=lambda at: show(at.file.name, at.done, at.seconds, ""),
+            )
+    finally:
+        show_album(output, album)
+    failed = [track.error for track in album.tracks if track.error is not None]
+    if task.stopped.is_set():
+        raise typer.Exit(INTERRUPTED)
     if failed:
-        raise typer.Exit(3)
+        raise typer.Exit(failed[0].exit_code)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import typer
 
 from dialin.cli._console import Output
 
 if TYPE_CHECKING:
     from dialin.matching.files.batch import EntryOutcome
     from dialin.matching.files.making import Saved
+    from dialin.matching.files.together import Album
     from dialin.reports import ChoiceReport, FamilyReport, SavedReport, SlotReport
 
 
@@ -217,3 +221,53 @@ def show_all(output: Output, outcomes: Sequence[EntryOutcome], total: int) -> No
     rest = total - len(outcomes)
     words += [f"{rest} not begun (the same command goes on there)"] if rest else []
     output.say(f"[dim]{', '.join(words)}[/]")
+
+
+def show_album(output: Output, album: Album) -> None:
+    """Say in one table what became of each recording that was matched together with others.
+
+    Parameters
+    ----------
+    output : Output
+        Of the command.
+    album : Album
+        What there is of it.
+    """
+    tracks, report = album.tracks, album.report
+    output.data(
+        ({} if report is None else report.to_dict())
+        | {
+            "folder": str(album.folder),
+            "files": [str(track.target) for track in tracks if track.target is not None],
+            "tracks": [track.to_dict() for track in tracks],
+        }
+    )
+    for track in tracks:
+        if track.error is not None:
+            name = f"{track.source}: "
+            where = "" if str(track.source) in str(track.error) else name
+            typer.echo(f"error: {where}{track.error}", err=True)
+    if report is not None:
+        for note in report.notes:
+            output.warn(note)
+        output.say(f"all together: {report.before:.3f} to {report.after:.3f}")
+    elif album.resumed:
+        output.say("all together: the preset was finished before")
+    if not output.talks or not tracks:
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("input")
+    table.add_column("what was done")
+    table.add_column("peak", justify="right")
+    for track in tracks:
+        peak = "" if track.applied is None else f"{track.applied.peak_dbfs:+.1f} dBFS"
+        table.add_row(escape(track.source.name), track.status, peak)
+    output.say("")
+    output.table(table)
+    counts = Counter(track.status for track in tracks)
+    words = [f"{count} {status}" for status, count in counts.items()]
+    rest = " (the same command goes on there)" if counts["not begun"] else ""
+    output.say(f"[dim]{', '.join(words)}{rest}[/]")

@@ -9,7 +9,7 @@ import typer
 from dialin.cli._console import INTERRUPTED, confirm_overwrite
 from dialin.cli._groups import PoolArguments, RenderArguments, RunArguments, grouped
 from dialin.cli._match_arguments import FileArguments, SearchArguments, SongArguments
-from dialin.cli._match_many import match_all, match_together, task_of_each
+from dialin.cli._match_many import halfway, match_all, match_together, task_of_each
 from dialin.cli._match_printing import show
 from dialin.cli._match_task import InputTask
 from dialin.cli._match_words import chosen_effects
@@ -84,22 +84,23 @@ def match(
             warm_up(pool, needed)
             match_all(tasks, task, pool, run.overwrite)
         return
+    if files.together:
+        with workers.pool() as pool:
+            match_together(inputs, files.folder, task, pool, run.overwrite)
+        return
+    if files.halfway:
+        tasks = halfway(inputs[0], files.folder, task)
+        with workers.pool() as pool:
+            match_all(tasks, task, pool, run.overwrite)
+        return
     overwrite = run.overwrite
     if has_results(files.folder):
         overwrite = confirm_overwrite(output, overwrite, files.folder)
     with workers.pool() as pool:
-        warm_up(pool, needed)
-        if files.together:
-            match_together(inputs, files.folder, task, pool, overwrite)
-            return
-        turned = replace(task, mix=[(inputs[0], 1.0)])
-        if files.halfway:
-            half = replace(rendering, amount=rendering.amount / 2)
-            task, turned = replace(task, rendering=half), replace(turned, rendering=half)
-            folder = files.folder / "reference"
-            show(output, turned.run(mix[0][0], folder, pool, overwrite=overwrite))
+        if needed:
+            warm_up(pool)
         source = mix[0][0] if files.invert else inputs[0]
-        chosen_task = turned if files.invert else task
+        chosen_task = replace(task, mix=[(inputs[0], 1.0)]) if files.invert else task
         saved = chosen_task.run(source, files.folder, pool, overwrite=overwrite)
     show(output, saved)
     if saved.error is not None:

@@ -16,6 +16,7 @@ import numpy as np
 from dialin.audio import Audio, audio_info, read_audio, read_blocks, resample
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
+from dialin.errors import AudioError, DialinError
 from dialin.matching.options import Recording, SongOptions
 from dialin.matching.songs.mastering import ASPECTS, master
 from dialin.matching.songs.pieces import MOST_SECONDS, PIECE_SECONDS, pieces_of
@@ -266,13 +267,20 @@ def song_material(input: Recording) -> tuple[Audio, int, float]:
     return audio, rate, whole.loudness - measure_song(audio, rate, spectra=False).loudness
 
 
-def album_material(songs: Sequence[str | os.PathLike[str]]) -> tuple[Audio, int]:
+def album_material(
+    songs: Sequence[str | os.PathLike[str]],
+    *,
+    on_failure: Callable[[Path, DialinError], None] | None = None,
+) -> tuple[Audio, int]:
     """Songs as one, each in pieces from its quiet to its loud parts, at its own level.
 
     Parameters
     ----------
     songs : sequence of path-like
         Files.
+    on_failure : callable, optional
+        Called with a file that cannot be read and its error, and the others count; without it
+        the error is raised.
 
     Returns
     -------
@@ -282,19 +290,34 @@ def album_material(songs: Sequence[str | os.PathLike[str]]) -> tuple[Audio, int]
     Raises
     ------
     AudioError
-        If one cannot be read.
+        If none can be read.
     """
     share = MOST_SECONDS / max(1, len(songs))
     parts: list[Audio] = []
     rate = 0
     for path in songs:
-        facts = hear_song(path)
-        rate = rate or facts.sample_rate
-        spans = pieces_of(facts)
-        wanted = max(1, min(len(spans), round(share / PIECE_SECONDS)))
-        chosen = [spans[i] for i in np.linspace(0, len(spans) - 1, wanted).round().astype(int)]
-        for span in chosen or [slice(0, facts.samples)]:
-            audio, own = read_audio(path, start=span.start, frames=span.stop - span.start)
-            audio = np.repeat(audio, 2, axis=0) if audio.shape[0] == 1 else audio[:2]
-            parts.append(audio if own == rate else resample(audio, own, rate))
+        try:
+            facts = hear_song(path)
+            spans = pieces_of(facts)
+            wanted = max(1, min(len(spans), round(share / PIECE_SECONDS)))
+            chosen = [spans[i] for i in np.linspace(0, len(spans) - 1, wanted).round().astype(int)]
+            cut = [
+                read_audio(path, start=span.start, frames=span.stop - span.start)[0]
+                for span in chosen or [slice(0, facts.samples)]
+            ]
+        except DialinError as error:
+            if on_failure is None:
+                raise
+            on_failure(Path(path), error)
+            continue
+        own = facts.sample_rate
+        rate = rate or own
+        for audio in cut:
+            pair = np.repeat(audio, 2, axis=0) if audio.shape[0] == 1 else audio[:2]
+            parts.append(pair if own == rate else resample(pair, own, rate))
+    if not parts:
+        raise AudioError(
+            f"none of {len(songs)} recordings can be read, so there is nothing to match; "
+            "check their paths"
+        )
     return np.concatenate(parts, axis=1), rate
