@@ -210,8 +210,9 @@ class Explorer:
         trials, space = self._trials, self._trials.space
         for echo in space.heard:
             _, uri, knobs = space.slots[echo.slot]
-            options = choices(echo, trials.budget // 4)
+            options = choices(echo, trials.budget // 4, space.spec.default[knobs])
             if len(options) == 1:
+                space.start[knobs] = options[0][0]
                 continue
             vectors = []
             for settings, _ in options:

@@ -35,7 +35,7 @@ OTHER_LINES = 10.0
 """The same between lines of a ring modulator that all agree and none that do."""
 
 
-def choices(echo: Echo, most: int) -> list[tuple[Settings, float]]:
+def choices(echo: Echo, most: int, default: Settings) -> list[tuple[Settings, float]]:
     """Settings to choose from, with what they explain.
 
     Parameters
@@ -43,14 +43,29 @@ def choices(echo: Echo, most: int) -> list[tuple[Settings, float]]:
     echo : Echo
         What was found.
     most : int
-        How many at most; the first always comes back.
+        How many at most; one always comes back.
+    default : ndarray, shape (knobs,)
+        Of the effect.
 
     Returns
     -------
     list of (ndarray, float)
-        The best first.
+        The likeliest first, as far as that can be told without rendering.
     """
-    return [(echo.settings, echo.drop), *echo.alike][: max(1, most)]
+    options = [(echo.settings, echo.drop), *echo.alike]
+    costs = _unheard(options, default)
+    order = sorted(range(len(options)), key=lambda n: costs[n])
+    return [options[n] for n in order[: max(1, most)]]
+
+
+def _unheard(options: Sequence[tuple[Settings, float]], default: Settings) -> list[float]:
+    """What speaks against settings, as far as that can be told without rendering."""
+    best = max(drop for _, drop in options)
+    span = max(ALIKE_DROP, ALIKE_SHARE * best)
+    return [
+        LESS * (best - drop) / span + USUAL * float(np.abs(settings - default).sum())
+        for settings, drop in options
+    ]
 
 
 def measure_order(audio: Audio, sample_rate: int, lag: float) -> float:
@@ -159,16 +174,13 @@ def choose(
             for settings, _ in options
         ]
         lines = [0.0 if r.failure is not None else float(r.value) for r in pool.render(jobs)]
-    best = max(drop for _, drop in options)
-    span = max(ALIKE_DROP, ALIKE_SHARE * best)
     costs = [
-        LESS * (best - drop) / span
+        cost
         + distance / temperature
-        + USUAL * float(np.abs(settings - default).sum())
         + abs(order - echo.order) / ORDER_NOISE
         + OTHER_LINES * (1.0 - line)
-        for (settings, drop), distance, order, line in zip(
-            options, distances, orders, lines, strict=True
+        for cost, distance, order, line in zip(
+            _unheard(options, default), distances, orders, lines, strict=True
         )
     ]
     return int(np.argmin(costs))
