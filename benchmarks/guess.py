@@ -267,7 +267,7 @@ def picks(kept: Any, count: int) -> Iterator[tuple[str, float]]:
     yield "style", worth[1 + np.argmin(value[1:])]
     yield "judge", worth[1 + np.argmin(judged[1:])]
     for share in (0.0, 0.1, 0.2, 0.3, 0.5, 1.0):
-        for most in (8, 24, 1000):
+        for most in (8, 16, 1000):
             score = value.copy()
             order = 1 + np.argsort(value[1:], kind="stable")
             far = order[most:]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,17 @@ def test_proposals_are_by_turns_predicted_and_rendered_and_apart(moves: KnobMove
     assert min(apart) >= 0.12 - 1e-9
     few = propose_settings(moves, (0, 1), input, target, 500, 0)
     assert 6 < len(few) < 500
+
+
+def test_features_that_compare_nowhere_are_passed_over_in_silence(moves: KnobMoves) -> None:
+    blank = moves.moves.copy()
+    blank[:, 5] = np.nan
+    target = make_target([style_features(_music(4.0, 1), RATE)])
+    input = style_features(_music(4.0, 0), RATE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = propose_settings(KnobMoves(moves.settings, blank), (0, 1), input, target, 2, 0)
+    assert len(made) == 2 and all(np.isfinite(s).all() for s in made)
 
 
 def test_a_worker_is_asked_and_an_effect_that_fails_gives_none() -> None:

@@ -247,9 +247,13 @@ def propose_settings(
     """
     turned = list(indices)
     known = moves.settings[:, turned]
-    scale = np.nanstd(moves.moves, axis=0) + 1e-9
-    centre = np.nan_to_num(np.nanmean(moves.moves, axis=0))
-    values = np.nan_to_num((moves.moves - centre) / scale)
+    # What compares nowhere has no mean; it moves by nothing.
+    there = np.isfinite(moves.moves)
+    count_there = np.maximum(there.sum(axis=0), 1)
+    centre = np.where(there, moves.moves, 0.0).sum(axis=0) / count_there
+    apart = np.where(there, moves.moves - centre, 0.0)
+    scale = np.sqrt((apart**2).sum(axis=0) / count_there) + 1e-9
+    values = apart / scale
     kernel = _alike(known, known)
     weights = np.linalg.solve(kernel + RIDGE * np.eye(len(known)), values)
     rng = np.random.default_rng([seed, 17])
