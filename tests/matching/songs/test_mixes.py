@@ -30,6 +30,14 @@ def test_whole_mixes_are_told_from_stems_and_loops() -> None:
     stem = mix.copy()
     stem[:, 20 * RATE :] = 0  # rests for most of it
     assert not is_whole_mix(measure_song(stem, RATE))
+    time = np.arange(mix.shape[1]) / RATE
+    syllables = mix * np.where(time % 0.4 < 0.25, 1.0, 0.01).astype(np.float32)
+    facts = measure_song(syllables, RATE)
+    assert facts.music.mean() > 0.6 and not is_whole_mix(facts)  # as speech is
+    spectrum = np.fft.rfft(mix, axis=1)
+    spectrum[:, np.fft.rfftfreq(mix.shape[1], 1 / RATE) < 180] *= 0.35
+    light = np.fft.irfft(spectrum, mix.shape[1], axis=1).astype(np.float32)
+    assert is_whole_mix(measure_song(light, RATE))  # an orchestra without a bass drum
     assert whole_mixes((mix, RATE), [(mix, RATE)])
     assert not whole_mixes((mix, RATE), [(mix, RATE), (stem, RATE)])
 

@@ -36,9 +36,13 @@ MIX_OCTAVES, MIX_RANGE_DB = 7, 30.0
 """Octaves, of the eight from 45 Hz to 11 kHz, that sound at a time in half of its seconds; an
 octave sounds that lies so many decibels below the strongest or less."""
 
-MIX_BASS_DB = 8.0
+MIX_BASS_DB = 12.0
 """By so much the stronger of the two lowest octaves lies below the strongest of all, at most: a
 guitar or a voice alone has less bass."""
+
+MIX_GAPS, GAP_DB = 0.12, 20.0
+"""Share of its moments (50 ms) that lie so many decibels below the loud ones (the 90th percentile)
+or more, at most: between syllables, and between the notes of one instrument, it is quiet."""
 
 FADE_SECONDS = 0.01
 
@@ -62,7 +66,8 @@ def is_mastering(effects: Sequence[str] | str | None) -> bool:
 def is_whole_mix(facts: SongFacts) -> bool:
     """Whether a recording is a whole mix: long, nearly always playing, and from bass to treble.
 
-    A solo instrument, a stem or a loop is not. What decides is heard, not what a file is called.
+    Speech, a solo instrument, a stem or a loop is not. What decides is heard, not what a file is
+    called.
 
     Parameters
     ----------
@@ -74,6 +79,9 @@ def is_whole_mix(facts: SongFacts) -> bool:
     bool
     """
     if facts.samples < MIX_SECONDS * facts.sample_rate or facts.music.mean() < MIX_MUSIC:
+        return False
+    level = 10 * np.log10(facts.power[facts.music] + 1e-12)
+    if (level < np.percentile(level, 90) - GAP_DB).mean() > MIX_GAPS:
         return False
     density = facts.middle + facts.side
     first = 14  # 45 Hz; from there on twelve bands are an octave
