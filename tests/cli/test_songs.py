@@ -42,6 +42,15 @@ def test_an_album_gets_a_preset_for_each_and_goes_on_behind_a_bad_file(place):
     assert [path.stat().st_mtime_ns for path in presets] == before
 
 
+def test_what_is_written_is_what_the_preset_renders(place):
+    ran = dialin("match", "album/two.wav", "ref.wav", "-o", "same", *MASTERING, cwd=place)
+    assert ran.code == 0, ran.err
+    ran = dialin("apply", "same/preset.json", "album/two.wav", "-o", "applied", cwd=place)
+    assert ran.code == 0, ran.err
+    both = [soundfile.read(place / name / "two.wav")[0] for name in ("same", "applied")]
+    np.testing.assert_array_equal(*both)
+
+
 def test_together_there_is_one_preset_and_a_bad_file_does_not_stop_the_rest(place):
     files = [f"album/{name}.wav" for name in ("one", "zzz", "two")]
     arguments = ["match", *files, "ref.wav", "-o", "together", "--together", *MASTERING[:2]]

@@ -73,15 +73,16 @@ def match(
     from dialin.matching.candidate import warm_up
     from dialin.matching.files.folder import has_results
 
-    # Whole songs are solved: what is rendered of them is rendered once.
-    needed = 1 if chosen == "mastering" else None
+    # Whole songs are solved and rendered by built-ins alone, which need no workers.
+    needed = chosen != "mastering"
     many = files.stems or len(inputs) > 1 or inputs[0].is_dir()
     if (files.invert or files.halfway) and (many or len(mix) > 1 or files.together):
         raise UsageError("--invert and --halfway are of one input and one reference")
     if files.stems or (many and not files.together):
         tasks = task_of_each(inputs, files.folder, task, files.stems)
         with workers.pool() as pool:
-            warm_up(pool, needed)
+            if needed:
+                warm_up(pool)
             match_all(tasks, task, pool, run.overwrite)
         return
     if files.together:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dialin.audio import Audio
 from dialin.matching.candidate import SearchResult
 from dialin.matching.guessing.guess import Guess
 from dialin.matching.hearing.time_guesses import Echoes
@@ -26,6 +27,10 @@ class Answer:
         Numbers of whole songs before and after, and the reference's.
     notes : tuple of str
         What a person should know.
+    excerpt : ndarray, float32, shape (channels, samples), optional
+        The analysed part of the input through the result, where it was made on the way.
+    rendered : ndarray, float32, shape (channels, samples), optional
+        All of the input through the result, where it was made on the way.
     """
 
     result: SearchResult
@@ -33,3 +38,5 @@ class Answer:
     guess: Guess = field(default_factory=Guess)
     song: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    excerpt: Audio | None = None
+    rendered: Audio | None = None

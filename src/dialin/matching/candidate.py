@@ -59,17 +59,15 @@ def measure(audio: Audio, sample_rate: int) -> tuple[Vector, Detail]:
     return features_of(sound, sample_rate), detail_of(sound, sample_rate)
 
 
-def warm_up(pool: RenderPool, workers: int | None = None) -> None:
+def warm_up(pool: RenderPool) -> None:
     """Have workers start, and import what measuring takes, while recordings are read.
 
     Parameters
     ----------
     pool : RenderPool
         Workers that will render.
-    workers : int, optional
-        How many of them; all by default.
     """
-    pool.submit_calls(_ready, [()] * (workers or pool.workers))
+    pool.submit_calls(_ready, [()] * pool.workers)
 
 
 def _ready() -> None:

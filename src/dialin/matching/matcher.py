@@ -166,7 +166,7 @@ def _match_prepared(
     # Controllers listen to references; a profile has no sound.
     learned = find_learned(probed.slots, options.models if heard.whole else ())
     if prepared.songs:
-        answer = solve_songs(prepared, shared, progress)
+        answer = solve_songs(prepared, progress)
     else:
         answer = search_settings(prepared, shared, learned, progress)
     result, plan = answer.result, prepared.plan

@@ -71,7 +71,9 @@ def make_match(
     heard, probed, pool = prepared.heard, prepared.probed, prepared.pool
     uris, settings = settings_of(result, probed.spec)
     output = prepared.excerpt
-    if uris:
+    if uris and answer.excerpt is not None:
+        output = answer.excerpt
+    elif uris:
         job = Job(chain_uri(uris), shared, settings)
         (render,) = pool.render([job])
         if render.failure is not None:
@@ -119,7 +121,10 @@ def make_match(
         _preset(prepared, models, result_of(result, other))[0]
         for other in (result.others if uris else ())
     )
-    return Match(uris, chain, settings, preset, report, prepared.input, pool, nearest, choices)
+    rendered = answer.rendered if result.slots == answer.result.slots else None
+    return Match(
+        *(uris, chain, settings, preset, report, prepared.input, pool, nearest, choices, rendered)
+    )
 
 
 def _preset(

@@ -55,6 +55,8 @@ class Match:
         The nearest candidate, where the input was left alone because none was sure.
     choices : tuple of Preset
         What else is as likely and sounds different, in the order of the report's choices.
+    rendered : ndarray, float32, shape (channels, samples), optional
+        All of the input through the match, where it was made on the way; otherwise see `audio`.
     """
 
     effects: tuple[str, ...]
@@ -66,6 +68,7 @@ class Match:
     _pool: Renderer | None = field(repr=False, default=None)
     nearest: Match | None = field(repr=False, default=None)
     choices: tuple[Preset, ...] = field(repr=False, default=())
+    rendered: Audio | None = field(repr=False, default=None)
 
     def audio(self, amount: float = 100.0, *, tail: float = 0.0) -> tuple[Audio, int]:
         """The whole input through the match.

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dialin.audio import Audio, check_audio
+from dialin.effects.builtin_table import builtin_spec
+from dialin.effects.chain import chain_spec, is_chain, parse_chain
 from dialin.effects.spec import EffectSpec
 from dialin.errors import (
     DialinError,
@@ -380,7 +382,7 @@ class RenderPool:
         return self._pool.scratch()
 
     def describe(self, uri: str) -> EffectSpec:
-        """Spec of an effect or a chain, read in a worker.
+        """Spec of an effect or a chain, read in a worker where a plugin's code is needed for it.
 
         Parameters
         ----------
@@ -398,7 +400,7 @@ class RenderPool:
             If it cannot be opened.
         """
         if uri not in self._specs:
-            self._specs[uri] = self.call(_spec_of, effect=uri)
+            self._specs[uri] = _builtin_spec(uri) or self.call(_spec_of, effect=uri)
         return self._specs[uri]
 
     def submit_describe(self, uri: str) -> Future[Result]:
@@ -506,6 +508,15 @@ class RenderPool:
         hint = "leave it out" if opening else "leave it out or try other settings"
         kind = RenderTimeoutError if loss.hung else RenderCrashError
         return kind(f"{task.label} {how}; {hint}")
+
+
+def _builtin_spec(uri: str) -> EffectSpec | None:
+    """Spec of a built-in, or of a chain of them, from the table alone; None for any other."""
+    slots = parse_chain(uri)
+    if not all(slot.startswith("builtin:") for slot in slots):
+        return None
+    specs = [builtin_spec(slot.partition(":")[2]) for slot in slots]
+    return chain_spec(uri, specs) if is_chain(uri) else specs[0]
 
 
 def _spec_of(effect: Any) -> EffectSpec:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dialin.audio import AudioInfo, audio_info, copy_metadata, format_for, to_db, write_audio
+from dialin.audio import Audio, AudioInfo, audio_info, copy_metadata, format_for, to_db, write_audio
 from dialin.errors import OutputError, RenderCrashError, RenderTimeoutError
 from dialin.files import check_name, check_not_read, check_space, move, working_folder
 from dialin.matching.files.streaming import (
@@ -31,6 +31,7 @@ from dialin.matching.files.streaming import (
     read_count,
     stream_file,
     was_writing,
+    write_rendered,
 )
 from dialin.matching.options import check_tail
 from dialin.reports.report import Applied
@@ -196,6 +197,7 @@ def render_file(
     overwrite: bool = False,
     progress: Callable[[float], None] | None = None,
     reads: Iterable[str | PathLike[str]] = (),
+    rendered: Audio | None = None,
 ) -> Applied:
     """Render one file through an effect, in blocks, in a worker process.
 
@@ -219,6 +221,8 @@ def render_file(
         Called with the seconds of input done.
     reads : iterable of path-like
         What else the run reads; none of it is ever replaced.
+    rendered : ndarray, float32, shape (channels, samples), optional
+        All of the source through the effect, where that was done before: it is written alone.
 
     Returns
     -------
@@ -232,6 +236,7 @@ def render_file(
     steps = file_steps(
         *(source, target, effect, settings),
         pool=pool, headroom=headroom, tail=tail, overwrite=overwrite, reads=reads,
+        rendered=rendered,
     )  # fmt: skip
     tell = None if progress is None else lambda _, done: progress(done)
     return side_by_side([lambda: steps], pool, tell)[0]
@@ -248,12 +253,13 @@ def file_steps(
     tail: float = 0.0,
     overwrite: bool = False,
     reads: Iterable[str | PathLike[str]] = (),
+    rendered: Audio | None = None,
 ) -> Steps[Applied]:
     """`render_file`, told step by step what it waits for, so that several go on side by side.
 
     Parameters
     ----------
-    source, target, effect, settings, pool, headroom, tail, overwrite, reads
+    source, target, effect, settings, pool, headroom, tail, overwrite, reads, rendered
         As there.
 
     Yields
@@ -287,14 +293,14 @@ def file_steps(
         )
         gain_db = 0.0
         try:
-            made = yield from _stream(pool, effect, job, info)
+            made = yield from _make(pool, effect, job, info, rendered)
             if headroom and made.peak > 1.0:
                 gain = CEILING / made.peak
                 gain_db = float(to_db(gain))
                 quieter = FileJob(**(asdict(job) | {"gain": gain}))
                 # Both would not fit on a disk that is nearly full.
                 part.unlink(missing_ok=True)
-                made = yield from _stream(pool, effect, quieter, info)
+                made = yield from _make(pool, effect, quieter, info, rendered)
         except OutputError as error:
             # A person knows the file by its own name, not by that of its making.
             raise OutputError(str(error).replace(job.target, str(goal))) from error
@@ -352,6 +358,14 @@ def level_remark(result: Applied, again: str = "") -> str:
     if result.peak_dbfs < -90:
         return f"{result.target} is silent (peak {result.peak_dbfs:.1f} dBFS)"
     return ""
+
+
+def _make(
+    pool: RenderPool, effect: str, job: FileJob, info: AudioInfo, rendered: Audio | None
+) -> Generator[Step, None, FileRender]:
+    if rendered is not None:
+        return write_rendered(job, rendered)
+    return (yield from _stream(pool, effect, job, info))
 
 
 def _stream(

@@ -196,7 +196,9 @@ class Making:
         self._report = replace(self._report, slots=slots)
         rendered = self._staged / target.name
         try:
-            audio = self._render_file(fitted, rendered, progress)
+            whole = self.options.amount == 100 and not self.options.tail
+            ready = self.match.rendered if whole else None
+            audio = self._render_file(fitted, rendered, progress, ready)
         except OutputError as error:
             raise OutputError(str(error).replace(str(rendered), str(target))) from error
         audio = replace(audio, target=target)
@@ -346,7 +348,11 @@ class Making:
         return shlex.join(words)
 
     def _render_file(
-        self, fitted: Fitted, target: Path, progress: Callable[[float], None]
+        self,
+        fitted: Fitted,
+        target: Path,
+        progress: Callable[[float], None],
+        rendered: Audio | None = None,
     ) -> Applied:
         return render_file(
             self.held.plan.source.path,
@@ -357,6 +363,7 @@ class Making:
             headroom=self.options.headroom,
             tail=self.options.tail,
             progress=progress,
+            rendered=rendered,
         )
 
     def _note(self, *notes: str) -> None:

@@ -265,6 +265,47 @@ def _run(stream: Stream, info: AudioInfo, job: FileJob, name: str) -> FileRender
     return total.result(info, exact=bool(stream.exact))
 
 
+def write_rendered(job: FileJob, audio: Audio) -> FileRender:
+    """Write what was rendered before, as `stream_file` does.
+
+    Parameters
+    ----------
+    job : FileJob
+        How to write it.
+    audio : ndarray, float32, shape (channels, samples)
+        All of the source through the effect.
+
+    Returns
+    -------
+    FileRender
+
+    Raises
+    ------
+    OutputError
+        If the target cannot be written.
+    """
+    info, total = audio_info(job.source), _Levels()
+
+    def blocks() -> Iterator[Audio]:
+        for start in range(0, audio.shape[1], BLOCK):
+            block = audio[:, start : start + BLOCK]
+            if job.gain != 1.0:
+                block = block * np.float32(job.gain)
+            total.add(block)
+            yield block
+            _count(job.counter, total.frames)
+
+    write_audio(
+        job.target,
+        blocks(),
+        info.sample_rate,
+        subtype=job.subtype,
+        container=job.container,
+        overwrite=True,
+    )
+    return total.result(info, exact=True)
+
+
 @dataclass
 class _Levels:
     """Running peak, power and count of what was written."""

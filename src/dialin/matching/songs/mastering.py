@@ -116,12 +116,15 @@ class Mastered:
         Numbers before and after, and the reference's; plain data.
     notes : tuple of str
         What a person should know.
+    made : ndarray, float32, shape (channels, samples), optional
+        The song through them.
     """
 
     slots: tuple[int, ...]
     settings: tuple[Settings, ...]
     facts: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    made: Audio | None = None
 
     @property
     def uris(self) -> tuple[str, ...]:
@@ -378,6 +381,16 @@ class _Song:
             aim = float(np.clip(aim + wanted - crest, crests[0], crests[-1]))
         return wet
 
+    def drop_neutral(self) -> None:
+        """Leave out what has nothing to do."""
+        for slot, settings in list(self.slots.items()):
+            if (
+                (slot in (MIDDLE, SIDE) and np.allclose(settings[2::3], 0.5))
+                or (slot == WIDTH and abs(settings[0] - 0.5) < 0.005)
+                or (slot == GAIN and abs(settings[0] - 0.5) * 60 < 0.05)
+            ):
+                del self.slots[slot]
+
     # Level
 
     def level(self, audio: Audio) -> None:
@@ -449,24 +462,19 @@ def master(
         song.tone(targets)
         song.widen(before)
     tell(0.6)
+    song.drop_neutral()
     made = song.dynamics(song.toned(audio))
     tell(0.9)
     song.level(made)
-    return _result(song, before, made)
+    song.drop_neutral()
+    crest = crest_of(made)
+    last = {slot: song.slots[slot] for slot in (GAIN, LIMITER) if slot in song.slots}
+    made = render_slots(last, made, sample_rate)
+    return _result(song, before, made, crest)
 
 
-def _result(song: _Song, before: SongFacts, made: Audio) -> Mastered:
-    neutral = {
-        MIDDLE: lambda v: bool(np.allclose(v[2::3], 0.5)),
-        SIDE: lambda v: bool(np.allclose(v[2::3], 0.5)),
-        WIDTH: lambda v: bool(abs(v[0] - 0.5) < 0.005),
-        GAIN: lambda v: bool(abs(v[0] - 0.5) * 60 < 0.05),
-    }
-    used = tuple(
-        slot
-        for slot in sorted(song.slots)
-        if not neutral.get(slot, lambda v: False)(song.slots[slot])
-    )
+def _result(song: _Song, before: SongFacts, made: Audio, crest: float) -> Mastered:
+    used = tuple(sorted(song.slots))
     hertz = band_centres()
     heard = (hertz >= 35) & (hertz <= 18_000)
     largest = [
@@ -474,11 +482,13 @@ def _result(song: _Song, before: SongFacts, made: Audio) -> Mastered:
         for slot in (MIDDLE, SIDE)
         if slot in song.slots
     ]
-    gain = builtin_spec("gain").parameters[0].to_native(float(song.slots[GAIN][0]))
+    gain = 0.0
+    if GAIN in song.slots:
+        gain = builtin_spec("gain").parameters[0].to_native(float(song.slots[GAIN][0]))
     facts = {
         "loudness_before_lufs": played(before),
         "crest_before_db": before.crest_db,
-        "crest_after_db": crest_of(made),
+        "crest_after_db": crest,
         "loudness_wanted_lufs": song.reference.loudness
         if song.wishes.loudness is None
         else song.wishes.loudness,
@@ -488,11 +498,12 @@ def _result(song: _Song, before: SongFacts, made: Audio) -> Mastered:
         **({} if song.peak is None else {"true_peak_after_dbtp": song.peak}),
         **{f"eq_error_{name}_db": value for name, value in song.errors.items()},
     }
-    peak = 20 * np.log10(max(peak_of(made), 1e-6)) + gain
+    peak = 20 * np.log10(max(peak_of(made), 1e-6))
     notes = []
     if peak > 0 and song.wishes.ceiling is None:
         notes.append(
             f"at the reference's loudness the result peaks at {peak:+.1f} dBFS; --ceiling -1 "
             "puts a true-peak limiter behind it, --headroom turns it down"
         )
-    return Mastered(used, tuple(song.slots[slot] for slot in used), facts, tuple(notes))
+    settings = tuple(song.slots[slot] for slot in used)
+    return Mastered(used, settings, facts, tuple(notes), made)

@@ -160,12 +160,15 @@ class SongAnswer:
         Numbers before and after, and the reference's.
     notes : tuple of str
         What a person should know.
+    rendered : ndarray, float32, shape (channels, samples), optional
+        The song through these effects; None where pieces of it were enough.
     """
 
     slots: tuple[int, ...]
     settings: Settings
     facts: dict[str, float]
     notes: tuple[str, ...]
+    rendered: Audio | None = None
 
 
 def answer_song(
@@ -208,6 +211,7 @@ def answer_song(
     profile = reference_profile(references)
     audio, rate, offset = song_material(input)
     mastered = master(audio, rate, profile, wishes, offset=offset, progress=progress)
+    whole = audio.shape[1] == _samples(input)
     settings = spec.default
     spans = [span for _, _, span in chain_slots(spec)]
     for slot, own in zip(mastered.slots, mastered.settings, strict=True):
@@ -217,7 +221,15 @@ def answer_song(
         settings[index] = position
         # Who turns a knob wants its effect.
         used |= {n for n, span in enumerate(spans) if span.start <= index < span.stop}
-    return SongAnswer(tuple(sorted(used)), settings, mastered.facts, mastered.notes)
+    same = whole and not locked and used == set(mastered.slots)
+    rendered = mastered.made if same else None
+    return SongAnswer(tuple(sorted(used)), settings, mastered.facts, mastered.notes, rendered)
+
+
+def _samples(recording: Recording) -> int:
+    if isinstance(recording, tuple):
+        return int(np.shape(recording[0])[-1])
+    return audio_info(recording).frames
 
 
 def reference_profile(references: Sequence[tuple[Recording, float]]) -> Profile:

@@ -7,20 +7,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dialin.effects import chain_slots, chain_uri
+from dialin.effects import chain_slots, chain_uri, open_effect
 from dialin.matching.answer import Answer
 from dialin.matching.candidate import SearchResult, measure
 from dialin.matching.preparing import Prepared
 from dialin.matching.result import MatchProgress
 from dialin.matching.songs.mixes import answer_song
-from dialin.rendering import Job, SharedAudio
 
 _NOT_NEEDED = "input and reference do not differ in what it could mend, or nobody asked for it"
 
 
 def solve_songs(
     prepared: Prepared,
-    shared: SharedAudio,
     progress: Callable[[MatchProgress], None] | None,
 ) -> Answer:
     """Solve the mastering chain, and measure what it makes of the excerpt.
@@ -29,8 +27,6 @@ def solve_songs(
     ----------
     prepared : Prepared
         The match, of whole songs.
-    shared : SharedAudio
-        Its excerpt.
     progress : callable, optional
         Called as the songs are worked through.
 
@@ -56,13 +52,14 @@ def solve_songs(
         only=prepared.options.only,
         progress=tell,
     )
-    features = prepared.untouched[0]
+    # Nothing but built-ins: no plugin needs a process of its own.
+    features, excerpt = prepared.untouched[0], prepared.excerpt
     spans = [span for _, _, span in chain_slots(spec)]
     parts = [solved.settings[spans[slot]] for slot in solved.slots]
     if parts:
         uri = chain_uri([chain_slots(spec)[slot][1] for slot in solved.slots])
-        job = Job(uri, shared, np.concatenate(parts), measure=measure)
-        features = prepared.pool.render([job])[0].get()[0]
+        excerpt = open_effect(uri).process(excerpt, prepared.sample_rate, np.concatenate(parts))
+        features = measure(excerpt, prepared.sample_rate)[0]
     distance = float(heard.target.distance(features))
     tell(1.0)
     result = SearchResult(
@@ -77,4 +74,10 @@ def solve_songs(
         renders=1,
         seconds=time.monotonic() - began,
     )
-    return Answer(result, song=solved.facts, notes=solved.notes)
+    return Answer(
+        result,
+        song=solved.facts,
+        notes=solved.notes,
+        excerpt=excerpt,
+        rendered=solved.rendered,
+    )
