@@ -52,7 +52,7 @@ RENDERS_PER_KNOB = 20
 DEFAULT_BUDGETS = (100, 600)
 """Least and most renders spent where no budget is given."""
 
-AUTO_BUDGETS = (100, 300)
+AUTO_BUDGETS = (60, 140)
 """The same where dialin chooses the effects and guesses of them already come near."""
 
 

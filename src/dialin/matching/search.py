@@ -90,6 +90,8 @@ class ChainSearch:
         Slots of effects that are not linear, round which other orders are tried.
     moving : tuple of TrajectoryTarget and ndarray, optional
         How the references move, and the excerpt as it is; where the chain moves.
+    costs : mapping of int to float, optional
+        Slot -> distance that its effect must take away, where that is not what all must.
     progress : callable, optional
         ``progress(renders, seconds, best)``.
     """
@@ -117,6 +119,7 @@ class ChainSearch:
         near: bool = True,
         bending: Collection[int] | None = None,
         moving: tuple[TrajectoryTarget, Vector] | None = None,
+        costs: Mapping[int, float] | None = None,
         progress: Callable[[int, float, float], None] | None = None,
     ) -> None:
         self._space = SearchSpace(spec, locked, guesses, echoes, staying)
@@ -131,6 +134,7 @@ class ChainSearch:
             seconds=seconds,
             progress=progress,
             moving=moving,
+            costs=costs,
         )
         self._explorer = Explorer(self._trials, seed, len(guesses) if trusted else 0)
         self._parts, self._bending = parts, bending

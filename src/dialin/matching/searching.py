@@ -10,7 +10,7 @@ from dialin.errors import MissingPackageError, ModelError
 from dialin.matching.answer import Answer
 from dialin.matching.equalisers.guesses import equaliser_guesses
 from dialin.matching.features import Vector
-from dialin.matching.guessing.auto import as_guesses, bending_slots
+from dialin.matching.guessing.auto import as_guesses, bending_slots, slot_costs
 from dialin.matching.guessing.guess import KNOWN_EFFECTS, Guess, guess_chain
 from dialin.matching.guessing.guess_probe import guess_by_probe
 from dialin.matching.guessing.learned import Learned, guesses
@@ -102,7 +102,7 @@ def search_settings(
     usual = SearchOptions()
     few = plan is not None and plan.told
     if few and (how.halving, how.slot_cost) == (usual.halving, usual.slot_cost):
-        how = replace(how, halving=AUTO_HALVING, slot_cost=AUTO_SLOT_COST)
+        how = replace(how, halving=AUTO_HALVING, slot_cost=AUTO_SLOT_COST, least_budget=1)
     if guess.tries and how.temperature == usual.temperature:
         how = replace(how, temperature=GUESSED_TEMPERATURE)
     search = ChainSearch(
@@ -130,6 +130,7 @@ def search_settings(
         near=bool(guess.tries),
         bending=None if plan is None else bending_slots(plan),
         moving=_moving(prepared) if echoes.moves else None,
+        costs=None if plan is None or options.search != usual else slot_costs(plan),
         progress=tell,
     )
     return Answer(search.run(), echoes, guess, notes=notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +54,8 @@ class Trials:
         ``progress(renders, seconds, best)``.
     moving : tuple of TrajectoryTarget and ndarray, optional
         How the references move, and the excerpt as it is; where the chain moves.
+    costs : mapping of int to float, optional
+        Slot -> distance that its effect must take away, where that is not what all must.
 
     Attributes
     ----------
@@ -84,7 +86,9 @@ class Trials:
         seconds: float | None = None,
         progress: Callable[[int, float, float], None] | None = None,
         moving: tuple[TrajectoryTarget, Vector] | None = None,
+        costs: Mapping[int, float] | None = None,
     ) -> None:
+        self._costs = costs or {}
         self.pool, self.space, self.audio, self.target = pool, space, audio, target
         self.budget, self.options = budget, options
         self._moving = None if moving is None else moving[0]
@@ -105,6 +109,20 @@ class Trials:
         self.last_failure: DialinError | None = None
         self._limit, self._progress = seconds, progress
         self._began = time.monotonic()
+
+    def slot_cost(self, slot: int) -> float:
+        """Distance that an effect must take away to be in; 0 or less where it is likely anyway.
+
+        Parameters
+        ----------
+        slot : int
+            Of the chain.
+
+        Returns
+        -------
+        float
+        """
+        return self._costs.get(slot, self.options.slot_cost)
 
     @property
     def seconds(self) -> float:
@@ -209,7 +227,7 @@ class Trials:
                 distance = float(self.target.distance(features))
                 cost = self.unlikely(features)
                 settings, effects = wanted[number][1], used[number]
-                size = self.options.slot_cost * len(effects) if self.grows else 0.0
+                size = sum(map(self.slot_cost, effects)) if self.grows else 0.0
                 candidate = self.levelled(
                     Candidate(
                         *(settings, features, sample, distance, cost, effects, size),

@@ -181,8 +181,8 @@ class FamilyReport:
         Distance that its best effect brings, in units of what makes a likelihood 1/e; None where
         none was tried.
     verdict : str
-        ``heard``, ``moving`` (a motion was heard), ``faint``, ``doubt`` or ``absent``; empty where
-        it cannot be listened for.
+        ``heard``, ``moving`` (a motion was heard), ``faint``, ``disputed``, ``doubt`` or
+        ``absent``; empty where it cannot be listened for.
     """
 
     name: str

@@ -15,12 +15,14 @@ from dialin.matching.guessing.auto import (
     DEFAULT,
     FAMILIES,
     ORDER,
+    AutoPlan,
     as_guesses,
     bending_slots,
     is_auto,
     judge_families,
     plan_auto,
     probability,
+    slot_costs,
     wanted_families,
 )
 from dialin.matching.guessing.auto_order import best_order
@@ -195,6 +197,20 @@ def test_what_is_faint_is_a_guess_unless_a_voter_says_the_same():
         (replace(plain, exact=False), said, "doubt"),
     ):  # fmt: skip
         assert as_guesses(Echoes((heard,)), by).found[0].verdict == verdict
+
+
+def test_what_a_voter_holds_for_likely_need_bring_little():
+    guess = ChainGuess(("builtin:delay",), (np.full(3, 0.5),))
+    vote = Vote("a network", {"builtin:delay": 0.97, "builtin:reverb": 0.1}, (guess,))
+    names = ("builtin:peak", "builtin:delay", "builtin:delay", "builtin:reverb", "builtin:gain")
+    plan = AutoPlan(names, wanted_families("auto"), (vote,), nearest=0.4)
+    costs = slot_costs(plan)
+    assert set(costs) == {1, 3} and costs[1] < 0 < 0.08 < costs[3]
+    assert slot_costs(replace(plan, nearest=np.inf)) == {}
+    absent = Echo(3, "absent", np.full(5, 0.5), [], (0,), 10.0, 7.0, "a room")
+    said = replace(plan, votes=(replace(vote, presence={"builtin:reverb": 0.99}),))
+    for by, verdict in ((plan, "absent"), (said, "doubt")):
+        assert as_guesses(Echoes((absent,)), by).found[0].verdict == verdict
 
 
 def test_a_match_says_how_sure_it_is_of_each_family():

@@ -58,6 +58,9 @@ PLAIN, LIKELY = 60.0, 0.5
 above which a fainter one is believed too. Echoes of 0.1 s and more on songs stood out by 160 and
 more, beats of the metal guitar that comes with dialin by 26."""
 
+UNCERTAIN = ("moving", "faint", "disputed")
+"""What is heard or not of an effect that is a guess among others all the same."""
+
 GAIN = "builtin:gain"
 
 BENDING = ("distortion", "compressor", "bitcrush", "pitch")
@@ -105,6 +108,10 @@ ORDER = (
 """In which built-ins are put one behind the other, unless another order is heard: clean up, colour,
 control the level, shape the tone, move, repeat, place in a room. Crushed samples can only be told
 where nothing comes behind."""
+
+EVEN_COST, ODDS_COST, COSTS = 0.04, 0.03, (-0.03, 0.16)
+"""Distance that an effect must take away which is as likely as not, how much less for each unit of
+log odds, and within which limits."""
 
 WEIGHTS = {
     "bias": -1.0,
@@ -293,6 +300,32 @@ def _crushed(heard: Recordings) -> float | None:
     return float(np.mean(known))
 
 
+def slot_costs(plan: AutoPlan) -> dict[int, float]:
+    """Distance that each effect must take away, where voters told how likely it is.
+
+    The likelihood of a chain falls by 1/e with every bit of distance, so what was known of an
+    effect beforehand is worth a distance that grows with the logarithm of its odds. Of an effect
+    that is there twice the first alone was asked about.
+
+    Parameters
+    ----------
+    plan : AutoPlan
+        What is tried.
+
+    Returns
+    -------
+    dict of int to float
+        Slot -> distance; below 0 where an effect stays in although it brings nothing.
+    """
+    told = {uri for vote in plan.votes for uri in vote.presence} if plan.told else set()
+    costs: dict[int, float] = {}
+    for slot, uri in enumerate(plan.uris):
+        if uri in told and plan.uris.index(uri) == slot:
+            odds = log_odds(pooled(uri, plan.votes, _prior(plan.votes)))
+            costs[slot] = float(np.clip(EVEN_COST - ODDS_COST * odds, *COSTS))
+    return costs
+
+
 def bending_slots(plan: AutoPlan) -> frozenset[int]:
     """Slots of effects that do not commute with others.
 
@@ -363,7 +396,8 @@ def as_guesses(echoes: Echoes, plan: AutoPlan) -> Echoes:
 
     Music moves by itself at many rates, and what matches one of them may be anything; and it
     repeats at its beats. So a motion is a guess among others, that must bring the sound nearer, and
-    so is an echo or a room that is faint, unless a voter holds it for likely too. Others stay in.
+    so is an echo or a room that is faint, unless a voter holds it for likely too, or one that only
+    a voter holds for likely. Others stay in.
 
     Parameters
     ----------
@@ -377,22 +411,22 @@ def as_guesses(echoes: Echoes, plan: AutoPlan) -> Echoes:
     Echoes
     """
     guessed = tuple(
-        replace(e, verdict="doubt") if _verdict(e, plan) in ("moving", "faint") else e
-        for e in echoes.found
+        replace(e, verdict="doubt") if _verdict(e, plan) in UNCERTAIN else e for e in echoes.found
     )
     return replace(echoes, found=guessed)
 
 
 def _verdict(echo: Echo, plan: AutoPlan) -> str:
     """What an echo, a room or a motion stands for, as `judge_families` has it."""
+    uri = plan.uris[echo.slot]
+    likely = bool(plan.votes) and pooled(uri, plan.votes, _prior(plan.votes)) > LIKELY
+    if echo.verdict == "absent" and likely:
+        return "disputed"
     if echo.verdict != "heard":
         return echo.verdict
     if not echo.exact:
         return "moving"
-    uri = plan.uris[echo.slot]
-    if echo.score < PLAIN and pooled(uri, plan.votes, _prior(plan.votes)) <= LIKELY:
-        return "faint"
-    return "heard"
+    return "heard" if likely or echo.score >= PLAIN else "faint"
 
 
 def judge_families(
@@ -413,7 +447,8 @@ def judge_families(
         without; below 0 where it is farther.
     verdicts : mapping of int to (str, str)
         Slot -> ``heard``, ``moving`` (a motion was heard), ``faint`` (what may be the music's
-        own), ``doubt`` or ``absent``, and what was heard.
+        own), ``disputed`` (voters alone hold it for likely), ``doubt`` or ``absent``, and what was
+        heard.
     used : sequence of int
         Slots that the match uses.
     temperature : float
@@ -487,7 +522,7 @@ def probability(gain: float | None, verdict: str, votes: float = 0.0) -> float:
     ----------
     gain : float, optional
         Distance that it brings, in units of the temperature; None where it was never tried.
-    verdict : {"heard", "moving", "faint", "doubt", "absent", ""}
+    verdict : {"heard", "moving", "faint", "disputed", "doubt", "absent", ""}
         Of listening; empty where the effect is none that can be listened for.
     votes : float
         Log odds that voters add.
