@@ -10,7 +10,13 @@ from dialin.errors import MissingPackageError, ModelError
 from dialin.matching.answer import Answer
 from dialin.matching.equalisers.guesses import equaliser_guesses
 from dialin.matching.features import Vector
-from dialin.matching.guessing.auto import as_guesses, bending_slots, slot_costs
+from dialin.matching.guessing.auto import (
+    as_guesses,
+    bending_slots,
+    likely_settings,
+    nearest_guess,
+    slot_costs,
+)
 from dialin.matching.guessing.guess import KNOWN_EFFECTS, Guess, guess_chain
 from dialin.matching.guessing.guess_probe import guess_by_probe
 from dialin.matching.guessing.learned import Learned, guesses
@@ -32,6 +38,14 @@ AUTO_HALVING = 0.6
 
 AUTO_SLOT_COST = 0.08
 """Distance that an effect must take away there: of more effects the best gains more by chance."""
+
+LEAST_LISTENED = 8
+"""Renders below which a believed guess is taken without listening for echoes, rooms and motion."""
+
+FIRST_GUESS = (
+    f"with fewer than {LEAST_LISTENED} renders this is a first guess: echoes, rooms and motion "
+    "were not listened for; leave out --budget for more"
+)
 
 ALL_TRIES, MOST_TRIES = 16, 48
 """Renders up to which all are of a network's guesses, and how many guesses are rendered at most."""
@@ -79,8 +93,13 @@ def search_settings(
     equalisers = equaliser_guesses(prepared.pool, probed, heard, prepared.locked)
     echoes, guess = Echoes(), Guess()
     notes: tuple[str, ...] = ()
-    if listen:
-        echoes = find_time_and_motion(prepared.pool, probed, heard, prepared.locked, seed)
+    # What a voter's settings explain need not be listened for, where a first guess is asked for.
+    first_guess = plan is not None and plan.told and budget < LEAST_LISTENED
+    if first_guess:
+        notes = (FIRST_GUESS,)
+    elif listen:
+        likely = {} if plan is None else likely_settings(plan)
+        echoes = find_time_and_motion(prepared.pool, probed, heard, prepared.locked, seed, likely)
         # What narrow bands ring on is no room.
         kept = tuple(echo for echo in echoes.found if echo.slot not in equalisers)
         echoes = replace(echoes, found=kept)
@@ -96,7 +115,7 @@ def search_settings(
                 seed=seed,
             )
         except (MissingPackageError, ModelError) as error:
-            notes = (f"the networks of this package cannot be used: {error}",)
+            notes = (*notes, f"the networks of this package cannot be used: {error}")
     how = options.search
     # What somebody set is theirs.
     usual = SearchOptions()
@@ -105,6 +124,7 @@ def search_settings(
         how = replace(how, halving=AUTO_HALVING, slot_cost=AUTO_SLOT_COST, least_budget=1)
     if guess.tries and how.temperature == usual.temperature:
         how = replace(how, temperature=GUESSED_TEMPERATURE)
+    nearest = () if plan is None else nearest_guess(plan, spec)
     search = ChainSearch(
         prepared.pool,
         spec,
@@ -124,7 +144,8 @@ def search_settings(
         trusted=listen and len(probed.slots) == 1,
         parts=heard.parts,
         echoes=echoes if plan is None else as_guesses(echoes, plan),
-        tries=guess.tries or _probed_guesses(prepared, learned, echoes),
+        tries=((*nearest, *guess.tries) if guess.tries else ())
+        or _probed_guesses(prepared, learned, echoes),
         judge=guess.judge,
         staying=_staying(prepared),
         near=bool(guess.tries),

@@ -20,6 +20,8 @@ from dialin.matching.guessing.auto import (
     bending_slots,
     is_auto,
     judge_families,
+    likely_settings,
+    nearest_guess,
     plan_auto,
     probability,
     slot_costs,
@@ -159,7 +161,10 @@ def test_a_voter_is_believed_as_far_as_its_own_settings_come_near():
     guess = ChainGuess(("builtin:delay",), (np.array([0.5, 0.5, 0.5]),))
     vote = Vote("a network", {"builtin:distortion": 0.01, "builtin:delay": 0.9}, (guess,))
     near = trusted([vote], 2.5, lambda chains: [1.2 for _ in chains])
-    assert near.votes == (vote,) and near.nearest == 1.2 and not near.notes
+    assert near.votes[0].guesses == (guess,) and near.nearest == 1.2 and not near.notes
+    other = ChainGuess(("builtin:reverb",), (np.full(5, 0.5),))
+    (ranked,) = trusted([replace(vote, guesses=(guess, other))], 2.5, lambda _: [1.2, 0.4]).votes
+    assert ranked.guesses == (other, guess)
     far = trusted([vote], 2.5, lambda chains: [2.4 for _ in chains])
     assert not far.votes and np.isinf(far.nearest) and "was not believed" in far.notes[0]
     silent = Vote("someone", {"builtin:delay": 0.9})
@@ -207,6 +212,12 @@ def test_what_a_voter_holds_for_likely_need_bring_little():
     costs = slot_costs(plan)
     assert set(costs) == {1, 3} and costs[1] < 0 < 0.08 < costs[3]
     assert slot_costs(replace(plan, nearest=np.inf)) == {}
+    spec = open_effect(chain_uri(list(names))).spec
+    ((slots, vector),) = nearest_guess(plan, spec)
+    assert slots == (1,) and vector[spec.index("delay.mix")] == 0.5
+    assert nearest_guess(replace(plan, nearest=np.inf), spec) == ()
+    likely = likely_settings(plan)
+    assert set(likely) == {1, 2} and np.array_equal(likely[1][0], np.full(3, 0.5))
     absent = Echo(3, "absent", np.full(5, 0.5), [], (0,), 10.0, 7.0, "a room")
     said = replace(plan, votes=(replace(vote, presence={"builtin:reverb": 0.99}),))
     for by, verdict in ((plan, "absent"), (said, "doubt")):

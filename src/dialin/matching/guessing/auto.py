@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dialin.effects.chain import slot_names
-from dialin.effects.spec import EffectSpec
+from dialin.effects.chain import chain_slots, slot_names
+from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import UsageError
-from dialin.matching.guessing.auto_trust import Trust
+from dialin.matching.guessing.auto_trust import TRIED, Trust
 from dialin.matching.guessing.auto_voters import (
     Recordings,
     Vote,
@@ -324,6 +324,58 @@ def slot_costs(plan: AutoPlan) -> dict[int, float]:
             odds = log_odds(pooled(uri, plan.votes, _prior(plan.votes)))
             costs[slot] = float(np.clip(EVEN_COST - ODDS_COST * odds, *COSTS))
     return costs
+
+
+def likely_settings(plan: AutoPlan) -> dict[int, list[Settings]]:
+    """Settings of each effect that believed voters gave, the likeliest first.
+
+    Parameters
+    ----------
+    plan : AutoPlan
+        What is tried.
+
+    Returns
+    -------
+    dict of int to list of ndarray
+        Slot -> settings; slots of effects in none of the guesses are left out.
+    """
+    result: dict[int, list[Settings]] = {}
+    for guess in (guess for vote in plan.votes for guess in vote.guesses[:TRIED]):
+        for slot, uri in enumerate(plan.uris):
+            if uri in guess.effects:
+                result.setdefault(slot, []).append(guess.settings[guess.effects.index(uri)])
+    return result
+
+
+def nearest_guess(plan: AutoPlan, spec: EffectSpec) -> tuple[tuple[tuple[int, ...], Settings], ...]:
+    """The believed settings that come nearest, as a search tries them.
+
+    Parameters
+    ----------
+    plan : AutoPlan
+        What is tried.
+    spec : EffectSpec
+        Of its chain.
+
+    Returns
+    -------
+    tuple of (tuple of int, ndarray)
+        One at most: slots, and settings of the whole chain.
+    """
+    guess = next((v.guesses[0] for v in plan.votes if v.guesses), None)
+    if guess is None or not plan.told:
+        return ()
+    vector, used = spec.default, []
+    free = list(range(len(plan.uris)))
+    spans = [span for _, _, span in chain_slots(spec)]
+    for uri, settings in zip(guess.effects, guess.settings, strict=True):
+        slot = next((n for n in free if plan.uris[n] == uri), None)
+        if slot is None:
+            continue
+        free.remove(slot)
+        vector[spans[slot]] = settings
+        used.append(slot)
+    return ((tuple(sorted(used)), vector),) if used else ()
 
 
 def bending_slots(plan: AutoPlan) -> frozenset[int]:

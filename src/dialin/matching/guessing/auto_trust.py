@@ -9,7 +9,7 @@ effects is no better, and all of them are tried as if nobody had said anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class Trust:
     Attributes
     ----------
     votes : tuple of Vote
-        Of those who are.
+        Of those who are, the nearest of their rendered settings first.
     nearest : float
         Distance of the best of their settings to the reference; infinite where there are none.
     notes : tuple of str
@@ -76,9 +76,12 @@ def trusted(
         if not vote.guesses:
             kept.append(vote)
             continue
-        best = min(distances(vote.guesses[:TRIED]), default=np.inf)
+        reached = distances(vote.guesses[:TRIED])
+        best = min(reached, default=np.inf)
         if best <= max(NEAR, HALFWAY * untouched):
-            kept.append(vote)
+            order = np.argsort(reached, kind="stable")
+            ranked = [vote.guesses[int(n)] for n in order]
+            kept.append(replace(vote, guesses=(*ranked, *vote.guesses[len(ranked) :])))
             nearest = min(nearest, best)
             continue
         notes.append(

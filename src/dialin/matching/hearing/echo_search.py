@@ -54,8 +54,8 @@ so many peaks, tells of it."""
 BEAMS = 3
 """Settings of the lag knobs that are followed."""
 
-FIRST_DRAWS = 20
-"""Random settings tried to begin with."""
+FIRST_DRAWS, SEEDED_DRAWS = 20, 8
+"""Random settings tried to begin with: without and with likely ones beside them."""
 
 ENDS, MOST_ENDS = (0.05, 0.98, 0.95), 6
 """Where smooth knobs stand in some more, and how many of the knobs."""
@@ -160,6 +160,9 @@ class EchoSearch:
     pairs : sequence of PartPair
         Parts of the references that must agree.
     seed : int
+    seeds : sequence of ndarray
+        Settings of the effect that are likely, tried first; then few are drawn, and half of the
+        impulses do.
     budget : int
         Impulses, about.
     """
@@ -175,6 +178,7 @@ class EchoSearch:
         *,
         pairs: Sequence[PartPair] = (),
         seed: int = 0,
+        seeds: Sequence[Settings] = (),
         budget: int = 280,
     ) -> None:
         self._lab, self._spec, self._target, self._pairs = lab, spec, target, pairs
@@ -184,7 +188,8 @@ class EchoSearch:
         self._smooth = [n for n in heard if n not in self._lags]
         self._free = heard
         self._rng = np.random.default_rng([seed, 23])
-        self._budget = budget
+        self._seeds = list(seeds)
+        self._budget = budget // 2 if self._seeds else budget
         self._tried: list[_TriedEcho] = []
         self._drawn = 0
         peaks = [
@@ -204,7 +209,11 @@ class EchoSearch:
         """Search; None if not a single impulse came back."""
         self._lab.renders = 0
         drawn = [self._start]
-        for _ in range(FIRST_DRAWS):
+        for seed in self._seeds:
+            vector = self._start.copy()
+            vector[self._free] = seed[self._free]
+            drawn.append(self._spec.check(vector))
+        for _ in range(SEEDED_DRAWS if self._seeds else FIRST_DRAWS):
             vector = self._start.copy()
             vector[self._free] = 0.02 + 0.96 * self._rng.random(len(self._free))
             drawn.append(self._spec.check(vector))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dialin.audio import Audio
+from dialin.effects.spec import Settings
 from dialin.matching.hearing.motion_guesses import find_motions
 from dialin.matching.hearing.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
 from dialin.matching.probing import Probed
@@ -15,7 +16,12 @@ from dialin.rendering import Renderer
 
 
 def find_time_and_motion(
-    pool: Renderer, probed: Probed, heard: Heard, locked: Mapping[int, float], seed: int
+    pool: Renderer,
+    probed: Probed,
+    heard: Heard,
+    locked: Mapping[int, float],
+    seed: int,
+    seeds: Mapping[int, Sequence[Settings]] | None = None,
 ) -> Echoes:
     """What is heard of echoes and motion in the references, and which settings make them.
 
@@ -31,6 +37,8 @@ def find_time_and_motion(
         Index of a knob -> position that is kept.
     seed : int
         Of what is drawn.
+    seeds : mapping of int to sequence of ndarray, optional
+        Slot -> settings of its effect that are likely.
 
     Returns
     -------
@@ -51,6 +59,7 @@ def find_time_and_motion(
         sample_rate=rate,
         channels=channels,
         seed=seed,
+        seeds=seeds,
     )
     # What answers impulses alike at any time does not move.
     others = sorted(set(range(len(probed.slots))) - {e.slot for e in echoes.found})

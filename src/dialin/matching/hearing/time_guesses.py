@@ -325,6 +325,7 @@ def find_echoes(
     sample_rate: int,
     channels: int,
     seed: int = 0,
+    seeds: Mapping[int, Sequence[Settings]] | None = None,
 ) -> Echoes:
     """Find settings of the effects of echoes in a chain.
 
@@ -345,6 +346,8 @@ def find_echoes(
         As the input is rendered.
     seed : int
         Of all chance.
+    seeds : mapping of int to sequence of ndarray, optional
+        Slot -> settings of its effect that are likely.
 
     Returns
     -------
@@ -403,6 +406,7 @@ def find_echoes(
                 *(lab, own, ear.whole, dict(probe.knobs), start, free),
                 pairs=ear.pairs,
                 seed=seed,
+                seeds=(seeds or {}).get(number, ()),
             )
             fit = search.run()
             impulses += lab.renders
