@@ -27,6 +27,7 @@ from dialin.matching.guessing.auto import (
     wanted_families,
 )
 from dialin.matching.guessing.auto_trust import Trust, guess_distances, trusted
+from dialin.matching.guessing.auto_undo import undoing_notes
 from dialin.matching.guessing.auto_voters import Recordings, Vote, Voter
 from dialin.matching.guessing.guess import GuessVoter
 from dialin.matching.options import MatchOptions, Recording
@@ -173,6 +174,11 @@ def prepare(
             *(families, witnesses, recordings, pool.describe, tuple(options.lock or ())),
             trust=functools.partial(_believed, pool, heard, untouched[0]),
         )
+        if asked and not plan.told:
+            drier = undoing_notes(
+                *(pool, heard, untouched[0], witnesses, pool.describe, options.seed)
+            )
+            plan = replace(plan, notes=(*plan.notes, *drier))
     tempo = in_tempo(
         *(pool, named if plan is None else plan.uris, options.bpm),
         *(heard.input.recording, heard.input.sample_rate),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from dialin.effects.spec import Settings
 from dialin.errors import MissingPackageError, ModelError
 from dialin.matching.answer import Answer
@@ -121,7 +123,11 @@ def search_settings(
     usual = SearchOptions()
     few = plan is not None and plan.told
     if few and (how.halving, how.slot_cost) == (usual.halving, usual.slot_cost):
-        how = replace(how, halving=AUTO_HALVING, slot_cost=AUTO_SLOT_COST, least_budget=1)
+        how = replace(how, halving=AUTO_HALVING, slot_cost=AUTO_SLOT_COST)
+    if plan is not None and how.least_budget == usual.least_budget:
+        # Few renders are still of few effects each: more at once would imitate anything.
+        each = budget // (2 * len(plan.uris))
+        how = replace(how, least_budget=1, least_renders=int(np.clip(each, 3, usual.least_renders)))
     if guess.tries and how.temperature == usual.temperature:
         how = replace(how, temperature=GUESSED_TEMPERATURE)
     nearest = () if plan is None else nearest_guess(plan, spec)
@@ -144,8 +150,7 @@ def search_settings(
         trusted=listen and len(probed.slots) == 1,
         parts=heard.parts,
         echoes=echoes if plan is None else as_guesses(echoes, plan),
-        tries=((*nearest, *guess.tries) if guess.tries else ())
-        or _probed_guesses(prepared, learned, echoes),
+        tries=(*nearest, *guess.tries) or _probed_guesses(prepared, learned, echoes),
         judge=guess.judge,
         staying=_staying(prepared),
         near=bool(guess.tries),

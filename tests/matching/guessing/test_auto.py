@@ -165,6 +165,8 @@ def test_a_voter_is_believed_as_far_as_its_own_settings_come_near():
     other = ChainGuess(("builtin:reverb",), (np.full(5, 0.5),))
     (ranked,) = trusted([replace(vote, guesses=(guess, other))], 2.5, lambda _: [1.2, 0.4]).votes
     assert ranked.guesses == (other, guess)
+    unsure = trusted([replace(vote, guesses=(guess, other))], 2.5, lambda _: [2.0, 2.2])
+    assert not unsure.votes and unsure.best is guess
     far = trusted([vote], 2.5, lambda chains: [2.4 for _ in chains])
     assert not far.votes and np.isinf(far.nearest) and "was not believed" in far.notes[0]
     silent = Vote("someone", {"builtin:delay": 0.9})
@@ -208,14 +210,14 @@ def test_what_a_voter_holds_for_likely_need_bring_little():
     guess = ChainGuess(("builtin:delay",), (np.full(3, 0.5),))
     vote = Vote("a network", {"builtin:delay": 0.97, "builtin:reverb": 0.1}, (guess,))
     names = ("builtin:peak", "builtin:delay", "builtin:delay", "builtin:reverb", "builtin:gain")
-    plan = AutoPlan(names, wanted_families("auto"), (vote,), nearest=0.4)
+    plan = AutoPlan(names, wanted_families("auto"), (vote,), nearest=0.4, best=guess)
     costs = slot_costs(plan)
     assert set(costs) == {1, 3} and costs[1] < 0 < 0.08 < costs[3]
     assert slot_costs(replace(plan, nearest=np.inf)) == {}
     spec = open_effect(chain_uri(list(names))).spec
     ((slots, vector),) = nearest_guess(plan, spec)
     assert slots == (1,) and vector[spec.index("delay.mix")] == 0.5
-    assert nearest_guess(replace(plan, nearest=np.inf), spec) == ()
+    assert nearest_guess(replace(plan, best=None), spec) == ()
     likely = likely_settings(plan)
     assert set(likely) == {1, 2} and np.array_equal(likely[1][0], np.full(3, 0.5))
     absent = Echo(3, "absent", np.full(5, 0.5), [], (0,), 10.0, 7.0, "a room")

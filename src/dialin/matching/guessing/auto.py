@@ -32,6 +32,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import UsageError
 from dialin.matching.guessing.auto_trust import TRIED, Trust
 from dialin.matching.guessing.auto_voters import (
+    ChainGuess,
     Recordings,
     Vote,
     Voter,
@@ -145,6 +146,8 @@ class AutoPlan:
         For the person.
     nearest : float
         Distance of the best settings of voters that are believed; infinite where there are none.
+    best : ChainGuess, optional
+        The nearest settings of all voters, believed or not.
     """
 
     uris: tuple[str, ...]
@@ -153,6 +156,7 @@ class AutoPlan:
     left: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     nearest: float = np.inf
+    best: ChainGuess | None = None
 
     @property
     def told(self) -> bool:
@@ -271,7 +275,9 @@ def plan_auto(
     uris = tuple(f"builtin:{n}" for n in ORDER if n in names and n not in left)
     if not uris:
         uris, left = tuple(f"builtin:{n}" for n in ORDER if n in names), {}
-    return AutoPlan((*uris, GAIN), tuple(chosen), votes.votes, left, tuple(notes), votes.nearest)
+    return AutoPlan(
+        (*uris, GAIN), tuple(chosen), votes.votes, left, tuple(notes), votes.nearest, votes.best
+    )
 
 
 def _with_locks(asked: Sequence[EffectSpec], locked: Sequence[str]) -> set[str]:
@@ -348,7 +354,7 @@ def likely_settings(plan: AutoPlan) -> dict[int, list[Settings]]:
 
 
 def nearest_guess(plan: AutoPlan, spec: EffectSpec) -> tuple[tuple[tuple[int, ...], Settings], ...]:
-    """The believed settings that come nearest, as a search tries them.
+    """The settings of voters that come nearest, as a search tries them.
 
     Parameters
     ----------
@@ -362,8 +368,8 @@ def nearest_guess(plan: AutoPlan, spec: EffectSpec) -> tuple[tuple[tuple[int, ..
     tuple of (tuple of int, ndarray)
         One at most: slots, and settings of the whole chain.
     """
-    guess = next((v.guesses[0] for v in plan.votes if v.guesses), None)
-    if guess is None or not plan.told:
+    guess = plan.best
+    if guess is None:
         return ()
     vector, used = spec.default, []
     free = list(range(len(plan.uris)))
@@ -411,10 +417,11 @@ def order_notes(plan: AutoPlan, ordered: Ordered | None) -> list[str]:
     if ordered is None:
         return []
     names = slot_names(plan.uris)
+    pairs = {(first, second): gain for first, second, gain in (*ordered.swaps, *ordered.told)}
     return [
         f"{names[first]} stands before {names[second]}: the other way round it would sound "
         f"{gain:.2f} farther from the reference"
-        for first, second, gain in (*ordered.swaps, *ordered.told)
+        for (first, second), gain in pairs.items()
     ]
 
 
@@ -532,6 +539,8 @@ def judge_families(
                 evidence.append(f"faint, and may be the music's own: {text}")
             elif slot in used and gains.get(slot, 0.0) > 0:
                 evidence.append(f"{names[slot]} brings the sound {gains[slot]:.2f} nearer")
+            elif slot in used:
+                evidence.append(f"{names[slot]} is used, but chains without it come as near")
         said = [
             (vote.presence[plan.uris[slot]], vote.source, names[slot])
             for vote in plan.votes

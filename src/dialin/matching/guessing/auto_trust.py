@@ -42,11 +42,14 @@ class Trust:
         Distance of the best of their settings to the reference; infinite where there are none.
     notes : tuple of str
         Of those who are not.
+    best : ChainGuess, optional
+        The nearest settings of all, whoever gave them: worth a render at any rate.
     """
 
     votes: tuple[Vote, ...]
     nearest: float = np.inf
     notes: tuple[str, ...] = ()
+    best: ChainGuess | None = None
 
 
 def trusted(
@@ -72,12 +75,14 @@ def trusted(
     kept: list[Vote] = []
     notes: list[str] = []
     nearest = np.inf
+    tried: list[tuple[float, ChainGuess]] = []
     for vote in votes:
         if not vote.guesses:
             kept.append(vote)
             continue
         reached = distances(vote.guesses[:TRIED])
         best = min(reached, default=np.inf)
+        tried += zip(reached, vote.guesses, strict=False)
         if best <= max(NEAR, HALFWAY * untouched):
             order = np.argsort(reached, kind="stable")
             ranked = [vote.guesses[int(n)] for n in order]
@@ -88,7 +93,9 @@ def trusted(
             f"{vote.source} was not believed: the best of its settings leaves a distance of "
             f"{best:.2f} to the reference ({untouched:.2f} without any), so all effects were tried"
         )
-    return Trust(tuple(kept), nearest, tuple(notes))
+    least = min(tried, key=lambda one: one[0], default=(np.inf, None))
+    chosen = least[1] if np.isfinite(least[0]) else None
+    return Trust(tuple(kept), nearest, tuple(notes), chosen)
 
 
 def guess_distances(
