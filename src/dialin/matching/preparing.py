@@ -37,6 +37,7 @@ from dialin.matching.song_tempo import InTempo, in_tempo
 from dialin.matching.songs.mastering import mastering_chain
 from dialin.matching.songs.mixes import MASTERING_NAME, is_mastering, whole_mixes
 from dialin.rendering import Renderer
+from dialin.reports.words import SAME_RECORDING
 
 WHOLE_MIXES = (
     "input and reference are whole mixes, so the mastering chain was set (tone, width, dynamics, "
@@ -174,9 +175,10 @@ def prepare(
             *(families, witnesses, recordings, pool.describe, tuple(options.lock or ())),
             trust=functools.partial(_believed, pool, heard, untouched[0]),
         )
-        if asked and not plan.told:
+        if asked and plan.nearest > SAME_RECORDING:
             drier = undoing_notes(
-                *(pool, heard, untouched[0], witnesses, pool.describe, options.seed)
+                *(pool, heard, untouched[0], witnesses, pool.describe, options.seed),
+                nearest=plan.nearest,
             )
             plan = replace(plan, notes=(*plan.notes, *drier))
     tempo = in_tempo(

@@ -10,6 +10,7 @@ import dialin
 from dialin.effects import chain_uri
 from dialin.effects.open import open_effect
 from dialin.errors import UsageError
+from dialin.matching.features import style_features
 from dialin.matching.guessing.auto import (
     AUTO,
     DEFAULT,
@@ -29,6 +30,7 @@ from dialin.matching.guessing.auto import (
 )
 from dialin.matching.guessing.auto_order import best_order
 from dialin.matching.guessing.auto_trust import trusted
+from dialin.matching.guessing.auto_undo import undoing_notes
 from dialin.matching.guessing.auto_voters import ChainGuess, Recordings, Vote
 from dialin.matching.guessing.guess import GuessVoter
 from dialin.matching.hearing.time_guesses import Echo, Echoes
@@ -192,6 +194,29 @@ def test_the_network_gives_settings_of_the_effects_that_it_was_asked_about():
         assert set(guess.effects) <= {"builtin:distortion", "builtin:delay"} and guess.effects
         for uri, settings in zip(guess.effects, guess.settings, strict=True):
             assert settings.shape == (spec_of(uri).size,)
+
+
+def test_an_input_that_has_what_the_reference_has_not_is_told():
+    effect = open_effect("builtin:reverb")
+    wet = effect.process(music(1), RATE, effect.spec.vector({"wet": 60, "room_size": 80}))
+    heard = hear((wet, RATE), (music(2), RATE), MatchOptions())
+    guess = ChainGuess(("builtin:reverb",), (effect.spec.vector({"wet": 60, "room_size": 80}),))
+
+    @dataclass
+    class Hears:
+        chance: float
+
+        def vote(self, heard, effects):
+            return Vote("a network", {"builtin:reverb": self.chance}, (guess,))
+
+    untouched = style_features(wet, RATE)
+    with RenderPool(workers=1) as pool:
+        for chance, nearest, told in ((0.95, np.inf, 1), (0.2, np.inf, 0), (0.95, 0.0, 0)):
+            notes = undoing_notes(
+                *(pool, heard, untouched, [Hears(chance)], spec_of, 0), nearest=nearest
+            )
+            assert len(notes) == told
+            assert not told or "(likely reverb)" in notes[0]
 
 
 def test_what_is_faint_is_a_guess_unless_a_voter_says_the_same():

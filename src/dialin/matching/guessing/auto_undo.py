@@ -34,6 +34,7 @@ def undoing_notes(
     voters: Sequence[Voter],
     specs: Callable[[str], EffectSpec],
     seed: int,
+    nearest: float = np.inf,
 ) -> tuple[str, ...]:
     """What a person should know where the reference is the drier of the two.
 
@@ -51,6 +52,9 @@ def undoing_notes(
         URI -> spec of a built-in.
     seed : int
         Of all chance.
+    nearest : float
+        Distance to which voters' settings bring the input: the other way round they must come
+        nearer.
 
     Returns
     -------
@@ -70,12 +74,10 @@ def undoing_notes(
     shared = pool.share(*swapped.input)
     try:
         distance = float(target.distance(style_features(*swapped.input)))
-        votes = trusted(
-            said, distance, functools.partial(guess_distances, pool, shared, target)
-        ).votes
+        trust = trusted(said, distance, functools.partial(guess_distances, pool, shared, target))
     finally:
         pool.release(shared)
-    told = [vote for vote in votes if vote.guesses]
+    told = [vote for vote in trust.votes if vote.guesses and trust.nearest < nearest]
     there = [
         spec.name.lower()
         for spec in asked
@@ -85,6 +87,7 @@ def undoing_notes(
     if not there:
         return ()
     return (
-        f"the input sounds as if {' and '.join(there)} were on it and not on the reference: what "
-        "an effect has done cannot be taken back, so use a recording without it if there is one",
+        "the input sounds as if it had effects that the reference has not (likely "
+        f"{', '.join(there)}): what an effect has done cannot be taken back, so use a recording "
+        "without it if there is one",
     )
