@@ -268,6 +268,9 @@ def _modules() -> Iterator[Finding]:
 
     text = "compiled" if COMPILED else "pure NumPy, the same values slower"
     yield Finding("optional", "timbre kernels", "ok" if COMPILED else "optional", text)
+    ours = find_spec("dialin.effects._builtins") is not None
+    text = "compiled" if ours else "Pedalboard's, the same sound slower"
+    yield Finding("optional", "filters, compressor, reverb", "ok" if ours else "optional", text)
 
 
 def _programs() -> Iterator[Finding]:
