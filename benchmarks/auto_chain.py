@@ -10,7 +10,8 @@ left to dialin (``auto``), with the fixed chain (``default``) and with the eight
 * With ``--fit``: the weights of the logistic function that tells how sure `auto` is, from rows of
   validation songs, and how well calibrated it is.
 
-``--light`` renders at 24 kHz mono, four times as fast, for tuning. A run that was stopped goes on.
+``--light`` renders at 24 kHz mono, four times as fast; the network, which learned from 44.1 kHz
+stereo, is surer there than it should be. A run that was stopped goes on.
 
     python benchmarks/auto_chain.py SONGS -o rows.jsonl [-n 40] [--split valid] [--light]
     python benchmarks/auto_chain.py --fit rows.jsonl
@@ -39,6 +40,7 @@ from dialin.rendering import RenderPool
 
 OF = {f"builtin:{name}": f.name for f in FAMILIES for name in f.effects}
 LIGHT = 24_000
+VERDICTS = ("heard", "moving", "faint", "disputed", "doubt", "absent")
 METHODS: dict[str, Any] = {
     "auto": "auto",
     "default": "default",
@@ -167,9 +169,7 @@ def fit(rows: list[dict[str, Any]]) -> None:
             if gain is None:
                 gain = LEAST_GAIN if verdict != "heard" else 0.0
             held = float(np.clip(gain, LEAST_GAIN, MOST_GAIN))
-            x.append(
-                [1.0, held, *(float(verdict == v) for v in ("heard", "moving", "doubt", "absent"))]
-            )
+            x.append([1.0, held, *(float(verdict == v) for v in VERDICTS)])
             y.append(float(f["name"] in true))
     design, labels = np.array(x), np.array(y)
 
@@ -181,7 +181,7 @@ def fit(rows: list[dict[str, Any]]) -> None:
     print(
         dict(
             zip(
-                ("bias", "gain", "heard", "moving", "doubt", "absent"),
+                ("bias", "gain", *VERDICTS),
                 weights.round(2),
                 strict=True,
             )

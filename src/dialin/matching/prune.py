@@ -18,7 +18,7 @@ def prune(trials: Trials, choice: Pick) -> Pick:
 
     Each slot is left out once by itself, to rank them; then they go one after another, as long as
     what is lost altogether stays within `SearchOptions.prune_tolerance`. Last go two that undo
-    each other. Effects that are likely anyway go only where the sound is nearer without them.
+    each other.
 
     Parameters
     ----------
@@ -52,8 +52,6 @@ def prune(trials: Trials, choice: Pick) -> Pick:
     costs = [np.inf if c is None else c.distance - reached for c in alone]
     for number in np.argsort(costs, kind="stable"):
         gone, cost = removable[int(number)], costs[int(number)]
-        if cost > 0 >= trials.slot_cost(gone):
-            continue
         if not np.isfinite(cost) or cost + reached > allowed:
             break
         trial = tuple(s for s in slots if s != gone)
@@ -71,9 +69,7 @@ def prune(trials: Trials, choice: Pick) -> Pick:
             f"{100 * options.prune_tolerance:.0f} % it must"
         )
         best, slots = candidate, trial
-    best, slots = _part_pairs(
-        trials, whole, best, slots, [s for s in removable if s in slots and trials.slot_cost(s) > 0]
-    )
+    best, slots = _part_pairs(trials, whole, best, slots, [s for s in removable if s in slots])
     for gone in set(removable) - set(slots) - set(left_out):
         left_out[gone] = "it and another effect undid each other, so both are out"
     if space.gain is not None and best.settings is not None:

@@ -111,7 +111,7 @@ class Trials:
         self._began = time.monotonic()
 
     def slot_cost(self, slot: int) -> float:
-        """Distance that an effect must take away to be in; 0 or less where it is likely anyway.
+        """Distance that an effect must take away to be in.
 
         Parameters
         ----------
