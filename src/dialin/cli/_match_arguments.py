@@ -232,7 +232,7 @@ class SongArguments:
     ----------
     smooth : float
         Octaves.
-    max_eq : float
+    max_eq : float, optional
         Decibels.
     loudness : float, optional
         LUFS.
@@ -244,8 +244,13 @@ class SongArguments:
         float, typer.Option(help="Whole songs: octaves over which spectra are compared.")
     ] = 1 / 3
     max_eq: Annotated[
-        float, typer.Option("--max-eq", help="Whole songs: decibels that a band may do, at most.")
-    ] = 18.0
+        float | None,
+        typer.Option(
+            "--max-eq",
+            help="Whole songs: decibels that an equaliser turns up or down at most, in place of 18 "
+            "up and 24 down.",
+        ),
+    ] = None
     loudness: Annotated[
         float | None,
         typer.Option(help="Whole songs: LUFS to end at, in place of the reference's."),

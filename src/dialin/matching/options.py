@@ -206,8 +206,9 @@ class SongOptions:
     ----------
     smooth : float, default 1/3
         Octaves over which spectra are averaged, 0 to 3: a third is about the ear's own resolution.
-    max_eq : float, default 18
-        Decibels that a band of an equaliser may do, above 0 and up to 24.
+    max_eq : float, optional
+        Decibels that an equaliser may turn up or down, above 0 and up to 24. Without, it turns up
+        by 18 dB and down by 24 dB at most: what is taken away brings up no noise.
     loudness : float, optional
         Integrated loudness in LUFS, -60 to 0, in place of the reference's.
     ceiling : float, optional
@@ -220,7 +221,7 @@ class SongOptions:
     """
 
     smooth: float = 1.0 / 3.0
-    max_eq: float = 18.0
+    max_eq: float | None = None
     loudness: float | None = None
     ceiling: float | None = None
 
@@ -236,6 +237,11 @@ class SongOptions:
             if value is not None and not low <= value <= high:
                 word = name.replace("_", "-")
                 raise UsageError(f"{word} is {value:g}; use {low:g} to {high:g} {unit}")
+
+    @property
+    def eq_range(self) -> tuple[float, float]:
+        """Decibels by which an equaliser may turn up, and down."""
+        return (18.0, 24.0) if self.max_eq is None else (self.max_eq, self.max_eq)
 
 
 @dataclass(frozen=True, kw_only=True)

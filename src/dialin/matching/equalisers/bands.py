@@ -61,7 +61,12 @@ def _native(knobs: Values) -> tuple[Values, Values, Values]:
 
 
 def solve_bands(
-    target: EqTarget, sample_rate: float, *, channels: int = 0, max_eq: float = MAX_EQ
+    target: EqTarget,
+    sample_rate: float,
+    *,
+    channels: int = 0,
+    max_eq: float = MAX_EQ,
+    max_cut: float | None = None,
 ) -> tuple[Settings, Solved]:
     """Settings of the built-in equaliser for a target.
 
@@ -75,6 +80,8 @@ def solve_bands(
         Of the knob *channels*: 0 for left and right, 1 for the middle, 2 for the side.
     max_eq : float, default MAX_EQ
         Largest gain of a band and of all of them together, in decibels.
+    max_cut : float, optional
+        The same where they turn down.
 
     Returns
     -------
@@ -86,9 +93,10 @@ def solve_bands(
     start[0] = channels / 2
     gain = {p.id: p for p in spec.parameters}["gain_1"]
     q = {p.id: p for p in spec.parameters}["q_1"]
-    reach = min(max_eq, gain.maximum) / (gain.maximum - gain.minimum)
+    cut = max_eq if max_cut is None else max_cut
+    up, down = (min(v, gain.maximum) / (gain.maximum - gain.minimum) for v in (max_eq, cut))
     low, high = np.zeros(EQ_BANDS * 3), np.ones(EQ_BANDS * 3)
-    low[1::3], high[1::3] = 0.5 - reach, 0.5 + reach
+    low[1::3], high[1::3] = 0.5 - down, 0.5 + up
     low[2::3], high[2::3] = q.to_normalised(0.3), q.to_normalised(HIGHEST_Q)
     # A steep shelf overshoots.
     high[2] = high[-1] = q.to_normalised(1.0)
@@ -101,7 +109,9 @@ def solve_bands(
 
     narrow = start[1:].copy()
     narrow[2::3][1:-1] = q.to_normalised(2.0)
-    solved = solve(respond, target, [start[1:], narrow], low=low, high=high, stay=cost, most=max_eq)
+    solved = solve(
+        respond, target, [start[1:], narrow], low=low, high=high, stay=cost, most=(-cut, max_eq)
+    )
     settings = np.concatenate([start[:1], solved.settings])
     _, gains, _ = _native(settings[1:])
     for band, value in enumerate(gains):

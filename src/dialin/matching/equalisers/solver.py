@@ -71,7 +71,7 @@ def solve(
     steps: int = 25,
     step: float = STEP,
     tolerance: float = 1e-4,
-    most: float | None = None,
+    most: tuple[float, float] | None = None,
 ) -> Solved:
     """Settings whose response comes nearest to a target, from several places.
 
@@ -93,8 +93,8 @@ def solve(
         For Jacobians.
     tolerance : float, default 1e-4
         Relative change of the squares at which it ends.
-    most : float, optional
-        Decibels that the response itself keeps within, where anything is heard.
+    most : (float, float), optional
+        Decibels that the response itself stays between, where anything is heard.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def solve(
         """What is to be made small: the gap, and what goes too far."""
         if most is None:
             return centred(rows - target.wanted)
-        excess = OVER * (np.clip(rows, -most, most) - rows) * heard
+        excess = OVER * (np.clip(rows, *most) - rows) * heard
         return np.concatenate([centred(rows - target.wanted), excess], axis=-1)
 
     def asked(points: Values) -> Values:

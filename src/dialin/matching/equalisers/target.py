@@ -177,6 +177,7 @@ def eq_target(
     nyquist: float,
     smooth: float = SMOOTH,
     max_eq: float = MAX_EQ,
+    max_cut: float | None = None,
 ) -> EqTarget:
     """From spectra of input and reference to what an equaliser should do.
 
@@ -190,6 +191,8 @@ def eq_target(
         Octaves.
     max_eq : float, default MAX_EQ
         Decibels beyond which nothing is asked for.
+    max_cut : float, optional
+        The same where it is to be turned down.
 
     Returns
     -------
@@ -218,7 +221,8 @@ def eq_target(
     gap = 10 * np.log10(mixed[1] / mixed[0])
     loud = 10 * np.log10(energies[1].sum() / energies[0].sum())
     centre = float(np.average(gap, weights=weight))
-    return EqTarget(hertz, np.clip(gap - centre, -max_eq, max_eq), weight, centre + float(loud))
+    cut = max_eq if max_cut is None else max_cut
+    return EqTarget(hertz, np.clip(gap - centre, -cut, max_eq), weight, centre + float(loud))
 
 
 def _there(density: Values) -> Values:

@@ -206,7 +206,8 @@ class _Song:
         """What the equalisers should do to a song of these facts."""
         own, wanted = song_spectra(facts), self.reference.spectra
         nyquist = min(self.rate / 2, self.reference.nyquist)
-        options = {"smooth": self.wishes.smooth, "max_eq": self.wishes.max_eq}
+        up, down = self.wishes.eq_range
+        options = {"smooth": self.wishes.smooth, "max_eq": up, "max_cut": down}
         targets = {MIDDLE: eq_target(own.middle, wanted.middle, nyquist=nyquist, **options)}
         if min(own.width, wanted.width) > SIDE_THERE:
             targets[SIDE] = eq_target(own.side, wanted.side, nyquist=nyquist, **options)
@@ -216,8 +217,9 @@ class _Song:
         """Set equalisers and width."""
         for slot, target in targets.items():
             channels = slot + 1 if SIDE in targets else 0
+            up, down = self.wishes.eq_range
             settings, solved = solve_bands(
-                target, self.rate, channels=channels, max_eq=self.wishes.max_eq
+                target, self.rate, channels=channels, max_eq=up, max_cut=down
             )
             self.slots[slot] = settings
             self.errors["middle" if slot == MIDDLE else "side"] = solved.error
@@ -260,8 +262,8 @@ class _Song:
             change = eq_target(own, theirs, nyquist=self.rate / 2, smooth=self.wishes.smooth)
             aim = target.wanted - change.wanted
             aim = aim - np.average(aim, weights=target.weight)
-            limit = self.wishes.max_eq
-            targets[slot] = replace(target, wanted=np.clip(aim, -limit, limit))
+            up, down = self.wishes.eq_range
+            targets[slot] = replace(target, wanted=np.clip(aim, -down, up))
         return True
 
     def toned(self, audio: Audio) -> Audio:
@@ -477,8 +479,8 @@ def _result(song: _Song, before: SongFacts, made: Audio, crest: float) -> Master
     used = tuple(sorted(song.slots))
     hertz = band_centres()
     heard = (hertz >= 35) & (hertz <= 18_000)
-    largest = [
-        float(np.abs(eq_response(song.slots[slot], hertz[heard], song.rate)).max())
+    curves = [
+        eq_response(song.slots[slot], hertz[heard], song.rate)
         for slot in (MIDDLE, SIDE)
         if slot in song.slots
     ]
@@ -493,7 +495,8 @@ def _result(song: _Song, before: SongFacts, made: Audio, crest: float) -> Master
         if song.wishes.loudness is None
         else song.wishes.loudness,
         "crest_wanted_db": song.reference.crest_db,
-        "largest_eq_db": max(largest, default=0.0),
+        "largest_eq_db": max((float(np.abs(c).max()) for c in curves), default=0.0),
+        "largest_boost_db": max((float(c.max()) for c in curves), default=0.0),
         "gain_db": gain,
         **({} if song.peak is None else {"true_peak_after_dbtp": song.peak}),
         **{f"eq_error_{name}_db": value for name, value in song.errors.items()},
