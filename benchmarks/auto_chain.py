@@ -169,7 +169,7 @@ def fit(rows: list[dict[str, Any]]) -> None:
             if gain is None:
                 gain = LEAST_GAIN if verdict != "heard" else 0.0
             held = float(np.clip(gain, LEAST_GAIN, MOST_GAIN))
-            x.append([1.0, held, *(float(verdict == v) for v in VERDICTS)])
+            x.append([1.0, held, *(float(verdict == v) for v in VERDICTS), f.get("votes", 0.0)])
             y.append(float(f["name"] in true))
     design, labels = np.array(x), np.array(y)
 
@@ -181,7 +181,7 @@ def fit(rows: list[dict[str, Any]]) -> None:
     print(
         dict(
             zip(
-                ("bias", "gain", *VERDICTS),
+                ("bias", "gain", *VERDICTS, "votes"),
                 weights.round(2),
                 strict=True,
             )

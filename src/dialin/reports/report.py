@@ -183,6 +183,8 @@ class FamilyReport:
     verdict : str
         ``heard``, ``moving`` (a motion was heard), ``faint``, ``disputed``, ``doubt`` or
         ``absent``; empty where it cannot be listened for.
+    votes : float
+        Log odds beyond what voters began with; 0 where none was believed.
     """
 
     name: str
@@ -193,6 +195,7 @@ class FamilyReport:
     evidence: tuple[str, ...] = ()
     gain: float | None = None
     verdict: str = ""
+    votes: float = 0.0
 
 
 @dataclass(frozen=True)
