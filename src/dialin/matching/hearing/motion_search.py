@@ -45,11 +45,11 @@ DRAWS, MORE_DRAWS, MOST_DRAWS = 23, 24, 3
 RATE_DRAWS, HALF_DRAWS = 48, 16
 """Random settings more at a rate that was heard, and at half of it."""
 
-OCTAVES, SLOWER = (0.5, 1 / 3, 2.0), 0.9
-"""Other rates of which a shape may be the overtone, or the fundamental; and the share of its score
-from which a slower one is taken."""
+OCTAVES, SLOWER, LEAST_PHASED = (0.5, 1 / 3, 2.0), 0.9, 0.4
+"""Other rates of which a shape may be the overtone, or the fundamental; the share of its score from
+which a slower one is taken, and of what phases tell."""
 
-FOLLOWED = (4, 2, 1)
+FOLLOWED = (5, 3, 1)
 """Rates that are followed after a first look, and after more of them."""
 
 LINE_WIDTH = 0.15
@@ -405,6 +405,7 @@ class MotionSearch:
                 if all(abs(np.log(tried.rate / k.rate)) > APART for k in kept):
                     kept.append(tried)
             kept += self._at_lines(kept)
+            kept = [b for b in map(self._again, kept) if b is not None] or kept[:1]
             for count in FOLLOWED:
                 kept = [self._refine(beam, 1) for beam in kept]
                 kept = sorted(kept, key=lambda t: -t.score)[:count]
@@ -413,24 +414,38 @@ class MotionSearch:
             best = kept[0]
             if best.score < FAINT:
                 return self._finish(best)
+            best = self._settle(best)
             for factor in OCTAVES if self._knob is not None and best.score > ENOUGH else ():
                 slower = factor < 1.0
                 if factor == OCTAVES[0] and best.rate * factor >= self._ears.whole[0].rates[0]:
                     # The commonest mistake: a sweep to and fro taken for two.
                     self._draw_at(replace(best, rate=best.rate * factor), HALF_DRAWS)
-                other = self._nearest(best.rate * factor, [best])
+                other = self._again(self._nearest(best.rate * factor, [best]))
                 if other is not None:
                     other = self._refine(other, ROUNDS)
                     if other.score > 0.4 * best.score:
                         other = self._refine(other, ROUNDS)
-                    # A turn that takes twice as long explains all that two do, and what differs.
-                    if other.score > (SLOWER * best.score if slower else best.score):
-                        best = other
-            self._settle(best)
+                    # A turn that takes twice as long explains all that two do, and what differs;
+                    # mere energy is alike at both rates.
+                    enough = SLOWER if slower else 1.0
+                    told = self._phased(other) > LEAST_PHASED * self._phased(best)
+                    if told and other.score > enough * best.score:
+                        best = self._settle(other)
             beams = self._at_rate(best.rate)
         return self._finish(max(beams, key=lambda t: t.score - self._stray(t.settings)))
 
-    def _settle(self, best: _TriedMotion) -> None:
+    def _again(self, tried: _TriedMotion | None) -> _TriedMotion | None:
+        """The same at its own rate, and not as it goes round at another."""
+        return None if tried is None else self._try([tried.settings], tried)[0]
+
+    def _phased(self, tried: _TriedMotion) -> float:
+        """What phases tell of it, energy apart."""
+        turn = tried.turns[tried.frame]
+        assert turn is not None
+        rates = tried.rate * np.exp(np.concatenate([FINE, 2 * FINE]))
+        return float(self._ears.whole[tried.frame].drops(turn, rates)[0].max())
+
+    def _settle(self, best: _TriedMotion) -> _TriedMotion:
         """Refine shapes at a rate that was heard, from several beginnings: combs have many tops."""
         if best.score > ENOUGH:
             self._draw_at(best, RATE_DRAWS)
@@ -448,11 +463,15 @@ class MotionSearch:
         while len(starts) > 1:
             starts = [self._refine(start, ROUNDS, sigma) for start in starts]
             starts = sorted(starts, key=lambda t: -t.score)[: len(starts) // 2]
-        self._refine(starts[0] if starts else best, MORE_ROUNDS, SIGMAS[1])
+        refined = self._refine(starts[0] if starts else best, MORE_ROUNDS, SIGMAS[1])
+        return max(best, refined, key=lambda t: t.score)
 
     def _at_rate(self, rate: float, frame: int | None = None) -> list[_TriedMotion]:
         """What was tried at about a rate, the best first."""
         near = [t for t in self._tried if abs(np.log(t.rate / rate)) < WINDOW]
+        if self._knob is not None and rate > EASY_HZ:
+            # What was looked at as it goes round elsewhere has another shape here.
+            near = [t for t in near if not t.scans] or near
         near = [t for t in near if frame is None or t.frame == frame]
         return sorted(near, key=lambda t: -t.score)
 
