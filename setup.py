@@ -23,6 +23,7 @@ setup(
             sources,
             depends=["src/dialin/timbre/_native.h", "src/dialin/timbre/_transform.h"],
             py_limited_api=True,
+            libraries=[] if sys.platform == "win32" else ["m"],
             extra_compile_args=[]
             if sys.platform == "win32"
             else [*OPTIONS, *(EXACT if name.startswith("dialin.effects.") else [])],
