@@ -25,11 +25,11 @@ OPTIONS = SearchOptions()
 SLOT_COST = OPTIONS.slot_cost
 
 
-def trials(pool, spec, audio, target, budget):
+def trials(pool, spec, audio, target, budget, **more):
     """Renders of music, as a search makes them."""
     untouched = (style_features(music(1), RATE), detail(music(1), RATE))
     space = SearchSpace(spec, {})
-    return Trials(pool, space, audio, untouched, target, budget=budget, options=OPTIONS)
+    return Trials(pool, space, audio, untouched, target, budget=budget, options=OPTIONS, **more)
 
 
 def grown(brings, budget=200, wanted=()):
@@ -136,3 +136,25 @@ def test_effects_that_undo_each_other_go_together():
     assert pruned.slots == (0,)
     assert pruned.candidate.distance <= best.distance + 2 * SLOT_COST
     assert {1, 2} <= set(pruned.left_out)
+
+
+def test_an_effect_that_brings_less_than_voters_ask_of_it_goes():
+    uris = ["fake:drive", "fake:tilt"]
+    slots = [open_effect(uri).spec for uri in uris]
+    spec = chain_spec("chain:" + json.dumps(uris), slots)
+    drive, tilt = slots[0].vector({"drive": 30, "mix": 100}), slots[1].default
+    tilt[slots[1].index("tilt")] = 0.6
+    settings = np.concatenate([drive, tilt])
+    wet = open_effect(spec.uri).process(music(1), RATE, settings)
+    target = make_target([style_features(wet, RATE)])
+    with RenderPool(workers=1) as pool:
+        shared = pool.share(music(1), RATE)
+        tried = trials(pool, spec, shared, target, 40)
+        (best,) = tried.render((0, 1), [settings])
+        (alone,) = without(tried, settings, [(0,)])
+        brought = alone.distance - best.distance
+        choice = Pick(best, sure=True, slots=(0, 1))
+        assert brought > 0.05 and prune(tried, choice).slots == (0, 1)
+        for asked, kept in ((0.9 * brought, (0, 1)), (1.1 * brought, (0,))):
+            told = trials(pool, spec, shared, target, 40, costs={1: asked})
+            assert prune(told, choice).slots == kept

@@ -17,8 +17,8 @@ def prune(trials: Trials, choice: Pick) -> Pick:
     """Take out effects that bring too little, the least useful first.
 
     Each slot is left out once by itself, to rank them; then they go one after another, as long as
-    what is lost altogether stays within `SearchOptions.prune_tolerance`. Last go two that undo
-    each other.
+    what is lost altogether stays within `SearchOptions.prune_tolerance`, or each loses less than
+    voters ask of it. Last go two that undo each other.
 
     Parameters
     ----------
@@ -39,6 +39,7 @@ def prune(trials: Trials, choice: Pick) -> Pick:
     reached, gain = best.distance, trials.untouched.distance - best.distance
     allowed = reached + options.prune_tolerance * max(gain, 0.0)
     left_out: dict[int, str] = {}
+    spared = 0.0
     if space.gain is not None:
         # Its level is put right by the gain, whatever else goes; it is looked at last.
         whole = whole.copy()
@@ -52,21 +53,26 @@ def prune(trials: Trials, choice: Pick) -> Pick:
     costs = [np.inf if c is None else c.distance - reached for c in alone]
     for number in np.argsort(costs, kind="stable"):
         gone, cost = removable[int(number)], costs[int(number)]
-        if not np.isfinite(cost) or cost + reached > allowed:
-            break
+        asked = trials.told_cost(gone)
+        if not np.isfinite(cost) or cost > max(allowed - reached, asked):
+            continue
         trial = tuple(s for s in slots if s != gone)
         again = len(trial) < complete - 1
         if all(s == last for s in trial) or (again and trials.renders >= trials.budget):
             break
         (candidate,) = without(trials, whole, [trial]) if again else [alone[int(number)]]
-        if candidate is None or candidate.distance > allowed:
+        if candidate is None or candidate.distance > max(allowed, reached + spared + asked):
             continue
+        spared += asked
         share = 100 * cost / max(gain, 1e-9)
         left_out[gone] = (
             "with it off, and all else as it is, the match is no further from the reference"
             if share <= 0
             else f"it brought {share:.1f} % of the gain, less than the "
             f"{100 * options.prune_tolerance:.0f} % it must"
+            if share <= 100 * options.prune_tolerance
+            else f"it brought {cost:.2f}, less than the {asked:.2f} that it must, being as likely "
+            "as it is"
         )
         best, slots = candidate, trial
     best, slots = _part_pairs(trials, whole, best, slots, [s for s in removable if s in slots])

@@ -124,6 +124,20 @@ class Trials:
         """
         return self._costs.get(slot, self.options.slot_cost)
 
+    def told_cost(self, slot: int) -> float:
+        """The same where voters told it, else 0.
+
+        Parameters
+        ----------
+        slot : int
+            Of the chain.
+
+        Returns
+        -------
+        float
+        """
+        return self._costs.get(slot, 0.0)
+
     @property
     def seconds(self) -> float:
         """Since the search began."""

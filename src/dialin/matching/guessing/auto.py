@@ -110,7 +110,7 @@ ORDER = (
 control the level, shape the tone, move, repeat, place in a room. Crushed samples can only be told
 where nothing comes behind."""
 
-EVEN_COST, ODDS_COST, COSTS = 0.06, 0.03, (0.02, 0.16)
+EVEN_COST, ODDS_COST, COSTS = 0.06, 0.03, (0.03, 0.16)
 """Distance that an effect must take away which is as likely as not, how much less for each unit of
 log odds, and within which limits. With a limit below 0, where a sure voter is enough, three of five
 chains of validation songs at 24 kHz mono got an effect that was not there, with one cost for all
