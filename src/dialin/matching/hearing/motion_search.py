@@ -109,6 +109,10 @@ HEARD, PHASED, HEARD_HALF, EVEN = 200.0, 40.0, 30.0, 0.15
 """Score in all, what phases tell of it, and score in the worse half of the references, from which
 a motion is heard; and the share of all that the worse half must have."""
 
+CLEAR, CLEAR_HALF = 300.0, 15.0
+"""Score from which so much in the worse half is enough: music is loud in one half and soft in the
+other. Of 27 dry pieces of the validation split none had more than 81 in all."""
+
 ABSENT = 25.0
 HOPELESS, FAINT, ENOUGH = 18.0, 45.0, 200.0
 """Scores below which nothing is refined, little is, and from which no more is drawn."""
@@ -231,7 +235,8 @@ class MotionFit:
     def verdict(self) -> str:
         """``heard``, ``doubt`` or ``absent``."""
         even = self.half >= max(HEARD_HALF, EVEN * self.score)
-        if self.score >= HEARD and self.phased >= PHASED and even:
+        clear = self.score >= CLEAR and self.half >= CLEAR_HALF
+        if self.score >= HEARD and self.phased >= PHASED and (even or clear):
             return "heard"
         return "absent" if self.score < ABSENT or self.half < HEARD_HALF / 3 else "doubt"
 
