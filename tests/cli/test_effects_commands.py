@@ -121,7 +121,7 @@ def test_things_that_are_no_presets(tmp_path):
 def test_exports_that_cannot_be(tmp_path):
     file = tmp_path / "p.json"
     file.write_text(json.dumps(preset()))
-    refused(dialin("presets", "export", file, "--to", "logic"), 2, "'vstpreset', 'lv2', 'reaper'")
+    refused(dialin("presets", "export", file, "--to", "logic"), 2, "none of vstpreset, lv2, reaper")
     refused(dialin("presets", "export", file, "--to", "lv2"), 6, "only builtin effects")
     file.write_text(json.dumps({"dialin_preset": 1, "slots": []}))
     refused(dialin("presets", "export", file, "--to", "lv2"), 6, "holds no effect at all;")

@@ -124,7 +124,7 @@ def search_settings(
     few = plan is not None and plan.told
     if few and (how.halving, how.slot_cost) == (usual.halving, usual.slot_cost):
         how = replace(how, halving=AUTO_HALVING, slot_cost=AUTO_SLOT_COST)
-    if plan is not None and how.least_budget == usual.least_budget:
+    if plan is not None and few and how.least_budget == usual.least_budget:
         # Few renders are still of few effects each: more at once would imitate anything.
         each = budget // (2 * len(plan.uris))
         how = replace(how, least_budget=1, least_renders=int(np.clip(each, 3, usual.least_renders)))
