@@ -19,7 +19,7 @@ from dialin.errors import (
     RenderError,
     UsageError,
 )
-from dialin.matching import describe
+from dialin.matching import MatchOptions, SearchOptions, describe
 from dialin.matching.optimiser import KnobSearch
 from dialin.matching.surrogate import LinearModel
 from dialin.rendering import RenderPool
@@ -216,7 +216,9 @@ def test_the_budget_is_kept(pool, budget):
 
 
 def test_the_time_limit_is_kept(pool):
-    match = run(np.tanh(9 * music(2)), [DRIVE], pool, budget=100_000, seconds=0.5)
+    options = MatchOptions(budget=100_000, seconds=0.5, seed=3, search=SearchOptions(patience=0))
+    reference = np.tanh(9 * music(2))
+    match = dialin.match((music(1), RATE), (reference, RATE), [DRIVE], options=options, pool=pool)
     assert match.report.interrupted
     assert match.report.renders < 20_000  # far from the budget, however slow the machine
     assert "time limit" in " ".join(match.report.notes)
