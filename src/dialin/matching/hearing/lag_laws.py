@@ -225,6 +225,7 @@ class LagPatterns:
         self._steps: list[float | None] = []
         for one, two in itertools.pairwise(self._positions):
             self._steps.append(self._stretch(self._known[one], self._known[two]))
+        self._law = self._summed()
 
     def gaps(self) -> list[float]:
         """Positions between those that lie too far apart to know what is between them.
@@ -262,13 +263,7 @@ class LagPatterns:
                 [abs(s) for s in self._steps[max(0, number - 1) : number + 1] if s is not None],
                 default=FAR,
             )
-            lags, shared = self._correlation(own, goal, max(0.6 * reach, 20 * LOG_STEP))
-            inside = (shared[1:-1] >= shared[:-2]) & (shared[1:-1] >= shared[2:])
-            peaks = np.flatnonzero(inside) + 1
-            for peak in peaks[np.argsort(-shared[peaks])][:6]:
-                wanted = self.moved(u, float(lags[peak]) * LOG_STEP)
-                if wanted is not None:
-                    scored.append((float(shared[peak]), wanted))
+            scored += self._placed(own, u, goal, max(0.6 * reach, 20 * LOG_STEP), 6)
         scored.sort(reverse=True)
         chosen: list[float] = []
         for _, u in scored:
@@ -296,11 +291,17 @@ class LagPatterns:
             Correlation and position, the highest first.
         """
         own = sfft.rfft(_log_time(answer, self._axis), self._size, axis=1)
-        lags, shared = self._correlation(own, self._goal(target), WIDE)
+        return self._placed(own, u, self._goal(target), WIDE, FITTING)
+
+    def _placed(
+        self, own: Values, u: float, goal: Values, reach: float, count: int
+    ) -> list[tuple[float, float]]:
+        """Correlation and position of the highest peaks of a pattern against a reference."""
+        lags, shared = self._correlation(own, goal, reach)
         inside = (shared[1:-1] >= shared[:-2]) & (shared[1:-1] >= shared[2:])
         peaks = np.flatnonzero(inside) + 1
         found = []
-        for peak in peaks[np.argsort(-shared[peaks])][:FITTING]:
+        for peak in peaks[np.argsort(-shared[peaks])][:count]:
             wanted = self.moved(u, float(lags[peak]) * LOG_STEP)
             if wanted is not None:
                 found.append((float(shared[peak]), wanted))
@@ -347,9 +348,7 @@ class LagPatterns:
         wanted = u + shift / slope
         if abs(shift) > FAR:
             # The law bends on the way.
-            way = np.linspace(0.0, 1.0, LAW_POINTS)
-            slopes = np.array([self._slope(float(v), 1.0) or 0.0 for v in way])
-            logs = np.concatenate([[0.0], np.cumsum((slopes[1:] + slopes[:-1]) / 2)]) * way[1]
+            way, logs = self._law
             away = logs - float(np.interp(u, way, logs)) - shift
             crossed = np.flatnonzero(np.diff(np.sign(away)) != 0)
             if not crossed.size:
@@ -358,6 +357,13 @@ class LagPatterns:
             solved = way[crossed] + share * way[1]
             wanted = float(solved[int(np.argmin(np.abs(solved - u)))])
         return wanted if -0.01 <= wanted <= 1.01 else None
+
+    def _summed(self) -> tuple[Values, Values]:
+        """Positions along the travel, and log time from its beginning to each."""
+        way = np.linspace(0.0, 1.0, LAW_POINTS)
+        slopes = np.array([self._slope(float(v), 1.0) or 0.0 for v in way])
+        logs = np.concatenate([[0.0], np.cumsum((slopes[1:] + slopes[:-1]) / 2)]) * way[1]
+        return way, logs
 
     def fine(self, u: float) -> float:
         """Travel that stretches by one step of log time.
