@@ -259,13 +259,17 @@ def impulse_cepstrum(
     Cepstrum
     """
     seconds = response.shape[1] / sample_rate
-    rows = _mixed(response)[:3]
+    views = views_of(response.shape[0])[:3]
+    # Of two channels that are alike, as most effects answer, one says all.
+    alike = len(views) > 1 and np.array_equal(response[0], response[1])
+    rows = response[:1] if alike or len(views) == 1 else _mixed(response)[:3]
     # Half of a transform shows lags: with silence behind it, all of an answer.
     shown = min(seconds, longest)
     samples = max(int(np.ceil(2 * shown * sample_rate)), rows.shape[1])
     values = _cepstra(rows, sample_rate, highest, heard, samples)
     count = min(round(shown * LAG_RATE), values.shape[1] // 2)
-    return Cepstrum(values[:, :count], views_of(response.shape[0])[:3], 0.0, seconds)
+    shape = len(views), count
+    return Cepstrum(np.broadcast_to(values[:, :count], shape).copy(), views, 0.0, seconds)
 
 
 def views_of(channels: int) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ knob, and its law is taken down at some positions; those that change the answers
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -126,18 +127,7 @@ class MotionProbe:
         float
             In hertz.
         """
-        from scipy.interpolate import PchipInterpolator
-
-        positions, logs = self._law()
-        if len(positions) == 1:
-            return float(np.exp(logs[0]))
-        slope = (logs[1] - logs[0]) / (positions[1] - positions[0])
-        if position < positions[0]:
-            return float(np.exp(logs[0] + slope * (position - positions[0])))
-        if position > positions[-1]:
-            slope = (logs[-1] - logs[-2]) / (positions[-1] - positions[-2])
-            return float(np.exp(logs[-1] + slope * (position - positions[-1])))
-        return float(np.exp(PchipInterpolator(positions, logs)(position)))
+        return float(self._rates(np.array([position]))[0])
 
     def position_of(self, rate: float) -> float:
         """Position of the rate knob for a rate, within its travel.
@@ -153,14 +143,30 @@ class MotionProbe:
             In [0, 1].
         """
         grid = np.linspace(0.0, 1.0, 401)
-        logs = np.log([self.rate_at(float(u)) for u in grid])
+        logs = np.log(self._rates(grid))
         wanted = np.log(rate)
         order = np.argsort(logs, kind="stable")
         return float(np.interp(wanted, logs[order], grid[order]))
 
-    def _law(self) -> tuple[Floats, Floats]:
-        positions, hertz = zip(*self.law, strict=True)
-        return np.array(positions), np.log(hertz)
+    def _rates(self, at: Floats) -> Floats:
+        """Rates in hertz at some positions: the law, and straight on beyond its ends."""
+        curve, (first, last), slopes = self._law
+        within = np.clip(at, first, last)
+        logs = curve(within) + slopes[0] * (at - within) * (at < first)
+        return np.asarray(np.exp(logs + slopes[1] * (at - within) * (at > last)))
+
+    @cached_property
+    def _law(self) -> tuple[Callable[[Floats], Floats], tuple[float, float], tuple[float, float]]:
+        """Logarithm of the rate over the knob's position, its ends, and its slopes there."""
+        from scipy.interpolate import PchipInterpolator
+
+        positions, hertz = (np.array(column) for column in zip(*self.law, strict=True))
+        logs = np.log(hertz)
+        if len(positions) == 1:
+            return lambda at: np.full_like(at, logs[0]), (0.0, 1.0), (0.0, 0.0)
+        slopes = np.diff(logs) / np.diff(positions)
+        ends = float(positions[0]), float(positions[-1])
+        return PchipInterpolator(positions, logs), ends, (float(slopes[0]), float(slopes[-1]))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> MotionProbe:
