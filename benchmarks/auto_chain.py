@@ -31,9 +31,10 @@ from scipy.optimize import minimize
 
 import dialin
 from dialin.audio import resample
+from dialin.data.chain_ranges import PUBLISHED
 from dialin.evaluation.corpus import generator, open_corpus
 from dialin.evaluation.items import Source
-from dialin.evaluation.protocols.counterfx import RANGES, RATE, CounterFx
+from dialin.evaluation.protocols.counterfx import RATE, CounterFx
 from dialin.matching.guessing.auto import FAMILIES, LEAST_GAIN, MOST_GAIN
 from dialin.measures.spectral import ld
 from dialin.rendering import RenderPool
@@ -44,7 +45,7 @@ VERDICTS = ("heard", "moving", "faint", "disputed", "doubt", "absent")
 METHODS: dict[str, Any] = {
     "auto": "auto",
     "default": "default",
-    "eight": [f"builtin:{name}" for name in RANGES],
+    "eight": [f"builtin:{name}" for name in PUBLISHED],
 }
 
 

@@ -10,6 +10,7 @@ import soundfile
 
 from dialin.audio import integrated_loudness, peak_dbfs
 from dialin.data import split_key, split_of
+from dialin.data.chain_ranges import PUBLISHED
 from dialin.effects import parse_chain
 from dialin.errors import AudioFileError, UsageError
 from dialin.evaluation.corpus import open_corpus
@@ -26,7 +27,7 @@ from dialin.evaluation.protocols import (
     OneEffect,
     get_protocol,
 )
-from dialin.evaluation.protocols.counterfx import RANGES, SALIENCE
+from dialin.evaluation.protocols.counterfx import SALIENCE
 from dialin.rendering import Job, RenderPool
 from tests.evaluation.music import song, write_songs
 from tests.plugins import needs_lv2
@@ -122,12 +123,12 @@ def test_counterfx_items_are_as_defined(stereo):
     assert ld(known.task.input, known.truth) >= SALIENCE
     names = [uri.partition(":")[2] for uri in known.effects]
     assert 1 <= len(names) <= 4
-    assert names == [n for n in RANGES if n in names]
+    assert names == [n for n in PUBLISHED if n in names]
     native = known.task.spec.native(known.settings)
     for id, value in native.items():
         slot, _, knob = id.partition(".")
-        if knob in RANGES[slot]:
-            low, high = RANGES[slot][knob]
+        if knob in PUBLISHED[slot]:
+            low, high = PUBLISHED[slot][knob]
             assert low - 1e-3 <= value <= high + 1e-3
     assert hidden.settings is None
     assert hidden.effects == known.effects

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from dialin.data.chain_ranges import USUAL, WIDE
 from dialin.effects.open import open_effect
 from dialin.matching.guessing.gap_features import feature_count
 from dialin.matching.guessing.guess_vocabulary import CHAIN, Slot, Vocabulary
@@ -21,7 +22,6 @@ from dialin.training.guess_group import (
     sampled_distances,
 )
 from dialin.training.guess_learner import Learner
-from dialin.training.guess_ranges import USUAL, WIDE
 from dialin.training.guess_rendering import keep_clips, read_clips
 from dialin.training.guess_singles import OneEffectMaker
 from dialin.training.guess_store import GroupStore

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dialin.audio import Audio
 from dialin.data.augment import to_loudness
+from dialin.data.chain_ranges import USUAL, WIDE
 from dialin.data.drawing import Refused, draw_until
 from dialin.effects.effect import Effect
 from dialin.matching.guessing.guess_vocabulary import CHAIN, Vocabulary
@@ -23,7 +24,6 @@ from dialin.training.guess_group import (
     pack_group,
     sampled_distances,
 )
-from dialin.training.guess_ranges import USUAL, WIDE
 
 SECONDS, LUFS = 10, -20.0
 """Length of a stretch, and its loudness in the usual chains."""

@@ -22,6 +22,7 @@ import numpy as np
 
 from dialin.audio import Audio
 from dialin.data.augment import to_loudness
+from dialin.data.chain_ranges import FIXED, PUBLISHED
 from dialin.data.drawing import Drawn, Refused, draw_until
 from dialin.data.priors import draw_settings
 from dialin.data.recipe import SettingsOptions
@@ -38,33 +39,6 @@ RATE, SECONDS, LUFS = 44_100, 10, -20.0
 SAMPLES = RATE * SECONDS
 SALIENCE = 0.8
 DRAWS, WINDOWS = 20, 60
-
-RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
-    "highpass": {"frequency": (30, 1_200)},
-    "lowpass": {"frequency": (2_000, 18_000)},
-    "peak": {"frequency": (80, 12_000), "gain": (-12, 12), "q": (0.3, 6)},
-    "compressor": {
-        "threshold": (-40, -6),
-        "ratio": (1.5, 12),
-        "attack": (0.1, 100),
-        "release": (20, 500),
-    },
-    "distortion": {"drive": (0, 30)},
-    "chorus": {
-        "rate": (0.1, 8),
-        "depth": (5, 80),
-        "centre_delay": (3, 30),
-        "feedback": (-70, 70),
-        "mix": (10, 80),
-    },
-    "delay": {"time": (30, 1_500), "feedback": (0, 70), "mix": (10, 70)},
-    "reverb": {"room_size": (20, 90), "damping": (10, 90), "wet": (10, 60), "width": (0, 100)},
-}
-"""The published ranges in dialin's native units. Uniform in a knob's travel, which is logarithmic
-for just the knobs that are log-uniform there: 22 knobs in all."""
-
-FIXED = {"distortion": {"mix": 100.0}, "reverb": {"dry": 100.0}}
-"""Knobs that dialin's built-ins have beyond these."""
 
 METRICS = (
     *("ld", "style", "mrstft", "spectrum", "crest", "lufs", "width", "coarse", "modulation"),
@@ -95,8 +69,8 @@ def slot_ranges(
         for index in range(span.start, span.stop):
             knob = spec.parameters[index]
             id = knob.id.rpartition(".")[2]
-            if id in RANGES[name]:
-                low, high = RANGES[name][id]
+            if id in PUBLISHED[name]:
+                low, high = PUBLISHED[name][id]
                 ranges[index] = (knob.to_normalised(low), knob.to_normalised(high))
             else:
                 fixed[index] = knob.to_normalised(FIXED[name][id])
@@ -179,7 +153,7 @@ class CounterFx:
         str
             What is to be opened before the items are made.
         """
-        return chain_uri([f"builtin:{name}" for name in RANGES])
+        return chain_uri([f"builtin:{name}" for name in PUBLISHED])
 
     def identity(self) -> Mapping[str, Any]:
         """Options that decide an item."""
@@ -270,7 +244,7 @@ class CounterFx:
 
         def once(attempt: int) -> Item:
             rng = generator(source.seed, self.name, index, attempt)
-            names = list(RANGES)
+            names = list(PUBLISHED)
             count = int(rng.integers(1, 5))
             chosen = sorted(rng.choice(len(names), size=count, replace=False).tolist())
             uris = [f"builtin:{names[c]}" for c in chosen]
@@ -339,7 +313,7 @@ def chain_item(
     Item
     """
     hidden = group == "hidden"
-    shown = [f"builtin:{name}" for name in RANGES] if hidden else list(uris)
+    shown = [f"builtin:{name}" for name in PUBLISHED] if hidden else list(uris)
     spec = source.pool.describe(chain_uri(shown))
     ranges, fixed = slot_ranges(spec)
     a, reference, truth = sounds

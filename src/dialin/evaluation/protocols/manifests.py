@@ -19,6 +19,7 @@ import numpy as np
 
 from dialin.audio import Audio, read_audio, resample
 from dialin.data.augment import to_loudness
+from dialin.data.chain_ranges import PUBLISHED
 from dialin.data.drawing import Refused, draw_until
 from dialin.effects import chain_uri
 from dialin.effects.builtin_table import find_builtin
@@ -27,7 +28,6 @@ from dialin.evaluation.items import Item, Source
 from dialin.evaluation.protocols.counterfx import (
     LUFS,
     METRICS,
-    RANGES,
     RATE,
     SAMPLES,
     CounterFx,
@@ -56,7 +56,7 @@ def _checked(target: dict[str, Any]) -> dict[str, Any]:
     if not order or not isinstance(order, list):
         raise ValueError(f"{target['item_id']} has no chain")
     for name in order:
-        if not isinstance(name, str) or NAMES.get(name, name) not in RANGES:
+        if not isinstance(name, str) or NAMES.get(name, name) not in PUBLISHED:
             raise ValueError(f"{target['item_id']} has the effect {name!r:.40}")
         for knob, value in dict(values[name]).items():
             if isinstance(value, bool) or not isinstance(value, int | float):
@@ -129,7 +129,7 @@ class ManifestCounterFx:
         str
             What is to be opened before the items are made.
         """
-        return chain_uri([f"builtin:{name}" for name in RANGES])
+        return chain_uri([f"builtin:{name}" for name in PUBLISHED])
 
     def identity(self) -> Mapping[str, Any]:
         """Options that decide an item: the manifests themselves."""

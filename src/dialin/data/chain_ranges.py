@@ -1,10 +1,10 @@
-"""Where the knobs of built-ins are drawn for the chains that guessing networks learn from."""
+"""In which ranges the knobs of built-ins are drawn for chains: the published ones, and wider."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-USUAL: Mapping[str, Mapping[str, tuple[float, float]]] = {
+PUBLISHED: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "highpass": {"frequency": (30, 1_200)},
     "lowpass": {"frequency": (2_000, 18_000)},
     "peak": {"frequency": (80, 12_000), "gain": (-12, 12), "q": (0.3, 6)},
@@ -14,7 +14,7 @@ USUAL: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "attack": (0.1, 100),
         "release": (20, 500),
     },
-    "distortion": {"drive": (0, 30), "mix": (100, 100)},
+    "distortion": {"drive": (0, 30)},
     "chorus": {
         "rate": (0.1, 8),
         "depth": (5, 80),
@@ -23,15 +23,19 @@ USUAL: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "mix": (10, 80),
     },
     "delay": {"time": (30, 1_500), "feedback": (0, 70), "mix": (10, 70)},
-    "reverb": {
-        "room_size": (20, 90),
-        "damping": (10, 90),
-        "width": (0, 100),
-        "wet": (10, 60),
-        "dry": (100, 100),
-    },
+    "reverb": {"room_size": (20, 90), "damping": (10, 90), "wet": (10, 60), "width": (0, 100)},
 }
-"""Ranges in native units of half of the chains: those of the published CounterFX set."""
+"""Those of CounterFX (FXRepBench), in dialin's native units. Uniform in a knob's travel, which is
+logarithmic for just the knobs that are log-uniform there: 22 knobs in all."""
+
+FIXED = {"distortion": {"mix": 100.0}, "reverb": {"dry": 100.0}}
+"""Knobs that dialin's built-ins have beyond these."""
+
+USUAL: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    name: {**ranges, **{id: (value, value) for id, value in FIXED.get(name, {}).items()}}
+    for name, ranges in PUBLISHED.items()
+}
+"""The same, with the knobs that stay."""
 
 WIDE: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "highpass": {"frequency": (25, 2_000)},
@@ -69,4 +73,4 @@ WIDE: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "dry": (40, 100),
     },
 }
-"""Ranges of the other half."""
+"""Wider than the published ones, and of all built-ins."""
