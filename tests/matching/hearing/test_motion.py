@@ -6,8 +6,9 @@ import pytest
 
 import dialin
 from dialin.effects.open import open_effect
+from dialin.matching.hearing.motion_ears import make_motion_ears
 from dialin.matching.hearing.motion_probe import MotionProbe, impulse_train, probe_motion
-from dialin.matching.hearing.motion_search import MotionSearch, make_motion_ears
+from dialin.matching.hearing.motion_search import MotionSearch
 from dialin.rendering import RenderPool
 from tests.measures.test_cepstrum import music
 
@@ -119,11 +120,6 @@ def test_a_dry_reference_shows_no_motion(pool):
     match = run(music(RATE, 1), ["builtin:phaser"], pool)
     assert match.effects == ()
     assert not any("motion" in text for text in match.report.evidence)
-
-
-def test_nothing_is_said_of_very_short_references():
-    short = music(RATE, 1)[:, : RATE // 2]
-    assert make_motion_ears((music(RATE, 2), RATE), [(short, RATE, 1.0)]) is None
 
 
 def test_impulses_stand_at_equal_distances_after_the_lead():

@@ -17,8 +17,9 @@ from dialin.audio import Audio
 from dialin.effects.amount import settings_at_amount
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec
+from dialin.matching.hearing.motion_ears import make_motion_ears
 from dialin.matching.hearing.motion_probe import probe_motion
-from dialin.matching.hearing.motion_search import MotionFit, MotionSearch, make_motion_ears
+from dialin.matching.hearing.motion_search import MotionFit, MotionSearch
 from dialin.matching.hearing.time_guesses import Echo
 from dialin.matching.probing import ask_effect
 from dialin.rendering import Renderer

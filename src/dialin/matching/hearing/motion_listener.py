@@ -1,0 +1,397 @@
+"""Asking an effect that moves for its turns, and listening for them in the references.
+
+Settings are rendered with a train of impulses where the effect is, and what goes round in the
+answers is looked for at all rates, or near one that is known, beyond what the input shows at the
+same rate. All that was tried is kept: a shape says as much of other rates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import maximum_filter1d
+
+from dialin.effects.spec import EffectSpec, Settings
+from dialin.matching.hearing.motion_ears import APART, MotionEars, line_rates
+from dialin.matching.hearing.motion_probe import EASY_HZ, MotionProbe, impulse_train
+from dialin.matching.hearing.motion_turns import TriedMotion, turns_of
+from dialin.measures.motion import (
+    Floats,
+    Turning,
+)
+from dialin.rendering import Job, Renderer, SharedAudio
+
+SECONDS, TURNS = 4.0, 3.0
+"""For which a train of impulses is followed, and turns that are enough where the rate is known."""
+
+LINE_WIDTH = 0.15
+"""How far beside a line its rate may lie, in turns over the whole."""
+
+LINE_BEAMS = 6
+"""Rates of lines that are followed."""
+
+NEAREST = 3
+"""Settings that are looked at again at another rate."""
+
+
+WINDOW = 0.06
+"""Natural logarithm of the rate, by which it may still be moved while shapes are refined."""
+
+FINE_FROM, FINE = 5, np.linspace(-0.0075, 0.0075, 7)
+"""How many of the best rates of a grid are looked at between its points, and where."""
+
+BY = np.linspace(-0.02, 0.02, 5)
+"""Logarithms of the rate, by which the input's own motion may lie beside."""
+
+SLACK = 1.1
+"""By which a rate may lie beyond the law's ends."""
+
+OWN = 1.5
+"""How many times what the input explains by itself is taken off."""
+
+LIKE = 3
+"""Steps of the rate on each side within which the input is listened to."""
+
+HOPELESS = 18.0
+"""Score below which a motion is not looked at any more."""
+
+
+class MotionListener:
+    """Renders settings of an effect with impulses, and listens for what they do.
+
+    Parameters
+    ----------
+    pool : Renderer
+    spec : EffectSpec
+        Of the effect alone.
+    ears : MotionEars
+    probe : MotionProbe
+    start : ndarray
+        Settings, of which locked knobs keep theirs.
+    free : sequence of int
+        Places of the knobs that may be moved.
+    sample_rate, channels : int
+        As the input is rendered.
+
+    Attributes
+    ----------
+    spec, ears, probe
+        As given.
+    start : ndarray
+        As given, with the rate knob where it turns easily.
+    knob : int or None
+        Place of the rate knob.
+    shape : list of int
+        Places of the knobs that change a turn.
+    tried : list of TriedMotion
+        All that went round.
+    lines : list of float
+        Rates in hertz at which the references move more than the input.
+    renders : int
+        How many there were.
+    """
+
+    def __init__(
+        self,
+        pool: Renderer,
+        spec: EffectSpec,
+        ears: MotionEars,
+        probe: MotionProbe,
+        start: Settings,
+        free: Sequence[int],
+        *,
+        sample_rate: int,
+        channels: int,
+    ) -> None:
+        self._pool, self.spec, self.ears, self.probe = pool, spec, ears, probe
+        self.start, self._rate = start.copy(), sample_rate
+        names = [p.id for p in spec.parameters]
+        self.knob = names.index(probe.rate_knob) if probe.rate_knob else None
+        if self.knob is not None and self.knob not in free:
+            self.knob = None
+        self.shape = [n for n in free if n != self.knob and names[n] in probe.shape]
+        self.tried: list[TriedMotion] = []
+        easy: float | None = None
+        if self.knob is not None:
+            position = spec.parameters[self.knob].snap(probe.position_of(EASY_HZ))
+            self.start[self.knob] = position
+            easy = probe.rate_at(position)
+            ends = probe.rate_at(0.0), probe.rate_at(1.0)
+            self._reach = min(ends), max(ends)
+        seconds = SECONDS if easy is None else min(SECONDS, TURNS / easy)
+        self._train, self._from, self._step = impulse_train(
+            sample_rate, min(channels, 2), probe.spacing, probe.lead, seconds
+        )
+        self._shared: SharedAudio | None = None
+        self.lines = [] if self.knob is None else line_rates(ears)
+        self.renders = 0
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Share the impulses with the workers; settings are tried within."""
+        self._shared = self._pool.share(self._train, self._rate)
+        try:
+            yield
+        finally:
+            self._pool.release(self._shared)
+            self._shared = None
+
+    def try_settings(
+        self, settings: Sequence[Settings], near: TriedMotion | None
+    ) -> list[TriedMotion | None]:
+        """Render settings and listen for them.
+
+        Parameters
+        ----------
+        settings : sequence of ndarray
+            Of the effect.
+        near : TriedMotion or None
+            At whose rate, in whose frames; None for all rates.
+
+        Returns
+        -------
+        list of TriedMotion or None
+            None for what does not go round.
+        """
+        settings = self._placed(settings, near)
+        rendered = self._turns(settings, None if near is None else near.frame)
+        results = [self._heard(v, turns, near) for v, turns in zip(settings, rendered, strict=True)]
+        self.tried += [tried for tried in results if tried is not None]
+        return results
+
+    def try_at(self, near: TriedMotion, settings: Sequence[Settings]) -> None:
+        """Listen for settings at a rate, in short and in long frames by themselves.
+
+        Parameters
+        ----------
+        near : TriedMotion
+            At whose rate.
+        settings : sequence of ndarray
+            Of the effect.
+        """
+        settings = self._placed(settings, near)
+        for vector, turns in zip(settings, self._turns(settings, None), strict=True):
+            for frame in range(len(turns)):
+                tried = self._heard(vector, turns, replace(near, frame=frame))
+                if tried is not None:
+                    self.tried.append(tried)
+
+    def _placed(self, settings: Sequence[Settings], near: TriedMotion | None) -> Sequence[Settings]:
+        """Settings with the rate knob where it turns fast enough to be followed.
+
+        A fast turn is asked for at its own rate: oscillators that are smoothed, or set now and
+        then, have another shape there.
+        """
+        if self.knob is None or near is None:
+            return settings
+        rate = float(np.clip(max(near.rate, EASY_HZ), *self._reach))
+        position = self.spec.parameters[self.knob].snap(self.probe.position_of(rate))
+        placed = []
+        for vector in settings:
+            moved = vector.copy()
+            moved[self.knob] = position
+            placed.append(moved)
+        return placed
+
+    def _expected(self, vector: Settings) -> float | None:
+        """Rate in hertz by the law of the knob, where there is one."""
+        return None if self.knob is None else self.probe.rate_at(float(vector[self.knob]))
+
+    def _turns(
+        self, settings: Sequence[Settings], frame: int | None
+    ) -> list[tuple[Turning | None, ...]]:
+        assert self._shared is not None
+        args = (self._from, self._step, self.ears.highest)
+        jobs = [
+            Job(
+                *(self.spec.uri, self._shared, v),
+                measure=turns_of,
+                measure_args=(*args, self._expected(v), frame),
+            )
+            for v in settings
+        ]
+        self.renders += len(jobs)
+        return [() if r.failure is not None else r.value for r in self._pool.render(jobs)]
+
+    def _heard(
+        self, vector: Settings, turns: tuple[Turning | None, ...], near: TriedMotion | None
+    ) -> TriedMotion | None:
+        best: TriedMotion | None = None
+        scans: list[tuple[int, Floats, Floats]] = []
+        for frame, turn in enumerate(turns):
+            if turn is None or turn.depth < 0.05 or (near is not None and frame != near.frame):
+                continue
+            ear, own = self.ears.whole[frame], self.ears.own[frame]
+            rates = ear.rates
+            if self.knob is None:
+                rates = turn.rate * np.exp(np.linspace(-0.01, 0.01, 3))
+            elif near is not None:
+                rates = near.rate * np.exp(np.linspace(-WINDOW, WINDOW, 17))
+            expected = self._expected(vector)
+            if expected is not None:
+                # The knob does not reach all rates.
+                scale = turn.rate / expected
+                ends = self._reach[0] * scale / SLACK, self._reach[1] * scale * SLACK
+                rates = rates[(rates >= ends[0]) & (rates <= ends[1])]
+            if not rates.size:
+                continue
+            scores, _ = ear.drops(turn, rates)
+            mine, _ = own.drops(turn, rates)
+            spread = np.zeros(rates.size)
+            if near is not None:
+                spread = ear.spreads(turn, rates)
+                scores = scores + spread
+                # Of the input a look at some rates near by is enough.
+                mine = mine + own.spreads(turn, near.rate * np.exp(BY)).max()
+            elif self.lines:
+                # Of mere energy there is much to look at: only where something moves.
+                beside = np.linspace(-1, 1, 5) * LINE_WIDTH / ear.seconds
+                some = (np.array(self.lines)[:, None] + beside).ravel()
+                some = np.sort(some[(some >= rates[0]) & (some <= rates[-1])])
+                told = ear.spreads(turn, some)
+                if told.max(initial=0.0) > HOPELESS:
+                    told -= OWN * own.spreads(turn, some)
+                    told += np.interp(some, rates, scores - OWN * mine)
+                    scans.append((frame, some, told))
+            mine = OWN * maximum_filter1d(mine, 2 * LIKE + 1, mode="nearest")
+            scores = scores - mine
+            if near is None:
+                scans.append((frame, rates, scores))
+            if self.knob is not None:
+                # Overtones tell rates apart more finely than the grid does.
+                tops = np.argsort(-scores)[:FINE_FROM]
+                finer = (rates[tops, None] * np.exp(FINE)).ravel()
+                more, _ = ear.drops(turn, finer)
+                more = more + np.repeat(spread[tops] - mine[tops], FINE.size)
+                scores = np.concatenate([scores, more])
+                rates = np.concatenate([rates, finer])
+            top = int(np.argmax(scores))
+            if best is None or scores[top] > best.score:
+                best = TriedMotion(vector, turns, frame, float(rates[top]), float(scores[top]))
+        for frame, rates, scores in scans:
+            top = int(np.argmax(scores))
+            if best is not None and scores[top] > best.score:
+                best = TriedMotion(vector, turns, frame, float(rates[top]), float(scores[top]))
+        return None if best is None else replace(best, scans=tuple(scans))
+
+    def again(self, tried: TriedMotion | None) -> TriedMotion | None:
+        """Try settings at the rate that they seem to have, not as they go round at another.
+
+        Parameters
+        ----------
+        tried : TriedMotion or None
+            What is asked for once more.
+
+        Returns
+        -------
+        TriedMotion or None
+            None for what does not go round there.
+        """
+        return None if tried is None else self.try_settings([tried.settings], tried)[0]
+
+    def phased(self, tried: TriedMotion) -> float:
+        """What phases tell of a motion, energy apart.
+
+        Parameters
+        ----------
+        tried : TriedMotion
+            The motion.
+
+        Returns
+        -------
+        float
+            In units of the noise's variance.
+        """
+        turn = tried.turns[tried.frame]
+        assert turn is not None
+        rates = tried.rate * np.exp(np.concatenate([FINE, 2 * FINE]))
+        return float(self.ears.whole[tried.frame].drops(turn, rates)[0].max())
+
+    def at_rate(self, rate: float, frame: int | None = None) -> list[TriedMotion]:
+        """What was tried at about a rate.
+
+        Parameters
+        ----------
+        rate : float
+            In hertz.
+        frame : int, optional
+            0 for short frames alone, 1 for long ones.
+
+        Returns
+        -------
+        list of TriedMotion
+            The best first.
+        """
+        near = [t for t in self.tried if abs(np.log(t.rate / rate)) < WINDOW]
+        if self.knob is not None and rate > EASY_HZ:
+            # What was looked at as it goes round elsewhere has another shape here.
+            near = [t for t in near if not t.scans] or near
+        near = [t for t in near if frame is None or t.frame == frame]
+        return sorted(near, key=lambda t: -t.score)
+
+    def apart(self, one: TriedMotion, two: TriedMotion) -> float:
+        """How far apart two shapes are.
+
+        Parameters
+        ----------
+        one, two : TriedMotion
+            Of which the rates do not matter.
+
+        Returns
+        -------
+        float
+            In the knob that differs most, 0 to 1.
+        """
+        return float(np.abs(one.settings - two.settings)[self.shape].max(initial=0.0))
+
+    def nearest(self, rate: float, also: Sequence[TriedMotion] = ()) -> TriedMotion | None:
+        """The best of all settings so far, had they gone round at about this rate.
+
+        Parameters
+        ----------
+        rate : float
+            In hertz.
+        also : sequence of TriedMotion
+            Looked at besides.
+
+        Returns
+        -------
+        TriedMotion or None
+            None where the reference is too short for the rate.
+        """
+        if rate < self.ears.whole[0].rates[0]:
+            return None
+        found: list[tuple[float, int, TriedMotion]] = []
+        for tried in self.tried:
+            for frame, rates, scores in tried.scans:
+                near = scores[np.abs(np.log(rates / rate)) < WINDOW]
+                if near.size:
+                    found.append((float(near.max()), frame, tried))
+        found.sort(key=lambda f: -f[0])
+        options = [(frame, tried) for _, frame, tried in found[:NEAREST]]
+        options += [(tried.frame, tried) for tried in also]
+        heard = [
+            self._heard(tried.settings, tried.turns, replace(tried, rate=rate, frame=frame))
+            for frame, tried in options
+        ]
+        return max((t for t in heard if t is not None), key=lambda t: t.score, default=None)
+
+    def at_lines(self, kept: Sequence[TriedMotion]) -> list[TriedMotion]:
+        """The best of all settings so far at rates where the reference moves, whatever the shape.
+
+        Parameters
+        ----------
+        kept : sequence of TriedMotion
+            Whose rates are followed anyway.
+
+        Returns
+        -------
+        list of TriedMotion
+            The best first.
+        """
+        rates = [r for r in self.lines if all(abs(np.log(r / t.rate)) > APART for t in kept)]
+        beams = [self.nearest(rate) for rate in rates]
+        return sorted((b for b in beams if b is not None), key=lambda t: -t.score)[:LINE_BEAMS]

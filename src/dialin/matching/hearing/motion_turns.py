@@ -1,0 +1,81 @@
+"""Turns of an effect, measured where it runs, and what became of settings that were tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dialin.audio import Audio
+from dialin.effects.spec import Settings
+from dialin.matching.hearing.motion_ears import LONG_HZ
+from dialin.measures.motion import LONG, SHORT, Floats, Turning, impulse_cepstra, turning
+
+
+@dataclass(eq=False)
+class TriedMotion:
+    """Settings that were tried.
+
+    Attributes
+    ----------
+    settings : ndarray
+        Of the effect.
+    turns : tuple of Turning or None
+        For short and for long frames.
+    frame : int
+        0 where short frames tell most, 1 for long ones.
+    rate : float
+        At which they explain most, in hertz.
+    score : float
+        How much they explain there beyond what the input has by itself.
+    scans : tuple of (int, ndarray, ndarray)
+        Frame, rates and scores, where all rates were looked at.
+    """
+
+    settings: Settings
+    turns: tuple[Turning | None, ...]
+    frame: int
+    rate: float
+    score: float
+    scans: tuple[tuple[int, Floats, Floats], ...] = ()
+
+
+def turns_of(
+    audio: Audio,
+    sample_rate: int,
+    start: int,
+    step: int,
+    highest: float,
+    rate: float | None,
+    frame: int | None = None,
+) -> tuple[Turning | None, ...]:
+    """Measure turns for short and long frames; runs where the effect is.
+
+    Parameters
+    ----------
+    audio : ndarray, shape (channels, samples)
+        Answer to a train of impulses.
+    sample_rate : int
+        In hertz.
+    start, step : int
+        Place of the first impulse that counts, and samples between two.
+    highest : float
+        End in hertz of the band.
+    rate : float, optional
+        In hertz, that is expected.
+    frame : int, optional
+        0 for short frames alone, 1 for long ones.
+
+    Returns
+    -------
+    tuple of Turning or None
+        None where nothing goes round, or was not looked at.
+    """
+    turns: list[Turning | None] = []
+    for number, (length, end) in enumerate(((SHORT, highest), (LONG, min(highest, LONG_HZ)))):
+        if frame is not None and number != frame:
+            turns.append(None)
+            continue
+        cepstra = impulse_cepstra(audio[:, start:], sample_rate, step, length, end)
+        one = turning(cepstra, step / sample_rate, rate)
+        turns.append(one)
+        rate = rate if one is None else one.rate
+    return tuple(turns)
