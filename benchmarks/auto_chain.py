@@ -35,7 +35,8 @@ from dialin.data.chain_ranges import PUBLISHED
 from dialin.evaluation.corpus import generator, open_corpus
 from dialin.evaluation.items import Source
 from dialin.evaluation.protocols.counterfx import RATE, CounterFx
-from dialin.matching.guessing.auto import FAMILIES, LEAST_GAIN, MOST_GAIN
+from dialin.matching.guessing.auto_families import FAMILIES
+from dialin.matching.guessing.auto_sureness import LEAST_GAIN, MOST_GAIN
 from dialin.measures.spectral import ld
 from dialin.rendering import RenderPool
 

@@ -92,7 +92,7 @@ def chosen_effects(output: Output, names: Sequence[str] | None) -> list[str] | s
     EffectNotFoundError
         If there is no effect of a name.
     """
-    from dialin.matching.guessing.auto import AUTO, DEFAULT, is_auto, wanted_families
+    from dialin.matching.guessing.auto_families import AUTO, DEFAULT, is_auto, wanted_families
     from dialin.matching.songs.mixes import MASTERING_NAME, is_mastering
 
     named = list(names or ())

@@ -20,7 +20,7 @@ from dialin.matching.describe import (
     slot_reports,
     sound_report,
 )
-from dialin.matching.guessing.auto import family_reports
+from dialin.matching.guessing.auto_sureness import family_reports
 from dialin.matching.guessing.learned import Learned
 from dialin.matching.hearing.time_facts import time_pictures
 from dialin.matching.hearing.time_guesses import Echoes

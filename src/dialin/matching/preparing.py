@@ -18,14 +18,8 @@ from dialin.errors import ParameterError, UsageError
 from dialin.matching.candidate import measure
 from dialin.matching.detail import Detail
 from dialin.matching.features import Vector
-from dialin.matching.guessing.auto import (
-    AUTO,
-    DEFAULT,
-    AutoPlan,
-    is_auto,
-    plan_auto,
-    wanted_families,
-)
+from dialin.matching.guessing.auto import AutoPlan, plan_auto
+from dialin.matching.guessing.auto_families import AUTO, DEFAULT, is_auto, wanted_families
 from dialin.matching.guessing.auto_trust import Trust, guess_distances, trusted
 from dialin.matching.guessing.auto_undo import undoing_notes
 from dialin.matching.guessing.auto_voters import Recordings, Vote, Voter

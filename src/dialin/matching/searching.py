@@ -12,13 +12,8 @@ from dialin.errors import MissingPackageError, ModelError
 from dialin.matching.answer import Answer
 from dialin.matching.equalisers.guesses import equaliser_guesses
 from dialin.matching.features import Vector
-from dialin.matching.guessing.auto import (
-    as_guesses,
-    bending_slots,
-    likely_settings,
-    nearest_guess,
-    slot_costs,
-)
+from dialin.matching.guessing.auto import bending_slots, likely_settings, nearest_guess, slot_costs
+from dialin.matching.guessing.auto_sureness import as_guesses
 from dialin.matching.guessing.guess import KNOWN_EFFECTS, Guess, guess_chain
 from dialin.matching.guessing.guess_probe import guess_by_probe
 from dialin.matching.guessing.learned import Learned, guesses

@@ -38,8 +38,8 @@ def words() -> list[dict[str, str]]:
     list of dict
         ``word``, ``name``, ``about``.
     """
-    from dialin.matching.guessing.auto import AUTO, DEFAULT
-    from dialin.matching.guessing.auto import FAMILIES as HEARD
+    from dialin.matching.guessing.auto_families import AUTO, DEFAULT
+    from dialin.matching.guessing.auto_families import FAMILIES as HEARD
     from dialin.matching.songs.mixes import MASTERING_NAME
 
     usual = ", ".join(family.title for family in HEARD if family.usual and family.effects)

@@ -53,7 +53,7 @@ def effects_of(request: MatchRequest) -> str | list[str] | None:
     -------
     str, list of str, or None
     """
-    from dialin.matching.guessing.auto import AUTO
+    from dialin.matching.guessing.auto_families import AUTO
 
     return None if request.effects == AUTO else request.effects
 

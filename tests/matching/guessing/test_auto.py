@@ -4,31 +4,27 @@ import json
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pytest
 
 import dialin
 from dialin.effects import chain_uri
 from dialin.effects.open import open_effect
-from dialin.errors import UsageError
 from dialin.matching.features import style_features
 from dialin.matching.guessing.auto import (
-    AUTO,
-    DEFAULT,
-    FAMILIES,
-    ORDER,
     AutoPlan,
-    as_guesses,
     bending_slots,
-    is_auto,
-    judge_families,
     likely_settings,
     nearest_guess,
     plan_auto,
-    probability,
     slot_costs,
+)
+from dialin.matching.guessing.auto_families import (
+    AUTO,
+    DEFAULT,
+    ORDER,
     wanted_families,
 )
 from dialin.matching.guessing.auto_order import best_order
+from dialin.matching.guessing.auto_sureness import as_guesses
 from dialin.matching.guessing.auto_trust import trusted
 from dialin.matching.guessing.auto_undo import undoing_notes
 from dialin.matching.guessing.auto_voters import ChainGuess, Recordings, Vote
@@ -58,15 +54,6 @@ class Says:
         return Vote("a network", {e.uri: self.presence.get(e.uri, 0.4) for e in effects}, prior=0.4)
 
 
-def test_families_are_named_or_all_the_usual_ones():
-    assert [f.name for f in wanted_families("auto")] == [f.name for f in FAMILIES if f.usual]
-    assert [f.name for f in wanted_families(["auto:delay, pitch"])] == ["delay", "pitch"]
-    with pytest.raises(UsageError, match="no family of effects 'echo'; use filters, drive"):
-        wanted_families("auto:echo")
-    assert not is_auto(["auto", "builtin:delay"])
-    assert not is_auto("builtin:delay")
-
-
 def test_without_effects_dialin_chooses_and_a_profile_has_none_to_hear():
     sounds, options = ((music(1), RATE), (music(2), RATE)), MatchOptions()
     heard = hear(*sounds, options)
@@ -86,12 +73,6 @@ def test_an_effect_whose_knob_is_locked_is_tried_whatever_voters_say():
     ):
         plan = plan_auto(wanted_families("auto"), never, recordings(), spec_of, lock)
         assert {u.removeprefix("builtin:") for u in plan.uris} == {*kept, "gain"}
-
-
-def test_every_family_has_its_effects_in_the_order():
-    names = {name for family in FAMILIES for name in family.effects}
-    assert names == set(ORDER)
-    assert open_effect(chain_uri([f"builtin:{n}" for n in ORDER])).spec.size
 
 
 def test_what_all_voters_hold_for_unlikely_is_not_tried():
@@ -115,22 +96,6 @@ def test_samples_on_the_steps_of_a_crusher_bring_one_in():
     assert "steps of 6 bit" in plan.notes[0]
     usual = plan_auto(wanted_families("auto"), (), recordings(), spec_of)
     assert "builtin:bitcrush" not in usual.uris
-
-
-def test_how_sure_it_is_grows_with_what_speaks_for_it():
-    assert probability(4.0, "") > probability(1.0, "") > probability(-1.0, "")
-    assert probability(0.0, "heard") > probability(0.0, "doubt") > probability(0.0, "absent")
-    assert probability(0.0, "", votes=2.0) > probability(0.0, "")
-    assert probability(None, "absent") < 0.1
-    plan = plan_auto(wanted_families("auto"), (), recordings(), spec_of)
-    delay = plan.uris.index("builtin:delay")
-    reports = judge_families(
-        plan, {0: 0.9, delay: 0.3}, {delay: ("heard", "Delay: echo at 250 ms")}, (delay,), 0.15
-    )
-    by_name = {r.name: r for r in reports}
-    assert by_name["delay"].used and by_name["delay"].effects == ("delay",)
-    assert by_name["delay"].evidence == ("heard: Delay: echo at 250 ms",)
-    assert not by_name["drive"].used and by_name["drive"].probability < 0.5
 
 
 def test_neighbours_change_places_where_that_is_heard():
@@ -217,18 +182,6 @@ def test_an_input_that_has_what_the_reference_has_not_is_told():
             )
             assert len(notes) == told
             assert not told or "(likely reverb)" in notes[0]
-
-
-def test_what_is_faint_is_a_guess_unless_a_voter_says_the_same():
-    plan = plan_auto(wanted_families("auto:delay"), (), recordings(), spec_of)
-    echo = Echo(0, "heard", np.full(3, 0.5), [], (0, 1, 2), 700.0, 26.0, "echo at 469 ms")
-    plain = replace(echo, score=200.0)
-    said = replace(plan, votes=(Vote("a network", {"builtin:delay": 0.9}),))
-    for heard, by, verdict in (
-        (echo, plan, "doubt"), (plain, plan, "heard"), (echo, said, "heard"),
-        (replace(plain, exact=False), said, "doubt"),
-    ):  # fmt: skip
-        assert as_guesses(Echoes((heard,)), by).found[0].verdict == verdict
 
 
 def test_what_a_voter_holds_for_likely_need_bring_little():
