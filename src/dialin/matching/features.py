@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from dialin.audio import Audio, without_infrasound
+from dialin.matching.style_spectra import FLOOR, FilterBank, hann, style_spectra
 
 Vector = NDArray[np.float64]
 
@@ -45,8 +46,6 @@ SHARED_HZ = 11_000.0
 """Up to here the fine spectrum is looked at."""
 CORE_BANDS = 23
 """Bands below 3.9 kHz, which every rate has: a tone is told relative to their mean level."""
-FLOOR = 1e-10
-"""Power below which a band counts as silent, re a full-scale loudest block at -20 dBFS."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,33 +173,8 @@ def frame_length(sample_rate: int) -> int:
     return int(2 ** round(np.log2(0.046 * sample_rate)))
 
 
-def frames_of(signal: NDArray[np.float32], length: int, hop: int) -> NDArray[np.float32]:
-    """Overlapping frames ``(count, length)`` as a view; the signal is at least `length` long.
-
-    Parameters
-    ----------
-    signal : ndarray, float32, shape (samples,)
-        One channel.
-    length : int
-        Of a frame, in samples.
-    hop : int
-        Between the starts of frames, in samples.
-
-    Returns
-    -------
-    ndarray, float32, shape (count, length)
-        Not to be written to.
-    """
-    return np.lib.stride_tricks.sliding_window_view(signal, length)[::hop]
-
-
 @functools.lru_cache(maxsize=16)
-def _window(length: int) -> NDArray[np.float32]:
-    return np.hanning(length + 1)[:-1].astype(np.float32)
-
-
-@functools.lru_cache(maxsize=16)
-def _filter_bank(length: int, rate: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _filter_bank(length: int, rate: int) -> FilterBank:
     """Triangular bands, equally spaced in mel (Slaney's break at 1 kHz is not needed here)."""
 
     def mel(f: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -218,7 +192,7 @@ def _filter_bank(length: int, rate: int) -> tuple[NDArray[np.float32], NDArray[n
         bank[int(np.argmin(np.abs(frequencies - edges[band + 1]))), band] = 1.0
     bank /= bank.sum(0)
     present = edges[2:] <= 0.49 * rate
-    return bank.astype(np.float32), present
+    return FilterBank(bank.astype(np.float32), present)
 
 
 def analyse(sound: Audio, rate: int) -> SpectralAnalysis:
@@ -247,22 +221,16 @@ def analyse(sound: Audio, rate: int) -> SpectralAnalysis:
     sound = _times(sound, gain)
     mono = _one_channel(sound)
     envelope = envelope * gain**2
-    bank, present = _filter_bank(length, rate)
-    window = _window(length)
+    bank = _filter_bank(length, rate)
     # Power for each Hz, whatever the rate, so that the floor lies as deep everywhere.
-    scale = 24_000 / rate / float((window**2).sum())
-    spectra = [
-        sfft.rfft(frames_of(channel, length, length // 2) * window, axis=1, overwrite_x=True)
-        for channel in sound
-    ]
-    power = [spectrum.real**2 + spectrum.imag**2 for spectrum in spectra]
-    total = power[0] if len(power) == 1 else (power[0] + power[1]) / 2
-    bands = (total @ bank).astype(np.float64) * scale
-    bands[:, ~present] = np.nan
+    scale = 24_000 / rate / float((hann(length) ** 2).sum())
+    shared = 1 + min(length // 2, int(SHARED_HZ * length / rate))
+    spectra = style_spectra(sound, length, bank, scale, shared)
+    bands = spectra.bands
+    bands[:, ~bank.present] = np.nan
     width = balance = correlation = None
-    if len(power) == 2:
-        both = _cross_power(*spectra) @ bank
-        left, right = (each.sum(axis=0, dtype=np.float64) @ bank for each in power)
+    if sound.shape[0] == 2:
+        left, right, both = (x @ bank.weights for x in (spectra.left, spectra.right, spectra.both))
         middle = (left + right) / 4 + both / 2
         side = (left + right) / 4 - both / 2
         tiny = FLOOR / max(scale, 1e-30)
@@ -271,10 +239,8 @@ def analyse(sound: Audio, rate: int) -> SpectralAnalysis:
         )
         balance = 10 * np.log10(left + tiny) - 10 * np.log10(right + tiny)
         correlation = both / (np.sqrt(left * right) + tiny)
-        width[~present] = balance[~present] = np.nan
-        correlation[~present] = np.nan
-    shared = total[:, : 1 + min(total.shape[1] - 1, int(SHARED_HZ * length / rate))]
-    mean_log = np.log(shared.astype(np.float64) * scale + FLOOR).mean(axis=0)
+        width[~bank.present] = balance[~bank.present] = np.nan
+        correlation[~bank.present] = np.nan
     return SpectralAnalysis(
         rate,
         mono,
@@ -282,7 +248,7 @@ def analyse(sound: Audio, rate: int) -> SpectralAnalysis:
         width,
         balance,
         correlation,
-        mean_log,
+        spectra.logs,
         length / 2 / rate,
         envelope,
         gain,
@@ -294,14 +260,6 @@ def _times(sound: Audio, gain: float) -> Audio:
     if 1e-15 < gain < 1e15:
         return sound * np.float32(gain)
     return (sound * np.float64(gain)).astype(np.float32)
-
-
-def _cross_power(left: NDArray[np.complex64], right: NDArray[np.complex64]) -> NDArray[np.float64]:
-    """Real part of the cross spectrum, summed over frames."""
-    # Real and imaginary parts side by side, as they lie in memory.
-    ours, theirs = (np.ascontiguousarray(each).view(np.float32) for each in (left, right))
-    product = np.einsum("fk,fk->k", ours, theirs).astype(np.float64)
-    return np.asarray(product[0::2] + product[1::2])
 
 
 def _one_channel(sound: Audio) -> NDArray[np.float32]:
