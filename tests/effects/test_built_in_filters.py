@@ -4,9 +4,11 @@ import numpy as np
 import pedalboard
 import pytest
 
-from dialin.effects import built_in_filters
-from dialin.effects.built_in_filters import KINDS, Compressor, Filter
+from dialin.effects import built_in_filters, chain_uri
+from dialin.effects.built_in_filters import KINDS, Compressor, Filter, filter_in_series
 from dialin.effects.builtin import open_builtin
+from dialin.effects.chain import ChainEffect
+from dialin.effects.open import open_effect
 
 pytestmark = pytest.mark.skipif(built_in_filters.filter_channels is None, reason="not compiled")
 
@@ -81,3 +83,37 @@ def test_the_built_ins_use_them(name, monkeypatch):
     for kind in (*KINDS, "Compressor"):
         monkeypatch.delattr(pedalboard, kind)
     np.testing.assert_array_equal(effect.process(audio, 44_100, settings), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_filters_in_series_are_those_one_by_one_to_the_bit(channels):
+    audio = np.random.default_rng(4).normal(0, 0.1, (channels, 20_011)).astype(np.float32)
+    filters = [
+        Filter(kind, 100.0 * (n + 1) ** 2, gain_db=6.0 - n, q=0.5 + 0.1 * n)
+        for n, kind in enumerate((*KINDS, *KINDS))
+    ]
+    for count in range(len(filters) + 1):
+        wanted = audio
+        for each in filters[:count]:
+            wanted = each(wanted, 44_100, 8_192, True)
+        made = filter_in_series(filters[:count], audio, 44_100)
+        assert made is not audio and np.array_equal(made, wanted)
+
+
+def test_a_chain_runs_its_filters_in_one_pass_and_gives_the_same(monkeypatch):
+    uris = ["peak", "lowshelf", "gain", "highpass", "peak", "lowpass", "compressor", "highshelf"]
+    effect = open_effect(chain_uri([f"builtin:{name}" for name in uris]))
+    rng = np.random.default_rng(5)
+    audio = rng.normal(0, 0.1, (2, 9_000)).astype(np.float32)
+    audio.flags.writeable = False
+    settings = effect.spec.vector({"peak.gain": 0.0, "highpass.frequency": 300.0})
+    vectors = [settings, effect.spec.check(rng.random(effect.spec.size)), settings]
+    late = vectors[1].copy()
+    late[effect.spec.index("lowpass.frequency")] = 0.3
+    vectors += [late, vectors[1]]
+    together = [effect.process(audio, 44_100, vector) for vector in vectors]
+    assert len(effect._filters(range(8), 44_100, vectors[1])) == 2
+    monkeypatch.setattr(ChainEffect, "_filters", lambda *_: [])
+    for vector, made in zip(vectors, together, strict=True):
+        assert np.array_equal(made, effect.process(audio, 44_100, vector))
+        made[:] = 0.0

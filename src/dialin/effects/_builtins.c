@@ -181,49 +181,72 @@ EXPORT void filter_coefficients(int kind, float rate, float cutoff, float q, flo
 
 #define SNAPPED(x) ((x) < -1.0e-8f || (x) > 1.0e-8f ? (x) : 0.0f)
 
-/* JUCE's transposed direct form II in single precision, one or two channels at once (each sample
- * waits for the one before it, but not for the other channel's), in place. state: (channels, 2);
- * every `block` samples it is made zero where it is nearly so, as JUCE does. */
-static INLINE void filtered(float *const *x, const int channels, long samples, long block,
-                            const float *c, float *state, const int second)
+typedef float channel_pair __attribute__((vector_size(16)));
+
+#define MOST_IN_SERIES 8
+
+/* JUCE's transposed direct form II in single precision, one or two channels at once, through `count`
+ * filters one after the other, all of them for each sample: each waits for what it made of the
+ * sample before, but not for the others. In place. Filters of the first order have zeros for what
+ * they lack. c: (count, 5); state: (channels, count, 2); every `block` samples it is made zero
+ * where it is nearly so, as JUCE does. */
+static INLINE void in_series(float *const *x, const int channels, long samples, long block,
+                             const float *c, const int count, float *state)
 {
-    const float b0 = c[0], b1 = c[1], b2 = c[2], a1 = c[3], a2 = c[4];
-    float low[2], high[2];
-    for (int k = 0; k < channels; k++)
-        low[k] = state[2 * k], high[k] = state[2 * k + 1];
+    channel_pair low[MOST_IN_SERIES], high[MOST_IN_SERIES], b0[MOST_IN_SERIES];
+    channel_pair b1[MOST_IN_SERIES], b2[MOST_IN_SERIES], a1[MOST_IN_SERIES], a2[MOST_IN_SERIES];
+    for (int f = 0; f < count; f++, c += 5) {
+        const float *s = state + 2 * f, *other = s + 2 * count;
+        b0[f] = (channel_pair){0} + c[0], b1[f] = (channel_pair){0} + c[1];
+        b2[f] = (channel_pair){0} + c[2], a1[f] = (channel_pair){0} + c[3];
+        a2[f] = (channel_pair){0} + c[4];
+        low[f] = (channel_pair){s[0], channels > 1 ? other[0] : 0.0f};
+        high[f] = (channel_pair){s[1], channels > 1 ? other[1] : 0.0f};
+    }
     for (long start = 0; start < samples; start += block) {
         long end = samples - start < block ? samples : start + block;
-        for (long i = start; i < end; i++)
-            for (int k = 0; k < channels; k++) {
-                float in = x[k][i], out = in * b0 + low[k];
-                if (second) {
-                    low[k] = (in * b1 - out * a1) + high[k];
-                    high[k] = in * b2 - out * a2;
-                } else
-                    low[k] = in * b1 - out * a1;
-                x[k][i] = out;
+        for (long i = start; i < end; i++) {
+            channel_pair in = {x[0][i], channels > 1 ? x[1][i] : 0.0f};
+            for (int f = 0; f < count; f++) {
+                channel_pair out = in * b0[f] + low[f];
+                low[f] = (in * b1[f] - out * a1[f]) + high[f];
+                high[f] = in * b2[f] - out * a2[f];
+                in = out;
             }
-        for (int k = 0; k < channels; k++)
-            low[k] = SNAPPED(low[k]), high[k] = SNAPPED(high[k]);
+            x[0][i] = in[0];
+            if (channels > 1)
+                x[1][i] = in[1];
+        }
+        for (int f = 0; f < count; f++)
+            for (int k = 0; k < channels; k++)
+                low[f][k] = SNAPPED(low[f][k]), high[f][k] = SNAPPED(high[f][k]);
     }
-    for (int k = 0; k < channels; k++)
-        state[2 * k] = low[k], state[2 * k + 1] = high[k];
+    for (int f = 0; f < count; f++)
+        for (int k = 0; k < channels; k++) {
+            state[2 * (count * k + f)] = low[f][k];
+            state[2 * (count * k + f) + 1] = high[f][k];
+        }
 }
 
-/* x: (channels, samples), of any number of channels; second: whether the filter is of the second
- * order. */
+#define SERIES(n) \
+    case n: \
+        if (k + 1 < channels) \
+            in_series(rows, 2, samples, block, c, n, state); \
+        else \
+            in_series(rows, 1, samples, block, c, n, state); \
+        break
+
+/* x: (channels, samples), of any number of channels; 1 to 8 filters. */
 EXPORT WIDE void filter_channels(float *x, long channels, long samples, long block, const float *c,
-                            int second, float *state)
+                                 long count, float *state)
 {
     FLUSH_DENORMALS;
-    for (long k = 0; k < channels; k += 2) {
+    for (long k = 0; k < channels; k += 2, state += 4 * count) {
         float *rows[2] = {x + k * samples, x + (k + 1) * samples};
-        if (k + 1 < channels && second)
-            filtered(rows, 2, samples, block, c, state + 2 * k, 1);
-        else if (k + 1 < channels)
-            filtered(rows, 2, samples, block, c, state + 2 * k, 0);
-        else
-            filtered(rows, 1, samples, block, c, state + 2 * k, second);
+        switch (count) {
+            SERIES(1); SERIES(2); SERIES(3); SERIES(4);
+            SERIES(5); SERIES(6); SERIES(7); SERIES(8);
+        }
     }
     RESTORE_DENORMALS;
 }

@@ -2,7 +2,8 @@
 
 Pedalboard wraps JUCE's ``dsp::IIR::Filter`` (biquads after R. Bristow-Johnson's "Audio EQ Cookbook"
 and filters of the first order) and ``dsp::Compressor``, in single precision. They take one channel
-after the other, each sample waiting for the one before; ``_builtins.c`` takes two channels at once.
+after the other, each sample waiting for the one before; ``_builtins.c`` takes two channels at once,
+and of filters in a row all of them.
 Samples are the same to the bit, but for denormal numbers, which are zero here.
 """
 
@@ -11,11 +12,16 @@ from __future__ import annotations
 import ctypes
 import importlib
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dialin.audio import Audio
+
+BUILTIN_BLOCK = 8192
+"""Samples Pedalboard processes at a time; its own effects sound the same with any other number."""
 
 KINDS = ("HighpassFilter", "LowpassFilter", "LowShelfFilter", "HighShelfFilter", "PeakFilter")
 """Pedalboard's classes, in the order in which ``_builtins.c`` knows them."""
@@ -33,9 +39,13 @@ def _load(name: str, *arguments: Any) -> Any:
 
 _pointer, _long = ctypes.c_void_p, ctypes.c_long
 _coefficients = _load("filter_coefficients", ctypes.c_int, *[ctypes.c_float] * 4, _pointer)
-filter_channels = _load("filter_channels", _pointer, *[_long] * 3, _pointer, ctypes.c_int, _pointer)
+filter_channels = _load("filter_channels", _pointer, *[_long] * 3, _pointer, _long, _pointer)
 compress_channels = _load("compress_channels", _pointer, _long, _long, _pointer, _pointer)
 """The compiled loops, or None where there are none."""
+
+
+MOST_IN_SERIES = 8
+"""Filters that the compiled loop takes in one pass."""
 
 
 class Filter:
@@ -61,20 +71,70 @@ class Filter:
 
     def __call__(self, audio: Audio, sample_rate: float, buffer_size: int, reset: bool) -> Audio:
         """Render the next block; `reset` forgets what came before."""
-        if sample_rate != self._rate:
-            self._rate, reset = sample_rate, True
-            _coefficients(
-                *(self._kind, sample_rate, self.cutoff_frequency_hz, self.q, self.gain_db),
-                self._numbers.ctypes.data,
-            )
+        reset = reset or sample_rate != self._rate
+        numbers = self.coefficients(sample_rate)
         if reset or len(self._state) != len(audio):
             self._state = np.zeros((len(audio), 2), dtype=np.float32)
         result = np.array(audio, dtype=np.float32, order="C")
         filter_channels(
-            *(result.ctypes.data, *result.shape, buffer_size, self._numbers.ctypes.data),
-            *(self._kind >= KINDS.index("LowShelfFilter"), self._state.ctypes.data),
+            *(result.ctypes.data, *result.shape, buffer_size, numbers.ctypes.data),
+            *(1, self._state.ctypes.data),
         )
         return result
+
+    def coefficients(self, sample_rate: float) -> NDArray[np.float32]:
+        """``b0 b1 b2 a1 a2`` at a rate.
+
+        Parameters
+        ----------
+        sample_rate : float
+            In hertz.
+
+        Returns
+        -------
+        ndarray, float32, shape (5,)
+            Not to be written to. Zeros for what a filter of the first order lacks.
+        """
+        if sample_rate != self._rate:
+            self._rate = sample_rate
+            _coefficients(
+                *(self._kind, sample_rate, self.cutoff_frequency_hz, self.q, self.gain_db),
+                self._numbers.ctypes.data,
+            )
+        return self._numbers
+
+
+def filter_in_series(
+    filters: Sequence[Filter], audio: Audio, sample_rate: float, buffer_size: int = BUILTIN_BLOCK
+) -> Audio:
+    """Render whole audio through filters one after the other, in one pass.
+
+    Parameters
+    ----------
+    filters : sequence of Filter
+        One or more; none of them keeps anything of it.
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : float
+        In hertz.
+    buffer_size : int, default BUILTIN_BLOCK
+        Samples after which a filter's state is made zero where it is nearly so.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        To the bit what the filters give one by one.
+    """
+    result = np.array(audio, dtype=np.float32, order="C")
+    for first in range(0, len(filters), MOST_IN_SERIES):
+        some = filters[first : first + MOST_IN_SERIES]
+        numbers = np.stack([each.coefficients(sample_rate) for each in some])
+        state = np.zeros((len(audio), len(some), 2), dtype=np.float32)
+        filter_channels(
+            *(result.ctypes.data, *result.shape, buffer_size),
+            *(numbers.ctypes.data, len(some), state.ctypes.data),
+        )
+    return result
 
 
 class Compressor:

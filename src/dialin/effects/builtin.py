@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
 from dialin.effects.built_in_filters import (
+    BUILTIN_BLOCK,
     KINDS,
     Compressor,
     Filter,
@@ -32,9 +33,6 @@ from dialin.effects.freeverb import Reverb, reverberate
 from dialin.effects.segments import SegmentedStream
 from dialin.effects.spec import EffectSpec
 from dialin.errors import RenderError
-
-BUILTIN_BLOCK = 8192
-"""Samples Pedalboard processes at a time; its own effects sound the same with any other number."""
 
 LONGEST_FLUSH = 60.0
 """Seconds of silence a latent effect may need before its last sample comes out."""
@@ -177,6 +175,28 @@ class BuiltinEffect:
             )
         plugin, mix = self._plugin(settings, sample_rate)
         return self._start(plugin, mix, sample_rate, channels, round(tail * sample_rate))
+
+    def as_filters(self, settings: ArrayLike, sample_rate: int) -> tuple[Filter, ...] | None:
+        """What it is at some settings, where others can run with it in one pass.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        sample_rate : int
+            In hertz.
+
+        Returns
+        -------
+        tuple of Filter, or None
+            Empty where it does nothing; None where it is more than a filter.
+        """
+        if OURS.get(self._row.plugin) is None or self._row.plugin not in KINDS:
+            return None
+        plugin, mix = self._plugin(settings, sample_rate)
+        if plugin is None:
+            return ()
+        return (plugin,) if mix == 1.0 else None
 
     def state(self, settings: ArrayLike) -> bytes | None:
         """Built-ins have no state of their own.

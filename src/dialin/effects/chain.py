@@ -8,6 +8,7 @@ from the URIs alone, so a chain can be taken apart without opening it.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
+from dialin.effects.built_in_filters import Filter, filter_in_series
 from dialin.effects.effect import Effect, Stream
 from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec, Settings
@@ -281,14 +283,22 @@ class ChainEffect:
         # Audio that nobody can write to is the same audio for as long as it is held.
         if not (tail or audio.flags.writeable):
             first, audio, wanted = self._prefix.begin(audio, sample_rate, vector, self._slices)
-        for index in range(first, last + 1):
-            part = vector[self._slices[index]]
-            audio = self._effects[index].process(audio, sample_rate, part, tail=tail)
-            tail = 0.0
-            if index < last:
-                self._refuse_non_finite(audio, index)
-            if index + 1 == wanted:
-                self._prefix.keep(audio, index + 1)
+        index = first
+        while index <= last:
+            end = last + 1 if wanted is None or wanted <= index else wanted
+            run = [] if tail else self._filters(range(index, end), sample_rate, vector)
+            if len(run) > 1:
+                audio = filter_in_series(list(itertools.chain(*run)), audio, sample_rate)
+            else:
+                run = [()]
+                part = vector[self._slices[index]]
+                audio = self._effects[index].process(audio, sample_rate, part, tail=tail)
+                tail = 0.0
+                if index < last:
+                    self._refuse_non_finite(audio, index)
+            index += len(run)
+            if index == wanted:
+                self._prefix.keep(audio, index)
         return audio
 
     def stream(
@@ -348,6 +358,21 @@ class ChainEffect:
         self._opened.clear()
         self._extra.clear()
         self._prefix = _Prefix()
+
+    def _filters(
+        self, slots: range, sample_rate: int, settings: Settings
+    ) -> list[tuple[Filter, ...]]:
+        """Filters of the first of some slots, as far as they are built-in filters alone."""
+        run: list[tuple[Filter, ...]] = []
+        for index in slots:
+            if not self._uris[index].startswith("builtin:"):
+                break
+            ask = getattr(self._effects[index], "as_filters", None)
+            filters = None if ask is None else ask(settings[self._slices[index]], sample_rate)
+            if filters is None:
+                break
+            run.append(filters)
+        return run
 
     def _refuse_non_finite(self, audio: Audio, index: int) -> None:
         if self._uris[index].startswith("builtin:"):
