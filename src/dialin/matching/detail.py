@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from dialin.audio import Audio, without_infrasound
-from dialin.matching.style_spectra import frames_of
+from dialin.matching.style_spectra import frames_of, hann
 
 Detail = NDArray[np.float16]
 
@@ -80,9 +80,9 @@ def detail_of(sound: Audio, sample_rate: int) -> Detail:
         each = [frames_of(channel, length, length // 2) for channel in padded]
         rows, columns = _bins(each[0].shape[0], length, seed)
         frames = np.stack([each[n % len(each)][row] for n, row in enumerate(rows)])
-        spectrum = np.abs(sfft.rfft(frames * gain * _hann(length), axis=1))
-        chosen = np.take_along_axis(spectrum, columns, axis=1)
-        parts.append(np.log10(chosen + EPSILON).ravel())
+        frames *= gain * hann(length)
+        chosen = np.take_along_axis(sfft.rfft(frames, axis=1), columns, axis=1)
+        parts.append(np.log10(np.abs(chosen) + EPSILON).ravel())
     return np.concatenate(parts).astype(np.float16)
 
 
@@ -103,8 +103,3 @@ def detail_distances(details: NDArray[np.float16]) -> NDArray[np.float64]:
     for number, row in enumerate(rows):
         result[number] = np.abs(rows - row).mean(axis=1)
     return result
-
-
-@functools.lru_cache(maxsize=16)
-def _hann(length: int) -> NDArray[np.float32]:
-    return np.hanning(length + 1)[:-1].astype(np.float32)
