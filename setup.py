@@ -9,7 +9,7 @@ KERNELS = {
         f"src/dialin/timbre/{name}.c" for name in ("_native", "_spectra", "_percussion")
     ],
     "dialin.measures._gaps": ["src/dialin/measures/_gaps.c"],
-    "dialin.matching._style": ["src/dialin/matching/_style.c"],
+    "dialin.measures._style": ["src/dialin/measures/_style.c"],
     "dialin.audio._biquads": ["src/dialin/audio/_biquads.c"],
     "dialin.effects._builtins": ["src/dialin/effects/_builtins.c"],
 }

@@ -17,9 +17,9 @@ SPELLINGS = frozenset(
     "count csv curve deadline encoder engine exact excerpt excerpts favourites figures format "
     "fx halfway headroom help host invert json keep layout library lock loudness manifests "
     "max-eq max-minutes max-upload methods metrics model model-folder models name no-browser "
-    "no-by-ear no-figures no-models no-verify only open output overwrite package pairs pick "
-    "port quiet reference reference-for remove rendered resume search seconds seed set smooth "
-    "songs sounds split stems tail to together trust verify way weight workers".split()
+    "no-by-ear no-figures no-models no-time no-verify only open output overwrite package pairs "
+    "pick port quiet reference reference-for remove rendered resume search seconds seed set smooth "
+    "songs sounds split stems tail time to together trust verify way weight workers".split()
 )
 """Every long option there is. A new one is added here, once it is sure that no other says it."""
 

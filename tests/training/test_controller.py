@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +16,20 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 pytest.importorskip("onnxscript")
 
+from safetensors.torch import load_file  # noqa: E402
+
 from dialin.data.fields import build  # noqa: E402
 from dialin.effects import open_effect  # noqa: E402
-from dialin.errors import OutputError, UsageError  # noqa: E402
+from dialin.errors import ModelError, OutputError, UsageError  # noqa: E402
+from dialin.measures.time_features import (  # noqa: E402
+    pair_features,
+    pair_size,
+    time_features,
+)
+from dialin.networks.controller import Controller  # noqa: E402
+from dialin.networks.controller_options import ControllerConfig  # noqa: E402
 from dialin.networks.controller_runtime import load  # noqa: E402
+from dialin.rendering import RenderPool  # noqa: E402
 from dialin.training.config import load_recipe  # noqa: E402
 from dialin.training.controller import ControllerTraining  # noqa: E402
 from dialin.training.controller_recipe import ControllerRecipe  # noqa: E402
@@ -128,6 +139,68 @@ def test_pairs_are_halves_with_the_reference_from_the_other(controller_recipe, r
     assert torch.allclose(inputs[1, encoder.dimensions :], halves[0], atol=1e-4)
     dry = pairs.reader.read(int(pairs.index[1]), "input")[0]
     assert np.array_equal(pairs.audio(items).numpy().ravel(), dry[: 2 * SAMPLES])
+
+
+@pytest.fixture(scope="module")
+def timed(controller_recipe, rendered, tmp_path_factory):
+    """A controller that is told of echoes, rooms and motion, and its recipe."""
+    recipe = controller_recipe(
+        model={"time": True, "head": "direct"},
+        loop={"epochs": 1},
+        end_to_end={"epochs": 0, "valid_items": 4},
+    )
+    folder = tmp_path_factory.mktemp("timed")
+    return recipe, train_controller(recipe, folder, rendered=rendered, workers=1)
+
+
+def test_time_features_are_heard_in_training_as_in_use(timed, rendered):
+    recipe, trained = timed
+    config = json.loads((trained.model / "config.json").read_text())
+    assert config["controller"]["time"] == pair_size()
+    encoder, key = open_encoder(recipe)
+    (folder,) = (p.folder for p in parts(recipe.data, rendered) if p.split == "valid")
+    with RenderPool(1) as pool:
+        pairs = open_pairs(folder, encoder, key, pool=pool, time=True)
+    items = np.array([2, 3])
+    inputs = pairs.inputs(items)
+    assert inputs.shape[1] == 2 * encoder.dimensions + pair_size()
+    dry, wet = (pairs.reader.read(int(pairs.index[1]), name) for name in ("input", "target"))
+    halves = [(dry[:, :SAMPLES], wet[:, SAMPLES:]), (dry[:, SAMPLES:], wet[:, :SAMPLES])]
+    heard = pair_features(*(time_features(h, RATE) for h in halves[1]))
+    assert np.allclose(inputs[1, 2 * encoder.dimensions :], heard, atol=1e-4)
+    network = Controller(ControllerConfig.from_dict(config["controller"])).eval()
+    weights = load_file(trained.model / "model.safetensors")
+    prefix = "controller."
+    network.load_state_dict(
+        {n.removeprefix(prefix): v for n, v in weights.items() if n.startswith(prefix)}
+    )
+    spec = open_effect("fake:drive").spec
+    system = load(trained.model)
+    with torch.no_grad():
+        expected = network(inputs).settings.numpy()
+    for (input, reference), settings in zip(halves, expected, strict=True):
+        found = system.settings(input.copy(), reference.copy(), RATE, spec)
+        assert np.allclose(found, settings, atol=2e-3)
+
+
+def test_a_model_of_other_time_features_is_refused(timed, tmp_path):
+    folder = shutil.copytree(timed[1].model, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config["controller"]["time"] -= 1
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="time features"):
+        load(folder)
+
+
+def test_a_folder_from_before_time_features_is_read(learned, tmp_path):
+    folder = shutil.copytree(learned.model, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    assert config["controller"].pop("time") == 0
+    (folder / "config.json").write_text(json.dumps(config))
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, 30_000)).astype(np.float32)
+    spec = open_effect("fake:drive").spec
+    before, after = (load(f).settings(noise, noise, RATE, spec) for f in (learned.model, folder))
+    assert np.array_equal(before, after)
 
 
 MODULES = {"parameters": ControllerTraining, "end_to_end": EndToEndTraining}

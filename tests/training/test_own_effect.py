@@ -14,6 +14,7 @@ from dialin.audio import write_audio
 from dialin.cli.train_controller import _look
 from dialin.effects import open_effect
 from dialin.errors import UsageError
+from dialin.measures.time_features import pair_size
 from dialin.networks.store import find_model, model_place
 from dialin.training import own_effect
 from dialin.training.own_effect import recipe_for
@@ -50,12 +51,14 @@ def test_one_command_learns_an_effect(songs, tmp_path, monkeypatch):
     assert find_model(spec) is None
     arguments = ["train", "controller", "--fx", "fake:drive", "--songs", str(songs)]
     spec = open_effect("fake:drive").spec
+    arguments.append("--time")
     done = dialin(*arguments, "--pairs", "32", "--no-by-ear", "--workers", "1")
     assert done.code == 0, done.err
     assert "this will take about" in done.out
     assert find_model(spec) == model_place(spec)
     config = json.loads((model_place(spec) / "config.json").read_text())
     assert config["spec_hash"] == spec.hash
+    assert config["controller"]["time"] == pair_size()
 
     again = dialin(*arguments, "--pairs", "32", "--no-by-ear", "--workers", "1")
     assert again.code != 0 and "--resume" in again.err and "this will take" not in again.out

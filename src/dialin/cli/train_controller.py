@@ -22,7 +22,7 @@ HELP = """Train a controller: a network that hears a recording and a reference a
 
 \b
   dialin train controller recipes/controller/recipe.toml -o runs/overdrive
-  dialin train controller --fx lv2:http://drobilla.net/plugins/mda/Delay --songs songs/
+  dialin train controller --fx lv2:http://drobilla.net/plugins/mda/Delay --songs songs/ --time
 
 With --fx and --songs no recipe is needed: the effect is probed, the time is estimated, and the
 model goes where matching looks for models of that effect (see dialin.networks.store), or to
@@ -52,6 +52,12 @@ def controller(
     by_ear: Annotated[
         bool, typer.Option(help="Finish with training on rendered audio, with --fx.")
     ] = True,
+    time: Annotated[
+        bool,
+        typer.Option(
+            "--time/--no-time", help="Tell it of echoes, rooms and motion as well, with --fx."
+        ),
+    ] = False,
     output_folder: Annotated[
         Path | None, typer.Option("--output", "-o", help=f"{OUTPUT}: folder of the run.")
     ] = None,
@@ -71,7 +77,9 @@ def controller(
     if (recipe is None) == (not fx) or (not fx) != (not songs) or len(songs or []) > 1:
         raise UsageError("name a recipe, or an effect with --fx and a folder of songs with --songs")
     if fx and set:
-        raise UsageError("--set changes a recipe; with --fx use --pairs, --encoder and --by-ear")
+        raise UsageError(
+            "--set changes a recipe; with --fx use --pairs, --encoder, --time and --by-ear"
+        )
     if fx and songs:
         from dialin.networks.store import model_place
         from dialin.training.inputs import check_inputs
@@ -86,7 +94,7 @@ def controller(
         if not resume:
             refuse_run(folder / PARAMETERS)
         pairs = pairs or PAIRS_OF_ONE
-        plan = recipe_for(spec, songs[0], encoder=encoder, pairs=pairs, by_ear=by_ear)
+        plan = recipe_for(spec, songs[0], encoder=encoder, pairs=pairs, by_ear=by_ear, time=time)
         root = rendered or folder / "rendered"
         check_inputs(plan, root, folder / PARAMETERS, "controller", resume=resume)
         # How much of a run is left cannot be told from its recipe.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from dialin.audio import Audio, without_infrasound
-from dialin.matching.style_spectra import frames_of, hann
+from dialin.measures.style_spectra import frames_of, hann
 
 Detail = NDArray[np.float16]
 

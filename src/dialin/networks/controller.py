@@ -72,7 +72,7 @@ class Controller(nn.Module):
     def __init__(self, config: ControllerConfig) -> None:
         super().__init__()
         self.config = config
-        size = 2 * (config.embedding + config.timbre)
+        size = config.inputs
         self.register_buffer("shift", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
         if config.head == "linear":
@@ -114,7 +114,7 @@ class Controller(nn.Module):
 
         Parameters
         ----------
-        inputs : Tensor, shape (batch, 2 * (embedding + timbre))
+        inputs : Tensor, shape (batch, config.inputs)
             See `join`.
 
         Returns
@@ -224,8 +224,10 @@ def join(
     embeddings: Sequence[Tensor],
     timbre: Sequence[Tensor] = (),
     config: ControllerConfig | None = None,
+    *,
+    time: Tensor | None = None,
 ) -> Tensor:
-    """Inputs of a controller from embeddings (and timbre) of input and reference.
+    """Inputs of a controller from embeddings (timbre, time features) of input and reference.
 
     Timbre that could not be measured is NaN and becomes 0 here.
 
@@ -237,6 +239,8 @@ def join(
         Of input and reference, shape (batch, attributes) each; none for a controller without.
     config : ControllerConfig, optional
         What the inputs must fit; unchecked without.
+    time : Tensor, optional
+        From `dialin.measures.time_features.pair_features`, shape (batch, features).
 
     Returns
     -------
@@ -248,11 +252,13 @@ def join(
         If they do not fit `config`.
     """
     parts = [*embeddings, *(t.nan_to_num(0.0) for t in timbre)]
+    if time is not None:
+        parts.append(time)
     inputs = torch.cat(parts, dim=1)
-    if config is not None and inputs.shape[1] != 2 * (config.embedding + config.timbre):
+    if config is not None and inputs.shape[1] != config.inputs:
         raise UsageError(
             f"{inputs.shape[1]} numbers do not fit a controller of 2 x ({config.embedding} + "
-            f"{config.timbre}) inputs"
+            f"{config.timbre}) + {config.time} inputs"
         )
     return inputs
 

@@ -53,19 +53,24 @@ class ControllerConfig(NetworkOptions):
         Dimensions of an embedding.
     timbre : int
         Attributes of timbre for each of the two sounds; 0 for none, 8 for all.
+    time : int
+        Numbers that tell of echoes, rooms and motion in both
+        (`dialin.measures.time_features.pair_features`); 0 for none.
     """
 
     knobs: int
     embedding: int
     timbre: int = 0
+    time: int = 0
 
     def __post_init__(self) -> None:
         if self.head == "bottleneck" and not 2 <= self.latent <= 8:
             raise RecipeError(f"model.latent = {self.latent}: use 2 to 8 dimensions")
-        if self.knobs < 1 or self.embedding < 1 or self.timbre not in (0, 8):
+        if self.knobs < 1 or self.embedding < 1 or self.timbre not in (0, 8) or self.time < 0:
             raise RecipeError(
-                f"a controller of {self.knobs} knobs from embeddings of {self.embedding} and "
-                f"{self.timbre} attributes: use at least one knob, and 0 or 8 attributes"
+                f"a controller of {self.knobs} knobs from embeddings of {self.embedding}, "
+                f"{self.timbre} attributes and {self.time} time features: use at least one knob, "
+                "0 or 8 attributes, and no less than 0 features"
             )
         if not 0.0 <= self.clamp[0] < 0.5 < self.clamp[1] <= 1.0:
             raise RecipeError(f"model.clamp = {list(self.clamp)}: use a range around 0.5 in 0 to 1")
@@ -75,6 +80,11 @@ class ControllerConfig(NetworkOptions):
             raise RecipeError(
                 "model.hidden is empty: name at least one width, or use a linear head"
             )
+
+    @property
+    def inputs(self) -> int:
+        """Numbers that the encoder takes."""
+        return 2 * (self.embedding + self.timbre) + self.time
 
     @property
     def outputs(self) -> int:

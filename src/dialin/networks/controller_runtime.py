@@ -1,7 +1,8 @@
 """Using a trained controller without torch: audio in, settings out.
 
 A controller's folder holds ``encoder.onnx`` and ``controller.onnx``, with a bottleneck also
-``decoder.onnx``, and in its ``config.json`` the effect's URI and the hash of its spec.
+``decoder.onnx``, and in its ``config.json`` the effect's URI, the hash of its spec, and what the
+controller hears beside embeddings: timbre, time features (`dialin.measures.time_features`).
 
 >>> controller = load("models/overdrive")                              # doctest: +SKIP
 >>> settings = controller.settings(dry, reference, 44_100, spec)       # doctest: +SKIP
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from dialin.audio import Audio, check_audio
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import ModelError
+from dialin.measures.time_features import pair_features, pair_size, time_features
 from dialin.networks.configuration import read_config, whole_number
 from dialin.networks.runtime import OnnxModel, RuntimeEncoder
 from dialin.timbre import timbre
@@ -67,6 +69,13 @@ class RuntimeController:
         self._bins = whole_number(network, "bins", PARTS, folder)
         self._candidates = whole_number(network, "candidates", PARTS, folder)
         self._timbre = whole_number(network, "timbre", (0, 8), folder)
+        # Folders from before there were time features say nothing of them.
+        self._time = whole_number({"time": 0, **network}, "time", (0, 2**20), folder)
+        if self._time not in (0, pair_size()):
+            raise ModelError(
+                f"{str(folder)!r}: the controller takes {self._time} time features, this version "
+                f"of dialin measures {pair_size()}; train it again, or use the version it is from"
+            )
         self.latent = whole_number(network, "latent", (1, 64), folder) if head == HEADS[0] else 0
         self._counted = np.array(_row(self.config, "counted", self._knobs, folder), dtype=bool)
         self._default = np.array(_row(self.config, "default", self._knobs, folder), np.float64)
@@ -214,6 +223,10 @@ class RuntimeController:
                 np.nan_to_num(np.array([*timbre(s, sample_rate).values()], np.float32))
                 for s in sounds
             ]
+        if self._time:
+            # Without channels, as in training.
+            heard = [time_features(s.mean(axis=0, keepdims=True), sample_rate) for s in sounds]
+            parts.append(pair_features(*heard))
         return self._model.run({"inputs": np.concatenate(parts)[None]})
 
     def _check(self, spec: EffectSpec) -> None:

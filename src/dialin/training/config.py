@@ -427,6 +427,10 @@ def identity(recipe: Any) -> str:
     for name in ("loop", "diagnostics"):
         body.pop(name, None)
     portable(body["data"])
+    model = body.get("model", {})
+    if model.get("time") is False:
+        # Runs from before there was such a key can be gone on with.
+        del model["time"]
     encoder = body.get("encoder")
     if encoder and encoder.get("folder"):
         weights = Path(encoder["folder"]) / WEIGHTS

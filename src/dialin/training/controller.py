@@ -90,6 +90,7 @@ def network_config(recipe: ControllerRecipe, pairs: PairSet) -> ControllerConfig
         knobs=pairs.spec.size,
         embedding=pairs.embeddings.shape[-1],
         timbre=pairs.timbre.shape[-1],
+        time=pairs.time.shape[-1],
         **chosen,
     )
 

@@ -41,10 +41,14 @@ class ControllerOptions(NetworkOptions):
         Weight of the KL divergence of the latent.
     timbre : bool
         Give it the timbre of both sounds as well (slow to measure).
+    time : bool
+        Give it as well what tells of echoes, rooms and motion in both sounds
+        (`dialin.measures.time_features`).
     """
 
     beta: float = 1e-4
     timbre: bool = False
+    time: bool = False
 
     def __post_init__(self) -> None:
         between("model.beta", self.beta, 0.0, 1e3)

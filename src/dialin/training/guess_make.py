@@ -26,8 +26,9 @@ from dialin.data.mda import LEFT_ALONE, MDA, NINE
 from dialin.data.reading import read_track
 from dialin.data.recipe import Split
 from dialin.effects.open import open_effect
-from dialin.matching.guessing.gap_features import PEAK_VALUES, PEAKS, feature_count
+from dialin.matching.guessing.gap_features import feature_count
 from dialin.matching.guessing.guess_vocabulary import CHAIN, Vocabulary
+from dialin.measures.time_features import PEAK_VALUES, PEAKS
 from dialin.networks.guess_network import GuessSizes
 from dialin.training.guess import train_side_by_side
 from dialin.training.guess_export import export_guess

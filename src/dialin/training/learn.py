@@ -338,9 +338,9 @@ def train_controller(
     checkpoint = driver.prepare("controller", folder / PARAMETERS)
     encoder, key = open_encoder(recipe)
     with RenderPool(workers, quarantine=0) as pool:
-        measuring = pool if recipe.model.timbre else None
+        measured = {"timbre": recipe.model.timbre, "time": recipe.model.time}
         sets = {
-            part.split: open_pairs(part.folder, encoder, key, pool=measuring, progress=show)
+            part.split: open_pairs(part.folder, encoder, key, pool=pool, progress=show, **measured)
             for part in parts(recipe.data, root)
         }
         train, valid = sets["train"], sets["valid"]

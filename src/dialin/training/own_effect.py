@@ -11,12 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from dialin.data import render_recipe
 from dialin.data.recipe import Prior, SettingsOptions, SongSource
 from dialin.effects.spec import EffectSpec
 from dialin.errors import UsageError
+from dialin.measures.time_features import time_features
 from dialin.training.config import DataOptions
-from dialin.training.controller_recipe import ControllerRecipe, EmbeddingOptions
+from dialin.training.controller_recipe import (
+    ControllerOptions,
+    ControllerRecipe,
+    EmbeddingOptions,
+)
 from dialin.training.rendered import parts
 
 SAMPLED = 6
@@ -64,6 +71,7 @@ def recipe_for(
     encoder: str = "",
     pairs: int = 1200,
     by_ear: bool = True,
+    time: bool = False,
     seed: int = 0,
 ) -> ControllerRecipe:
     """A recipe that learns one effect from a folder of music.
@@ -80,6 +88,8 @@ def recipe_for(
         For training; an eighth as many for validation.
     by_ear : bool
         Finish with the stage that listens.
+    time : bool
+        Tell it of echoes, rooms and motion, too.
     seed : int, default 0
         Of all chance.
 
@@ -115,7 +125,12 @@ def recipe_for(
         splits=(0.85, 0.15, 0.0),
         settings=SettingsOptions(priors=still),
     )
-    recipe = ControllerRecipe(data=data, seed=seed, encoder=EmbeddingOptions(folder=encoder))
+    recipe = ControllerRecipe(
+        data=data,
+        seed=seed,
+        encoder=EmbeddingOptions(folder=encoder),
+        model=ControllerOptions(time=time),
+    )
     loop = dataclasses.replace(recipe.loop, logger="none", accelerator="cpu")
     heard = dataclasses.replace(recipe.end_to_end, epochs=2 if by_ear else 0)
     return dataclasses.replace(recipe, loop=loop, end_to_end=heard)
@@ -201,6 +216,8 @@ def estimate(
             times.append(time.perf_counter() - began)
     # The first sets things up; one that another program got in the way of must not decide.
     excerpt = statistics.median(times[1:]) / len(noise)
+    if recipe.model.time:
+        excerpt += _timed(recipe) / (workers or os.cpu_count() or 1)
     pairs = recipe.data.pairs + recipe.data.valid_pairs
     steps = 2 * recipe.data.pairs / recipe.loop.batch
     heard = recipe.end_to_end
@@ -215,3 +232,15 @@ def estimate(
         training=recipe.loop.epochs * (EPOCH_SECONDS + steps * STEP_SECONDS),
         listening=items * (LISTEN_SECONDS + 0.1 * each),
     )
+
+
+def _timed(recipe: ControllerRecipe) -> float:
+    """Processor seconds that the time features of an excerpt take."""
+    rng = np.random.default_rng(0)
+    noise = (0.1 * rng.standard_normal((1, recipe.data.samples))).astype(np.float32)
+    times = []
+    for _ in range(3):
+        began = time.process_time()
+        time_features(noise, recipe.data.sample_rate)
+        times.append(time.process_time() - began)
+    return min(times)

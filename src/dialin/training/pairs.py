@@ -22,6 +22,7 @@ from dialin.data.recipe import digest
 from dialin.effects.spec import EffectSpec
 from dialin.errors import UsageError
 from dialin.files import atomic_file
+from dialin.measures.time_features import pair_features, time_features
 from dialin.networks.encoder import EncoderModule
 from dialin.rendering import RenderPool
 from dialin.timbre import timbre
@@ -50,6 +51,9 @@ class PairSet:
         By side (input, target), pair and half.
     timbre : ndarray, float32, shape (2, pairs, 2, attributes)
         NaN where an attribute cannot be measured; no attributes unless asked for.
+    time : ndarray, float32, shape (pairs, 2, features)
+        By pair and half of the input, from `dialin.measures.time_features.pair_features`; no
+        features unless asked for.
     samples : int
         Of a half.
     """
@@ -61,6 +65,7 @@ class PairSet:
     settings: NDArray[np.float32]
     embeddings: NDArray[np.float32]
     timbre: NDArray[np.float32]
+    time: NDArray[np.float32]
     samples: int
 
     def __len__(self) -> int:
@@ -85,6 +90,7 @@ class PairSet:
             for table in (self.embeddings, np.nan_to_num(self.timbre))
             for side in (0, 1)
         ]
+        parts.append(self.time[pair, half])
         return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
 
     def truth(self, items: NDArray[np.int64]) -> Tensor:
@@ -144,9 +150,11 @@ def open_pairs(
     key: str,
     *,
     pool: RenderPool | None = None,
+    timbre: bool = False,
+    time: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> PairSet:
-    """Open the pairs of a folder, embedding those that have not been.
+    """Open the pairs of a folder, embedding and measuring those that have not been.
 
     Parameters
     ----------
@@ -157,7 +165,9 @@ def open_pairs(
     key : str
         What tells encoders apart, such as a hash of their weights.
     pool : RenderPool, optional
-        Measure timbre on its workers; no timbre without.
+        Whose workers measure timbre and time features.
+    timbre, time : bool, default False
+        What is measured beside embeddings; needs `pool`.
     progress : callable, optional
         Gets what is being done, how much is done, and how much there is.
 
@@ -189,11 +199,16 @@ def open_pairs(
         lambda: _embed(reader, kept, encoder, samples, progress),
     )
     measured = np.zeros((2, len(kept), 2, 0), np.float32)
-    if pool is not None:
-        measured = _kept(
-            folder.parent / "timbre" / f"{folder.name}-{digest([manifest['hash']])}.npy",
-            lambda: _measure(reader, kept, samples, rate, pool, progress),
-        )
+    timed = np.zeros((len(kept), 2, 0), np.float32)
+    place = f"{folder.name}-{digest([manifest['hash']])}.npy"
+    if timbre:
+        assert pool is not None
+        work = _Measuring(pool, reader, kept, samples, rate, progress)
+        measured = _kept(folder.parent / "timbre" / place, work.timbre)
+    if time:
+        assert pool is not None
+        work = _Measuring(pool, reader, kept, samples, rate, progress)
+        timed = _kept(folder.parent / "time" / place, work.time)
     return PairSet(
         reader,
         EffectSpec.from_dict(manifest["effect"]),
@@ -202,6 +217,7 @@ def open_pairs(
         np.array([r["settings"] for r in kept], np.float32),
         embeddings,
         measured,
+        timed,
         samples,
     )
 
@@ -242,24 +258,43 @@ def _halves(reader: PairReader, index: int, name: str, samples: int) -> NDArray[
     return halves
 
 
-def _measure(
-    reader: PairReader,
-    records: list[dict[str, Any]],
-    samples: int,
-    rate: int,
-    pool: RenderPool,
-    progress: Callable[[str, int, int], None] | None,
-) -> NDArray[np.float32]:
-    rows: list[Any] = []
-    for start in range(0, len(records), GROUP):
-        part = records[start : start + GROUP]
-        calls = [
-            (str(reader.folder), r["index"], name, samples, rate) for r in part for name in SIDES
-        ]
-        rows += [result.get() for result in pool.map(timbre_of_halves, calls, deadline=300.0)]
-        if progress is not None:
-            progress(f"timbre of {reader.folder.name}", start + len(part), len(records))
-    return np.array(rows, np.float32).reshape(len(records), 2, 2, -1).swapaxes(0, 1)
+@dataclass(frozen=True, eq=False)
+class _Measuring:
+    """What workers measure of the halves of pairs."""
+
+    pool: RenderPool
+    reader: PairReader
+    records: list[dict[str, Any]]
+    samples: int
+    rate: int
+    progress: Callable[[str, int, int], None] | None
+
+    def timbre(self) -> NDArray[np.float32]:
+        """Attributes, ``(2, pairs, 2, attributes)``, as `PairSet` has them."""
+        rows = self._each("timbre", timbre_of_halves, SIDES)
+        return rows.reshape(len(self.records), 2, 2, -1).swapaxes(0, 1)
+
+    def time(self) -> NDArray[np.float32]:
+        """Time features, ``(pairs, 2, features)``, as `PairSet` has them."""
+        return self._each("time features", time_of_halves, (SIDES,))
+
+    def _each(
+        self, what: str, measure: Callable[..., Any], sides: tuple[Any, ...]
+    ) -> NDArray[np.float32]:
+        rows: list[Any] = []
+        for start in range(0, len(self.records), GROUP):
+            part = self.records[start : start + GROUP]
+            calls = [
+                (str(self.reader.folder), r["index"], name, self.samples, self.rate)
+                for r in part
+                for name in sides
+            ]
+            results = self.pool.map(measure, calls, deadline=300.0)
+            rows += [result.get() for result in results]
+            if self.progress is not None:
+                name = f"{what} of {self.reader.folder.name}"
+                self.progress(name, start + len(part), len(self.records))
+        return np.array(rows, np.float32)
 
 
 def timbre_of_halves(
@@ -287,3 +322,33 @@ def timbre_of_halves(
     """
     halves = _halves(PairReader(Path(folder)), index, name, samples)
     return [[float(v) for v in timbre(h[None], rate).values()] for h in halves]
+
+
+def time_of_halves(
+    folder: str, index: int, names: tuple[str, str], samples: int, rate: int
+) -> NDArray[np.float32]:
+    """Time features of each half of an input, beside the other half of its target; for a worker.
+
+    Parameters
+    ----------
+    folder : str
+        Of rendered pairs.
+    index : int
+        Of the pair, from 0.
+    names : (str, str)
+        Of input and target in the pair.
+    samples : int
+        Of a half.
+    rate : int
+        In hertz.
+
+    Returns
+    -------
+    ndarray, float32, shape (2, features)
+    """
+    reader = PairReader(Path(folder))
+    inputs, targets = (
+        [time_features(half[None], rate) for half in _halves(reader, index, name, samples)]
+        for name in names
+    )
+    return np.stack([pair_features(inputs[half], targets[1 - half]) for half in (0, 1)])

@@ -15,7 +15,6 @@ from dialin.matching.guessing.gap_features import (
     feature_count,
     gap_features,
     hear,
-    peak_lags,
 )
 from dialin.matching.guessing.guess import (
     KNOWN_EFFECTS,
@@ -27,6 +26,7 @@ from dialin.matching.guessing.guess import (
 )
 from dialin.matching.guessing.guess_vocabulary import CHAIN
 from dialin.measures.cepstrum import LAG_RATE
+from dialin.measures.time_features import peak_lags
 from dialin.networks.guess_runtime import GuessModel
 from dialin.networks.runtime import OnnxModel
 

@@ -100,7 +100,18 @@ class AutoPlan:
         return float(np.mean([vote.prior for vote in self.votes])) if self.votes else 0.5
 
     def chance(self, uri: str) -> float:
-        """Probability of an effect by all voters; see `pooled`."""
+        """Probability of an effect by all voters; see `pooled`.
+
+        Parameters
+        ----------
+        uri : str
+            Of the effect.
+
+        Returns
+        -------
+        float
+            0 to 1.
+        """
         return pooled(uri, self.votes, self.prior)
 
 

@@ -134,7 +134,7 @@ def style_spectra(
     if _compiled is None or length < LEAST_LENGTH:
         return _by_scipy(sound, length, bank, scale, shared)
     channels = [np.ascontiguousarray(channel, dtype=np.float32) for channel in sound]
-    frames = [_Frames.of(channel, length) for channel in channels]
+    frames = [_StyleCall.of(channel, length) for channel in channels]
     start, many, weight = bank.spans
     bins, count = length // 2 + 1, frames[0].count
     columns = np.empty(4 * bins * LANES, dtype=np.float32)
@@ -182,7 +182,7 @@ def _cross_power(left: NDArray[np.complex64], right: NDArray[np.complex64]) -> V
     return np.asarray(product[0::2] + product[1::2])
 
 
-class _Frames(ctypes.Structure):
+class _StyleCall(ctypes.Structure):
     """``struct frames`` of ``_transform.h``."""
 
     _fields_ = (
@@ -192,7 +192,7 @@ class _Frames(ctypes.Structure):
     held: tuple[Any, ...]
 
     @classmethod
-    def of(cls, channel: NDArray[np.float32], length: int) -> _Frames:
+    def of(cls, channel: NDArray[np.float32], length: int) -> _StyleCall:
         hop = length // 2
         count = (channel.size - length) // hop + 1
         work = np.empty(hop * (count + length // hop + 64) + 80 * length + 4096, dtype=np.float32)
@@ -228,7 +228,7 @@ def _turns(size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 def _load() -> Any:
     try:
-        from dialin.matching import _style
+        from dialin.measures import _style  # type: ignore[attr-defined]
 
         function = ctypes.CDLL(str(_style.__file__)).style_spectra
     except (ImportError, OSError, AttributeError):

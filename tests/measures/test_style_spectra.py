@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import dialin.matching.style_spectra as module
+import dialin.measures.style_spectra as module
 from dialin.matching.features import style_features
 
 RATES = (44_100, 24_000, 96_000, 8_000, 1_100)
