@@ -229,15 +229,29 @@ def rate_of_lines(levels: Floats, step: float) -> float:
     for lines in LOW_LINES:
         part, low = sweep_of(levels[:, :, :lines])
         if part >= 0.3 * whole:
-            return _fundamental(low, step, rate_of(low, step))
-    return _fundamental(deviations, step, rate_of(deviations, step))
+            return fundamental_of(low, step, rate_of(low, step))
+    return fundamental_of(deviations, step, rate_of(deviations, step))
 
 
-def _fundamental(deviations: Floats, step: float, rate: float) -> float:
+def fundamental_of(deviations: Floats, step: float, rate: float) -> float:
     """The multiple of a rate whose overtones hold what moves.
 
     An oscillator that is set once a block repeats exactly only after several turns, and those are
     what an autocorrelation likes best.
+
+    Parameters
+    ----------
+    deviations : ndarray, shape (steps, lines)
+        As `rate_of` takes them.
+    step : float
+        Seconds.
+    rate : float
+        In hertz, of which it may be a multiple; NaN stays.
+
+    Returns
+    -------
+    float
+        In hertz.
     """
     if not np.isfinite(rate):
         return rate
@@ -306,10 +320,12 @@ def rate_of(deviations: Floats, step: float) -> float:
     if best < SAME:
         return float("nan")
     first = next(p for p, h in zip(lags, heights, strict=True) if h >= 0.8 * best)
+    # Where the next would lie beyond the end there may still be small peaks.
+    repeats = [p for p, h in zip(lags, heights, strict=True) if h >= 0.4 * best]
     turns, period = 1, first
     while True:
         more = 2 * turns
-        near = [p for p in lags if abs(p - more * period) < 0.25 * first]
+        near = [p for p in repeats if abs(p - more * period) < 0.25 * first]
         if not near:
             return float(1.0 / (period * step))
         at = min(near, key=lambda p: abs(p - more * period))

@@ -29,6 +29,7 @@ from dialin.measures.modulation import (
 )
 from dialin.measures.rooms import FLOOR_DB, STEP_SECONDS, Room, decay_distance, measure_room
 from dialin.measures.steps import Steps, level_step, measure_steps
+from dialin.measures.tones import rate_of_tones
 
 NO_STEPS = Steps(0.0, float("nan"), float("nan"))
 """A gain that stays."""
@@ -209,7 +210,9 @@ def _motion(process: Process, rate: int, channels: int, room: Room) -> Motion:
     sweep, _ = sweep_of(levels)
     moved = Motion(sweep)
     if moved.moves:
-        speed = rate_of_lines(levels, step)
+        speed = rate_of_tones(process, rate, channels, settle, MOTION_SECONDS)
+        if np.isnan(speed):
+            speed = rate_of_lines(levels, step)
         if np.isnan(speed):
             levels = lines(LONG_MOTION_SECONDS)
             sweep, _ = sweep_of(levels)
