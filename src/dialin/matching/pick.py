@@ -30,6 +30,10 @@ from dialin.matching.trials import Trials
 HEEDED = 0.9
 """Share of the doubt that a motion takes away which is heard clearly."""
 
+FAINT = 0.1
+"""Distance that a motion must take away, what it explains apart, which is hardly heard; less, the
+clearer it is."""
+
 
 def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> Pick:
     """The candidate of least expected difference to what the reference may be.
@@ -82,8 +86,10 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     share = float(risk[best] / max(risk[0], 1e-12))
     asked = asked_gain(trials)
     # A motion's rate is heard more surely than how deep it goes: what brings the sound no nearer to
-    # the reference, nor explains enough of the motion, is no answer.
-    told = any(echo.exact or weighed > 0 for echo in space.heard)
+    # the reference, nor explains enough of the motion, is no answer. Where it is hardly heard, the
+    # sound must say so by itself.
+    moved = weighed > 0 and gain >= FAINT * (1.0 - trials.certainty)
+    told = any(echo.exact or moved for echo in space.heard)
     sure = bool(space.wanted or told) or (
         bool(space.active) and first > 0 and gain >= asked and share <= options.max_risk
     )

@@ -348,7 +348,7 @@ class MotionEar:
             spectra, beats, self.frames / min([self.frames, *(c.shape[1] for c in own)])
         )
         self._weighted = [s * self._inverse for s in spectra]
-        self._stretches = len(spectra)
+        self.stretches = len(spectra)
         energy = np.mean([s.real**2 + s.imag**2 for s in spectra], axis=0) * self._inverse
         self._energy, self._dull = _blurred(energy), _blurred(self._inverse)
         low = max(RATES_HZ[0], HIDDEN / self.seconds)
@@ -469,7 +469,7 @@ class MotionEar:
                 q = gain**2 * p
                 told += (e * q / (1 + q) - np.log1p(q)).sum(axis=(1, 2))
             best = np.maximum(best, told)
-        return 2 * BLUR * self._stretches * best
+        return 2 * BLUR * self.stretches * best
 
 
 def _blurred(values: Floats | NDArray[np.float32]) -> NDArray[np.float32]:

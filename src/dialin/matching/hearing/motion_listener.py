@@ -24,7 +24,7 @@ from dialin.measures.motion import (
 )
 from dialin.rendering import Job, Renderer, SharedAudio
 
-SECONDS, TURNS = 4.0, 3.0
+SECONDS, TURNS = 4.0, 2.0
 """For which a train of impulses is followed, and turns that are enough where the rate is known."""
 
 LINE_WIDTH = 0.15
@@ -40,7 +40,7 @@ NEAREST = 3
 WINDOW = 0.06
 """Natural logarithm of the rate, by which it may still be moved while shapes are refined."""
 
-FINE_FROM, FINE = 5, np.linspace(-0.0075, 0.0075, 7)
+FINE_FROM, FINE = 3, np.linspace(-0.0075, 0.0075, 7)
 """How many of the best rates of a grid are looked at between its points, and where."""
 
 BY = np.linspace(-0.02, 0.02, 5)
@@ -229,7 +229,7 @@ class MotionListener:
             if self.knob is None:
                 rates = turn.rate * np.exp(np.linspace(-0.01, 0.01, 3))
             elif near is not None:
-                rates = near.rate * np.exp(np.linspace(-WINDOW, WINDOW, 17))
+                rates = near.rate * np.exp(np.linspace(-WINDOW, WINDOW, 13))
             expected = self._expected(vector)
             if expected is not None:
                 # The knob does not reach all rates.

@@ -37,6 +37,9 @@ FOLLOWED = (5, 3, 1)
 BEAMS = 3
 """Rates that are followed at first."""
 
+WORTH = 0.15
+"""Share of the best one's score from which a rate is followed on."""
+
 POPULATION, ROUNDS, MORE_ROUNDS = 8, 2, 14
 """Renders in a round, rounds for each of the rates, and the most for the best."""
 
@@ -56,16 +59,21 @@ CALM, GAINED = 4, 1.02
 SAME_LAW = 0.06
 """Logarithm of the rate, by which a setting may seem to be off the law and is not."""
 
-HEARD, PHASED, HEARD_HALF, EVEN = 200.0, 40.0, 30.0, 0.15
+HEARD, PHASED, HEARD_HALF, EVEN = 170.0, 35.0, 20.0, 0.12
 """Score in all, what phases tell of it, and score in the worse half of the references, from which
 a motion is heard; and the share of all that the worse half must have."""
 
+SLOW = 0.4
+"""How much higher a score must be for what goes round once, and half of it for what does twice: a
+piece that grows brighter moves as a slow sweep does."""
+
+STRONG, STRONG_EVEN = 220.0, 0.2
+"""Score from which energy alone is enough, and the share of it in the worse half: a comb that
+sweeps by many of its teeth in a frame has no phases to tell of."""
+
 CLEAR, CLEAR_HALF = 300.0, 15.0
 """Score from which so much in the worse half is enough: music is loud in one half and soft in the
-other. Of 27 dry pieces of the validation split none had more than 81 in all."""
-
-FAINT, ENOUGH = 45.0, 200.0
-"""Scores below which little is refined, and from which no more is drawn."""
+other."""
 
 ABSENT = 25.0
 FAINT, ENOUGH = 45.0, 200.0
@@ -95,6 +103,8 @@ class MotionFit:
         What of the score its phases tell, energy apart.
     frame : int
         0 where short frames tell most, 1 for long ones.
+    rounds : float
+        How many times it goes round in the references.
     alike : tuple of (ndarray, float)
         Other settings that explain a good part of it, and how much each does.
     """
@@ -107,6 +117,7 @@ class MotionFit:
     renders: int
     phased: float = 0.0
     frame: int = 0
+    rounds: float = np.inf
     alike: tuple[tuple[Settings, float], ...] = ()
 
     @property
@@ -114,7 +125,9 @@ class MotionFit:
         """``heard``, ``doubt`` or ``absent``."""
         even = self.half >= max(HEARD_HALF, EVEN * self.score)
         clear = self.score >= CLEAR and self.half >= CLEAR_HALF
-        if self.score >= HEARD and self.phased >= PHASED and (even or clear):
+        strong = self.score >= STRONG and self.half >= STRONG_EVEN * self.score
+        enough = self.score >= HEARD * (1 + SLOW / self.rounds)
+        if enough and (strong or (self.phased >= PHASED and (even or clear))):
             return "heard"
         return "absent" if self.score < ABSENT or self.half < HEARD_HALF / 3 else "doubt"
 
@@ -214,18 +227,24 @@ class MotionSearch:
             kept += self._listener.at_lines(kept)
             kept = [b for b in map(self._listener.again, kept) if b is not None] or kept[:1]
             for count in FOLLOWED:
-                kept = [self._refine(beam, 1) for beam in kept]
-                kept = sorted(kept, key=lambda t: -t.score)[:count]
+                kept = self._worth(kept)
+                kept = self._worth([self._refine(beam, 1) for beam in kept])[:count]
                 if kept[0].score < FAINT:
                     break
             best = kept[0]
             if best.score < FAINT:
                 return self._finish(best)
             best = self._settle(best)
-            if self._knob is not None and best.score > ENOUGH:
+            if self._knob is not None and best.score > HEARD:
                 best = self._octave(best)
             beams = self._listener.at_rate(best.rate)
         return self._finish(max(beams, key=lambda t: t.score - self._stray(t.settings)))
+
+    def _worth(self, beams: Sequence[TriedMotion]) -> list[TriedMotion]:
+        """Those that come near the best one, which is the first."""
+        best = max(beam.score for beam in beams)
+        near = [beam for beam in beams if beam.score >= WORTH * best]
+        return sorted(near, key=lambda t: -t.score)
 
     def _octave(self, best: TriedMotion) -> TriedMotion:
         """The same, or at another rate of which it may be the overtone or the fundamental."""
@@ -249,7 +268,7 @@ class MotionSearch:
 
     def _settle(self, best: TriedMotion) -> TriedMotion:
         """Refine shapes at a rate that was heard, from several beginnings: combs have many tops."""
-        if best.score > ENOUGH:
+        if best.score > HEARD:
             self._listener.try_at(best, self._drawn(RATE_DRAWS))
         starts: list[TriedMotion] = []
         for frame in range(len(self._ears.whole)):
@@ -344,7 +363,8 @@ class MotionSearch:
             )
         return MotionFit(
             *(settings, rate, best.score, min(halves), turn.depth, self._listener.renders),
-            *(float(phased[top]), best.frame, tuple(self._alike(best, settings))),
+            *(float(phased[top]), best.frame, rate * ear.seconds * ear.stretches),
+            alike=tuple(self._alike(best, settings)),
         )
 
     def _alike(self, best: TriedMotion, settings: Settings) -> list[tuple[Settings, float]]:

@@ -1,0 +1,37 @@
+"""From which evidence on a motion is heard."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dialin.matching.hearing.motion_search import MotionFit
+
+
+def fit(score, half, phased, rounds=20.0):
+    return MotionFit(np.zeros(2), 1.0, score, half, 2.0, 100, phased=phased, rounds=rounds)
+
+
+@pytest.mark.parametrize(
+    ("score", "half", "phased", "rounds", "verdict"),
+    [
+        # Phases tell it in both halves.
+        (185, 26, 56, 12.0, "heard"),
+        # A comb that sweeps by many of its teeth within a frame: energy alone tells it.
+        (974, 269, 3, 35.0, "heard"),
+        (244, 118, 9, 20.0, "heard"),
+        # Very clear in all, soft in one half.
+        (400, 20, 90, 12.0, "heard"),
+        # Energy in one half is a passage of the music.
+        (208, 27, 8, 20.0, "doubt"),
+        # What a dry piece of music that grows brighter was seen to have.
+        (139, 71, 78, 0.76, "doubt"),
+        (220, 71, 78, 0.76, "doubt"),
+        (220, 71, 78, 12.0, "heard"),
+        # The most that dry pieces had by chance at fast rates.
+        (161, 39, 92, 54.0, "doubt"),
+        (20, 10, 20, 20.0, "absent"),
+    ],
+)
+def test_what_is_heard_is_more_than_music_does_by_itself(score, half, phased, rounds, verdict):
+    assert fit(score, half, phased, rounds).verdict == verdict
