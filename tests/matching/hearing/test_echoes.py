@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from dialin.matching.hearing.impulses import (
     echo_target,
     impulse,
     impulse_answer,
+    steady_part,
 )
 from dialin.matching.hearing.time_guesses import find_echoes, is_note, make_ear
 from dialin.matching.hearing.time_probe import probe_time
@@ -79,6 +81,102 @@ def test_a_delay_that_wobbles_is_one_of_echoes_while_its_wobble_is_off():
     assert probe.echoes
     assert probe.knobs["time"] == "lag"
     assert probe.from_dict(asdict(probe)) == probe
+
+
+class WanderingRoom:
+    """Reflections that stay, from knob 0's time on, and others that wander; knob 2 is how many."""
+
+    spec = open_effect("builtin:delay").spec
+    stay = ((0.0, 0.5), (0.031, -0.3), (0.083, 0.25))
+    wander = ((0.012, 0.3, 1.3), (0.057, -0.3, 0.4))
+
+    def process(self, audio, sample_rate, settings):
+        times = np.arange(audio.shape[1])
+        first = 0.06 + 0.2 * settings[0]
+        out = audio.astype(np.float64)
+        for late, height in self.stay:
+            lag = round((first + late) * sample_rate)
+            out[:, lag:] += height * settings[2] * audio[:, :-lag]
+        for late, height, rate in self.wander:
+            away = 0.002 * np.sin(2 * np.pi * rate * times / sample_rate)
+            places = times - (first + late + away) * sample_rate
+            heard = [np.interp(places, times, channel, left=0.0) for channel in audio]
+            out += height * settings[2] * np.array(heard)
+        return out.astype(np.float32)
+
+
+def test_a_room_that_wanders_inside_is_one_of_echoes_by_what_stays():
+    probe = probe_time(WanderingRoom(), use_cache=False)
+    assert probe.invariant > 0.1
+    assert probe.inside and probe.echoes
+    assert probe.turns > 1
+    assert probe.knobs["time"] == "lag"
+    assert probe.knobs["mix"] == "smooth"
+    assert probe.from_dict(asdict(probe)) == probe
+
+
+def test_a_knob_that_counts_in_one_position_of_another_is_found():
+    class Switched:
+        spec = open_effect("builtin:delay").spec
+
+        def process(self, audio, sample_rate, settings):
+            # The second knob tells the lag in the last fifth of the third one's travel.
+            lag = 0.03 + 0.3 * settings[1] if settings[2] > 0.8 else 0.1 + 0.1 * settings[0]
+            shift = round(lag * sample_rate)
+            wet = audio.copy()
+            wet[:, shift:] += (0.9 - 0.5 * settings[2]) * audio[:, :-shift]
+            return wet
+
+    assert probe_time(Switched(), use_cache=False).knobs["feedback"] == "lag"
+
+
+def test_of_a_trains_answers_what_stays_the_same_is_left():
+    rng = np.random.default_rng(1)
+    same, other = np.zeros((1, 4_000)), rng.standard_normal((3, 1, 4_000))
+    same[:, 500:1_500] = rng.standard_normal(1_000)
+    other[:, :, :2_000] = 0.0
+    left = steady_part(same + other)
+    assert left[:, :1_900] == pytest.approx(same[:, :1_900], abs=1e-9)
+    assert (left[:, 2_100:] ** 2).mean() < 0.1 * (other**2).mean()
+    assert steady_part((same + other)[:1]) == pytest.approx((same + other)[0])
+    effect = open_effect("builtin:delay")
+    settings = effect.spec.vector({"time": 300})
+    one = impulse_answer(effect.process(impulse(RATE, 1), RATE, settings), RATE, 10_500, None)
+    train = effect.process(impulse(RATE, 1, seconds=0.8, turns=3), RATE, settings)
+    many = impulse_answer(train, RATE, 10_500, None, 0.8, 3)
+    assert many[0, 7_200] == pytest.approx(one[0, 7_200], rel=0.05)
+
+
+class Here:
+    """Renders a Python effect in this process."""
+
+    def __init__(self, effect):
+        self.effect = effect
+
+    def share(self, audio, sample_rate):
+        return SimpleNamespace(audio=audio, sample_rate=sample_rate)
+
+    def release(self, shared):
+        pass
+
+    def render(self, jobs):
+        for job in jobs:
+            wet = self.effect.process(job.audio.audio, job.audio.sample_rate, job.settings)
+            value = job.measure(wet, job.audio.sample_rate, *job.measure_args)
+            yield SimpleNamespace(failure=None, value=value)
+
+
+def test_a_room_that_wanders_inside_is_set_by_what_stays():
+    room = WanderingRoom()
+    true = np.array([0.37, room.spec.default[1], 0.6])
+    reference = room.process(music(RATE, 1), RATE, true)
+    ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
+    lab = ImpulseLab(Here(room), "", RATE, 1, ear.whole.highest, ear.seconds, 0.5, 2)
+    kinds = {"time": "lag", "feedback": "none", "mix": "smooth"}
+    fit = EchoSearch(lab, room.spec, ear.whole, kinds, room.spec.default, (0, 2)).run()
+    assert fit.settings[0] == pytest.approx(0.37, abs=0.002)
+    assert fit.settings[2] == pytest.approx(0.6, abs=0.15)
+    assert min(half.share(fit.answer) for half in ear.halves) > 0.45
 
 
 @pytest.mark.parametrize("uri", ["builtin:chorus", "builtin:gain", "builtin:distortion"])

@@ -14,6 +14,7 @@ answers (`dialin.matching.hearing.impulses`). Two kinds of knobs
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -40,6 +41,9 @@ MOST_STEPS = 24
 
 LAW_FROM = 8e-4
 """Lag in seconds from which peaks of answers are looked for: they hold no music."""
+
+COMBINED, CONTEXTS = 32, 3
+"""Positions of several switches together up to which all are tried, and other knobs with each."""
 
 PEAKS = 5
 """Peaks of each view of the reference at which laws are inverted."""
@@ -233,7 +237,7 @@ class EchoSearch:
             loudest = max(self._tried, key=self._reach)
             if self._reach(loudest) < NOTHING:
                 return EchoFit(loudest.settings, loudest.drop, chance, loudest.answer, [])
-        beams = self._contexts()
+        beams = self._contexts() + self._combined()
         for number in range(2 if len(self._lags) > 1 else 1):
             for index in self._lags:
                 beams = self._along(index, beams)
@@ -325,6 +329,22 @@ class EchoSearch:
             return [self._best]
         loud = sorted(self._tried, key=lambda t: -_sparse_norm(t.answer))[:1]
         return [self._best, *(t for t in loud if t is not self._best)]
+
+    def _combined(self) -> list[_TriedEcho]:
+        """The best of all positions of several switches together, which mean little one by one."""
+        switches = [n for n in self._lags if self._spec.parameters[n].is_stepped]
+        counts = [self._spec.parameters[n].steps for n in switches]
+        if len(switches) < 2 or np.prod(counts) > COMBINED:
+            return []
+        loud = sorted(self._tried, key=lambda t: -_sparse_norm(t.answer))[:CONTEXTS]
+        vectors = []
+        for positions in itertools.product(*(_grid(self._spec.parameters[n]) for n in switches)):
+            for context in loud:
+                vector = context.settings.copy()
+                vector[switches] = positions
+                vectors.append(vector)
+        there = [t for t in self._try(vectors) if t]
+        return sorted(there, key=lambda t: -self._reach(t))[:1]
 
     def _along(self, index: int, beams: list[_TriedEcho]) -> list[_TriedEcho]:
         """Move one lag knob along its travel, from each beam, and keep the best."""

@@ -7,6 +7,8 @@ Conventions
   silence, and their answer would end there.
 * A cepstrum here has three views of two channels (left, right, mid) and one of one.
 * `EchoTarget.drop` is in units of the noise's variance: half of it is a log likelihood ratio.
+* Effects that move inside (a room whose reflections wander) are asked by a train of impulses. What
+  a long recording shows of them is the mean of their answers, as far as that stays the same.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
 from dialin.audio import Audio
 from dialin.effects.spec import Settings
@@ -32,6 +35,13 @@ PEAK = 0.5
 DITHER = 1e-5
 SHORTEST = 0.002
 """Lags below this many seconds tell of tone colour, not of echoes."""
+
+TURNS, TURN_SECONDS, APART = 2, 1.0, 0.17
+"""Impulses of a train, for how many seconds at most each is followed, and how many there are from
+then to the next: no multiple of the periods that oscillators usually have."""
+
+SMOOTHING = 49
+"""Lags over which it is averaged how much of a train's answers stays the same."""
 
 ENOUGH = 25.0
 """Power of an answer, in units of the noise's variance, from which a part of a recording tells
@@ -50,8 +60,9 @@ def impulse(
     seconds: float = SECONDS,
     delay: float = 0.0,
     gain: float = 1.0,
+    turns: int = 1,
 ) -> Audio:
-    """The impulse that effects are asked with, ``(channels, samples)``.
+    """The impulse that effects are asked with, or a train of them, ``(channels, samples)``.
 
     Parameters
     ----------
@@ -65,23 +76,37 @@ def impulse(
         Seconds by which it comes later.
     gain : float, default 1.0
         Of amplitude.
+    turns : int, default 1
+        Impulses, each after `seconds` and `APART`.
 
     Returns
     -------
     ndarray, float32, shape (channels, samples)
-        Noise far below hearing with one tall sample in it, the same in all channels.
+        Noise far below hearing with a tall sample for each, the same in all channels.
     """
-    start = round((PREROLL + delay) * sample_rate)
-    count = start + round(seconds * sample_rate)
+    starts = _starts(sample_rate, seconds, turns, delay)
+    count = starts[-1] + round(seconds * sample_rate)
     noise = np.random.default_rng(5).standard_normal(count) * DITHER
-    noise[start] = PEAK
+    noise[starts] = PEAK
     return np.repeat((noise * gain).astype(np.float32)[None], channels, axis=0)
 
 
+def _starts(sample_rate: int, seconds: float, turns: int, delay: float = 0.0) -> list[int]:
+    """Samples at which the impulses of a train stand."""
+    return [round((PREROLL + delay + n * (seconds + APART)) * sample_rate) for n in range(turns)]
+
+
 def impulse_answer(
-    audio: Audio, sample_rate: int, highest: float, heard: float | None
+    audio: Audio,
+    sample_rate: int,
+    highest: float,
+    heard: float | None,
+    seconds: float = SECONDS,
+    turns: int = 1,
 ) -> NDArray[np.float32]:
     """Cepstra of an answer to the impulse, ``(views, lags)``; runs where the effect is.
+
+    Of a train's answers the part that stays the same; see `steady_part`.
 
     Parameters
     ----------
@@ -93,14 +118,45 @@ def impulse_answer(
         Frequency in hertz up to which the spectrum counts.
     heard : float or None
         Seconds of the recording that it is compared with; None for a window without end.
+    seconds : float, default SECONDS
+        For which each impulse of a train is followed.
+    turns : int, default 1
+        Impulses of the train.
 
     Returns
     -------
     ndarray, float32, shape (views, lags)
     """
-    start = round(PREROLL * sample_rate)
-    values = impulse_cepstrum(audio[:, start:], sample_rate, highest=highest, heard=heard).values
-    return np.asarray(values, dtype=np.float32)
+    answers = []
+    for start in _starts(sample_rate, seconds, turns):
+        piece = (
+            audio[:, start:] if turns == 1 else audio[:, start:][:, : round(seconds * sample_rate)]
+        )
+        answers.append(impulse_cepstrum(piece, sample_rate, highest=highest, heard=heard).values)
+    return np.asarray(steady_part(np.stack(answers)), dtype=np.float32)
+
+
+def steady_part(answers: Values) -> Values:
+    """What stays the same in answers to several impulses: what a long recording shows of them.
+
+    Their mean, less what is left in it of what differs: a Wiener filter over lags.
+
+    Parameters
+    ----------
+    answers : ndarray, shape (impulses, views, lags)
+        Cepstra.
+
+    Returns
+    -------
+    ndarray, shape (views, lags)
+        Of one impulse its own answer.
+    """
+    mean = np.asarray(answers.mean(axis=0))
+    if answers.shape[0] == 1:
+        return mean
+    power = uniform_filter1d(mean**2, SMOOTHING, axis=1)
+    chance = uniform_filter1d(answers.var(axis=0, ddof=1) / answers.shape[0], SMOOTHING, axis=1)
+    return np.asarray(mean * np.clip(1.0 - chance / np.maximum(power, 1e-15), 0.0, 1.0))
 
 
 @dataclass(eq=False)
@@ -119,6 +175,8 @@ class ImpulseLab:
         Length in seconds of the windows of the reference that answers are compared with.
     seconds : float
         For which an impulse is followed.
+    turns : int
+        Impulses of a train; more than one for effects that move inside.
     renders : int
         So far.
     """
@@ -130,6 +188,7 @@ class ImpulseLab:
     highest: float
     heard: float | None = None
     seconds: float = SECONDS
+    turns: int = 1
     renders: int = 0
     _shared: SharedAudio | None = field(default=None, repr=False)
 
@@ -147,7 +206,7 @@ class ImpulseLab:
             In the order of `settings`.
         """
         if self._shared is None:
-            audio = impulse(self.sample_rate, self.channels, seconds=self.seconds)
+            audio = impulse(self.sample_rate, self.channels, seconds=self.seconds, turns=self.turns)
             self._shared = self.pool.share(audio, self.sample_rate)
         # A window much longer than the answer takes nothing from it.
         heard = self.heard if self.heard is None or self.seconds > self.heard / 16 else None
@@ -157,7 +216,7 @@ class ImpulseLab:
                 self._shared,
                 vector,
                 measure=impulse_answer,
-                measure_args=(self.highest, heard),
+                measure_args=(self.highest, heard, self.seconds, self.turns),
             )
             for vector in settings
         ]

@@ -202,7 +202,7 @@ class LagPatterns:
         self._axis = np.exp(np.arange(np.log(SHORTEST * 1.25), np.log(0.6), LOG_STEP))
         self._size = sfft.next_fast_len(2 * self._axis.size, real=True)
         self._known: dict[float, Values] = {}
-        self._offsets: list[float | None] = []
+        self._goals: list[tuple[EchoTarget, Values]] = []
         self.add(there)
 
     def __len__(self) -> int:
@@ -409,8 +409,11 @@ class LagPatterns:
         return float(lags[best]) * LOG_STEP
 
     def _goal(self, target: EchoTarget) -> Values:
-        rows = _log_time(target.values * np.sqrt(target.weight), self._axis)
-        return np.asarray(sfft.rfft(rows, self._size, axis=1))
+        """Spectrum of what a reference holds by log time; the last target's is kept."""
+        if not self._goals or self._goals[0][0] is not target:
+            rows = _log_time(target.values * np.sqrt(target.weight), self._axis)
+            self._goals = [(target, np.asarray(sfft.rfft(rows, self._size, axis=1)))]
+        return self._goals[0][1]
 
     def _correlation(
         self, own: Values, goal: Values, reach: float

@@ -61,12 +61,15 @@ def find_time_and_motion(
         seed=seed,
         seeds=seeds,
     )
-    # What answers impulses alike at any time does not move.
-    others = sorted(set(range(len(probed.slots))) - {e.slot for e in echoes.found})
+    # What answers impulses alike at any time does not move; what is in doubt may wobble.
+    told = {e.slot for e in echoes.found if e.verdict != "doubt"}
+    others = sorted(set(range(len(probed.slots))) - told)
     motions, moves = find_motions(
         *(pool, probed.spec, probed.slots, others, recordings, locked),
         sample_rate=rate,
         channels=channels,
         seed=seed,
     )
-    return replace(echoes, found=(*echoes.found, *motions), moves=moves)
+    moved = {e.slot for e in motions}
+    stay = (e for e in echoes.found if e.slot not in moved)
+    return replace(echoes, found=(*stay, *motions), moves=moves)

@@ -361,7 +361,7 @@ def find_echoes(
 
     def wobbles(slot: int) -> bool:
         probe = probes[chain[slot][1]]
-        return probe is not None and bool(probe.still)
+        return probe is not None and (bool(probe.still) or probe.inside)
 
     ear = (
         listen()
@@ -400,7 +400,8 @@ def find_echoes(
             if not free:
                 continue
             lab = ImpulseLab(
-                *(pool, uri, sample_rate, channels, ear.whole.highest, ear.seconds, probe.seconds)
+                *(pool, uri, sample_rate, channels, ear.whole.highest, ear.seconds),
+                *(probe.seconds, probe.turns),
             )
             search = EchoSearch(
                 *(lab, own, ear.whole, dict(probe.knobs), start, free),

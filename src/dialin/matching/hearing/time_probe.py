@@ -4,7 +4,9 @@ An effect is asked with an impulse at some random settings. Where its answer has
 tone colour (echoes, combs, a room), it is asked whether it is linear and time-invariant, and each
 knob is moved by a hundredth of its travel: one that moves the peaks of the cepstrum leaves nothing
 of it in place (a *lag* knob: delay time, size, pre-delay), one that only scales it leaves it alike
-(a *smooth* knob: mix, feedback, damping). Nothing of the effect's name, units or formulas is used.
+(a *smooth* knob: mix, feedback, damping). An effect that moves inside, as many rooms do, is asked
+by trains of impulses: what stays the same of its answers, later than choruses reach, is listened
+for all the same. Nothing of the effect's name, units or formulas is used.
 """
 
 from __future__ import annotations
@@ -21,11 +23,19 @@ from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.carrier_search import SURE, noise
-from dialin.matching.hearing.impulses import PREROLL, SECONDS, SHORTEST, impulse
+from dialin.matching.hearing.impulses import (
+    PREROLL,
+    SECONDS,
+    SHORTEST,
+    TURN_SECONDS,
+    TURNS,
+    impulse,
+    impulse_answer,
+)
 from dialin.measures.carriers import strongest, symmetry_lines
-from dialin.measures.cepstrum import LAG_RATE, impulse_cepstrum
+from dialin.measures.cepstrum import HIGHEST_HZ, LAG_RATE, impulse_cepstrum
 
-VERSION = 6
+VERSION = 9
 """Of what is kept in the cache."""
 
 RATE = 44_100
@@ -58,6 +68,11 @@ MOVED_HZ = 0.5
 MOST_STILL = 2
 """Knobs that are held at their defaults at most, so that an effect is the same at any time."""
 
+LATER, STEADY, OFTEN = 0.04, 0.1, 0.25
+"""Lag in seconds beyond which choruses and flangers do not reach; as `HEARD`, of what stays the
+same there of an effect that moves inside; and share of random settings at which there is so much.
+"""
+
 MOST_KNOBS = 40
 """Knobs looked at; what comes after them is taken for smooth."""
 
@@ -82,6 +97,8 @@ class TimeProbe:
     still : tuple of str
         Parameters that must stay at their defaults, or the effect is not the same at any time: a
         delay's own wobble. `linear` and `invariant` are what they are then.
+    inside : bool
+        Whether it moves inside, and enough of its echoes stay where they are to be listened for.
     """
 
     heard: float
@@ -92,11 +109,17 @@ class TimeProbe:
     seconds: float
     renders: int
     still: tuple[str, ...] = ()
+    inside: bool = False
 
     @property
     def echoes(self) -> bool:
-        """Whether the effect is one of echoes: heard in time, and the same at any time."""
-        return self.heard >= HEARD and self.invariant <= LINEAR
+        """Whether the effect is one of echoes: heard, and the same at any time or in part."""
+        return self.heard >= HEARD and (self.invariant <= LINEAR or self.inside)
+
+    @property
+    def turns(self) -> int:
+        """Impulses of the trains that it is asked with."""
+        return TURNS if self.inside else 1
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TimeProbe:
@@ -160,8 +183,12 @@ class _TimeProber:
         heard, chosen = self._chosen(drawn)
         linear, invariant = self._steady(chosen)
         still: list[int] = []
+        carriers: tuple[str, ...] = ()
+        inside = False
         if invariant > LINEAR:
-            still = self._wobbles(chosen, live)
+            # What stays the same tells of all knobs, so it comes before holding some of them.
+            inside = self._stays(drawn)
+            still = [] if inside else self._wobbles(chosen, live)
             if still:
                 for vector in drawn:
                     vector[still] = spec.default[still]
@@ -169,37 +196,92 @@ class _TimeProber:
                 linear, invariant = self._steady(chosen)
             if invariant > LINEAR:
                 still = []
+                carriers = self._carriers(drawn, live)
+                inside = inside and not carriers
         knobs = {p.id: "smooth" for p in spec.parameters}
         for index in live[:MOST_KNOBS]:
-            knobs[spec.parameters[index].id] = self._kind(index, chosen)
+            kind = self._kind(index, chosen[:CONTEXTS])
+            if kind == "none":
+                # A knob may count for nothing but in one position of another.
+                kind = self._kind(index, chosen[CONTEXTS:])
+            if kind == "lag" and inside and not self._moves_all(index, chosen[:CONTEXTS]):
+                # The speed of what moves inside.
+                kind = "smooth"
+            knobs[spec.parameters[index].id] = kind
         return TimeProbe(
             heard=round(heard, 4),
             linear=round(linear, 4),
             invariant=round(invariant, 4),
             knobs=knobs,
-            carriers=self._carriers(drawn, live) if invariant > LINEAR else (),
-            seconds=self._seconds(),
+            carriers=carriers,
+            seconds=min(self._seconds(), TURN_SECONDS) if inside else self._seconds(),
             renders=self._renders,
             still=tuple(spec.parameters[n].id for n in still),
+            inside=inside,
         )
+
+    def _stays(self, drawn: list[Settings]) -> bool:
+        """Whether enough stays the same where no chorus reaches, at a quarter of the settings."""
+        needed = int(np.ceil(OFTEN * len(drawn)))
+        later = round(LATER * LAG_RATE)
+        found = 0
+        for number, vector in enumerate(drawn):
+            if found + len(drawn) - number < needed:
+                break
+            steady = self._steady_cepstrum(vector)
+            if steady is not None and _norm(steady[:, later:]) >= STEADY:
+                found += 1
+            if found == needed:
+                return True
+        return False
+
+    def _moves_all(
+        self, index: int, contexts: list[tuple[Settings, NDArray[np.float64] | None]]
+    ) -> bool:
+        """Whether a knob moves what stays the same, too, where it moves anything."""
+        parameter = self._effect.spec.parameters[index]
+        step = 1 / (parameter.steps - 1) if parameter.is_stepped else STEP
+        for vector, _ in contexts:
+            step = abs(step) if vector[index] + abs(step) <= 1.0 else -abs(step)
+            here = self._steady_cepstrum(vector)
+            there = self._steady_cepstrum(_moved(vector, index, vector[index] + step))
+            if here is None or there is None or min(_norm(here), _norm(there)) < HEARD:
+                continue
+            count = min(here.shape[1], there.shape[1])
+            if _cosine(here[:, :count], there[:, :count]) < ALIKE:
+                return True
+        return False
+
+    def _steady_cepstrum(self, settings: Settings) -> NDArray[np.float64] | None:
+        """What stays the same of the answers to a train of impulses."""
+        audio = impulse(RATE, self._channels, seconds=TURN_SECONDS, turns=TURNS)
+        self._renders += 1
+        try:
+            wet = self._effect.process(audio, RATE, settings)
+        except Exception:
+            return None
+        if not np.isfinite(wet).all() or float(np.abs(wet).max(initial=0.0)) < 1e-6:
+            return None
+        values = impulse_answer(wet, RATE, HIGHEST_HZ, None, TURN_SECONDS, TURNS)
+        return np.asarray(values[:, self._first :], dtype=np.float64)
 
     def _chosen(
         self, drawn: list[Settings]
     ) -> tuple[float, list[tuple[Settings, NDArray[np.float64] | None]]]:
-        """How much is heard at most, and the settings at which most is, with their answers."""
+        """How much is heard at most, and where something is, with the answers: most first."""
         answers = [(vector, self._cepstrum(vector)) for vector in drawn]
         ranked = sorted(
             ((_norm(c), n) for n, (_, c) in enumerate(answers) if c is not None), reverse=True
         )
         heard = ranked[0][0] if ranked else 0.0
-        return heard, [answers[n] for norm, n in ranked[:CONTEXTS] if norm >= HEARD]
+        return heard, [answers[n] for norm, n in ranked if norm >= HEARD]
 
     def _steady(
         self, chosen: list[tuple[Settings, NDArray[np.float64] | None]]
     ) -> tuple[float, float]:
         """How far answers to a weaker and to a later impulse are apart from the first, at most."""
         linear = invariant = 0.0
-        for vector, here in chosen:
+        for vector, here in chosen[:CONTEXTS]:
             assert here is not None
             weak, late = self._cepstrum(vector, gain=0.25), self._cepstrum(vector, delay=0.37)
             linear = max(linear, _apart(here, weak))
@@ -214,7 +296,7 @@ class _TimeProber:
         """Knobs whose defaults make the effect the same at any time; none where there are none."""
         default = self._effect.spec.default
         still: list[int] = []
-        for vector, _ in chosen:
+        for vector, _ in chosen[:CONTEXTS]:
             moved = vector.copy()
             moved[still] = default[still]
             for _ in range(MOST_STILL + 1):
