@@ -45,6 +45,9 @@ LAW_FROM = 8e-4
 COMBINED, CONTEXTS = 32, 3
 """Positions of several switches together up to which all are tried, and other knobs with each."""
 
+MOST_IMPULSES = 1200
+"""After so many no lag knob is moved along its travel any more."""
+
 PEAKS = 5
 """Peaks of each view of the reference at which laws are inverted."""
 
@@ -188,7 +191,11 @@ class EchoSearch:
         self._lab, self._spec, self._target, self._pairs = lab, spec, target, pairs
         self._start = start
         heard = [n for n in free if kinds.get(spec.parameters[n].id) != "none"]
-        self._lags = [n for n in heard if kinds.get(spec.parameters[n].id) == "lag"]
+        # A step of one knob is told from the next by echoes that another one has set exactly.
+        self._lags = sorted(
+            (n for n in heard if kinds.get(spec.parameters[n].id) == "lag"),
+            key=lambda n: spec.parameters[n].is_stepped,
+        )
         self._smooth = [n for n in heard if n not in self._lags]
         self._free = heard
         self._rng = np.random.default_rng([seed, 23])
@@ -240,7 +247,8 @@ class EchoSearch:
         beams = self._contexts() + self._combined()
         for number in range(2 if len(self._lags) > 1 else 1):
             for index in self._lags:
-                beams = self._along(index, beams)
+                if self._lab.renders < MOST_IMPULSES:
+                    beams = self._along(index, beams)
             if number == 0 and len(self._lags) > 1:
                 beams += [self._refine(beam, 32) for beam in beams[:2]]
         if self._lags and self._tallest > TALL and max(map(self._reach, beams)) < HOPELESS:
@@ -332,9 +340,15 @@ class EchoSearch:
 
     def _combined(self) -> list[_TriedEcho]:
         """The best of all positions of several switches together, which mean little one by one."""
-        switches = [n for n in self._lags if self._spec.parameters[n].is_stepped]
-        counts = [self._spec.parameters[n].steps for n in switches]
-        if len(switches) < 2 or np.prod(counts) > COMBINED:
+        switches: list[int] = []
+        count = 1
+        stepped = [n for n in self._lags if self._spec.parameters[n].is_stepped]
+        for index in sorted(stepped, key=lambda n: self._spec.parameters[n].steps):
+            count *= self._spec.parameters[index].steps
+            if count > COMBINED:
+                break
+            switches.append(index)
+        if not switches:
             return []
         loud = sorted(self._tried, key=lambda t: -_sparse_norm(t.answer))[:CONTEXTS]
         vectors = []

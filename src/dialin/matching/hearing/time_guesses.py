@@ -10,6 +10,7 @@ between.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -89,6 +90,10 @@ OWN = 0.4
 
 SHORTEST_ORDER = 0.02
 """Lag in seconds from which attacks tell whether an echo is softer or louder than its sound."""
+
+EXACTLY = 6
+"""Smooth knobs up to which all are set by what is heard; of more, or of what moves inside, those
+that move lags are, and the others searched by the sound as well."""
 
 SHORTEST_REFERENCE = 1.0
 """Seconds of a reference below which nothing is said of echoes."""
@@ -222,6 +227,18 @@ class Echoes:
         return tuple(e.text for e in self.found if e.verdict == "heard")
 
 
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """An effect of echoes set by its answers, not judged yet; `places` are those to hold."""
+
+    slot: int
+    fit: EchoFit
+    lab: ImpulseLab
+    free: tuple[int, ...]
+    places: tuple[int, ...]
+    spec: EffectSpec
+
+
 @dataclass(eq=False)
 class _Listening:
     """Recordings, until all are read and a common band is known."""
@@ -353,7 +370,7 @@ def find_echoes(
     -------
     Echoes
     """
-    fits: list[tuple[int, EchoFit, ImpulseLab, tuple[int, ...], EffectSpec]] = []
+    fits: list[_Fitted] = []
     impulses = 0
     rings: list[Echo] = []
     chain = chain_slots(spec)
@@ -414,15 +431,19 @@ def find_echoes(
             if fit is None:
                 lab.close()
                 continue
-            fits.append((number, fit, lab, free, own))
+            smooth = [n for n in free if probe.knobs.get(own.parameters[n].id) != "lag"]
+            places = free
+            if len(smooth) > EXACTLY or (probe.inside and smooth):
+                places = tuple(n for n in free if n not in smooth)
+            fits.append(_Fitted(number, fit, lab, free, places, own))
         judged = [
             # What is not heard of an echo that may wobble says nothing.
             replace(e, verdict="doubt") if e.verdict == "absent" and wobbles(e.slot) else e
             for e in _judged(fits, ear)
         ]
     finally:
-        for _, _, lab, _, _ in fits:
-            lab.close()
+        for fitted in fits:
+            fitted.lab.close()
     judged = sorted([*judged, *rings], key=lambda e: e.slot)
     return Echoes(tuple(judged), impulses)
 
@@ -463,12 +484,11 @@ def _ring(
     )
 
 
-def _judged(
-    fits: Sequence[tuple[int, EchoFit, ImpulseLab, tuple[int, ...], EffectSpec]], ear: Ear
-) -> list[Echo]:
+def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
     """Verdicts, the effect that explains most first; the next are judged on what is left."""
     echoes = []
-    for number, fit, lab, free, own in sorted(fits, key=lambda f: -f[1].drop):
+    for fitted in sorted(fits, key=lambda f: -f.fit.drop):
+        fit, lab = fitted.fit, fitted.lab
         verdict = _verdict(fit, lab, ear)
         for rival in fit.rivals if verdict != "heard" else ():
             # What explains most may be a beat, and an echo beside it.
@@ -481,19 +501,31 @@ def _judged(
         kind = "a room's pattern of reflections" if lag is None else f"echo at {1000 * lag:.4g} ms"
         echoes.append(
             Echo(
-                number,
+                fitted.slot,
                 verdict,
                 fit.settings,
                 fit.alike,
-                free,
+                fitted.places,
                 fit.drop,
                 score,
-                f"{own.name}: {kind}, {sigma:.0f} sigma",
+                f"{fitted.spec.name}: {kind}, {sigma:.0f} sigma",
                 ordered,
                 0.0 if ordered is None else ear.order(ordered),
+                weigh=None
+                if fitted.places == fitted.free
+                else functools.partial(_weighed, lab, ear.whole),
             )
         )
     return sorted(echoes, key=lambda e: e.slot)
+
+
+def _weighed(lab: ImpulseLab, target: EchoTarget, settings: Sequence[Settings]) -> list[float]:
+    """How much each of some settings explains; nothing where a render failed."""
+    try:
+        answers = lab.answers(settings)
+    finally:
+        lab.close()
+    return [0.0 if answer is None else max(0.0, target.drop(answer)) for answer in answers]
 
 
 def _verdict(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> str:
