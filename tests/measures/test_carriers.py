@@ -27,3 +27,14 @@ def test_dry_music_noise_and_silence_have_no_carrier() -> None:
         assert not lines or lines[0][1] < 10
     assert symmetry_lines(np.zeros((1, rate), np.float32), rate) == []
     assert symmetry_lines(noise[:, :1_000], rate) == []
+
+
+def test_where_hardly_a_bin_has_a_mirror_image_is_no_carrier() -> None:
+    # Two short bands: between and beyond their sums there is next to nothing.
+    rate, seconds = 24_000, 6
+    spectrum = np.fft.rfft(np.random.default_rng(3).standard_normal(seconds * rate))
+    frequency = np.arange(spectrum.size) / seconds
+    inside = (np.abs(frequency - 1_500) < 1_200) | (np.abs(frequency - 9_000) < 3)
+    audio = np.fft.irfft(spectrum * inside)[None].astype(np.float32)
+    # Not the millions that rounding is of next to nothing.
+    assert max(sigma for _, sigma in symmetry_lines(audio, rate)) < 50.0

@@ -29,6 +29,9 @@ EDGE_HZ = 200.0
 """Nearer to the end of the band few bins have a mirror image, and a line means little."""
 
 LONGEST_SECONDS = 24.0
+LEAST_USUAL = 0.05
+"""Share of what most frequencies have, three in four at most, that counts for usual anywhere."""
+
 FLOOR_DB = -90.0
 """Bins so far below the loudest hold nothing but rounding."""
 
@@ -112,7 +115,9 @@ def symmetry_spectrum(audio: Audio, sample_rate: int) -> tuple[Floats, Floats]:
     step = max(1, round(200.0 / (hertz[1] - hertz[0])) // 40)
     usual = median_filter(level[::step], 41, mode="nearest")
     usual = np.interp(np.arange(level.size), np.arange(0, level.size, step), usual)
-    return hertz, level / np.maximum(usual, 1e-12)
+    # About the end of a codec's band hardly a bin has a mirror image: no line can be told there.
+    least = LEAST_USUAL * float(np.percentile(usual[hertz > LOWEST_HZ], 75))
+    return hertz, level / np.maximum(usual, max(least, 1e-12))
 
 
 def strongest(lines: Sequence[tuple[float, float]], least: float) -> float | None:

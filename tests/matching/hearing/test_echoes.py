@@ -10,6 +10,7 @@ import pytest
 
 import dialin
 from dialin.effects.open import open_effect
+from dialin.matching.hearing.carrier_search import reference_lines
 from dialin.matching.hearing.echo_search import EchoSearch
 from dialin.matching.hearing.impulses import (
     EchoTarget,
@@ -387,3 +388,12 @@ def test_a_ring_modulator_is_set_to_the_carrier(pool):
 def test_a_dry_reference_gets_no_carrier(pool):
     match = run(music(RATE, 1), ["fake:ring"], pool)
     assert not any("ring modulation" in text for text in match.report.evidence)
+
+
+def test_a_carrier_in_one_half_alone_is_none():
+    dry = (music(RATE, 2), RATE)
+    ring = wet("fake:ring", frequency=777.7, mix=80)
+    assert reference_lines(dry, [(ring, RATE, 1.0)])[0][0] == pytest.approx(777.7, abs=0.3)
+    middle = ring.shape[1] // 2
+    half = np.concatenate([ring[:, :middle], music(RATE, 1)[:, middle:]], axis=1)
+    assert reference_lines(dry, [(half, RATE, 1.0)]) == []

@@ -16,11 +16,16 @@ import numpy as np
 
 from dialin.audio import Audio
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.measures.carriers import symmetry_lines
+from dialin.measures.carriers import Floats, symmetry_lines, symmetry_spectrum
 from dialin.rendering import Job, Renderer, SharedAudio
 
 SURE = 12.0
 """How far a line must stand out; dry pieces of music reach 8."""
+
+HALF_SURE, HALF_SECONDS = 6.0, 2.0
+"""How far it must stand out in each half of a recording whose halves are so long at least: a tone
+that is held, or a stretch of silence, is symmetrical for a while. Of 29 carriers in music of the
+validation split the least had 7, of the lines of 80 dry pieces that passed for one none had 6."""
 
 NOISE_SURE = 9.0
 """The same in noise, which has no music to be mistaken for one."""
@@ -104,13 +109,34 @@ def reference_lines(
     mine = [hertz for hertz, sigma in symmetry_lines(*own) if sigma >= 0.5 * SURE]
     pairs: list[tuple[float, float]] = []
     for audio, rate, _ in references:
-        pairs += symmetry_lines(audio, rate)
+        pairs += _lasting(audio, rate)
     lines = [
         (hertz, sigma)
         for hertz, sigma in sorted(pairs, key=lambda line: -line[1])
         if sigma >= SURE and all(abs(hertz - other) > 1.0 for other in mine)
     ]
     return lines[:MOST]
+
+
+def _lasting(audio: Audio, sample_rate: int) -> list[tuple[float, float]]:
+    """Lines of a recording that are in both its halves, as far as these can tell."""
+    lines = symmetry_lines(audio, sample_rate)
+    middle = audio.shape[1] // 2
+    if middle < HALF_SECONDS * sample_rate or not lines or lines[0][1] < SURE:
+        return lines
+    for half in (audio[:, :middle], audio[:, middle:]):
+        hertz, score = symmetry_spectrum(half, sample_rate)
+        if not score.size:
+            return []
+        step = float(hertz[1] - hertz[0])
+        near = max(2, round(NEAR_HZ / step))
+
+        def there(line: float, score: Floats = score, step: float = step, near: int = near) -> bool:
+            place = round(line / step)
+            return float(score[max(0, place - near) : place + near + 1].max()) >= HALF_SURE
+
+        lines = [(line, sigma) for line, sigma in lines if there(line)]
+    return lines
 
 
 class CarrierSearch:

@@ -95,6 +95,10 @@ EXACTLY = 6
 """Smooth knobs up to which all are set by what is heard; of more, or of what moves inside, those
 that move lags are, and the others searched by the sound as well."""
 
+KEEN = 5.0
+"""How many times what is missed of the explained counts: what is heard is surer than how it
+sounds."""
+
 SHORTEST_REFERENCE = 1.0
 """Seconds of a reference below which nothing is said of echoes."""
 
@@ -513,19 +517,25 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
                 0.0 if ordered is None else ear.order(ordered),
                 weigh=None
                 if fitted.places == fitted.free
-                else functools.partial(_weighed, lab, ear.whole),
+                else functools.partial(_weighed, lab, ear.whole, fit.drop),
             )
         )
     return sorted(echoes, key=lambda e: e.slot)
 
 
-def _weighed(lab: ImpulseLab, target: EchoTarget, settings: Sequence[Settings]) -> list[float]:
-    """How much each of some settings explains; nothing where a render failed."""
+def _weighed(
+    lab: ImpulseLab, target: EchoTarget, most: float, settings: Sequence[Settings]
+) -> list[float]:
+    """How much each of some settings explains, where what it misses of the most counts more.
+
+    Nothing where a render failed.
+    """
     try:
         answers = lab.answers(settings)
     finally:
         lab.close()
-    return [0.0 if answer is None else max(0.0, target.drop(answer)) for answer in answers]
+    drops = [0.0 if answer is None else target.drop(answer) for answer in answers]
+    return [max(0.0, drop - (KEEN - 1) * max(0.0, most - drop)) for drop in drops]
 
 
 def _verdict(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> str:
