@@ -126,6 +126,7 @@ def search_settings(
     if guess.tries and how.temperature == usual.temperature:
         how = replace(how, temperature=GUESSED_TEMPERATURE)
     nearest = () if plan is None else nearest_guess(plan, spec)
+    guessed = echoes if plan is None else as_guesses(echoes, plan)
     search = ChainSearch(
         prepared.pool,
         spec,
@@ -144,13 +145,13 @@ def search_settings(
         # A controller knows its effect alone, and listens to all there is.
         trusted=listen and len(probed.slots) == 1,
         parts=heard.parts,
-        echoes=echoes if plan is None else as_guesses(echoes, plan),
+        echoes=guessed,
         tries=(*nearest, *guess.tries) or _probed_guesses(prepared, learned, echoes),
         judge=guess.judge,
         staying=_staying(prepared),
         near=bool(guess.tries),
         bending=None if plan is None else bending_slots(plan),
-        moving=_moving(prepared) if echoes.moves else None,
+        moving=_moving(prepared) if guessed.moves else None,
         costs=None if plan is None or options.search != usual else slot_costs(plan),
         progress=tell,
     )

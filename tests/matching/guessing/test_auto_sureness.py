@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from dialin.matching.guessing.auto import plan_auto
+from dialin.matching.guessing.auto import AutoPlan, plan_auto
 from dialin.matching.guessing.auto_families import wanted_families
 from dialin.matching.guessing.auto_sureness import as_guesses, judge_families, probability
 from dialin.matching.guessing.auto_voters import Vote
@@ -38,3 +38,19 @@ def test_what_is_faint_is_a_guess_unless_a_voter_says_the_same():
         (replace(plain, exact=False), said, "doubt"),
     ):  # fmt: skip
         assert as_guesses(Echoes((heard,)), by).found[0].verdict == verdict
+
+
+def test_how_things_move_is_compared_where_voters_explain_the_reference_alone():
+    names = ("builtin:chorus", "builtin:gain")
+    motion = Echo(0, "heard", np.full(5, 0.5), [], (0,), 700.0, 26.0, "motion", exact=False)
+    vote = Vote("a network", {"builtin:chorus": 0.9})
+    plan = AutoPlan(names, wanted_families("auto"), (vote,))
+    told = replace(plan, nearest=0.4)
+    for echoes, by, moves in (
+        (Echoes((motion,), moves=True), plan, False),
+        (Echoes((motion,), moves=True), told, True),
+        (Echoes((replace(motion, verdict="doubt"),), moves=True), told, True),
+        (Echoes((), moves=True), told, False),
+        (Echoes((motion,)), told, False),
+    ):
+        assert as_guesses(echoes, by).moves is moves

@@ -95,13 +95,18 @@ def as_guesses(echoes: Echoes, plan: AutoPlan) -> Echoes:
     guessed = tuple(
         replace(e, verdict="doubt") if _verdict(e, plan) in UNCERTAIN else e for e in echoes.found
     )
-    return replace(echoes, found=guessed)
+    # Other music moves otherwise: how it moves is compared only where voters explain the reference
+    # and an effect may be behind it.
+    moves = plan.told and any(
+        not e.exact and (e.verdict == "heard" or _likely(plan.uris[e.slot], plan))
+        for e in echoes.found
+    )
+    return replace(echoes, found=guessed, moves=echoes.moves and moves)
 
 
 def _verdict(echo: Echo, plan: AutoPlan) -> str:
     """What an echo, a room or a motion stands for, as `judge_families` has it."""
-    uri = plan.uris[echo.slot]
-    likely = bool(plan.votes) and plan.chance(uri) > LIKELY
+    likely = _likely(plan.uris[echo.slot], plan)
     if echo.verdict == "absent" and likely:
         return "disputed"
     if echo.verdict != "heard":
@@ -109,6 +114,11 @@ def _verdict(echo: Echo, plan: AutoPlan) -> str:
     if not echo.exact:
         return "moving"
     return "heard" if likely or echo.score >= PLAIN else "faint"
+
+
+def _likely(uri: str, plan: AutoPlan) -> bool:
+    """Whether voters hold an effect for likely."""
+    return bool(plan.votes) and plan.chance(uri) > LIKELY
 
 
 def judge_families(
