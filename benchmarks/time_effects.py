@@ -14,7 +14,7 @@ such a thing), ratios of distances to those of the untouched input, each with it
 shares left alone, false alarms and seconds a match by the clock.
 
     python benchmarks/time_effects.py SONGS -o rows/ [--effects builtin:delay,Delay,lv2:URI]
-        [--n 60] [--seed 1] [--budget 100] [--split test] [--workers 1] [--quick]
+        [--n 60] [--dry 60] [--seed 1] [--budget 100] [--split test] [--workers 1] [--quick]
 
 Rows are kept in the folder, and a run that was stopped goes on from there.
 """
@@ -148,18 +148,18 @@ def plans_of(arguments: argparse.Namespace) -> list[Plan]:
     audible = tuple(e for e in effects if e not in NINE)
     shared = (str(arguments.songs),)
     tasks = [
-        (OneEffect("half"), seed, methods, METRICS),
-        (get_protocol("audible"), audible, methods, METRICS),
-        (Dry(), effects, (search,), ("coarse",)),
+        (OneEffect("half"), seed, arguments.n, methods, METRICS),
+        (get_protocol("audible"), audible, arguments.n, methods, METRICS),
+        (Dry(), effects, arguments.dry, (search,), ("coarse",)),
     ]
     return [
         Plan(
-            *(protocol, shared, groups, arguments.n, names, metrics),
+            *(protocol, shared, groups, count, names, metrics),
             arguments.split,
             arguments.seed,
         )
-        for protocol, groups, names, metrics in tasks
-        if groups
+        for protocol, groups, count, names, metrics in tasks
+        if groups and count
     ]
 
 
@@ -170,6 +170,7 @@ def main() -> None:
     parser.add_argument("songs", type=Path)
     parser.add_argument("--effects", default=",".join(EFFECTS))
     parser.add_argument("--n", type=int, default=60, help="items of each effect")
+    parser.add_argument("--dry", type=int, help="dry items of each effect; as many by default")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--budget", type=int, default=100)
     parser.add_argument("--split", default="test", choices=["test", "valid"])
@@ -179,6 +180,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.n, arguments.budget = QUICK_ITEMS, QUICK_BUDGET
+    if arguments.dry is None:
+        arguments.dry = arguments.n
     plans = plans_of(arguments)
     rows: list[Row] = []
     dry: list[Row] = []
