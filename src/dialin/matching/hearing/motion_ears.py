@@ -20,8 +20,15 @@ from dialin.measures.motion import (
     frame_cepstra,
 )
 
-LONG_HZ = 3_000.0
-"""End of the band for long frames: combs of long lags sweep too fast higher up."""
+BANDS = ((SHORT, HIGHEST_HZ), (LONG, 3_000.0), (LONG, 1_000.0))
+"""Seconds of a frame, and end in hertz of its band: combs of long lags sweep too fast higher up,
+and of those whose lags are a little off the lowest teeth still agree."""
+
+FINE, COARSE = 1, 2
+"""Of these the one that tells a shape of long lags best, and the one that leads to it."""
+
+FIRST = (0, COARSE)
+"""Those that are looked at where nothing is known."""
 
 STRETCH_SECONDS, STRETCHES = 12.0, 5
 """Seconds of stretches of a recording, and how many of them at most."""
@@ -38,12 +45,12 @@ SHORTEST = 2.0
 
 @dataclass(frozen=True, eq=False)
 class MotionEars:
-    """What references and the input sound like, for frames of two lengths.
+    """What references and the input sound like, for frames and bands of `BANDS`.
 
     Attributes
     ----------
     whole, own : tuple of MotionEar
-        Of the references and of the input, short frames first.
+        Of the references and of the input.
     halves : tuple of (MotionEar, MotionEar)
     highest : float
         End in hertz of the band.
@@ -82,7 +89,7 @@ def make_motion_ears(
     cut = [(a[:, : round(length * r)], r) for a, r in cut]
     dry = _stretches(_few(own[0], channels), own[1])
     whole, mine, halves = [], [], []
-    for frame, end in ((SHORT, highest), (LONG, min(highest, LONG_HZ))):
+    for frame, end in bands_of(highest):
         rows = _even([frame_cepstra(a, r, frame, end) for a, r in dry])
         parts = [frame_cepstra(a, r, frame, end) for a, r in cut]
         whole.append(MotionEar(_even(parts), frame, rows))
@@ -91,6 +98,22 @@ def make_motion_ears(
         halves.append((MotionEar(both[0], frame, rows), MotionEar(both[1], frame, rows)))
         mine.append(MotionEar(rows, frame))
     return MotionEars(tuple(whole), tuple(mine), tuple(halves), highest)
+
+
+def bands_of(highest: float) -> list[tuple[float, float]]:
+    """Frames and bands in which motion is looked for.
+
+    Parameters
+    ----------
+    highest : float
+        End in hertz of what there is.
+
+    Returns
+    -------
+    list of (float, float)
+        Seconds of a frame, and end in hertz of its band.
+    """
+    return [(frame, min(highest, end)) for frame, end in BANDS]
 
 
 def _few(audio: Audio, channels: int) -> Audio:

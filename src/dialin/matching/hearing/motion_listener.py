@@ -163,7 +163,7 @@ class MotionListener:
         return results
 
     def try_at(self, near: TriedMotion, settings: Sequence[Settings]) -> None:
-        """Listen for settings at a rate, in short and in long frames by themselves.
+        """Listen for settings at a rate, in each band by itself.
 
         Parameters
         ----------
@@ -310,6 +310,32 @@ class MotionListener:
         rates = tried.rate * np.exp(np.concatenate([FINE, 2 * FINE]))
         return float(self.ears.whole[tried.frame].drops(turn, rates)[0].max())
 
+    def between(self, tried: TriedMotion, turns: int) -> float:
+        """What those of a motion's lines tell that no motion so many times as fast has.
+
+        Parameters
+        ----------
+        tried : TriedMotion
+            The motion.
+        turns : int
+            Of a faster motion, in one of this.
+
+        Returns
+        -------
+        float
+            Share of what all its lines tell, 0 to 1.
+        """
+        turn, ear = tried.turns[tried.frame], self.ears.whole[tried.frame]
+        assert turn is not None
+        rates = tried.rate * np.exp(np.concatenate([FINE, 2 * FINE]))
+        lines = turn.lines.copy()
+        lines[:, turns - 1 :: turns] = 0
+        parts = [
+            float((ear.drops(each, rates)[0] + ear.spreads(each, rates)).max())
+            for each in (replace(turn, lines=lines), turn)
+        ]
+        return float(np.clip(parts[0] / max(parts[1], 1e-9), 0.0, 1.0))
+
     def at_rate(self, rate: float, frame: int | None = None) -> list[TriedMotion]:
         """What was tried at about a rate.
 
@@ -318,7 +344,7 @@ class MotionListener:
         rate : float
             In hertz.
         frame : int, optional
-            0 for short frames alone, 1 for long ones.
+            Place of the only band that counts.
 
         Returns
         -------

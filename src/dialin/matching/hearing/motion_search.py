@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.matching.hearing.motion_ears import APART, MotionEars
+from dialin.matching.hearing.motion_ears import APART, COARSE, FINE, MotionEars
 from dialin.matching.hearing.motion_listener import HOPELESS, WINDOW, MotionListener
 from dialin.matching.hearing.motion_probe import MotionProbe
 from dialin.matching.hearing.motion_turns import TriedMotion
@@ -30,6 +30,12 @@ RATE_DRAWS, HALF_DRAWS = 48, 16
 OCTAVES, SLOWER, LEAST_PHASED = (0.5, 1 / 3, 2.0), 0.9, 0.4
 """Other rates of which a shape may be the overtone, or the fundamental; the share of its score from
 which a slower one is taken, and of what phases tell."""
+
+LEAST_BETWEEN = 0.15
+"""Share of what a slower motion tells that must lie between the lines of the faster one."""
+
+LEAST_DOUBLE = 0.4
+"""Share of a score from which the double rate is taken where nothing lies between its lines."""
 
 FOLLOWED = (5, 3, 1)
 """Rates that are followed after a first look, and after more of them."""
@@ -67,17 +73,18 @@ SLOW = 0.4
 """How much higher a score must be for what goes round once, and half of it for what does twice: a
 piece that grows brighter moves as a slow sweep does."""
 
-STRONG, STRONG_EVEN = 220.0, 0.2
-"""Score from which energy alone is enough, and the share of it in the worse half: a comb that
-sweeps by many of its teeth in a frame has no phases to tell of."""
+STRONG, STRONG_EVEN, STRONG_ROUNDS = 220.0, 0.2, 3.0
+"""Score from which energy alone is enough, the share of it in the worse half, and how many times it
+goes round: a comb that sweeps by many of its teeth in a frame has no phases to tell of."""
 
 CLEAR, CLEAR_HALF = 300.0, 15.0
 """Score from which so much in the worse half is enough: music is loud in one half and soft in the
 other."""
 
 ABSENT = 25.0
-FAINT, ENOUGH = 45.0, 200.0
-"""Scores below which little is refined, and from which no more is drawn."""
+FAINT, LIKELY, ENOUGH = 45.0, 80.0, 200.0
+"""Scores below which little is refined, from which more is tried at a rate, and from which no more
+is drawn."""
 
 STRAY = 1.0
 """What a knob's full travel from its default costs, in units of the noise's variance."""
@@ -102,7 +109,7 @@ class MotionFit:
     phased : float
         What of the score its phases tell, energy apart.
     frame : int
-        0 where short frames tell most, 1 for long ones.
+        Place of the band that tells most.
     rounds : float
         How many times it goes round in the references.
     alike : tuple of (ndarray, float)
@@ -126,6 +133,7 @@ class MotionFit:
         even = self.half >= max(HEARD_HALF, EVEN * self.score)
         clear = self.score >= CLEAR and self.half >= CLEAR_HALF
         strong = self.score >= STRONG and self.half >= STRONG_EVEN * self.score
+        strong &= self.rounds >= STRONG_ROUNDS
         enough = self.score >= HEARD * (1 + SLOW / self.rounds)
         if enough and (strong or (self.phased >= PHASED and (even or clear))):
             return "heard"
@@ -231,11 +239,11 @@ class MotionSearch:
                 kept = self._worth([self._refine(beam, 1) for beam in kept])[:count]
                 if kept[0].score < FAINT:
                     break
-            best = kept[0]
+            best = self._finer(kept[0])
             if best.score < FAINT:
                 return self._finish(best)
             best = self._settle(best)
-            if self._knob is not None and best.score > HEARD:
+            if self._knob is not None and best.score > LIKELY:
                 best = self._octave(best)
             beams = self._listener.at_rate(best.rate)
         return self._finish(max(beams, key=lambda t: t.score - self._stray(t.settings)))
@@ -259,16 +267,23 @@ class MotionSearch:
                 if other.score > 0.4 * best.score:
                     other = self._refine(other, ROUNDS)
                 # A turn that takes twice as long explains all that two do, and what differs; mere
-                # energy is alike at both rates.
-                enough = SLOWER if factor < 1.0 else 1.0
+                # energy is alike at both rates, but between the lines of the faster one.
                 told = self._listener.phased(other) > LEAST_PHASED * self._listener.phased(best)
+                enough = 1.0
+                if factor == 2.0 and self._listener.between(best, 2) < LEAST_BETWEEN:
+                    # Of the slower one only the lines were there that both have.
+                    told, enough = True, LEAST_DOUBLE
+                elif factor < 1.0:
+                    share = self._listener.between(other, round(1 / factor))
+                    told = share > (LEAST_BETWEEN if told else 2 * LEAST_BETWEEN)
+                    enough = SLOWER
                 if told and other.score > enough * best.score:
                     best = self._settle(other)
         return best
 
     def _settle(self, best: TriedMotion) -> TriedMotion:
         """Refine shapes at a rate that was heard, from several beginnings: combs have many tops."""
-        if best.score > HEARD:
+        if best.score > LIKELY:
             self._listener.try_at(best, self._drawn(RATE_DRAWS))
         starts: list[TriedMotion] = []
         for frame in range(len(self._ears.whole)):
@@ -282,10 +297,18 @@ class MotionSearch:
             starts += mine
         sigma = SIGMAS[0]
         while len(starts) > 1:
-            starts = [self._refine(start, ROUNDS, sigma) for start in starts]
+            starts = [self._finer(self._refine(start, ROUNDS, sigma)) for start in starts]
             starts = sorted(starts, key=lambda t: -t.score)[: len(starts) // 2]
-        refined = self._refine(starts[0] if starts else best, MORE_ROUNDS, SIGMAS[1])
+        first = starts[0] if starts else best
+        refined = self._refine(self._finer(first), MORE_ROUNDS, SIGMAS[1])
         return max(best, refined, key=lambda t: t.score)
+
+    def _finer(self, tried: TriedMotion) -> TriedMotion:
+        """The same by the band that tells more, where it was led to by the lowest teeth alone."""
+        if tried.frame != COARSE:
+            return tried
+        (finer,) = self._listener.try_settings([tried.settings], replace(tried, frame=FINE))
+        return tried if finer is None or finer.score < tried.score else finer
 
     def _drawn(self, count: int) -> list[Settings]:
         drawn = []

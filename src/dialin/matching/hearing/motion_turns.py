@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from dialin.audio import Audio
 from dialin.effects.spec import Settings
-from dialin.matching.hearing.motion_ears import LONG_HZ
-from dialin.measures.motion import LONG, SHORT, Floats, Turning, impulse_cepstra, turning
+from dialin.matching.hearing.motion_ears import FIRST, bands_of
+from dialin.measures.motion import Floats, Turning, impulse_cepstra, turning
 
 
 @dataclass(eq=False)
@@ -19,9 +19,9 @@ class TriedMotion:
     settings : ndarray
         Of the effect.
     turns : tuple of Turning or None
-        For short and for long frames.
+        In each band (`dialin.matching.hearing.motion_ears.BANDS`).
     frame : int
-        0 where short frames tell most, 1 for long ones.
+        Place of the band that tells most.
     rate : float
         At which they explain most, in hertz.
     score : float
@@ -47,7 +47,7 @@ def turns_of(
     rate: float | None,
     frame: int | None = None,
 ) -> tuple[Turning | None, ...]:
-    """Measure turns for short and long frames; runs where the effect is.
+    """Measure turns; runs where the effect is.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def turns_of(
     rate : float, optional
         In hertz, that is expected.
     frame : int, optional
-        0 for short frames alone, 1 for long ones.
+        Place of the band to look at; `FIRST` by default.
 
     Returns
     -------
@@ -70,8 +70,8 @@ def turns_of(
         None where nothing goes round, or was not looked at.
     """
     turns: list[Turning | None] = []
-    for number, (length, end) in enumerate(((SHORT, highest), (LONG, min(highest, LONG_HZ)))):
-        if frame is not None and number != frame:
+    for number, (length, end) in enumerate(bands_of(highest)):
+        if number not in (FIRST if frame is None else (frame,)):
             turns.append(None)
             continue
         cepstra = impulse_cepstra(audio[:, start:], sample_rate, step, length, end)
