@@ -30,7 +30,7 @@ EDGE_HZ = 200.0
 
 LONGEST_SECONDS = 24.0
 LEAST_USUAL = 0.05
-"""Share of what most frequencies have, three in four at most, that counts for usual anywhere."""
+"""Share of the mean over all frequencies that counts for usual anywhere."""
 
 FLOOR_DB = -90.0
 """Bins so far below the loudest hold nothing but rounding."""
@@ -116,7 +116,7 @@ def symmetry_spectrum(audio: Audio, sample_rate: int) -> tuple[Floats, Floats]:
     usual = median_filter(level[::step], 41, mode="nearest")
     usual = np.interp(np.arange(level.size), np.arange(0, level.size, step), usual)
     # About the end of a codec's band hardly a bin has a mirror image: no line can be told there.
-    least = LEAST_USUAL * float(np.percentile(usual[hertz > LOWEST_HZ], 75))
+    least = LEAST_USUAL * float(usual[hertz > LOWEST_HZ].mean())
     return hertz, level / np.maximum(usual, max(least, 1e-12))
 
 

@@ -499,12 +499,20 @@ class EchoSearch:
     def _refine(
         self, beam: _TriedEcho, budget: int, sigma: float = 0.25, *, fresh: bool = True
     ) -> _TriedEcho:
-        """CMA-ES over the smooth knobs, lag knobs where they are."""
+        """CMA-ES over the smooth knobs, lag knobs where they are.
+
+        A fresh search is led by what answers explain at whatever strength, too: where all are far
+        too loud, they would all be worse than none, and the search end there.
+        """
         if not self._smooth:
             return beam
         size = len(self._smooth)
         starts = self._starts(beam) if fresh and sigma > 0.1 else []
-        best = max([beam, *starts], key=lambda t: t.drop)
+
+        def worth(tried: _TriedEcho) -> float:
+            return max(tried.drop, 0.0) + self._reach(tried) if starts else tried.drop
+
+        best = max([beam, *starts], key=worth)
         mean = np.clip(best.settings[self._smooth], 0.02, 0.98)
         if size == 1:
             return self._line(best, self._smooth[0], budget)
@@ -530,8 +538,8 @@ class EchoSearch:
             spent += population
             told = []
             for x, vector, tried in zip(asked, vectors, batch, strict=True):
-                value = 1e9 if tried is None else self._stray(vector) - tried.drop
-                if tried is not None and tried.drop > best.drop:
+                value = 1e9 if tried is None else self._stray(vector) - worth(tried)
+                if tried is not None and worth(tried) > worth(best):
                     best = tried
                 told.append((x, value))
             search.tell(told)
