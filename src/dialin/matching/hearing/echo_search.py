@@ -508,9 +508,10 @@ class EchoSearch:
             return beam
         size = len(self._smooth)
         starts = self._starts(beam) if fresh and sigma > 0.1 else []
+        led = bool(starts) and max(map(self._reach, [beam, *starts])) >= RIVAL_DROP
 
         def worth(tried: _TriedEcho) -> float:
-            return max(tried.drop, 0.0) + self._reach(tried) if starts else tried.drop
+            return max(tried.drop, 0.0) + self._reach(tried) if led else tried.drop
 
         best = max([beam, *starts], key=worth)
         mean = np.clip(best.settings[self._smooth], 0.02, 0.98)
