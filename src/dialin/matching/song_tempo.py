@@ -8,7 +8,7 @@ from typing import Literal
 
 from dialin.effects.tempo import USUAL, follows_tempo, with_tempo
 from dialin.effects.uri import parse_uri
-from dialin.matching.hearing.time_guesses import listened
+from dialin.matching.hearing.ears import listened
 from dialin.matching.options import Recording
 from dialin.matching.probing import ask_effect
 from dialin.measures.tempo import find_tempo

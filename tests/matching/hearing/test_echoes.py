@@ -11,7 +11,9 @@ import pytest
 import dialin
 from dialin.effects.open import open_effect
 from dialin.matching.hearing.carrier_search import reference_lines
+from dialin.matching.hearing.ears import make_ear
 from dialin.matching.hearing.echo_search import EchoSearch
+from dialin.matching.hearing.echo_verdicts import is_note
 from dialin.matching.hearing.impulses import (
     EchoTarget,
     ImpulseLab,
@@ -21,7 +23,7 @@ from dialin.matching.hearing.impulses import (
     impulse_answer,
     steady_part,
 )
-from dialin.matching.hearing.time_guesses import find_echoes, is_note, make_ear
+from dialin.matching.hearing.time_guesses import find_echoes
 from dialin.matching.hearing.time_probe import probe_time
 from dialin.measures.cepstrum import recording_cepstrum
 from dialin.measures.order import echo_order

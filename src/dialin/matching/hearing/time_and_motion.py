@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from dialin.audio import Audio
 from dialin.effects.spec import Settings
+from dialin.matching.hearing.ears import Ear, listened, make_ear
 from dialin.matching.hearing.motion_guesses import find_motions
-from dialin.matching.hearing.time_guesses import Ear, Echoes, find_echoes, listened, make_ear
+from dialin.matching.hearing.time_guesses import Echoes, find_echoes
 from dialin.matching.probing import Probed
 from dialin.matching.recordings import Heard
 from dialin.rendering import Renderer

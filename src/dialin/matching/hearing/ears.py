@@ -1,0 +1,183 @@
+"""What is heard of an input and its references beyond the input: as a whole, and in parts.
+
+An echo is looked for in the whole, and must be in both halves; one that is too long for them in the
+first and the last three quarters.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dialin.audio import Audio, audio_info, read_audio
+from dialin.matching.hearing.impulses import EchoTarget, PartPair, Values, echo_target
+from dialin.measures.cepstrum import (
+    BLOCK_SECONDS,
+    Cepstrum,
+    band_end,
+    mean_cepstrum,
+    overlap,
+    recording_cepstrum,
+)
+from dialin.measures.order import echo_order
+
+LISTENED_SECONDS = 120.0
+"""How much of a recording is listened to, at most."""
+
+SHORTEST_REFERENCE = 1.0
+"""Seconds of a reference below which nothing is said of echoes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ear:
+    """What is known of the recordings.
+
+    Attributes
+    ----------
+    whole : EchoTarget
+    halves : tuple of EchoTarget
+        The same of each half of the references.
+    own : (audio, sample_rate)
+        The input.
+    references : tuple of (audio, sample_rate, weight)
+    seconds, half_seconds : float
+        Length of the windows of both.
+    parts : tuple of EchoTarget
+        The same of the first and the last three quarters, which hold longer lags.
+    part_seconds : float
+    """
+
+    whole: EchoTarget
+    halves: tuple[EchoTarget, EchoTarget]
+    own: tuple[Audio, int]
+    references: tuple[tuple[Audio, int, float], ...]
+    seconds: float
+    half_seconds: float
+    parts: tuple[EchoTarget, EchoTarget]
+    part_seconds: float
+
+    @property
+    def pairs(self) -> tuple[PartPair, ...]:
+        """Parts in which the same must be heard, the shorter first."""
+        result = [PartPair(self.halves, self._share(self.half_seconds))]
+        if self.part_seconds > self.half_seconds:
+            result.append(PartPair(self.parts, self._share(self.part_seconds)))
+        return tuple(result)
+
+    def _share(self, shorter: float) -> Values:
+        """How high a lag's peak is in a shorter window, as a share of that in the whole."""
+        count = self.whole.values.shape[1]
+        return overlap(count, shorter) / np.maximum(overlap(count, self.seconds), 1e-3)
+
+    def order(self, lag: float) -> float:
+        """Whether an echo at a lag is the softer or the louder sound.
+
+        Parameters
+        ----------
+        lag : float
+            In seconds.
+
+        Returns
+        -------
+        float
+            From +1 (the echo is the softer) to -1 (it is the louder), the weighted mean over
+            references.
+        """
+        total = sum(w for _, _, w in self.references)
+        return sum(w * echo_order(a, r, lag) for a, r, w in self.references) / total
+
+
+@dataclass(eq=False)
+class _Listening:
+    """Recordings, until all are read and a common band is known."""
+
+    audio: Audio
+    sample_rate: int
+    weight: float = 1.0
+    end: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.end = band_end(self.audio, self.sample_rate)
+
+
+def listened(recording: str | os.PathLike[str] | tuple[Audio, int]) -> Audio:
+    """The part of a recording that is listened to: its middle, where it is very long.
+
+    Parameters
+    ----------
+    recording : path-like or (ndarray, int)
+        A file, or audio and its rate.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples)
+        Two channels at most.
+    """
+    if isinstance(recording, tuple):
+        audio, rate = recording
+        span = _middle(audio.shape[1], rate)
+        return np.asarray(audio[:2, span], dtype=np.float32)
+    info = audio_info(recording)
+    span = _middle(info.frames, info.sample_rate)
+    return read_audio(recording, start=span.start, frames=span.stop - span.start)[0][:2]
+
+
+def _middle(samples: int, sample_rate: int) -> slice:
+    count = min(samples, round(LISTENED_SECONDS * sample_rate))
+    start = (samples - count) // 2
+    return slice(start, start + count)
+
+
+def make_ear(own: tuple[Audio, int], references: Sequence[tuple[Audio, int, float]]) -> Ear | None:
+    """Listen to an input and its references; None where they are too short to tell.
+
+    Parameters
+    ----------
+    own : (audio, sample_rate)
+        The input.
+    references : sequence of (audio, sample_rate, weight)
+        What it should sound like.
+
+    Returns
+    -------
+    Ear or None
+    """
+    mine = _Listening(*own)
+    theirs = [_Listening(*r) for r in references]
+    if min(r.audio.shape[1] / r.sample_rate for r in (mine, *theirs)) < SHORTEST_REFERENCE:
+        return None
+    end = min(r.end for r in (mine, *theirs))
+    dry = recording_cepstrum(mine.audio, mine.sample_rate, highest=end)
+    wholes: list[tuple[Cepstrum, float]] = []
+    halves: list[list[tuple[Cepstrum, float]]] = [[], []]
+    parts: list[list[tuple[Cepstrum, float]]] = [[], []]
+    for r in theirs:
+        count = r.audio.shape[1]
+
+        def heard(piece: slice, r: _Listening = r) -> Cepstrum:
+            return recording_cepstrum(r.audio[:, piece], r.sample_rate, highest=end)
+
+        one, two = heard(slice(count // 2)), heard(slice(count // 2, count))
+        if count // 2 >= BLOCK_SECONDS * r.sample_rate:
+            wholes.append((mean_cepstrum(one, two), r.weight))
+            longer = one, two
+        else:
+            wholes.append((heard(slice(count)), r.weight))
+            longer = heard(slice(3 * count // 4)), heard(slice(count // 4, count))
+        for number in range(2):
+            halves[number].append(((one, two)[number], r.weight))
+            parts[number].append((longer[number], r.weight))
+    whole, first, second, early, late = (
+        echo_target(cepstra, dry, end) for cepstra in (wholes, *halves, *parts)
+    )
+    seconds, half, part = (_length(c) for c in (wholes, halves[0], parts[0]))
+    return Ear(
+        *(whole, (first, second), own, tuple(references), seconds, half, (early, late), part)
+    )
+
+
+def _length(cepstra: Sequence[tuple[Cepstrum, float]]) -> float:
+    return float(max(cepstra, key=lambda pair: pair[1])[0].seconds)
