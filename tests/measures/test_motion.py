@@ -61,6 +61,21 @@ def test_a_known_rate_is_taken_only_where_it_is_right(known):
     assert found.rate == pytest.approx(1.3, rel=1e-9 if known == 1.3 else 0.01)
 
 
+def test_overtones_above_half_the_rate_of_impulses_are_told_where_the_rate_is_known():
+    train = np.zeros((1, 2 * RATE), np.float32)
+    train[:, :: round(0.025 * RATE)] = 0.5
+    cepstra = impulse_cepstra(flanged(train, 6.95), RATE, round(0.025 * RATE), SHORT)
+    found = turning(cepstra, 0.025, 6.95)
+    assert found is not None
+    # By 40 impulses a second only two of them seem to be there.
+    assert found.lines.shape[1] > 6
+    assert found.steady > 0.5
+    # Where they fall on each other no more are believed.
+    cepstra = impulse_cepstra(flanged(train, 10.0), RATE, round(0.025 * RATE), SHORT)
+    aliased = turning(cepstra, 0.025, 10.0)
+    assert aliased is None or aliased.lines.shape[1] == 1
+
+
 def test_energy_leads_to_a_comb_whose_lags_are_a_little_off():
     ear = MotionEar([frame_cepstra(flanged(music(RATE, 1), 0.7, start=0.2), RATE)])
     dry = MotionEar([frame_cepstra(music(RATE, 1), RATE)])

@@ -75,6 +75,9 @@ HIDDEN = 0.75
 STEADY = 0.3
 """Share of a motion that must go round at one rate."""
 
+APART = 1.5
+"""Periods in all by which what is seen of two harmonics must differ."""
+
 BESIDE = 1.015
 """Rates that far from a known one must explain less of a motion than it does itself."""
 
@@ -282,14 +285,30 @@ def _lines(fit: Floats, views: int) -> NDArray[np.complex64]:
 @functools.lru_cache(maxsize=16)
 def _known_turns(rate: float, count: int, step: float) -> tuple[Floats, Floats]:
     """Turns at a rate, and what fits them to rows; one rate is asked for again and again."""
-    basis = _turns(rate, np.arange(count, dtype=np.float64) * step, step)
+    harmonics = _told_apart(rate * step, count)
+    basis = _turns(rate, np.arange(count, dtype=np.float64) * step, step, harmonics)
     square = basis.T @ basis
     square[np.diag_indices_from(square)] += RIDGE * count
     return basis, np.asarray(np.linalg.solve(square, basis.T), dtype=np.float64)
 
 
-def _turns(rate: float, times: Floats, step: float) -> Floats:
-    count = int(max(1, min(HARMONICS, 0.45 / (rate * step))))
+def _told_apart(turns: float, count: int) -> int:
+    """Harmonics of something that turns so much a step, which as many steps tell apart.
+
+    Those above half the rate of steps are seen at other rates: of a motion that is the same in each
+    turn they are told all the same, as an oscilloscope does by equivalent times.
+    """
+    seen = [0.0, 0.5]
+    for number in range(1, HARMONICS + 1):
+        place = abs(number * turns - round(number * turns))
+        if min(abs(place - other) for other in seen) < APART / count:
+            return number - 1
+        seen.append(place)
+    return HARMONICS
+
+
+def _turns(rate: float, times: Floats, step: float, most: int = 0) -> Floats:
+    count = int(max(1, most, min(HARMONICS, 0.45 / (rate * step))))
     angle = 2 * np.pi * rate * times[:, None] * np.arange(1, count + 1)
     return np.concatenate([np.ones((times.size, 1)), np.cos(angle), np.sin(angle)], axis=1)
 
