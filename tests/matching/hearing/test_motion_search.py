@@ -20,6 +20,7 @@ def fit(score, half, phased, rounds=20.0):
         # A comb that sweeps by many of its teeth within a frame: energy alone tells it.
         (974, 269, 3, 35.0, "heard"),
         (244, 118, 9, 20.0, "heard"),
+        (635, 93, 32, 5.0, "heard"),
         (480, 386, 12, 1.04, "doubt"),
         # Very clear in all, soft in one half.
         (400, 20, 90, 12.0, "heard"),

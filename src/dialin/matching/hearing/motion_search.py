@@ -73,9 +73,10 @@ SLOW = 0.4
 """How much higher a score must be for what goes round once, and half of it for what does twice: a
 piece that grows brighter moves as a slow sweep does."""
 
-STRONG, STRONG_EVEN, STRONG_ROUNDS = 220.0, 0.2, 3.0
-"""Score from which energy alone is enough, the share of it in the worse half, and how many times it
-goes round: a comb that sweeps by many of its teeth in a frame has no phases to tell of."""
+STRONG, STRONG_EVEN, STRONG_HALF, STRONG_ROUNDS = 220.0, 0.2, 60.0, 3.0
+"""Score from which energy alone is enough, the share of it in the worse half and the score there
+that is enough in any case, and how many times it goes round: a comb that sweeps by many of its
+teeth in a frame has no phases to tell of."""
 
 CLEAR, CLEAR_HALF = 300.0, 15.0
 """Score from which so much in the worse half is enough: music is loud in one half and soft in the
@@ -132,7 +133,8 @@ class MotionFit:
         """``heard``, ``doubt`` or ``absent``."""
         even = self.half >= max(HEARD_HALF, EVEN * self.score)
         clear = self.score >= CLEAR and self.half >= CLEAR_HALF
-        strong = self.score >= STRONG and self.half >= STRONG_EVEN * self.score
+        strong = self.score >= STRONG
+        strong &= self.half >= min(STRONG_EVEN * self.score, STRONG_HALF)
         strong &= self.rounds >= STRONG_ROUNDS
         enough = self.score >= HEARD * (1 + SLOW / self.rounds)
         if enough and (strong or (self.phased >= PHASED and (even or clear))):
