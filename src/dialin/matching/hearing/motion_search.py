@@ -34,6 +34,9 @@ which a slower one is taken, and of what phases tell."""
 LEAST_BETWEEN = 0.15
 """Share of what a slower motion tells that must lie between the lines of the faster one."""
 
+MOST_BETWEEN, LEAST_SLOWER = 0.5, 0.6
+"""Share from which it need not explain as much yet, and how much then."""
+
 LEAST_DOUBLE = 0.4
 """Share of a score from which the double rate is taken where nothing lies between its lines."""
 
@@ -278,7 +281,7 @@ class MotionSearch:
                 elif factor < 1.0:
                     share = self._listener.between(other, round(1 / factor))
                     told = share > (LEAST_BETWEEN if told else 2 * LEAST_BETWEEN)
-                    enough = SLOWER
+                    enough = SLOWER if share < MOST_BETWEEN else LEAST_SLOWER
                 if told and other.score > enough * best.score:
                     best = self._settle(other)
         return best
