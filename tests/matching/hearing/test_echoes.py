@@ -10,6 +10,8 @@ import pytest
 
 import dialin
 from dialin.effects.open import open_effect
+from dialin.effects.parameter import Parameter
+from dialin.effects.spec import EffectSpec
 from dialin.matching.hearing.carrier_search import reference_lines
 from dialin.matching.hearing.ears import make_ear
 from dialin.matching.hearing.echo_search import EchoSearch
@@ -399,3 +401,39 @@ def test_a_carrier_in_one_half_alone_is_none():
     middle = ring.shape[1] // 2
     half = np.concatenate([ring[:, :middle], music(RATE, 1)[:, middle:]], axis=1)
     assert reference_lines(dry, [(half, RATE, 1.0)]) == []
+
+
+class Switches:
+    """An echo that comes late only in one position of three switches together."""
+
+    spec = EffectSpec(
+        uri="fake:switches",
+        name="Switches",
+        format="fake",
+        parameters=(
+            Parameter("sync", "Sync", "", 0.0, 1.0, 0.0, "toggle"),
+            Parameter("beats", "Beats", "", 0.0, 2.0, 0.0, "stepped", steps=3),
+            Parameter("dots", "Dots", "", 0.0, 4.0, 0.0, "stepped", steps=5),
+            Parameter("mix", "Mix", "", 0.0, 1.0, 0.3),
+        ),
+    )
+
+    def process(self, audio, sample_rate, settings):
+        late = settings[0] > 0.9 and settings[1] > 0.9 and 0.7 < settings[2] < 0.8
+        number = float(settings[:3] @ np.array([11.0, 5.0, 3.0]))
+        lag = round((0.41 if late else 0.02 + 0.003 * number) * sample_rate)
+        wet = audio.copy()
+        wet[:, lag:] += 0.8 * float(settings[3]) * audio[:, :-lag]
+        return wet
+
+
+def test_switches_that_mean_something_only_together_are_found():
+    effect = Switches()
+    true = np.array([1.0, 1.0, 0.75, 0.5])
+    reference = effect.process(music(RATE, 1), RATE, true)
+    ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
+    lab = ImpulseLab(Here(effect), "", RATE, 1, ear.whole.highest, ear.seconds, 0.6)
+    kinds = {"sync": "lag", "beats": "lag", "dots": "lag", "mix": "smooth"}
+    start = effect.spec.default
+    fit = EchoSearch(lab, effect.spec, ear.whole, kinds, start, tuple(range(4)), seed=3).run()
+    assert fit.settings == pytest.approx(true, abs=0.1)
