@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.signal import fftconvolve
 
 import dialin
 from dialin.effects.open import open_effect
@@ -437,3 +438,30 @@ def test_switches_that_mean_something_only_together_are_found():
     start = effect.spec.default
     fit = EchoSearch(lab, effect.spec, ear.whole, kinds, start, tuple(range(4)), seed=3).run()
     assert fit.settings == pytest.approx(true, abs=0.1)
+
+
+class PreDelay:
+    """A dense tail that comes later as knob 0 is turned; knob 2 is how loud it is."""
+
+    spec = open_effect("builtin:delay").spec
+    tail = np.random.default_rng(8).standard_normal(round(0.3 * RATE))
+    tail *= 0.03 * np.exp(-np.arange(tail.size) / (0.08 * RATE))
+
+    def process(self, audio, sample_rate, settings):
+        lag = round((0.005 + 0.1 * settings[0]) * sample_rate)
+        wet = 2.0 * settings[2] * fftconvolve(audio, self.tail[None], axes=1)
+        out = audio.astype(np.float64)
+        out[:, lag:] += wet[:, : audio.shape[1] - lag]
+        return out.astype(np.float32)
+
+
+def test_a_tail_is_shifted_to_where_it_comes_in():
+    room = PreDelay()
+    true = np.array([0.43, room.spec.default[1], 0.5])
+    reference = room.process(music(RATE, 1), RATE, true)
+    ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
+    lab = ImpulseLab(Here(room), "", RATE, 1, ear.whole.highest, ear.seconds, 0.6)
+    kinds = {"time": "lag", "feedback": "none", "mix": "smooth"}
+    fit = EchoSearch(lab, room.spec, ear.whole, kinds, room.spec.default, (0, 2)).run()
+    assert fit.settings[0] == pytest.approx(0.43, abs=0.0006)
+    assert fit.settings[2] == pytest.approx(0.5, abs=0.1)

@@ -30,7 +30,7 @@ from dialin.matching.hearing.impulses import (
     Values,
     agreed_drop,
 )
-from dialin.matching.hearing.lag_laws import LOG_STEP, LagLaw, LagPatterns
+from dialin.matching.hearing.lag_laws import LagLaw, LagPatterns
 from dialin.measures.cepstrum import LAG_RATE, find_peaks
 
 GRID = 9
@@ -82,6 +82,9 @@ EXACT = 0.2
 
 DENSER, MOST_PATTERNS = 3, 40
 """Rounds of asking in between, and positions asked at most."""
+
+SHIFTED = 0.5
+"""Share of neighbouring positions whose patterns must be one, shifted, for a pre-delay."""
 
 LEAST_REFINING, MOST_REFINING = 40, 80
 """Impulses for the smooth knobs of one setting of the lag knobs, and of all."""
@@ -375,6 +378,9 @@ class EchoSearch:
                 pool += self._inverted(law, beam)
                 continue
             patterns = LagPatterns(index, _pairs(there), self._first)
+            shifted = LagPatterns(index, _pairs(there), self._first, shifts=True)
+            if shifted.alike > max(patterns.alike, SHIFTED):
+                patterns = shifted
             for _ in range(DENSER):
                 gaps = patterns.gaps()
                 if not gaps or len(patterns) >= MOST_PATTERNS:
@@ -484,7 +490,7 @@ class EchoSearch:
             for tried in ranked:
                 _, shift = patterns.nearness(tried.answer, self._target)
                 u = patterns.moved(float(tried.settings[index]), shift)
-                if u is not None and abs(shift) > LOG_STEP:
+                if u is not None and abs(shift) > patterns.step:
                     wanted.append(_with(tried.settings, index, u))
             if not wanted:
                 break

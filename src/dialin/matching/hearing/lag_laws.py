@@ -22,6 +22,9 @@ LOG_STEP = 2e-4
 FAR = 0.12
 """Stretch in log time between two positions, above which one between them is asked too."""
 
+FAR_SECONDS = 0.03
+"""The same of patterns that are shifted in time itself."""
+
 LIKE = 0.35
 """Correlation above which one pattern is the other stretched."""
 
@@ -184,7 +187,10 @@ class LagLaw:
 
 
 class LagPatterns:
-    """How a knob stretches a pattern in time: positions and log time, piece by piece.
+    """How a knob stretches a pattern in time, or shifts it: positions and time, piece by piece.
+
+    The size of a room stretches its reflections, which shifts them in log time; a pre-delay shifts
+    them in time itself.
 
     Parameters
     ----------
@@ -194,12 +200,25 @@ class LagPatterns:
         At some positions of the knob, all else alike.
     first : int
         Lag, in steps of the answers, below which nothing counts.
+    shifts : bool, default False
+        Whether time is not taken by its logarithm, and seconds stand for log time below.
+
+    Attributes
+    ----------
+    step : float
+        Least stretch that is told.
     """
 
-    def __init__(self, index: int, there: Answers, first: int) -> None:
+    def __init__(self, index: int, there: Answers, first: int, *, shifts: bool = False) -> None:
         self.index = index
         self._first = first
+        self.step, self._far = LOG_STEP, FAR
         self._axis = np.exp(np.arange(np.log(SHORTEST * 1.25), np.log(0.6), LOG_STEP))
+        if shifts:
+            self.step, self._far = 1.0 / LAG_RATE, FAR_SECONDS
+            self._axis = np.arange(SHORTEST * 1.25, 0.6, self.step)
+        # Reaches in log time count for as much of the far distance.
+        self._scale = self._far / FAR
         self._size = sfft.next_fast_len(2 * self._axis.size, real=True)
         self._known: dict[float, Values] = {}
         self._goals: list[tuple[EchoTarget, Values]] = []
@@ -207,6 +226,11 @@ class LagPatterns:
 
     def __len__(self) -> int:
         return len(self._known)
+
+    @property
+    def alike(self) -> float:
+        """Share of neighbouring positions of which one's pattern is the other's, stretched."""
+        return float(np.mean([step is not None for step in self._steps])) if self._steps else 0.0
 
     def add(self, there: Answers) -> None:
         """Take in more answers.
@@ -239,7 +263,7 @@ class LagPatterns:
             for (one, two), step in zip(
                 itertools.pairwise(self._positions), self._steps, strict=True
             )
-            if (step is None or abs(step) > FAR) and two - one > 0.01
+            if (step is None or abs(step) > self._far) and two - one > 0.01
         ]
 
     def stretched(self, target: EchoTarget) -> list[float]:
@@ -261,9 +285,9 @@ class LagPatterns:
             own = self._known[u]
             reach = max(
                 [abs(s) for s in self._steps[max(0, number - 1) : number + 1] if s is not None],
-                default=FAR,
+                default=self._far,
             )
-            scored += self._placed(own, u, goal, max(0.6 * reach, 20 * LOG_STEP), 6)
+            scored += self._placed(own, u, goal, max(0.6 * reach, 20 * self.step), 6)
         scored.sort(reverse=True)
         chosen: list[float] = []
         for _, u in scored:
@@ -291,7 +315,7 @@ class LagPatterns:
             Correlation and position, the highest first.
         """
         own = sfft.rfft(_log_time(answer, self._axis), self._size, axis=1)
-        return self._placed(own, u, self._goal(target), WIDE, FITTING)
+        return self._placed(own, u, self._goal(target), WIDE * self._scale, FITTING)
 
     def _placed(
         self, own: Values, u: float, goal: Values, reach: float, count: int
@@ -302,7 +326,7 @@ class LagPatterns:
         peaks = np.flatnonzero(inside) + 1
         found = []
         for peak in peaks[np.argsort(-shared[peaks])][:count]:
-            wanted = self.moved(u, float(lags[peak]) * LOG_STEP)
+            wanted = self.moved(u, float(lags[peak]) * self.step)
             if wanted is not None:
                 found.append((float(shared[peak]), wanted))
         return found
@@ -323,9 +347,9 @@ class LagPatterns:
             Correlation, and stretch in log time.
         """
         own = sfft.rfft(_log_time(answer, self._axis), self._size, axis=1)
-        lags, shared = self._correlation(own, self._goal(target), 0.06)
+        lags, shared = self._correlation(own, self._goal(target), 0.06 * self._scale)
         best = int(np.argmax(shared))
-        return float(shared[best]), float(lags[best]) * LOG_STEP
+        return float(shared[best]), float(lags[best]) * self.step
 
     def moved(self, u: float, shift: float) -> float | None:
         """Position whose pattern is that at `u` stretched by so much log time.
@@ -346,7 +370,7 @@ class LagPatterns:
         if slope is None or slope == 0.0:
             return None
         wanted = u + shift / slope
-        if abs(shift) > FAR:
+        if abs(shift) > self._far:
             # The law bends on the way.
             way, logs = self._law
             away = logs - float(np.interp(u, way, logs)) - shift
@@ -378,7 +402,7 @@ class LagPatterns:
         float
         """
         slope = self._slope(u, 1.0) or self._slope(u, -1.0)
-        return 1e-3 if not slope else float(np.clip(LOG_STEP / abs(slope), 1e-5, 2e-3))
+        return 1e-3 if not slope else float(np.clip(self.step / abs(slope), 1e-5, 2e-3))
 
     def _slope(self, u: float, sign: float) -> float | None:
         """Log time for travel around a position: a curve through the neighbouring steps."""
@@ -401,12 +425,12 @@ class LagPatterns:
         if size <= 0:
             return None
         shared = sfft.irfft((two * np.conj(one)).sum(axis=0), self._size)
-        reach = round(1.0 / LOG_STEP)
+        reach = min(round(self._scale / self.step), self._size // 2 - 1)
         lags = np.arange(-reach, reach + 1)
         best = int(np.argmax(shared[lags]))
         if shared[lags[best]] * self._size / size < LIKE:
             return None
-        return float(lags[best]) * LOG_STEP
+        return float(lags[best]) * self.step
 
     def _goal(self, target: EchoTarget) -> Values:
         """Spectrum of what a reference holds by log time; the last target's is kept."""
@@ -420,7 +444,7 @@ class LagPatterns:
     ) -> tuple[NDArray[np.intp], Values]:
         views = min(own.shape[0], goal.shape[0])
         shared = sfft.irfft((goal[-views:] * np.conj(own[-views:])).sum(axis=0), self._size)
-        count = max(1, round(reach / LOG_STEP))
+        count = max(1, min(round(reach / self.step), self._size // 2 - 1))
         lags = np.arange(-count, count + 1)
         return lags, shared[lags] / max(float(np.sqrt(_power(own))), 1e-12)
 
