@@ -15,17 +15,17 @@ struct style {
     float scale, floor;
 };
 
-/* Natural logarithm of numbers above 0 that are no denormals, to 2e-7 of its value or absolutely:
- * the series of atanh about 1. */
-static INLINE wide logarithm(wide v)
+/* Adds the natural logarithm of numbers above 0 that are no denormals, times `there`, to 2e-7 of its
+ * value or absolutely: the series of atanh about 1. */
+static INLINE void add_logarithm(float *sum, const wide *v, const wide *there)
 {
-    marks bits = (marks)v, power = (bits - 0x3f3504f3) >> 23;
+    marks bits = (marks)*v, power = (bits - 0x3f3504f3) >> 23;
     wide m = (wide)(bits - (power << 23)), s = (m - 1.0f) / (m + 1.0f), z = s * s;
     wide series = 1.0f / 9.0f * z + 1.0f / 7.0f;
     series = series * z + 1.0f / 5.0f;
     series = series * z + 1.0f / 3.0f;
     series = series * z + 1.0f;
-    return 2.0f * s * series + __builtin_convertvector(power, wide) * 0.69314718f;
+    LOAD(sum) += (2.0f * s * series + __builtin_convertvector(power, wide) * 0.69314718f) * *there;
 }
 
 static INLINE void totalled(const float *columns, long bins, double *sum)
@@ -73,8 +73,10 @@ EXPORT WIDE void style_spectra(const struct style *s)
                     total = 0.5f * (mine + its);
                 }
                 LOAD(p.power + to) = total;
-                if (at[n] < s->shared)
-                    LOAD(logs + to) += logarithm(total * s->scale + s->floor) * there;
+                if (at[n] < s->shared) {
+                    wide scaled = total * s->scale + s->floor;
+                    add_logarithm(logs + to, &scaled, &there);
+                }
             }
         }
         for (long b = 0; b < s->bands; b++) {
