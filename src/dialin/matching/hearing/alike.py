@@ -28,8 +28,11 @@ explain so little less that they are just handed on."""
 USUAL = 1.5
 """The same for a knob's whole travel from its default."""
 
-ORDER_NOISE = 0.15
-"""Difference in order that content alone makes."""
+ORDER_NOISE = 0.025
+"""Difference in order at which a likelihood falls to 1/e. Half of 61 delays on validation songs
+differ by 0.006 from the same delay on the input (standard deviation 0.056), and an echo that is the
+louder from one that is the softer by 0.07; the nearer of both is right in 77 %, from 30 ms on in
+85 %."""
 
 OTHER_LINES = 10.0
 """The same between lines of a ring modulator that all agree and none that do."""
