@@ -13,7 +13,7 @@ cat "$work/minimum.txt"
 "$python" -m venv "$work/try"
 pip="$work/try/bin/python -m pip --quiet --disable-pip-version-check"
 $pip install -c "$work/minimum.txt" "$root[studio]"
-$pip install pytest hypothesis httpx
+$pip install pytest hypothesis httpx pyloudnorm
 cd "$work"
 sh "$root/scripts/smoke.sh" "$work/try/bin" "$work"
 # What reads and measures audio, runs in workers, and opens effects and presets.
