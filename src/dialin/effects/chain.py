@@ -365,8 +365,6 @@ class ChainEffect:
         """Filters of the first of some slots, as far as they are built-in filters alone."""
         run: list[tuple[Filter, ...]] = []
         for index in slots:
-            if not self._uris[index].startswith("builtin:"):
-                break
             ask = getattr(self._effects[index], "as_filters", None)
             filters = None if ask is None else ask(settings[self._slices[index]], sample_rate)
             if filters is None:

@@ -84,7 +84,21 @@ def features_of(sound: Audio, sample_rate: int) -> Vector:
     -------
     ndarray, shape (len(feature_aspects()),)
     """
-    analysis = analyse(sound, sample_rate)
+    return features_of_spectra(analyse(sound, sample_rate))
+
+
+def features_of_spectra(analysis: SpectralAnalysis) -> Vector:
+    """Compute all style features where the spectra are known; see `style_features`.
+
+    Parameters
+    ----------
+    analysis : SpectralAnalysis
+        From `dialin.measures.bands.analyse`.
+
+    Returns
+    -------
+    ndarray, shape (len(feature_aspects()),)
+    """
     return np.concatenate([function(analysis) for _, function in FAMILIES])
 
 

@@ -38,6 +38,7 @@ LINE_BANDS = 12
 
 SLOPES, SLOPE_FRAMES = (2, 10, 25, 50), (4, 14)
 """Percentiles of the change of a band's level over so many frames of 23 ms."""
+
 PEAKS = 3
 """Peaks of the cepstrum that `peak_features` tells of."""
 

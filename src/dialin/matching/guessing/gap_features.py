@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.audio import Audio, without_infrasound
-from dialin.matching.features import FAMILIES
+from dialin.matching.features import features_of_spectra
 from dialin.measures.bands import analyse
 from dialin.measures.time_features import floored_levels, peak_features, time_features_of
 
@@ -64,10 +64,9 @@ def hear(audio: Audio, sample_rate: int) -> RecordingFeatures:
     RecordingFeatures
     """
     analysis = analyse(without_infrasound(audio[:2], sample_rate), sample_rate)
-    style = np.concatenate([function(analysis) for _, function in FAMILIES])
     time = time_features_of(audio, sample_rate, analysis)
-    parts = [
-        style,
+    parts: list[NDArray[np.floating]] = [
+        features_of_spectra(analysis),
         time.features,
         _bands(floored_levels(analysis.bands), analysis.bands),
         _dynamics(analysis.mono, analysis.envelope, analysis.rate),
