@@ -14,8 +14,10 @@ such a thing), ratios of distances to those of the untouched input, each with it
 shares left alone, false alarms and seconds a match by the clock.
 
     python benchmarks/time_effects.py SONGS -o rows/ [--effects builtin:delay,Delay,lv2:URI]
-        [--n 60] [--dry 60] [--seed 1] [--budget 100] [--split test] [--workers 1] [--quick]
+        [--n 60] [--dry 60] [--seed 1] [--budget 100] [--methods match,search] [--split test]
+        [--workers 1] [--quick]
 
+`match` is what `dialin match` does with the effect named; `search` is the same without networks.
 Rows are kept in the folder, and a run that was stopped goes on from there.
 """
 
@@ -44,6 +46,7 @@ EFFECTS = (
     *("Delay", "Ambience", "RingMod", "ThruZero", "Leslie"),
 )
 METRICS = ("coarse", "ld", "mrstft", "modulation", *UNITS)
+BASELINES = ("untouched", "random", "default")
 QUICK_ITEMS, QUICK_BUDGET = 4, 20
 Row = dict[str, Any]
 
@@ -139,18 +142,23 @@ def answers(rows: Iterable[Row], group: str, method: str) -> dict[int, Row]:
     }
 
 
+def searches_of(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Names of the methods that look for settings, with their budget."""
+    return tuple(f"{name}:{arguments.budget}" for name in arguments.methods.split(","))
+
+
 def plans_of(arguments: argparse.Namespace) -> list[Plan]:
     """What is to be run: items with the effect, and dry ones."""
     effects = tuple(arguments.effects.split(","))
-    search = f"search:{arguments.budget}"
-    methods = ("untouched", "random", "default", search)
+    searches = searches_of(arguments)
+    methods = (*BASELINES, *searches)
     seed = tuple(e for e in effects if e in NINE)
     audible = tuple(e for e in effects if e not in NINE)
     shared = (str(arguments.songs),)
     tasks = [
         (OneEffect("half"), seed, arguments.n, methods, METRICS),
         (get_protocol("audible"), audible, arguments.n, methods, METRICS),
-        (Dry(), effects, arguments.dry, (search,), ("coarse",)),
+        (Dry(), effects, arguments.dry, searches, ("coarse",)),
     ]
     return [
         Plan(
@@ -173,6 +181,7 @@ def main() -> None:
     parser.add_argument("--dry", type=int, help="dry items of each effect; as many by default")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--budget", type=int, default=100)
+    parser.add_argument("--methods", default="match", help="match, search or both, by commas")
     parser.add_argument("--split", default="test", choices=["test", "valid"])
     parser.add_argument("--workers", type=int, help="processes; one a core by default")
     parser.add_argument("--quick", action="store_true", help="4 items, 20 renders: does it run?")
@@ -198,7 +207,7 @@ def main() -> None:
 
             results = run_plan(plan, arguments.output, workers=arguments.workers, progress=show)
             (dry if plan.protocol.name == "dry" else rows).extend(results)
-    methods = ("untouched", "random", "default", f"search:{arguments.budget}")
+    methods = (*BASELINES, *searches_of(arguments))
     lost = sum(row["error"] is not None for row in [*rows, *dry])
     text = (
         f"{arguments.split} split, seed {arguments.seed}, {arguments.n} items an effect, "

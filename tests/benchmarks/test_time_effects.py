@@ -30,7 +30,7 @@ def test_quick(tmp_path):
     command = [sys.executable, SCRIPT, songs, "--quick", "--effects", "builtin:delay"]
     command += ["--workers", "1", "-o", tmp_path / "rows"]
     first = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
-    assert "| builtin:delay | 4 | search:20 |" in first.stdout
+    assert "| builtin:delay | 4 | match:20 |" in first.stdout
     assert "4 items an effect" in first.stdout
     rows = (tmp_path / "rows" / "rows.jsonl").read_text()
     kept = [json.loads(line) for line in rows.splitlines()]

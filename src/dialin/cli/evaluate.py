@@ -40,9 +40,11 @@ HELP = """Judge methods by a protocol: half, song, audible, dry, cross, counterf
       --methods untouched,pick:mfcc:512,st-ito:mfcc:512 --curve 1,16,64,512 -o curve/
 
 PROTOCOL:N gives a protocol its own number of items for each effect. The same command goes on where
-a stopped run was. Methods: untouched, random, default, mean, nearest[:ENCODER], rules, search:N,
-pick:ENCODER:N, st-ito:ENCODER:N, matchering:PYTHON, model:FOLDER (one that dialin made),
-system:package.module/factory:FOLDER (code of your own, which only you can name), true.
+a stopped run was. Methods: untouched, random, default, mean, nearest[:ENCODER], rules, match:N
+(dialin, N renders at most) and guess:N (where the effect is known to be there), search:N and
+plain:N (the same without networks), refine:N:FOLDER, pick:ENCODER:N, st-ito:ENCODER:N,
+matchering:PYTHON, model:FOLDER (one that dialin made), system:package.module/factory:FOLDER
+(code of your own, which only you can name), true.
 """
 
 
