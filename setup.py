@@ -13,6 +13,7 @@ KERNELS = {
     "dialin.audio._biquads": ["src/dialin/audio/_biquads.c"],
     "dialin.effects._builtins": ["src/dialin/effects/_builtins.c"],
 }
+HEADERS = [f"src/dialin/audio/{name}.h" for name in ("_kernels", "_transform")]
 OPTIONS = ["-O3", "-fno-math-errno"]
 # Effects sound the same on every processor.
 EXACT = ["-ffp-contract=off"]
@@ -22,7 +23,7 @@ setup(
         Extension(
             name,
             sources,
-            depends=["src/dialin/timbre/_native.h", "src/dialin/timbre/_transform.h"],
+            depends=HEADERS,
             py_limited_api=True,
             libraries=[] if sys.platform == "win32" else ["m"],
             extra_compile_args=[]

@@ -17,6 +17,9 @@ BOTH = (
 WHEEL = ("dialin/py.typed", "dialin/timbre/_native.c", *(f"dialin/{name}" for name in BOTH))
 ARCHIVE = (
     *BOTH,
+    "src/dialin/audio/_kernels.h",
+    "src/dialin/audio/_transform.h",
+    "src/dialin/timbre/_percussion.c",
     "docs/index.md",
     "tests/test_public.py",
     "benchmarks/timbre.py",

@@ -1,6 +1,6 @@
 /* Biquads in series, two channels at a time: what scipy.signal.sosfilt computes, without the half
  * second that importing scipy.signal takes. */
-#include "../timbre/_native.h"
+#include "_kernels.h"
 
 #define MOST 32
 

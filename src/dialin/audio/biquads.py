@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from dialin.audio.compiled import INT, LONG, POINTER, compiled
 from dialin.audio.gate import Audio
 
 Values = NDArray[np.float64]
@@ -16,20 +14,11 @@ MOST_SECTIONS = 32
 """That the compiled loop takes."""
 
 
-def _load() -> Any:
-    try:
-        from dialin.audio import _biquads  # type: ignore[attr-defined]
-
-        function = ctypes.CDLL(str(_biquads.__file__)).biquads
-    except (ImportError, OSError, AttributeError):
-        return None
-    pointer, long = ctypes.c_void_p, ctypes.c_long
-    function.restype = ctypes.c_int
-    function.argtypes = [pointer, long, pointer, pointer, long, long, pointer]
-    return function
-
-
-_compiled = _load()
+_compiled = compiled(
+    "dialin.audio._biquads",
+    "biquads",
+    *(INT, POINTER, LONG, POINTER, POINTER, LONG, LONG, POINTER),
+)
 
 
 class Biquads:

@@ -2,7 +2,7 @@
  *
  * Compiled without contracting a product and a sum into one rounding, so that every processor gives
  * the same samples, and those of the effect that a loop replaces. */
-#include "../timbre/_native.h"
+#include "../audio/_kernels.h"
 
 #define COMBS 8
 #define ALL_PASSES 4

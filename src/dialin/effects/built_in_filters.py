@@ -9,16 +9,15 @@ Samples are the same to the bit, but for denormal numbers, which are zero here.
 
 from __future__ import annotations
 
-import ctypes
-import importlib
+import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dialin.audio import Audio
+from dialin.audio.compiled import FLOAT, INT, LONG, POINTER, compiled
 
 BUILTIN_BLOCK = 8192
 """Samples Pedalboard processes at a time; its own effects sound the same with any other number."""
@@ -27,20 +26,10 @@ KINDS = ("HighpassFilter", "LowpassFilter", "LowShelfFilter", "HighShelfFilter",
 """Pedalboard's classes, in the order in which ``_builtins.c`` knows them."""
 
 
-def _load(name: str, *arguments: Any) -> Any:
-    try:
-        library = importlib.import_module("dialin.effects._builtins")
-        function = getattr(ctypes.CDLL(str(library.__file__)), name)
-    except (ImportError, OSError, AttributeError):
-        return None
-    function.restype, function.argtypes = None, arguments
-    return function
-
-
-_pointer, _long = ctypes.c_void_p, ctypes.c_long
-_coefficients = _load("filter_coefficients", ctypes.c_int, *[ctypes.c_float] * 4, _pointer)
-filter_channels = _load("filter_channels", _pointer, *[_long] * 3, _pointer, _long, _pointer)
-compress_channels = _load("compress_channels", _pointer, _long, _long, _pointer, _pointer)
+_loop = functools.partial(compiled, "dialin.effects._builtins")
+_coefficients = _loop("filter_coefficients", None, INT, *[FLOAT] * 4, POINTER)
+filter_channels = _loop("filter_channels", None, POINTER, *[LONG] * 3, POINTER, LONG, POINTER)
+compress_channels = _loop("compress_channels", None, POINTER, LONG, LONG, POINTER, POINTER)
 """The compiled loops, or None where there are none."""
 
 

@@ -8,13 +8,10 @@ all-passes in series, for each channel. Pedalboard takes sample after sample thr
 
 from __future__ import annotations
 
-import ctypes
-import importlib
-from typing import Any
-
 import numpy as np
 
 from dialin.audio import Audio
+from dialin.audio.compiled import LONG, LONGS, POINTER, compiled
 
 COMBS = (1116, 1188, 1277, 1356, 1422, 1491, 1557, 1617)
 """Samples of delay of the left channel's combs at 44.1 kHz; the right one's are `SPREAD` more."""
@@ -24,20 +21,11 @@ ALL_PASSES = (556, 441, 341, 225)
 
 SPREAD = 23
 
-
-def _load() -> Any:
-    try:
-        library = importlib.import_module("dialin.effects._builtins")
-        function = ctypes.CDLL(str(library.__file__)).reverberate
-    except (ImportError, OSError, AttributeError):
-        return None
-    pointer, long = ctypes.c_void_p, ctypes.c_long
-    function.restype = None
-    function.argtypes = [pointer, pointer, long, *[pointer] * 5]
-    return function
-
-
-reverberate = _load()
+reverberate = compiled(
+    "dialin.effects._builtins",
+    "reverberate",
+    *(None, POINTER, POINTER, LONG, *[POINTER] * 5),
+)
 """The compiled loop, or None where there is none."""
 
 
@@ -95,9 +83,8 @@ class Reverb:
             *(delay + spread for spread in (0, SPREAD) for delay in COMBS),
             *(delay + spread for spread in (0, SPREAD) for delay in ALL_PASSES),
         ]
-        long = np.dtype(ctypes.c_long)
         lengths = [max(1, int(sample_rate) * line // 44_100) for line in lines]
-        self._lengths = np.array(lengths, dtype=long)
+        self._lengths = np.array(lengths, dtype=LONGS)
         self._positions = np.zeros_like(self._lengths)
         self._rings = np.zeros(int(self._lengths.sum()), dtype=np.float32)
         self._last = np.zeros(2 * len(COMBS), dtype=np.float32)

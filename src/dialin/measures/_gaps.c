@@ -1,5 +1,5 @@
 /* The inner loop of MRSTFT and of its gradient: one pass over the bins instead of twenty. */
-#include "../timbre/_native.h"
+#include "../audio/_kernels.h"
 
 #define BLOCK 64
 #define LANES 8

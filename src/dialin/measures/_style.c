@@ -1,5 +1,5 @@
 /* Spectra that style features start from, taken in one pass; see style_spectra.py. */
-#include "../timbre/_transform.h"
+#include "../audio/_transform.h"
 
 /* columns: 4 * (size / 2 + 1) * VL; powers: (count, bands); sums: left, right and the real part
  * of left times conjugate right, summed over frames, 3 * (size / 2 + 1); logs: (shared,). Bands of

@@ -5,23 +5,11 @@
 
 from __future__ import annotations
 
-import ctypes
-from typing import Any
+from dialin.audio.compiled import DOUBLE, FLOAT, INT, LONG, POINTER, compiled
 
-
-def _load() -> Any:
-    try:
-        from dialin.measures import _gaps  # type: ignore[attr-defined]
-
-        function = ctypes.CDLL(str(_gaps.__file__)).spectral_gaps
-    except (ImportError, OSError, AttributeError):
-        return None
-    function.restype = ctypes.c_double
-    function.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_long, ctypes.c_float, ctypes.c_int]
-    return function
-
-
-spectral_gaps = _load()
+spectral_gaps = compiled(
+    "dialin.measures._gaps", "spectral_gaps", DOUBLE, POINTER, POINTER, LONG, FLOAT, INT
+)
 """``spectral_gaps(ours, theirs, count, floor, slopes)``, or None; see ``_gaps.c``.
 
 `ours` and `theirs` are addresses of `count` complex64 numbers. Returned is the sum of

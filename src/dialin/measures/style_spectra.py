@@ -12,14 +12,21 @@ from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from dialin.audio import Audio
+from dialin.audio.compiled import (
+    FLOAT,
+    FRAME_LANES,
+    LEAST_TRANSFORM,
+    LONG,
+    LONGS,
+    POINTER,
+    Frames,
+    compiled,
+)
 
 Values = NDArray[np.float64]
 
 FLOOR = 1e-10
 """Power below which a band counts as silent, re a full-scale loudest block at -20 dBFS."""
-
-LANES, LEAST_LENGTH = 16, 64
-"""Of the compiled loop: frames side by side, and the shortest frame that it takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +75,7 @@ class FilterBank:
         column = [
             self.weights[a : a + n, b] for b, (a, n) in enumerate(zip(start, many, strict=True))
         ]
-        long = np.dtype(ctypes.c_long)
-        return start.astype(long), many.astype(long), np.concatenate(column)
+        return start.astype(LONGS), many.astype(LONGS), np.concatenate(column)
 
 
 @functools.lru_cache(maxsize=16)
@@ -131,13 +137,12 @@ def style_spectra(
     -------
     StyleSpectra
     """
-    if _compiled is None or length < LEAST_LENGTH:
+    if _compiled is None or length < LEAST_TRANSFORM:
         return _by_scipy(sound, length, bank, scale, shared)
-    channels = [np.ascontiguousarray(channel, dtype=np.float32) for channel in sound]
-    frames = [_StyleCall.of(channel, length) for channel in channels]
+    frames = [Frames.of(channel, length // 2, hann(length), length, False) for channel in sound]
     start, many, weight = bank.spans
     bins, count = length // 2 + 1, frames[0].count
-    columns = np.empty(4 * bins * LANES, dtype=np.float32)
+    columns = np.empty(4 * bins * FRAME_LANES, dtype=np.float32)
     powers = np.empty((count, len(start)), dtype=np.float32)
     sums, logs = np.empty((3, bins)), np.empty(shared)
     _compiled(
@@ -182,60 +187,20 @@ def _cross_power(left: NDArray[np.complex64], right: NDArray[np.complex64]) -> V
     return np.asarray(product[0::2] + product[1::2])
 
 
-class _StyleCall(ctypes.Structure):
-    """``struct frames`` of ``_transform.h``."""
-
-    _fields_ = (
-        *[(name, ctypes.c_void_p) for name in ("x", "window", "cosine", "sine", "work")],
-        *[(name, ctypes.c_long) for name in ("n", "hop", "count", "length", "centre", "size")],
-    )
-    held: tuple[Any, ...]
-
-    @classmethod
-    def of(cls, channel: NDArray[np.float32], length: int) -> _StyleCall:
-        hop = length // 2
-        count = (channel.size - length) // hop + 1
-        work = np.empty(hop * (count + length // hop + 64) + 80 * length + 4096, dtype=np.float32)
-        cosine, sine = _turns(length)
-        held = (channel, hann(length), cosine, sine, work)
-        result = cls(*(a.ctypes.data for a in held), channel.size, hop, count, length, 0, length)
-        result.held = held
-        return result
-
-
 class _Style(ctypes.Structure):
     """``struct style`` of ``_style.c``."""
 
     _fields_ = (
         *[
-            (name, ctypes.c_void_p)
+            (name, POINTER)
             for name in (
                 *("left", "right", "start", "many", "weight"),
                 *("columns", "powers", "sums", "logs"),
             )
         ],
-        *[(name, ctypes.c_long) for name in ("bands", "shared")],
-        *[(name, ctypes.c_float) for name in ("scale", "floor")],
+        *[(name, LONG) for name in ("bands", "shared")],
+        *[(name, FLOAT) for name in ("scale", "floor")],
     )
 
 
-@functools.lru_cache(maxsize=16)
-def _turns(size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Cosines and sines of a transform."""
-    angle = -2.0 * np.pi * np.arange(size) / size
-    return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
-
-
-def _load() -> Any:
-    try:
-        from dialin.measures import _style  # type: ignore[attr-defined]
-
-        function = ctypes.CDLL(str(_style.__file__)).style_spectra
-    except (ImportError, OSError, AttributeError):
-        return None
-    function.restype = None
-    function.argtypes = [ctypes.c_void_p]
-    return function
-
-
-_compiled = _load()
+_compiled = compiled("dialin.measures._style", "style_spectra", None, POINTER)

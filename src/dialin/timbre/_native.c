@@ -5,7 +5,7 @@
  * run without the interpreter lock. Each has a twin in fallback.py that gives the same values.
  * All arrays are C-contiguous; every output is written in full.
  */
-#include "_native.h"
+#include "../audio/_kernels.h"
 
 #define LANES 8
 #define FRAME 4096

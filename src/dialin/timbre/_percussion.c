@@ -1,5 +1,5 @@
 /* Harmonic and percussive parts by median filtering of the spectrogram; see _native.c. */
-#include "_transform.h"
+#include "../audio/_transform.h"
 
 #define WINDOW 31
 #define STRIP 64

@@ -1,5 +1,5 @@
 /* What is taken from short-time spectra; see _native.c and _transform.h. */
-#include "_transform.h"
+#include "../audio/_transform.h"
 
 #define BLOCK 32
 

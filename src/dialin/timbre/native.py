@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import ctypes
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.timbre import _native, tables  # type: ignore[attr-defined]
+from dialin.audio.compiled import (
+    DOUBLE,
+    FLOAT,
+    FRAME_LANES,
+    LONG,
+    LONGS,
+    POINTER,
+    Frames,
+    declared,
+    library,
+)
+from dialin.timbre import tables
 from dialin.timbre.filters import Bands, halving_section, third_octave_filters
 from dialin.timbre.kernel_constants import STRONGER_SHARE
 
@@ -18,44 +29,32 @@ Singles = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 _LANES = 8
-_VECTOR = 16
-_LONG = np.dtype(ctypes.c_long)
-_pointer = ctypes.c_void_p
-_long = ctypes.c_long
-_double = ctypes.c_double
 
-_library = ctypes.CDLL(str(_native.__file__))
+_declare = partial(declared, library("dialin.timbre._native"))
 
-
-def _declare(name: str, result: Any, *arguments: Any) -> Any:
-    function = getattr(_library, name)
-    function.restype, function.argtypes = result, arguments
-    return function
-
-
-_weighted = _declare("weighted_energy", None, *[_pointer] * 3, _long, _pointer)
-_walk = _declare("walk_back", None, _pointer, _pointer, _long, _double, *[_long] * 3)
-_filter_tree = _declare("filter_tree", None, _pointer, _long, *[_pointer] * 4)
-_levels = _declare("third_octave_levels", None, _pointer, _long, *[_pointer] * 4)
-_slopes = _declare("loudness_slopes", None, _pointer, _long, *[_pointer] * 5)
-_envelope = _declare("hold_envelope", None, _pointer, _long, _long, _double, _pointer)
-_median = _declare("running_median", None, _pointer, _long, _long, *[_pointer] * 2)
-_percussive = _declare("percussive_energies", None, *[_pointer] * 3)
-_peaks = _declare("contrast_peaks", _long, _pointer, _long, _double, _pointer)
+_weighted = _declare("weighted_energy", None, *[POINTER] * 3, LONG, POINTER)
+_walk = _declare("walk_back", None, POINTER, POINTER, LONG, DOUBLE, *[LONG] * 3)
+_filter_tree = _declare("filter_tree", None, POINTER, LONG, *[POINTER] * 4)
+_levels = _declare("third_octave_levels", None, POINTER, LONG, *[POINTER] * 4)
+_slopes = _declare("loudness_slopes", None, POINTER, LONG, *[POINTER] * 5)
+_envelope = _declare("hold_envelope", None, POINTER, LONG, LONG, DOUBLE, POINTER)
+_median = _declare("running_median", None, POINTER, LONG, LONG, *[POINTER] * 2)
+_percussive = _declare("percussive_energies", None, *[POINTER] * 3)
+_peaks = _declare("contrast_peaks", LONG, POINTER, LONG, DOUBLE, POINTER)
 _frame_roughness = _declare(
     "frame_roughness",
     None,
-    *(_pointer, _long, _long, _double, _double, _double),
-    *(_pointer, _long, _pointer, _pointer, _pointer),
+    *(POINTER, LONG, LONG, DOUBLE, DOUBLE, DOUBLE),
+    *(POINTER, LONG, POINTER, POINTER, POINTER),
 )
-_bandwidths = _declare("bandwidths", None, _pointer, ctypes.c_float, *[_pointer] * 2)
-_moments = _declare("spectral_moments", None, *[_pointer] * 5)
-_bands = _declare("band_power", None, *[_pointer] * 4, _long, _pointer)
-_tapered = _declare("tapered_frames", None, _pointer, *[_long] * 3, *[_pointer] * 2)
-_summed = _declare("summed_power", None, _pointer, *[_long] * 2, _pointer)
-_energies = _declare("frame_energies", None, _pointer, *[_long] * 3, *[_pointer] * 2)
-_power_spectra = _declare("power_spectra", None, _pointer, _pointer)
-_runs = _declare("decay_runs", None, _pointer, _pointer, _long, _pointer, _long, _pointer)
+_bandwidths = _declare("bandwidths", None, POINTER, FLOAT, *[POINTER] * 2)
+_moments = _declare("spectral_moments", None, *[POINTER] * 5)
+_bands = _declare("band_power", None, *[POINTER] * 4, LONG, POINTER)
+_tapered = _declare("tapered_frames", None, POINTER, *[LONG] * 3, *[POINTER] * 2)
+_summed = _declare("summed_power", None, POINTER, *[LONG] * 2, POINTER)
+_energies = _declare("frame_energies", None, POINTER, *[LONG] * 3, *[POINTER] * 2)
+_power_spectra = _declare("power_spectra", None, POINTER, POINTER)
+_runs = _declare("decay_runs", None, POINTER, POINTER, LONG, POINTER, LONG, POINTER)
 
 
 def _samples(x: NDArray[Any]) -> Samples:
@@ -79,7 +78,7 @@ def weighted_energy(x: Samples, sections: Samples, edges: Indices) -> Samples:
     ndarray, float64, shape (edges - 1,)
         Sums of squares.
     """
-    x, bounds = _samples(x), np.ascontiguousarray(edges, dtype=_LONG)
+    x, bounds = _samples(x), np.ascontiguousarray(edges, dtype=LONGS)
     energy = np.empty(bounds.size - 1)
     _weighted(
         x.ctypes.data,
@@ -233,7 +232,7 @@ def walk_back(
     list of int
         Where each walk ends, in samples.
     """
-    envelope, positions = _samples(envelope), np.array(starts, dtype=_LONG)
+    envelope, positions = _samples(envelope), np.array(starts, dtype=LONGS)
     _walk(
         envelope.ctypes.data,
         positions.ctypes.data,
@@ -255,7 +254,7 @@ def running_median(x: NDArray[np.float32]) -> NDArray[np.float32]:
     ndarray, float32, shape (rows, columns)
     """
     x = np.ascontiguousarray(x, dtype=np.float32)
-    y, work = np.empty_like(x), np.empty(2 * _VECTOR * len(x), dtype=np.float32)
+    y, work = np.empty_like(x), np.empty(2 * FRAME_LANES * len(x), dtype=np.float32)
     _median(x.ctypes.data, *x.shape, work.ctypes.data, y.ctypes.data)
     return y
 
@@ -275,7 +274,7 @@ def contrast_peaks(x: Samples, contrast: float) -> Indices:
     ndarray, int64, shape (peaks,)
     """
     x = _samples(x)
-    peaks = np.empty(x.size, dtype=_LONG)
+    peaks = np.empty(x.size, dtype=LONGS)
     count = _peaks(x.ctypes.data, x.size, contrast, peaks.ctypes.data)
     return peaks[:count].astype(np.int64)
 
@@ -300,7 +299,7 @@ def frame_roughness(spectra: Singles, low: float, high: float, hertz: float) -> 
     """
     spectra = _singles(spectra)
     count, bins = spectra.shape
-    scratch, peaks = np.empty(5 * bins), np.empty(bins, dtype=_LONG)
+    scratch, peaks = np.empty(5 * bins), np.empty(bins, dtype=LONGS)
     total = np.empty(count)
     _frame_roughness(
         spectra.ctypes.data,
@@ -332,8 +331,8 @@ def decay_runs(x: Samples, starts: Indices, edges: Indices) -> Indices:
         Sub-frames before the first that breaks the decay; -1 if none does.
     """
     x = _samples(x)
-    first, bounds = (np.ascontiguousarray(v, dtype=_LONG) for v in (starts, edges))
-    passed = np.empty(first.size, dtype=_LONG)
+    first, bounds = (np.ascontiguousarray(v, dtype=LONGS) for v in (starts, edges))
+    passed = np.empty(first.size, dtype=LONGS)
     _runs(
         x.ctypes.data,
         first.ctypes.data,
@@ -411,44 +410,6 @@ def frame_energies(x: NDArray[Any], hop: int, window: NDArray[Any]) -> Samples:
     return energy
 
 
-@lru_cache(maxsize=4)
-def _turns(size: int) -> tuple[Singles, Singles]:
-    """Cosines and sines of a transform."""
-    angle = -2.0 * np.pi * np.arange(size) / size
-    return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
-
-
-class _Frames(ctypes.Structure):
-    """``struct frames`` of ``_spectra.c``."""
-
-    _fields_ = (
-        *[(name, _pointer) for name in ("x", "window", "cosine", "sine", "work")],
-        *[(name, _long) for name in ("n", "hop", "count", "length", "centre", "size")],
-    )
-    held: tuple[Any, ...]
-
-
-def _frames(
-    x: NDArray[Any], hop: int, window: NDArray[Any] | int, size: int, centre: bool
-) -> _Frames:
-    """Pack up frames; a number for `window` is the length of frames without one."""
-    x = _singles(x)
-    taper = None if isinstance(window, int) else _singles(window)
-    length = window if isinstance(window, int) else window.size
-    turns = _turns(size)
-    count = (x.size - length) // hop + 1
-    work = np.empty(hop * (count + length // hop + 64) + 80 * size + 4096, dtype=np.float32)
-    result = _Frames(
-        x.ctypes.data,
-        taper.ctypes.data if taper is not None else None,
-        *(array.ctypes.data for array in turns),
-        work.ctypes.data,
-        *(x.size, hop, count, length, int(centre), size),
-    )
-    result.held = (x, taper, turns, work)
-    return result
-
-
 def power_spectra(
     x: NDArray[Any], hop: int, window: NDArray[Any], size: int, centre: bool
 ) -> Singles:
@@ -471,7 +432,7 @@ def power_spectra(
     -------
     ndarray, float32, shape (frames, size / 2 + 1)
     """
-    frames = _frames(x, hop, window, size, centre)
+    frames = Frames.of(x, hop, window, size, centre)
     power = np.empty((frames.count, size // 2 + 1), dtype=np.float32)
     _power_spectra(ctypes.byref(frames), power.ctypes.data)
     return power
@@ -498,9 +459,9 @@ def spectral_moments(
     (ndarray, ndarray, ndarray), shapes (frames,), (frames,) and (size / 2 + 1,)
         Power of each frame, sum of bin number times power of each, and sum over frames of each bin.
     """
-    frames = _frames(x, hop, window, size, True)
+    frames = Frames.of(x, hop, window, size, True)
     total, moment, spectrum = (np.empty(n) for n in (frames.count, frames.count, size // 2 + 1))
-    columns = np.empty((size // 2 + 1) * _VECTOR, dtype=np.float32)
+    columns = np.empty((size // 2 + 1) * FRAME_LANES, dtype=np.float32)
     _moments(
         ctypes.byref(frames),
         *(array.ctypes.data for array in (columns, total, moment, spectrum)),
@@ -526,9 +487,9 @@ def band_power(x: NDArray[Any], hop: int, window: NDArray[Any], bands: Bands) ->
     -------
     ndarray, float32, shape (frames, bands)
     """
-    frames = _frames(x, hop, window, window.size, False)
+    frames = Frames.of(x, hop, window, window.size, False)
     power = np.empty((frames.count, bands.start.size), dtype=np.float32)
-    start, many = (np.ascontiguousarray(v, dtype=_LONG) for v in (bands.start, bands.many))
+    start, many = (np.ascontiguousarray(v, dtype=LONGS) for v in (bands.start, bands.many))
     _bands(
         ctypes.byref(frames),
         *(start.ctypes.data, many.ctypes.data, bands.weights.ctypes.data),
@@ -556,8 +517,8 @@ def bandwidths(x: NDArray[Any], hop: int, length: int, threshold: float) -> tupl
     (ndarray, ndarray), shape (frames,) each
         Sum of magnitudes, and width in bins.
     """
-    frames = _frames(x, hop, length, length, False)
-    level, width = np.empty(frames.count), np.empty(frames.count, dtype=_LONG)
+    frames = Frames.of(x, hop, length, length, False)
+    level, width = np.empty(frames.count), np.empty(frames.count, dtype=LONGS)
     _bandwidths(ctypes.byref(frames), threshold, level.ctypes.data, width.ctypes.data)
     return level, width.astype(np.int64)
 
@@ -578,9 +539,9 @@ def percussive_energies(x: NDArray[Any], window: NDArray[Any]) -> Samples:
         Of the percussive and of the other part.
     """
     size = window.size
-    frames = _frames(x, size // 4, window, size, False)
+    frames = Frames.of(x, size // 4, window, size, False)
     stride = frames.count + 80
-    room = np.empty((size + 2) * (_VECTOR + stride) + (size // 4) * stride, dtype=np.float32)
+    room = np.empty((size + 2) * (FRAME_LANES + stride) + (size // 4) * stride, dtype=np.float32)
     energy = np.empty((2, frames.count - 1))
     _percussive(ctypes.byref(frames), room.ctypes.data, energy.ctypes.data)
     return energy

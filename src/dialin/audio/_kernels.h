@@ -1,6 +1,6 @@
 /* What the compiled kernels share: exports, wide-vector twins, denormal numbers. */
-#ifndef DIALIN_NATIVE_H
-#define DIALIN_NATIVE_H
+#ifndef DIALIN_KERNELS_H
+#define DIALIN_KERNELS_H
 
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000

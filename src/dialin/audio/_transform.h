@@ -6,7 +6,7 @@
 #ifndef DIALIN_TRANSFORM_H
 #define DIALIN_TRANSFORM_H
 
-#include "_native.h"
+#include "_kernels.h"
 #include <stdint.h>
 
 #define VL 16
