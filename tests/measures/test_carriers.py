@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dialin.measures.carriers import symmetry_lines
+from dialin.measures.carriers import symmetry_lines, symmetry_near
 from tests.measures.test_cepstrum import music
 
 
@@ -38,3 +38,12 @@ def test_where_hardly_a_bin_has_a_mirror_image_is_no_carrier() -> None:
     audio = np.fft.irfft(spectrum * inside)[None].astype(np.float32)
     # Not the millions that rounding is of next to nothing.
     assert max(sigma for _, sigma in symmetry_lines(audio, rate)) < 50.0
+
+
+def test_a_line_is_looked_for_near_its_frequency_alone() -> None:
+    hertz = np.arange(4_000) * 0.05
+    score = np.ones(4_000)
+    score[1_008] = 20.0
+    assert symmetry_near(hertz, score, 50.0) == 20.0
+    assert symmetry_near(hertz, score, 49.0) == 1.0
+    assert symmetry_near(hertz[:0], score[:0], 50.0) == 0.0

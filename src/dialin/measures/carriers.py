@@ -32,6 +32,9 @@ LONGEST_SECONDS = 24.0
 LEAST_USUAL = 0.05
 """Share of the mean over all frequencies that counts for usual anywhere."""
 
+NEAR_HZ, LEAST_BINS = 0.5, 2
+"""How near to a frequency a line is that one, and how many bins that are at least."""
+
 FLOOR_DB = -90.0
 """Bins so far below the loudest hold nothing but rounding."""
 
@@ -118,6 +121,28 @@ def symmetry_spectrum(audio: Audio, sample_rate: int) -> tuple[Floats, Floats]:
     # About the end of a codec's band hardly a bin has a mirror image: no line can be told there.
     least = LEAST_USUAL * float(usual[hertz > LOWEST_HZ].mean())
     return hertz, level / np.maximum(usual, max(least, 1e-12))
+
+
+def symmetry_near(hertz: Floats, score: Floats, line: float) -> float:
+    """How symmetrical a spectrum is about a frequency, as near to it as it can be told.
+
+    Parameters
+    ----------
+    hertz, score : ndarray, shape (bins,)
+        From `symmetry_spectrum`.
+    line : float
+        Frequency in hertz.
+
+    Returns
+    -------
+    float
+        The most within `NEAR_HZ`; 0 where nothing is known.
+    """
+    if hertz.size < 2:
+        return 0.0
+    step = float(hertz[1] - hertz[0])
+    place, near = round(line / step), max(LEAST_BINS, round(NEAR_HZ / step))
+    return float(score[max(0, place - near) : place + near + 1].max(initial=0.0))
 
 
 def strongest(lines: Sequence[tuple[float, float]], least: float) -> float | None:

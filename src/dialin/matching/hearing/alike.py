@@ -17,7 +17,7 @@ from dialin.effects.spec import Settings
 from dialin.matching.hearing.carrier_search import SURE
 from dialin.matching.hearing.echo_search import ALIKE_DROP, ALIKE_SHARE
 from dialin.matching.hearing.time_guesses import Echo
-from dialin.measures.carriers import symmetry_lines, symmetry_spectrum
+from dialin.measures.carriers import symmetry_lines, symmetry_near, symmetry_spectrum
 from dialin.measures.order import echo_order
 from dialin.rendering import Job, Renderer, SharedAudio
 
@@ -110,15 +110,12 @@ def measure_lines(audio: Audio, sample_rate: int, wanted: tuple[tuple[float, flo
     float
         0 to 1.
     """
-    hertz, score = symmetry_spectrum(audio, sample_rate)
-    if not score.size:
+    spectrum = symmetry_spectrum(audio, sample_rate)
+    if not spectrum[0].size:
         return 0.0
-    step = float(hertz[1] - hertz[0])
     common = total = 0.0
     for line, sigma in wanted:
-        index = round(line / step)
-        near = score[max(0, index - 3) : index + 4]
-        here = float(near.max(initial=0.0))
+        here = symmetry_near(*spectrum, line)
         common += min(here, sigma)
         total += max(here, sigma)
     for line, sigma in symmetry_lines(audio, sample_rate, len(wanted)):

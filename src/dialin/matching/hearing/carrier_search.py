@@ -16,7 +16,7 @@ import numpy as np
 
 from dialin.audio import Audio
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.measures.carriers import Floats, symmetry_lines, symmetry_spectrum
+from dialin.measures.carriers import symmetry_lines, symmetry_near, symmetry_spectrum
 from dialin.rendering import Job, Renderer, SharedAudio
 
 SURE = 12.0
@@ -128,17 +128,8 @@ def _lasting(audio: Audio, sample_rate: int) -> list[tuple[float, float]]:
     if not long or not lines:
         return lines
     for half in (audio[:, :middle], audio[:, middle:]):
-        hertz, score = symmetry_spectrum(half, sample_rate)
-        if not score.size:
-            return []
-        step = float(hertz[1] - hertz[0])
-        near = max(2, round(NEAR_HZ / step))
-
-        def there(line: float, score: Floats = score, step: float = step, near: int = near) -> bool:
-            place = round(line / step)
-            return float(score[max(0, place - near) : place + near + 1].max()) >= HALF_SURE
-
-        lines = [(line, sigma) for line, sigma in lines if there(line)]
+        spectrum = symmetry_spectrum(half, sample_rate)
+        lines = [(f, sigma) for f, sigma in lines if symmetry_near(*spectrum, f) >= HALF_SURE]
     return lines
 
 
