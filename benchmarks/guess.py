@@ -41,12 +41,13 @@ from dialin.matching import Match, MatchOptions, SearchOptions, match
 from dialin.matching.candidate import measure
 from dialin.matching.detail import detail_distances
 from dialin.matching.explore import Explorer
-from dialin.matching.guessing.gap_features import echo_peaks, hear
+from dialin.matching.guessing.gap_features import hear
 from dialin.matching.guessing.guess import guess_chain, shipped_model
 from dialin.matching.recordings import hear as hear_all
 from dialin.matching.space import SearchSpace
 from dialin.matching.trials import Trials
 from dialin.measures.spectral import LD_RESOLUTIONS, magnitudes, mrstft
+from dialin.measures.time_features import echo_peaks
 from dialin.rendering import Job, RenderPool
 
 GROUPS = {"known": ("counterfx", "known"), "hidden": ("counterfx", "hidden")}

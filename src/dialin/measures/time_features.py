@@ -2,7 +2,7 @@
 
 The cepstrum of the whole recording in narrow bins of lag (echoes and rooms stand out from any music
 there), how the cepstrum of short frames moves (chorus, flanger), lines in the modulation spectrum,
-and decay slopes. `peak_features` compares two recordings lag by lag. The networks that guess
+and decay slopes. `echo_peaks` compares two recordings lag by lag. The networks that guess
 (`dialin.matching.guessing`) are told of these, and so are controllers whose recipe says so.
 
 Conventions
@@ -40,7 +40,7 @@ SLOPES, SLOPE_FRAMES = (2, 10, 25, 50), (4, 14)
 """Percentiles of the change of a band's level over so many frames of 23 ms."""
 
 PEAKS = 3
-"""Peaks of the cepstrum that `peak_features` tells of."""
+"""Peaks of the cepstrum that `echo_peaks` tells of."""
 
 PEAK_VALUES = 5
 LONGEST = 1.7
@@ -48,13 +48,14 @@ LONGEST = 1.7
 
 
 @dataclass(frozen=True, eq=False)
-class TimeFeatures:
-    """One recording's echoes, rooms and motion.
+class RecordingFeatures:
+    """One recording as networks hear it.
 
     Attributes
     ----------
-    features : ndarray, float32, shape (956,)
-        Of `lag_features`, `moving_features`, `line_features` and `slope_features`.
+    features : ndarray, float32, shape (features,)
+        From `time_features` 956 of echoes, rooms and motion; from
+        `dialin.matching.guessing.gap_features.hear` these among others.
     cepstrum : ndarray, float32, shape (lags,)
         Of the middle, on the grid of `LAG_RATE`.
     sigma : float
@@ -66,7 +67,7 @@ class TimeFeatures:
     sigma: float
 
 
-def time_features(audio: Audio, sample_rate: int) -> TimeFeatures:
+def time_features(audio: Audio, sample_rate: int) -> RecordingFeatures:
     """Measure a recording.
 
     Parameters
@@ -78,13 +79,16 @@ def time_features(audio: Audio, sample_rate: int) -> TimeFeatures:
 
     Returns
     -------
-    TimeFeatures
+    RecordingFeatures
+        Of `lag_features`, `moving_features`, `line_features` and `slope_features`.
     """
     analysis = analyse(without_infrasound(audio[:2], sample_rate), sample_rate)
     return time_features_of(audio, sample_rate, analysis)
 
 
-def time_features_of(audio: Audio, sample_rate: int, analysis: SpectralAnalysis) -> TimeFeatures:
+def time_features_of(
+    audio: Audio, sample_rate: int, analysis: SpectralAnalysis
+) -> RecordingFeatures:
     """The same, where the spectra are known; see `time_features`.
 
     Parameters
@@ -98,7 +102,7 @@ def time_features_of(audio: Audio, sample_rate: int, analysis: SpectralAnalysis)
 
     Returns
     -------
-    TimeFeatures
+    RecordingFeatures
     """
     middle = np.atleast_2d(np.asarray(audio[:2], dtype=np.float32).mean(axis=0))
     measured = recording_cepstrum(middle, sample_rate, longest=LONGEST)
@@ -112,7 +116,7 @@ def time_features_of(audio: Audio, sample_rate: int, analysis: SpectralAnalysis)
         line_features(levels, analysis.step),
         slope_features(levels),
     ]
-    return TimeFeatures(np.concatenate(parts), cepstrum, float(measured.sigma))
+    return RecordingFeatures(np.concatenate(parts), cepstrum, float(measured.sigma))
 
 
 @functools.cache
@@ -123,32 +127,30 @@ def pair_size() -> int:
     return int(pair_features(heard, heard).size)
 
 
-def pair_features(input: TimeFeatures, reference: TimeFeatures) -> Floats:
+def pair_features(input: RecordingFeatures, reference: RecordingFeatures) -> Floats:
     """What time features tell of an input and of what it should sound like.
 
     Parameters
     ----------
-    input, reference : TimeFeatures
-        Two recordings.
+    input, reference : RecordingFeatures
+        Two recordings, from `time_features`.
 
     Returns
     -------
     ndarray, float32, shape (pair_size(),)
-        Those of the input, the reference's minus the input's, and `peak_features`.
+        Those of the input, the reference's minus the input's, and `echo_peaks`.
     """
-    peaks = peak_features(input.cepstrum, reference.cepstrum, reference.sigma)
+    peaks = echo_peaks(input, reference)
     return np.concatenate([input.features, reference.features - input.features, peaks])
 
 
-def peak_features(input: Floats, reference: Floats, sigma: float) -> Floats:
+def echo_peaks(input: RecordingFeatures, reference: RecordingFeatures) -> Floats:
     """Highest peaks that the reference's cepstrum has above the input's.
 
     Parameters
     ----------
-    input, reference : ndarray, float32, shape (lags,)
-        Cepstra of two recordings.
-    sigma : float
-        Noise of the reference's.
+    input, reference : RecordingFeatures
+        Two recordings.
 
     Returns
     -------
@@ -156,12 +158,12 @@ def peak_features(input: Floats, reference: Floats, sigma: float) -> Floats:
         For each: logarithm of its lag in seconds (10 a decade), and heights at one, two and three
         times its lag and in units of noise.
     """
-    rest = reference - np.maximum(input, 0)
+    rest = reference.cepstrum - np.maximum(input.cepstrum, 0)
     lags, _ = peak_lags(rest)
     result = []
     for lag in lags:
         heights = [_height(rest, times * lag) for times in (1, 2, 3)]
-        noise = max(sigma, 1e-3)
+        noise = max(reference.sigma, 1e-3)
         result += [10 * np.log10(lag / LAG_RATE), *heights, np.log1p(abs(heights[0]) / noise)]
     return np.array(result, dtype=np.float32)
 

@@ -18,7 +18,8 @@ from scipy import fft as sfft
 
 from dialin.audio import Audio
 from dialin.data.augment import to_peak
-from dialin.matching.guessing.gap_features import RecordingFeatures, echo_peaks, hear
+from dialin.matching.guessing.gap_features import hear
+from dialin.measures.time_features import RecordingFeatures, echo_peaks
 
 Floats = NDArray[np.float64]
 Half = NDArray[np.float16]

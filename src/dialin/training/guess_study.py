@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from dialin.audio import Audio
 from dialin.data.augment import to_peak
-from dialin.matching.guessing.gap_features import echo_peaks, hear
+from dialin.matching.guessing.gap_features import hear
+from dialin.measures.time_features import echo_peaks
 from dialin.networks.guess_network import Flow, GuessSizes, Judge, Risk, Trunk, spread_vector
 from dialin.training.guess_group import ONE_RATE, magnitudes_of, sampled_distances
 from dialin.training.guess_rendering import Work, make_makers

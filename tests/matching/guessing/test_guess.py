@@ -11,7 +11,6 @@ from dialin.effects.chain import chain_spec
 from dialin.errors import ModelError
 from dialin.matching.guessing.auto_voters import Recordings
 from dialin.matching.guessing.gap_features import (
-    echo_peaks,
     feature_count,
     gap_features,
     hear,
@@ -26,7 +25,7 @@ from dialin.matching.guessing.guess import (
 )
 from dialin.matching.guessing.guess_vocabulary import CHAIN
 from dialin.measures.cepstrum import LAG_RATE
-from dialin.measures.time_features import peak_lags
+from dialin.measures.time_features import echo_peaks, peak_lags
 from dialin.networks.guess_runtime import GuessModel
 from dialin.networks.runtime import OnnxModel
 

@@ -2,8 +2,8 @@
 
 `gap_features` holds the style features and what they blur: echoes, rooms and motion
 (`dialin.measures.time_features`), and how levels and peaks are distributed at several time scales
-(compressors, drives). `echo_peaks` compares input and reference lag by lag. All is NumPy and
-SciPy, and the same where a network learns and where it is asked.
+(compressors, drives). All is NumPy and SciPy, and the same where a network learns and where it is
+asked.
 
 Conventions
 -----------
@@ -15,7 +15,6 @@ Conventions
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,30 +22,11 @@ from numpy.typing import NDArray
 from dialin.audio import Audio, without_infrasound
 from dialin.matching.features import features_of_spectra
 from dialin.measures.bands import analyse
-from dialin.measures.time_features import floored_levels, peak_features, time_features_of
+from dialin.measures.time_features import RecordingFeatures, floored_levels, time_features_of
 
 Floats = NDArray[np.float32]
 
 LEVELS = (1, 5, 10, 25, 50, 75, 90, 95, 99)
-
-
-@dataclass(frozen=True, eq=False)
-class RecordingFeatures:
-    """One recording as the networks hear it.
-
-    Attributes
-    ----------
-    features : ndarray, float32, shape (features,)
-        Of which the first are the style features.
-    cepstrum : ndarray, float32, shape (lags,)
-        Of the middle, on the grid of `LAG_RATE`.
-    sigma : float
-        Noise of the cepstrum.
-    """
-
-    features: Floats
-    cepstrum: Floats
-    sigma: float
 
 
 def hear(audio: Audio, sample_rate: int) -> RecordingFeatures:
@@ -62,6 +42,7 @@ def hear(audio: Audio, sample_rate: int) -> RecordingFeatures:
     Returns
     -------
     RecordingFeatures
+        The first features are the style features.
     """
     analysis = analyse(without_infrasound(audio[:2], sample_rate), sample_rate)
     time = time_features_of(audio, sample_rate, analysis)
@@ -98,23 +79,6 @@ def feature_count() -> int:
     rng = np.random.default_rng(0)
     noise = (0.1 * rng.standard_normal((2, 44_100))).astype(np.float32)
     return int(gap_features(noise, 22_050).size)
-
-
-def echo_peaks(input: RecordingFeatures, reference: RecordingFeatures) -> Floats:
-    """Highest peaks that the reference's cepstrum has above the input's.
-
-    Parameters
-    ----------
-    input, reference : RecordingFeatures
-        Two recordings.
-
-    Returns
-    -------
-    ndarray, float32, shape (PEAKS * PEAK_VALUES,)
-        For each: logarithm of its lag in seconds (10 a decade), and heights at one, two and three
-        times its lag and in units of noise.
-    """
-    return peak_features(input.cepstrum, reference.cepstrum, reference.sigma)
 
 
 def _bands(levels: NDArray[np.float64], bands: NDArray[np.float64]) -> Floats:

@@ -21,11 +21,10 @@ from dialin.audio import Audio, integrated_loudness
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.guessing.auto_voters import ChainGuess, Recordings, Vote
-from dialin.matching.guessing.gap_features import RecordingFeatures, echo_peaks
 from dialin.matching.guessing.guess_vocabulary import Slot, Vocabulary
 from dialin.matching.guessing.judging import RenderJudge, hear_mono, hear_stereo
 from dialin.measures.cepstrum import LAG_RATE
-from dialin.measures.time_features import peak_lags
+from dialin.measures.time_features import RecordingFeatures, echo_peaks, peak_lags
 from dialin.networks.guess_runtime import Answers, GuessModel
 
 SHIPPED = ("chain", "mda")

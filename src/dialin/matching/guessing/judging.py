@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.audio import Audio, resample
-from dialin.matching.guessing.gap_features import Floats, RecordingFeatures, echo_peaks, hear
+from dialin.matching.guessing.gap_features import hear
+from dialin.measures.time_features import Floats, RecordingFeatures, echo_peaks
 from dialin.networks.guess_runtime import GuessModel
 from dialin.rendering import Job, Renderer
 
