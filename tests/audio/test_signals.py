@@ -9,11 +9,14 @@ from dialin.audio import (
     active_excerpts,
     integrated_loudness,
     peak_dbfs,
+    peak_of,
+    power_to_db,
     resample,
     rms_dbfs,
     silence_level,
     to_db,
 )
+from dialin.audio.levels import mean_square
 from dialin.errors import AudioError
 
 
@@ -50,6 +53,22 @@ def test_silence_is_minus_infinity_without_a_warning(recwarn):
 
 def test_a_tenth_of_a_second_has_a_loudness():
     assert np.isfinite(integrated_loudness(tone(997, seconds=0.1), 44_100))
+
+
+def test_decibels_end_where_one_says():
+    assert to_db([0.0, 1e-9, 10.0], -120.0).tolist() == [-120.0, -120.0, 20.0]
+    assert power_to_db([0.0, 1e-9, 10.0], -60.0).tolist() == [-60.0, -60.0, 10.0]
+    assert power_to_db(0.0) == -np.inf
+
+
+def test_no_samples_have_no_level():
+    assert peak_of(np.zeros((2, 0), np.float32)) == 0.0
+    assert rms_dbfs(np.zeros((2, 0), np.float32)) == -np.inf
+
+
+def test_the_mean_square_of_a_long_recording_is_exact():
+    audio = np.full((2, 700_001), 0.1, np.float32)
+    assert mean_square(audio) == pytest.approx(float(np.float32(0.1)) ** 2, rel=1e-12)
 
 
 def test_a_negative_peak_counts():

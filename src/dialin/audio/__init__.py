@@ -5,7 +5,15 @@ from dialin.audio.files import audio_info, exact_blocks, read_audio, read_blocks
 from dialin.audio.formats import OutputFormat, format_for, output_format
 from dialin.audio.gate import Audio, check_audio, check_sample_rate
 from dialin.audio.infrasound import infrasound_share, without_infrasound
-from dialin.audio.levels import integrated_loudness, peak_dbfs, played_loudness, rms_dbfs, to_db
+from dialin.audio.levels import (
+    integrated_loudness,
+    peak_dbfs,
+    peak_of,
+    played_loudness,
+    power_to_db,
+    rms_dbfs,
+    to_db,
+)
 from dialin.audio.metadata import copy_metadata
 from dialin.audio.reader import AudioInfo, AudioReader
 from dialin.audio.resample import resample
@@ -29,7 +37,9 @@ __all__ = [
     "integrated_loudness",
     "output_format",
     "peak_dbfs",
+    "peak_of",
     "played_loudness",
+    "power_to_db",
     "read_audio",
     "read_blocks",
     "resample",

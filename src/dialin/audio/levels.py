@@ -6,6 +6,8 @@ Conventions: dBFS re full scale 1.0; RMS of a full-scale square wave is 0 dBFS; 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -18,14 +20,19 @@ CHANNEL_GAINS = (1.0, 1.0, 1.0, 1.41, 1.41)
 ABSOLUTE_GATE = -70.0
 """In LUFS."""
 
+BLOCK = 1 << 18
+"""Samples of which a song's squares are held at a time."""
 
-def to_db(amplitude: ArrayLike) -> np.ndarray:
-    """Amplitude ratio in decibels, ``20 log10 |a|``; ``-inf`` for 0.
+
+def to_db(amplitude: ArrayLike, least: float = -np.inf) -> np.ndarray:
+    """Amplitude ratio in decibels, ``20 log10 |a|``.
 
     Parameters
     ----------
     amplitude : array_like
         Ratios of amplitudes; their sign does not count.
+    least : float
+        What 0 and all that is lower is given as, in decibels.
 
     Returns
     -------
@@ -33,8 +40,63 @@ def to_db(amplitude: ArrayLike) -> np.ndarray:
         In decibels.
     """
     with np.errstate(divide="ignore"):
-        result: np.ndarray = 20.0 * np.log10(np.abs(np.asarray(amplitude, dtype=np.float64)))
-    return result
+        result = 20.0 * np.log10(np.abs(np.asarray(amplitude, dtype=np.float64)))
+    return np.asarray(np.maximum(result, least))
+
+
+def power_to_db(power: ArrayLike, least: float = -np.inf) -> np.ndarray:
+    """Ratio of powers or energies in decibels, ``10 log10 p``.
+
+    Parameters
+    ----------
+    power : array_like
+        0 or more.
+    least : float
+        What 0 and all that is lower is given as, in decibels.
+
+    Returns
+    -------
+    ndarray
+        In decibels.
+    """
+    with np.errstate(divide="ignore"):
+        result = 10.0 * np.log10(np.asarray(power, dtype=np.float64))
+    return np.asarray(np.maximum(result, least))
+
+
+def peak_of(audio: NDArray[Any]) -> float:
+    """Largest sample, whatever its sign.
+
+    Parameters
+    ----------
+    audio : ndarray, shape (..., samples)
+        Full scale is 1.
+
+    Returns
+    -------
+    float
+        0 or more; 0 where there are no samples.
+    """
+    return max(float(audio.max(initial=0.0)), -float(audio.min(initial=0.0)))
+
+
+def mean_square(audio: Audio) -> float:
+    """Mean square over all channels and samples, in double precision and little memory.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Full scale is 1.
+
+    Returns
+    -------
+    float
+        0 where there are no samples.
+    """
+    total = 0.0
+    for start in range(0, audio.shape[1], BLOCK):
+        total += float(np.sum(np.square(audio[:, start : start + BLOCK], dtype=np.float64)))
+    return total / max(1, audio.size)
 
 
 def peak_dbfs(audio: Audio) -> float:
@@ -50,7 +112,7 @@ def peak_dbfs(audio: Audio) -> float:
     float
         In dBFS; ``-inf`` for silence.
     """
-    return float(to_db(max(abs(float(audio.max())), abs(float(audio.min())))))
+    return float(to_db(peak_of(audio)))
 
 
 def rms_dbfs(audio: Audio) -> float:
@@ -66,7 +128,7 @@ def rms_dbfs(audio: Audio) -> float:
     float
         In dBFS; ``-inf`` for silence.
     """
-    return float(to_db(np.sqrt(np.mean(np.square(audio, dtype=np.float64)))))
+    return float(to_db(np.sqrt(mean_square(audio))))
 
 
 def integrated_loudness(audio: Audio, sample_rate: int) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.signal import lfilter
 
-from dialin.audio import Audio, integrated_loudness
+from dialin.audio import Audio, integrated_loudness, peak_of
 from dialin.data.recipe import AugmentOptions, ExcerptOptions
 
 TILT_CENTRE = 800.0
@@ -216,7 +216,7 @@ def to_peak(audio: Audio, dbfs: float) -> Audio:
     ndarray, float32, shape (channels, samples)
         Of the same shape.
     """
-    peak = max(float(audio.max()), -float(audio.min()))
+    peak = peak_of(audio)
     if peak <= 0.0:
         return audio
     return audio * np.float32(10.0 ** (dbfs / 20.0) / peak)

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from dialin.audio import Audio
+from dialin.audio import Audio, peak_of, to_db
 from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
@@ -248,13 +248,13 @@ class _EffectProber:
             verdict=verdict,
             knobs=knobs,
             deterministic=error == 0.0,
-            repeat_error_db=_db(error),
-            noise_floor_db=_db(0.0 if silence is None else float(np.abs(silence).max())),
+            repeat_error_db=_level(error),
+            noise_floor_db=_level(0.0 if silence is None else peak_of(silence)),
             latency=late,
             transparent_default=transparent,
             neutrals=self._neutrals,
             tail=tail,
-            peak_db=round(_db(self._peak), 2),
+            peak_db=round(_level(self._peak), 2),
             loud_knobs=tuple(loud),
             channels=self._channels(default),
             speed=round(length * self._renders / max(self._busy, 1e-9), 1),
@@ -282,7 +282,7 @@ class _EffectProber:
             self._failures.append("returned samples that are not finite")
             return None
         if audio is None:
-            self._peak = max(self._peak, float(np.abs(output).max()))
+            self._peak = max(self._peak, peak_of(output))
         return output
 
     def _knobs(self, contexts: list[Settings]) -> tuple[dict[str, str], list[str], bool]:
@@ -308,7 +308,7 @@ class _EffectProber:
             outputs = [self._moved(context, index, position) for position in grid]
             if context is contexts[0]:
                 present = [output for output in outputs if output is not None]
-                if any(_db(float(np.abs(output).max())) > LOUD_DBFS for output in present):
+                if any(_level(peak_of(output)) > LOUD_DBFS for output in present):
                     loud.append(parameter.id)
                 self._find_neutral(index, contexts, grid, outputs)
             pair = self._first_change(grid, outputs)
@@ -473,5 +473,5 @@ def _distance(one: Audio, two: Audio) -> float:
     return float(np.abs(one - two).max())
 
 
-def _db(amplitude: float) -> float:
-    return float(20 * np.log10(amplitude)) if amplitude > 1e-15 else QUIET
+def _level(amplitude: float) -> float:
+    return float(to_db(amplitude, QUIET))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dialin.audio import Audio, peak_dbfs, played_loudness, rms_dbfs
+from dialin.audio import Audio, peak_dbfs, played_loudness, rms_dbfs, to_db
 from dialin.effects import chain_slots
 from dialin.effects.effect import Effect, Plugin
 from dialin.effects.parameter import Parameter
@@ -20,6 +20,7 @@ from dialin.matching.options import SearchOptions
 from dialin.matching.recordings import Sound
 from dialin.matching.space import GAIN_URI
 from dialin.matching.style import Target
+from dialin.measures.level import SILENCE_DB
 from dialin.rendering import Renderer
 from dialin.reports import AspectReport, ChoiceReport, KnobReport, SlotReport, SoundReport
 
@@ -285,7 +286,7 @@ def sound_report(sound: Sound, audio: Audio) -> SoundReport:
             channels=stored.channels,
             seconds=sound.seconds,
             loudness_lufs=stored.loudness,
-            peak_dbfs=float(20 * np.log10(max(stored.peak, 1e-6))),
+            peak_dbfs=float(to_db(stored.peak, SILENCE_DB)),
             crest_db=stored.crest_db,
             weight=sound.weight,
             aspects=sound.aspects,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sfft
 
-from dialin.audio import Audio, without_infrasound
+from dialin.audio import Audio, peak_of, without_infrasound
 from dialin.measures.style_spectra import frames_of, hann
 
 Detail = NDArray[np.float16]
@@ -70,7 +70,7 @@ def detail_of(sound: Audio, sample_rate: int) -> Detail:
     -------
     ndarray, float16, shape (values,)
     """
-    peak = max(float(sound.max(initial=0.0)), -float(sound.min(initial=0.0)))
+    peak = peak_of(sound)
     gain = np.float32(PEAK / peak if peak > 1e-9 else 1.0)
     parts = []
     for seed, seconds in enumerate(SECONDS):

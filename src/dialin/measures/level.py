@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dialin.audio import Audio, integrated_loudness, peak_dbfs, rms_dbfs
+from dialin.audio import Audio, integrated_loudness, peak_of, rms_dbfs, to_db
 from dialin.measures.batches import ANY_RATE, compare
 
 SILENCE_DB = -120.0
@@ -48,7 +48,7 @@ def crest_db(audio: Audio) -> float:
     float
         In decibels; 0 for silence.
     """
-    return max(peak_dbfs(audio), SILENCE_DB) - rms_db(audio)
+    return float(to_db(peak_of(audio), SILENCE_DB)) - rms_db(audio)
 
 
 def loudness(audio: Audio, sample_rate: int) -> float:
@@ -88,7 +88,7 @@ def true_peak_db(audio: Audio) -> float:
     from scipy.signal import resample_poly
 
     reach, piece = 64, 4096
-    largest = max(float(audio.max(initial=0.0)), -float(audio.min(initial=0.0)))
+    largest = peak_of(audio)
     most = largest
     for channel in audio:
         for start in range(0, channel.size, piece):
@@ -100,7 +100,7 @@ def true_peak_db(audio: Audio) -> float:
             fine = np.abs(resample_poly(around, TRUE_PEAK_TIMES, 1))
             first = (start - low) * TRUE_PEAK_TIMES
             most = max(most, float(fine[first : first + own.size * TRUE_PEAK_TIMES].max()))
-    return max(float(20 * np.log10(max(most, 1e-6))), SILENCE_DB)
+    return float(to_db(most, SILENCE_DB))
 
 
 def stereo_width(audio: Audio) -> float:

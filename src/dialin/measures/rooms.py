@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from dialin.audio import Audio
+from dialin.audio import Audio, power_to_db
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +34,9 @@ DIRECT_SECONDS = 0.005
 
 FLOOR_DB = -60.0
 """Lowest level that decay curves and clarity are told from nothing."""
+
+NOTHING_DB = -200.0
+"""Of no energy at all."""
 
 LATE_SECONDS, LATE_DB = 0.02, -30.0
 """Energy after 20 ms, re the whole response, from which there is a tail to speak of: combs,
@@ -119,13 +122,14 @@ def measure_room(response: Audio, sample_rate: int, onset: int = 0) -> Room:
         return Room(FLOOR_DB, nan, nan, nan, nan, nan, (), nan, nan, empty)
     start = round(DIRECT_SECONDS * sample_rate)
     tail = energy[start:]
-    tail_db = max(FLOOR_DB, _db(float(tail.sum()) / total))
+    tail_db = float(power_to_db(float(tail.sum()) / total, FLOOR_DB))
     t30 = edt = nan
     if tail_db > FLOOR_DB:
         curve = energy_decay(tail)
         t30 = decay_time(curve, sample_rate, -5.0, -35.0)
         edt = decay_time(curve, sample_rate, 0.0, -10.0)
-    late_db = max(FLOOR_DB, _db(float(energy[round(LATE_SECONDS * sample_rate) :].sum()) / total))
+    late = float(energy[round(LATE_SECONDS * sample_rate) :].sum())
+    late_db = float(power_to_db(late / total, FLOOR_DB))
     widths = (nan, nan)
     if whole.shape[0] > 1 and late_db >= LATE_DB:
         middle = round(0.08 * sample_rate)
@@ -214,7 +218,8 @@ def clarity(energy: Floats, sample_rate: int, seconds: float) -> float:
     """
     split = round(seconds * sample_rate)
     early, late = float(energy[:split].sum()), float(energy[split:].sum())
-    return float(np.clip(_db(early) - _db(late), FLOOR_DB, -FLOOR_DB))
+    gap = power_to_db(early, NOTHING_DB) - power_to_db(late, NOTHING_DB)
+    return float(np.clip(gap, FLOOR_DB, -FLOOR_DB))
 
 
 def side_share(audio: Floats) -> float:
@@ -274,7 +279,8 @@ def find_echoes(response: Floats, sample_rate: int) -> tuple[tuple[float, float]
         if index > 0 and coarse[max(0, index - 2) : index].max(initial=0.0) > coarse[index]:
             continue
         time = low + float(np.arange(piece.size) @ piece) / float(piece.sum())
-        echoes.append((1000.0 * time / sample_rate, _db(float(piece.sum()) / total)))
+        level = float(power_to_db(float(piece.sum()) / total, NOTHING_DB))
+        echoes.append((1000.0 * time / sample_rate, level))
         if len(echoes) == ECHOES:
             break
     return tuple(echoes)
@@ -353,7 +359,3 @@ def decay_distance(found: Floats, true: Floats) -> float:
             padded[:size] = mine[:size]
         gaps.append(float(np.abs(padded[heard] - theirs[heard]).mean()))
     return float(np.mean(gaps)) if gaps else float("nan")
-
-
-def _db(ratio: float) -> float:
-    return float(10 * np.log10(max(ratio, 1e-20)))

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sfft
 
-from dialin.audio import Audio
+from dialin.audio import Audio, peak_of, power_to_db, to_db
 from dialin.audio.biquads import Biquads
 from dialin.audio.excerpts import music_blocks
 from dialin.audio.levels import k_sections
+from dialin.measures.level import SILENCE_DB
 
 Values = NDArray[np.float64]
 
@@ -119,7 +120,7 @@ class SongFacts:
     @property
     def crest_db(self) -> float:
         """Peak over RMS."""
-        return float(20 * np.log10(max(self.peak, 1e-6)) - 10 * np.log10(max(self.square, 1e-12)))
+        return float(to_db(self.peak, SILENCE_DB) - power_to_db(self.square, SILENCE_DB))
 
     @property
     def music(self) -> NDArray[np.bool_]:
@@ -207,7 +208,7 @@ class SongMeter:
             return
         self._channels = block.shape[0]
         self._samples += block.shape[1]
-        self._peak = max(self._peak, float(block.max()), -float(block.min()))
+        self._peak = max(self._peak, peak_of(block))
         if self._filter is None:
             self._filter = Biquads(k_sections(self.sample_rate), block.shape[0])
         # A minute at a time would double the memory of a song.

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dialin.audio import peak_of
 from dialin.timbre.filters import Bands
 from dialin.timbre.kernels import kernels
 
@@ -223,7 +224,7 @@ def hold_envelope(x: NDArray[Any], hold: int, fall: float, samples: int) -> NDAr
     """
     if x.size <= samples:
         return np.asarray(kernels.hold_envelope(x, hold, fall))
-    peak = max(float(x.max()), -float(x.min()))
+    peak = peak_of(x)
     memory = int(np.ceil(peak / fall)) + 2 * hold + 2
     envelope = np.empty(x.size, dtype=np.float32)
     for first, last in spans(x.size, max(samples // 8, memory)):

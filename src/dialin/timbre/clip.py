@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dialin.audio import peak_of
 from dialin.errors import AudioError
 from dialin.timbre.blocks import frame_spans, hold_envelope, spans
 from dialin.timbre.filters import butterworth_section
@@ -88,22 +89,6 @@ def check(audio: Any, sample_rate: float) -> tuple[Floats, int]:
             f"{result[channel, sample]} at channel {channel}, sample {sample} of {array.shape}"
         )
     return result, int(rate)
-
-
-def peak_of(x: Floats) -> float:
-    """Largest magnitude.
-
-    Parameters
-    ----------
-    x : ndarray, float64, shape (samples,)
-        One sample at least.
-
-    Returns
-    -------
-    float
-        0 or more.
-    """
-    return max(float(x.max()), -float(x.min()))
 
 
 LONG = 120 * RATE

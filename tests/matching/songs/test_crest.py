@@ -8,7 +8,6 @@ import pytest
 from dialin.audio import Audio
 from dialin.effects.builtin_table import builtin_spec
 from dialin.matching.songs.crest import (
-    crest_of,
     envelope_levels,
     gain_levels,
     least_amount,
@@ -22,6 +21,7 @@ from dialin.matching.songs.mastering import (
     SLOW,
     render_slots,
 )
+from dialin.measures.level import crest_db
 
 RATE = 44_100
 
@@ -48,7 +48,7 @@ def test_one_render_tells_the_crest_factor_at_every_threshold(times: dict[str, f
     levels = envelope_levels(audio, RATE, **times)
     for threshold in (-3.0, -12.0, -24.0):
         wet = through(PEAKS, audio, threshold=threshold, ratio=3.0, **times)
-        assert levels.compressed(threshold, 3.0) == pytest.approx(crest_of(wet), abs=0.15)
+        assert levels.compressed(threshold, 3.0) == pytest.approx(crest_db(wet), abs=0.15)
 
 
 def test_sizes_of_samples_tell_the_crest_factor_behind_a_curve() -> None:
@@ -56,7 +56,7 @@ def test_sizes_of_samples_tell_the_crest_factor_behind_a_curve() -> None:
     levels = sample_levels(audio)
     for drive in (0.0, 6.0, 12.0):
         wet = through(SATURATION, audio, drive=drive, mix=100.0)
-        assert levels.saturated(drive) == pytest.approx(crest_of(wet), abs=0.15)
+        assert levels.saturated(drive) == pytest.approx(crest_db(wet), abs=0.15)
 
 
 def test_gains_tell_the_crest_factor_of_half_of_them() -> None:
@@ -65,8 +65,8 @@ def test_gains_tell_the_crest_factor_of_half_of_them() -> None:
     wet = through(EXPANDER, audio, ratio=1.5, **knobs)
     levels = gain_levels(audio, wet)
     half = through(EXPANDER, audio, ratio=1.25, **knobs)
-    assert levels.crest(levels.decibels) == pytest.approx(crest_of(wet), abs=0.15)
-    assert levels.crest(0.5 * levels.decibels) == pytest.approx(crest_of(half), abs=0.2)
+    assert levels.crest(levels.decibels) == pytest.approx(crest_db(wet), abs=0.15)
+    assert levels.crest(0.5 * levels.decibels) == pytest.approx(crest_db(half), abs=0.2)
 
 
 def test_the_least_amount_is_taken() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.audio import Audio
+from dialin.audio import Audio, peak_of, to_db
 from dialin.effects import open_effect
 from dialin.effects.builtin_table import builtin_spec
 from dialin.effects.effect import Stream
@@ -29,6 +29,9 @@ STEP_DB = 0.02
 """Width of a bin."""
 
 LOWEST_DB, HIGHEST_DB = -100.0, 20.0
+
+QUIET = -240.0
+"""Decibels of silence."""
 
 THRESHOLD_DB, RATIO = -60.0, 4.0
 """At which an envelope is heard: what lies below is never compressed, as thresholds end there."""
@@ -69,7 +72,7 @@ class Levels:
         """
         gain = 10.0 ** (gain_db / 20.0)
         square = float(self.energy @ np.square(gain))
-        return _decibels(float((self.peak * gain).max())) - _decibels(square) / 2
+        return float(to_db((self.peak * gain).max(), QUIET) - to_db(square, QUIET) / 2)
 
     def compressed(self, threshold: float, ratio: float) -> float:
         """The crest factor behind a compressor, where the level is that of its envelope.
@@ -259,43 +262,3 @@ def least_amount(crest: Callable[[float], float], wanted: float, most: float, st
         if here[0] > least[0] + 1.0:
             break
     return least[1]
-
-
-def crest_of(audio: Audio) -> float:
-    """Peak over RMS in decibels, in little memory.
-
-    Parameters
-    ----------
-    audio : ndarray, float32, shape (channels, samples)
-        Full scale is 1.
-
-    Returns
-    -------
-    float
-    """
-    square = 0.0
-    for channel in audio:
-        for start in range(0, channel.size, BLOCK):
-            piece = channel[start : start + BLOCK]
-            square += float(np.dot(piece, piece))
-    mean = square / max(1, audio.size)
-    return float(20 * np.log10(max(peak_of(audio), 1e-6)) - 10 * np.log10(max(mean, 1e-12)))
-
-
-def peak_of(audio: Audio) -> float:
-    """Largest sample, whatever its sign.
-
-    Parameters
-    ----------
-    audio : ndarray, float32, shape (channels, samples)
-        Full scale is 1.
-
-    Returns
-    -------
-    float
-    """
-    return max(float(audio.max(initial=0.0)), -float(audio.min(initial=0.0)))
-
-
-def _decibels(value: float) -> float:
-    return float(20 * np.log10(max(value, 1e-12)))

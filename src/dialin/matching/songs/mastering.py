@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.audio import Audio
+from dialin.audio import Audio, peak_of, to_db
 from dialin.effects import chain_uri, open_effect
 from dialin.effects.builtin_table import builtin_spec
 from dialin.effects.spec import Settings
@@ -33,16 +33,14 @@ from dialin.matching.equalisers.target import EqTarget, eq_target, song_spectra
 from dialin.matching.options import SongOptions
 from dialin.matching.songs.crest import (
     BLOCK,
-    crest_of,
     envelope_levels,
     gain_levels,
     least_amount,
-    peak_of,
     sample_levels,
 )
 from dialin.matching.songs.pieces import excerpt_of
 from dialin.matching.songs.profiles import Profile, played, short_term
-from dialin.measures.level import true_peak_db
+from dialin.measures.level import SILENCE_DB, crest_db, true_peak_db
 from dialin.measures.song import SongFacts, band_centres, measure_song
 
 Values = NDArray[np.float64]
@@ -284,7 +282,7 @@ class _Song:
         peak = peak_of(audio)
         if peak > 1.0:
             # Thresholds end at full scale.
-            trim = self.set(TRIM, gain=max(-30.0, -20 * np.log10(peak) - 0.1))
+            trim = self.set(TRIM, gain=max(-30.0, -float(to_db(peak)) - 0.1))
             # Where nothing was in use, it is the song itself.
             audio = audio * np.float32(
                 10 ** (builtin_spec("gain").parameters[0].to_native(trim[0]) / 20)
@@ -316,7 +314,7 @@ class _Song:
             # Where the quieter moments end: K-weighted loudness is near enough to level.
             threshold = float(np.clip(facts.loudness + own[1], -60, 0))
             audio = self._glued(audio, ratio, threshold, wanted)
-        crest = crest_of(audio)
+        crest = crest_db(audio)
         if crest > wanted + CREST_CLOSE:
             audio = self._held(audio, wanted)
         elif crest < wanted - CREST_CLOSE:
@@ -333,7 +331,7 @@ class _Song:
 
     def _held(self, audio: Audio, wanted: float) -> Audio:
         """Bring the crest factor down."""
-        peak = float(np.clip(20 * np.log10(max(peak_of(audio), 1e-6)), -40, 0))
+        peak = float(np.clip(to_db(peak_of(audio), SILENCE_DB), -40, 0))
         levels = envelope_levels(audio, self.rate, **QUICK)
 
         def compressed(below: float) -> float:
@@ -344,9 +342,9 @@ class _Song:
         settings = self.set(PEAKS, threshold=threshold, ratio=PEAKS_RATIO, **QUICK)
         held = render_slots({PEAKS: settings}, audio, self.rate)
         top = peak_of(held)
-        if crest_of(held) <= wanted + 2 * CREST_CLOSE or top < 10 ** (-36.0 / 20):
+        if crest_db(held) <= wanted + 2 * CREST_CLOSE or top < 10 ** (-36.0 / 20):
             return held
-        samples, start = sample_levels(held), -20 * np.log10(top)
+        samples, start = sample_levels(held), -float(to_db(top))
 
         def saturated(drive: float) -> float:
             # The curve bends where its input nears full scale: the song is brought there.
@@ -369,7 +367,7 @@ class _Song:
 
         most = EXPANDER_RATIO - 1.0
         wet = expand(most)
-        if (crest := crest_of(wet)) <= wanted:
+        if (crest := crest_db(wet)) <= wanted:
             return wet
         # Gains in decibels are nearly as their ratio; what is missing then is made up for.
         levels = gain_levels(audio, wet)
@@ -377,7 +375,7 @@ class _Song:
         crests = [levels.crest(share * levels.decibels) for share in shares]
         for _ in range(EXPANDER_TRIES):
             wet = expand(most * float(np.interp(aim, np.maximum.accumulate(crests), shares)))
-            crest = crest_of(wet)
+            crest = crest_db(wet)
             if abs(crest - wanted) <= CREST_CLOSE:
                 break
             aim = float(np.clip(aim + wanted - crest, crests[0], crests[-1]))
@@ -469,7 +467,7 @@ def master(
     tell(0.9)
     song.level(made)
     song.drop_neutral()
-    crest = crest_of(made)
+    crest = crest_db(made)
     last = {slot: song.slots[slot] for slot in (GAIN, LIMITER) if slot in song.slots}
     made = render_slots(last, made, sample_rate)
     return _result(song, before, made, crest)
@@ -501,7 +499,7 @@ def _result(song: _Song, before: SongFacts, made: Audio, crest: float) -> Master
         **({} if song.peak is None else {"true_peak_after_dbtp": song.peak}),
         **{f"eq_error_{name}_db": value for name, value in song.errors.items()},
     }
-    peak = 20 * np.log10(max(peak_of(made), 1e-6))
+    peak = float(to_db(peak_of(made), SILENCE_DB))
     notes = []
     if peak > 0 and song.wishes.ceiling is None:
         notes.append(

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from dialin.audio import peak_of
 from dialin.timbre.blocks import frame_energies, hold_envelope, spans, spectral_moments
-from dialin.timbre.clip import HOLD, LONG, Meaningless, TimbreClip, peak_of, value_of
+from dialin.timbre.clip import HOLD, LONG, Meaningless, TimbreClip, value_of
 from dialin.timbre.filters import window
 from dialin.timbre.kernels import kernels
 from dialin.timbre.onsets import find_onsets

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dialin.timbre.clip import Meaningless, StreamedClip, TimbreClip, peak_of, value_of
+from dialin.audio import peak_of
+from dialin.timbre.clip import Meaningless, StreamedClip, TimbreClip, value_of
 from dialin.timbre.kernels import kernels
 from dialin.timbre.resampling import resample
 from dialin.timbre.tables import RATE, REVERB
