@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dialin.effects.vst3_parameters import identifiers, is_excluded, read_parameter
-from dialin.effects.vst3_texts import parse_text
+from tests.effects.texts import parse_text
 
 
 @pytest.mark.parametrize(

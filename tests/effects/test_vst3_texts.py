@@ -2,7 +2,8 @@
 
 import pytest
 
-from dialin.effects.vst3_texts import parse_text, read_texts
+from dialin.effects.vst3_texts import read_texts
+from tests.effects.texts import parse_text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand
@@ -132,8 +132,6 @@ def renamed(old: Mapping[str, str]) -> type[TyperCommand]:
     """
 
     class Renamed(TyperCommand):
-        spellings: ClassVar[Mapping[str, str]] = old
-
         def parse_args(self, ctx: Any, args: list[str]) -> Any:
             """Take old spellings for what they are called now.
 

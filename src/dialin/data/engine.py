@@ -85,11 +85,6 @@ class RenderProgress:
         """Pairs a second in this run."""
         return (self.done - self.resumed) / max(1e-6, time.monotonic() - self.started)
 
-    @property
-    def eta(self) -> float:
-        """Seconds left, by the rate so far; infinite before the first pair."""
-        return (self.pairs - self.done) / self.rate if self.rate > 0 else float("inf")
-
 
 def data_pool(workers: int | None, deadline: float = 120.0) -> RenderPool:
     """A pool as data wants it: it never gives up on an effect because of a few settings.

@@ -27,7 +27,6 @@ from dialin.effects.cache import read_cache, write_cache
 from dialin.errors import EffectLoadError
 
 CORE = "http://lv2plug.in/ns/lv2core#"
-PROPS = "http://lv2plug.in/ns/ext/port-props#"
 UNITS = "http://lv2plug.in/ns/extensions/units#"
 SUPPORTS = "http://lv2plug.in/ns/ext/atom#supports"
 POSITION = "http://lv2plug.in/ns/ext/time#Position"

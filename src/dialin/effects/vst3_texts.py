@@ -116,27 +116,6 @@ def clean_unit(unit: str) -> str:
     return text if text in ("mHz", "MHz") else _UNITS.get(text.lower(), text)
 
 
-def parse_text(text: str) -> tuple[float, str] | None:
-    """Number and unit of a text that stands alone; None if it is no number.
-
-    >>> parse_text("1.2 kHz"), parse_text("5,000 Hz"), parse_text("2,5 ms")
-    ((1200.0, 'Hz'), (5000.0, 'Hz'), (2.5, 'ms'))
-
-    Parameters
-    ----------
-    text : str
-        As a plugin shows it.
-
-    Returns
-    -------
-    (float, str) or None
-    """
-    read = read_texts([text])
-    if read is None or read.values[0] is None:
-        return None
-    return read.values[0], read.unit
-
-
 def read_texts(texts: Sequence[str], label: str = "") -> Texts | None:
     """Read all texts of a knob by one convention.
 

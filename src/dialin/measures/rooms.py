@@ -73,8 +73,8 @@ class Room:
     echoes : tuple of (float, float)
         The strongest echoes that have a tenth of the tail's energy or more: milliseconds after the
         onset, level in dB re the whole.
-    width_early, width_late : float
-        Share of the side signal in the tail's energy before and after 80 ms, 0 to 1.
+    width_late : float
+        Share of the side signal in the tail's energy after 80 ms, 0 to 1.
     decays : ndarray, shape (octaves, steps)
         Energy decay curves in dB, one value each 5 ms, -60 at least; NaN for octaves that hold
         nothing.
@@ -87,7 +87,6 @@ class Room:
     c50: float
     d50: float
     echoes: tuple[tuple[float, float], ...]
-    width_early: float
     width_late: float
     decays: Floats
 
@@ -119,7 +118,7 @@ def measure_room(response: Audio, sample_rate: int, onset: int = 0) -> Room:
     nan = float("nan")
     if total <= 0.0 or not np.isfinite(total):
         empty = np.full((len(OCTAVES), 1), nan)
-        return Room(FLOOR_DB, nan, nan, nan, nan, nan, (), nan, nan, empty)
+        return Room(FLOOR_DB, nan, nan, nan, nan, nan, (), nan, empty)
     start = round(DIRECT_SECONDS * sample_rate)
     tail = energy[start:]
     tail_db = float(power_to_db(float(tail.sum()) / total, FLOOR_DB))
@@ -130,10 +129,9 @@ def measure_room(response: Audio, sample_rate: int, onset: int = 0) -> Room:
         edt = decay_time(curve, sample_rate, 0.0, -10.0)
     late = float(energy[round(LATE_SECONDS * sample_rate) :].sum())
     late_db = float(power_to_db(late / total, FLOOR_DB))
-    widths = (nan, nan)
+    width_late = nan
     if whole.shape[0] > 1 and late_db >= LATE_DB:
-        middle = round(0.08 * sample_rate)
-        widths = side_share(whole[:, start:middle]), side_share(whole[:, middle:])
+        width_late = side_share(whole[:, round(0.08 * sample_rate) :])
     echoes = find_echoes(whole, sample_rate)
     return Room(
         late_db,
@@ -143,7 +141,7 @@ def measure_room(response: Audio, sample_rate: int, onset: int = 0) -> Room:
         clarity(energy, sample_rate, 0.05),
         float(energy[: round(0.05 * sample_rate)].sum()) / total,
         tuple(e for e in echoes if e[1] >= tail_db + ECHO_SHARE_DB),
-        *widths,
+        width_late,
         band_decays(whole, sample_rate),
     )
 

@@ -133,27 +133,6 @@ EXPORT WIDE void bandwidths(const struct frames *f, float threshold, double *lev
     }
 }
 
-/* Frames of x less their mean (if asked), times a window: (frames, length). */
-EXPORT WIDE void windowed_frames(const float *x, long hop, long frames, long length,
-                                 const float *window, long centre, float *rows)
-{
-    for (long f = 0; f < frames; f++, x += hop, rows += length) {
-        float parts[16] = {0}, mean;
-        double sum = 0.0;
-        long whole = length & ~15L;
-        for (long i = 0; centre && i < whole; i += 16)
-            for (int l = 0; l < 16; l++)
-                parts[l] += x[i + l];
-        for (int l = 0; l < 16; l++)
-            sum += parts[l];
-        for (long i = whole; centre && i < length; i++)
-            sum += x[i];
-        mean = (float)(sum / (double)length);
-        for (long i = 0; i < length; i++)
-            rows[i] = (x[i] - mean) * window[i];
-    }
-}
-
 /* Sum of squares of each windowed frame less its mean: (frames,). */
 EXPORT WIDE void frame_energies(const float *x, long hop, long frames, long length,
                                 const float *window, double *energy)

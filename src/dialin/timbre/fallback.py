@@ -19,7 +19,6 @@ from dialin.timbre.fallback_spectra import (  # noqa: F401
     spectral_moments,
     summed_power,
     tapered_frames,
-    windowed_frames,
 )
 from dialin.timbre.filters import halving_section, third_octave_filters
 from dialin.timbre.peaks import sharpened
