@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from dialin.files.text import json_text, register_bytes_of_names, shown
+from dialin.files.text import is_text, json_text, register_bytes_of_names, shown
 
 NAME = os.fsdecode(b"caf\xe9.wav") if os.name != "nt" else "caf\udce9.wav"
 
@@ -17,6 +17,10 @@ def test_json_gives_the_name_back_and_can_be_written():
     assert "Größe" in text
     with pytest.raises(ValueError, match="JSON"):
         json_text(float("nan"))
+
+
+def test_what_utf8_can_write_is_text():
+    assert is_text("Größe") and not is_text(NAME)
 
 
 def test_a_page_shows_a_mark():

@@ -69,12 +69,4 @@ EXPORT int biquads(const double *sections, long count, const float *in, float *o
     return 0;
 }
 
-static struct PyModuleDef module = {
-    PyModuleDef_HEAD_INIT, "_biquads", "A compiled loop, called through ctypes.", -1, NULL,
-    NULL, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC PyInit__biquads(void)
-{
-    return PyModule_Create(&module);
-}
+MODULE(_biquads)

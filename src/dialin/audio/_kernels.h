@@ -1,4 +1,4 @@
-/* What the compiled kernels share: exports, wide-vector twins, denormal numbers. */
+/* What the compiled kernels share: modules, exports, wide-vector twins, denormal numbers. */
 #ifndef DIALIN_KERNELS_H
 #define DIALIN_KERNELS_H
 
@@ -15,6 +15,17 @@
 #define EXPORT __attribute__((visibility("default")))
 #define INLINE inline __attribute__((always_inline))
 #endif
+
+/* An importable extension module with nothing in it: its loops are called through ctypes. */
+#define MODULE(name)                                                                       \
+    static struct PyModuleDef module = {                                                   \
+        PyModuleDef_HEAD_INIT, #name, "Compiled loops, called through ctypes.", -1, NULL,  \
+        NULL, NULL, NULL, NULL,                                                            \
+    };                                                                                     \
+    PyMODINIT_FUNC PyInit_##name(void)                                                     \
+    {                                                                                      \
+        return PyModule_Create(&module);                                                   \
+    }
 
 /* Where the compiler can, build wide-vector twins and let the loader pick one. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)

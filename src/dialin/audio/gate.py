@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from dialin.errors import AudioError
 
@@ -65,6 +65,31 @@ def check_audio(audio: Any, sample_rate: float, *, what: str = "audio") -> Audio
         not sane. The message quotes the offending value and shape.
     """
     check_sample_rate(sample_rate)
+    samples: Audio = samples_of(audio, np.float32, what=what)
+    return samples
+
+
+def samples_of(audio: Any, kind: DTypeLike, *, what: str = "audio") -> NDArray[Any]:
+    """Check samples and return them as a C-contiguous array ``(channels, samples)``.
+
+    Parameters
+    ----------
+    audio : array_like, shape (channels, samples) or (samples,)
+        As of `check_audio`.
+    kind : data-type
+        Floating point type that is wanted.
+    what : str
+        The name used in error messages.
+
+    Returns
+    -------
+    ndarray, shape (channels, samples)
+
+    Raises
+    ------
+    AudioError
+        As `check_audio` does, but for rates.
+    """
     array = np.asarray(audio)
     if array.ndim == 1:
         array = array[np.newaxis, :]
@@ -85,7 +110,7 @@ def check_audio(audio: Any, sample_rate: float, *, what: str = "audio") -> Audio
     elif array.dtype.kind != "f":
         raise AudioError(f"{what} must hold real numbers, not {array.dtype}")
     with np.errstate(over="ignore"):
-        result = np.ascontiguousarray(array, dtype=np.float32)
+        result = np.ascontiguousarray(array, dtype=kind)
     finite = np.isfinite(result)
     if not finite.all():
         channel, sample = np.argwhere(~finite)[0]

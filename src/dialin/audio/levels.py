@@ -162,7 +162,21 @@ def integrated_loudness(audio: Audio, sample_rate: int) -> float:
     starts = 0.25 * length * np.arange(round((data.shape[1] - length) / (0.25 * length)) + 1)
     sums = np.concatenate([[0.0], np.cumsum(power)])
     ends = np.minimum((starts + length).astype(int), power.size)
-    blocks = np.maximum(sums[ends] - sums[starts.astype(int)], 0.0) / length
+    return gated_loudness(np.maximum(sums[ends] - sums[starts.astype(int)], 0.0) / length)
+
+
+def gated_loudness(blocks: NDArray[np.float64]) -> float:
+    """Loudness in LUFS of blocks of 400 ms, those that are quiet left out; ``-inf`` for silence.
+
+    Parameters
+    ----------
+    blocks : ndarray, float64, shape (blocks,)
+        K-weighted power of each, summed over the channels.
+
+    Returns
+    -------
+    float
+    """
     loud = blocks[blocks >= 10 ** ((ABSOLUTE_GATE + 0.691) / 10)]
     if not loud.size:
         return float("-inf")

@@ -330,12 +330,4 @@ EXPORT WIDE void compress_channels(float *x, long channels, long samples, const 
     RESTORE_DENORMALS;
 }
 
-static struct PyModuleDef module = {
-    PyModuleDef_HEAD_INIT, "_builtins", "Compiled loops, called through ctypes.", -1, NULL,
-    NULL, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC PyInit__builtins(void)
-{
-    return PyModule_Create(&module);
-}
+MODULE(_builtins)

@@ -57,6 +57,8 @@ np.float32(0.06309573)
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -76,7 +78,58 @@ def fake_names() -> tuple[str, ...]:
     return (*GOOD, *FAULTS)
 
 
-class FakeEffect:
+class _Fake(ABC):
+    """What all fakes have in common: a stream that renders at its end, and no state."""
+
+    spec: EffectSpec
+
+    @abstractmethod
+    def process(
+        self, audio: Audio, sample_rate: int, settings: ArrayLike, *, tail: float = 0.0
+    ) -> Audio:
+        """Render; see `dialin.effects.effect.Effect.process`."""
+
+    def stream(
+        self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
+    ) -> FakeStream:
+        """Start a block-wise render.
+
+        Parameters
+        ----------
+        sample_rate : int
+            In hertz.
+        channels : int
+            Number of channels.
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+        tail : float, default 0.0
+            Seconds of silence after the input that are rendered too.
+
+        Returns
+        -------
+        FakeStream
+        """
+        return FakeStream(self, sample_rate, channels, settings, tail)
+
+    def state(self, settings: ArrayLike) -> bytes | None:
+        """Fakes have no host state.
+
+        Parameters
+        ----------
+        settings : array_like, shape (knobs,)
+            Positions of the knobs, 0 to 1.
+
+        Returns
+        -------
+        bytes or None
+        """
+        return None
+
+    def close(self) -> None:  # noqa: B027
+        """Nothing to let go of."""
+
+
+class FakeEffect(_Fake):
     """A well-behaved effect made of one function.
 
     Parameters
@@ -124,45 +177,6 @@ class FakeEffect:
         native = self.spec.native(settings) | {"bpm": self._bpm}
         return self._function(_with_tail(audio, sample_rate, tail), sample_rate, native)
 
-    def stream(
-        self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
-    ) -> FakeStream:
-        """Start a block-wise render.
-
-        Parameters
-        ----------
-        sample_rate : int
-            In hertz.
-        channels : int
-            Number of channels.
-        settings : array_like, shape (knobs,)
-            Positions of the knobs, 0 to 1.
-        tail : float, default 0.0
-            Seconds of silence after the input that are rendered too.
-
-        Returns
-        -------
-        FakeStream
-        """
-        return FakeStream(self, sample_rate, channels, settings, tail)
-
-    def state(self, settings: ArrayLike) -> bytes | None:
-        """Fakes have no host state.
-
-        Parameters
-        ----------
-        settings : array_like, shape (knobs,)
-            Positions of the knobs, 0 to 1.
-
-        Returns
-        -------
-        bytes or None
-        """
-        return None
-
-    def close(self) -> None:
-        """Nothing to let go of."""
-
 
 class FakeStream:
     """Collects everything and renders at the end: exact, if not what streams are for.
@@ -185,7 +199,7 @@ class FakeStream:
 
     def __init__(
         self,
-        effect: FakeEffect | BadEffect,
+        effect: _Fake,
         sample_rate: int,
         channels: int,
         settings: ArrayLike,
@@ -216,7 +230,7 @@ class FakeStream:
         return self._effect.process(whole, self._rate, self._settings, tail=self._tail)
 
 
-class BadEffect:
+class BadEffect(_Fake):
     """An effect with one fault; see this module's table.
 
     Parameters
@@ -255,45 +269,6 @@ class BadEffect:
         wet = gain(dry, sample_rate, native)
         wet = self._fault.remember(dry, wet, sample_rate, native["gain"], bad)
         return self._fault.spoil(dry, wet) if bad else wet
-
-    def stream(
-        self, sample_rate: int, channels: int, settings: ArrayLike, *, tail: float = 0.0
-    ) -> FakeStream:
-        """Start a block-wise render.
-
-        Parameters
-        ----------
-        sample_rate : int
-            In hertz.
-        channels : int
-            Number of channels.
-        settings : array_like, shape (knobs,)
-            Positions of the knobs, 0 to 1.
-        tail : float, default 0.0
-            Seconds of silence after the input that are rendered too.
-
-        Returns
-        -------
-        FakeStream
-        """
-        return FakeStream(self, sample_rate, channels, settings, tail)
-
-    def state(self, settings: ArrayLike) -> bytes | None:
-        """Fakes have no host state.
-
-        Parameters
-        ----------
-        settings : array_like, shape (knobs,)
-            Positions of the knobs, 0 to 1.
-
-        Returns
-        -------
-        bytes or None
-        """
-        return None
-
-    def close(self) -> None:
-        """Nothing to let go of."""
 
 
 def open_fake(name: str) -> FakeEffect | BadEffect:

@@ -13,6 +13,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from dialin.files.text import is_text
+
 
 def host_path(path: Path) -> str:
     """Path that a host can open: the path itself, or one that leads to the same file.
@@ -28,31 +30,23 @@ def host_path(path: Path) -> str:
     -------
     str
     """
-    if _is_text(str(path)):
+    if is_text(str(path)):
         return str(path)
     for part in (*reversed(path.parents), path):
-        if not _is_text(part.name):
+        if not is_text(part.name):
             rest = path.relative_to(part)
-            if not _is_text(str(rest)):
+            if not is_text(str(rest)):
                 # Another such name further down: from there.
                 continue
             return str(_link(part, path.suffix if part == path else "") / rest)
     return str(path)
 
 
-def _is_text(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 @functools.cache
 def _link(target: Path, suffix: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="dialin-link-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    link = folder / f"plugin{suffix if _is_text(suffix) else ''}"
+    link = folder / f"plugin{suffix if is_text(suffix) else ''}"
     if suffix.lower() != ".vst3" or not target.is_dir():
         link.symlink_to(target)
         return link

@@ -17,7 +17,7 @@ from typing import Any
 
 from dialin.files.reading import read_json
 from dialin.files.space import NAME_BYTES
-from dialin.files.text import json_text
+from dialin.files.text import is_text, json_text
 
 MANIFEST = ".dialin-files.json"
 SCHEMA_VERSION = 1
@@ -151,19 +151,11 @@ def kept_name(path: Path) -> Path:
         name = os.fsdecode(stem)
         with suppress(UnicodeEncodeError):
             # A character cut in two is left out.
-            name = stem.decode("utf-8", "ignore") if _is_utf8(path.stem) else name
+            name = stem.decode("utf-8", "ignore") if is_text(path.stem) else name
         other = path.with_name(name + end)
         if not os.path.lexists(other):
             return other
     raise FileExistsError(f"there are too many kept files beside {str(path)!r}")
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is_inside(name: object) -> bool:

@@ -70,6 +70,21 @@ def json_text(payload: Any, *, indent: int | None = 2, sort_keys: bool = False) 
     return _LONE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def is_text(name: str) -> bool:
+    """Whether a name is text that every encoding of Unicode can write.
+
+    Parameters
+    ----------
+    name : str
+        As `os.fsdecode` gives it.
+
+    Returns
+    -------
+    bool
+    """
+    return _LONE.search(name) is None
+
+
 def shown(text: str) -> str:
     """Text with a replacement mark for each byte of a name that is no text.
 

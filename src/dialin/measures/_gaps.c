@@ -56,12 +56,4 @@ EXPORT WIDE double spectral_gaps(float *restrict ours, const float *restrict the
     return total;
 }
 
-static struct PyModuleDef module = {
-    PyModuleDef_HEAD_INIT, "_gaps", "A compiled loop, called through ctypes.", -1, NULL,
-    NULL, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC PyInit__gaps(void)
-{
-    return PyModule_Create(&module);
-}
+MODULE(_gaps)

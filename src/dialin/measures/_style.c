@@ -95,12 +95,4 @@ EXPORT WIDE void style_spectra(const struct style *s)
     totalled(logs, s->shared, s->logs);
 }
 
-static struct PyModuleDef module = {
-    PyModuleDef_HEAD_INIT, "_style", "A compiled loop, called through ctypes.", -1, NULL,
-    NULL, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC PyInit__style(void)
-{
-    return PyModule_Create(&module);
-}
+MODULE(_style)

@@ -21,7 +21,7 @@ from scipy import fft as sfft
 from dialin.audio import Audio, peak_of, power_to_db, to_db
 from dialin.audio.biquads import Biquads
 from dialin.audio.excerpts import music_blocks
-from dialin.audio.levels import k_sections
+from dialin.audio.levels import gated_loudness, k_sections
 from dialin.measures.level import SILENCE_DB
 
 Values = NDArray[np.float64]
@@ -43,26 +43,6 @@ FADED = 6.0
 def band_centres() -> Values:
     """Centres of the bands in hertz, ``(121,)``."""
     return np.asarray(1000.0 * 2.0 ** (np.arange(LOWEST, HIGHEST + 1) / 12.0))
-
-
-def gated_loudness(power: Values) -> float:
-    """Integrated loudness in LUFS of K-weighted powers of 50 ms blocks; ``-inf`` for silence.
-
-    Parameters
-    ----------
-    power : ndarray, float64, shape (blocks,)
-        Summed over the channels.
-
-    Returns
-    -------
-    float
-    """
-    momentary = momentary_power(power)
-    loud = momentary[momentary > 10 ** ((-70.0 + 0.691) / 10)]
-    if not loud.size:
-        return float("-inf")
-    kept = loud[loud > 0.1 * loud.mean()]
-    return float(-0.691 + 10 * np.log10(kept.mean()))
 
 
 def momentary_power(power: Values) -> Values:
@@ -115,7 +95,7 @@ class SongFacts:
     @property
     def loudness(self) -> float:
         """Integrated, in LUFS."""
-        return gated_loudness(self.power)
+        return gated_loudness(momentary_power(self.power))
 
     @property
     def crest_db(self) -> float:

@@ -27,13 +27,12 @@ from dialin.effects.effect import Effect
 from dialin.effects.spec import Settings
 from dialin.errors import (
     DialinError,
-    NonFiniteOutputError,
     OutputError,
     RenderCrashError,
     RenderError,
     RenderTimeoutError,
 )
-from dialin.rendering.job import describe_settings
+from dialin.rendering.job import complaint, describe_settings, not_finite
 
 if TYPE_CHECKING:
     from dialin.rendering.pool import RenderPool
@@ -357,26 +356,17 @@ def _fill_unit(
         except DialinError as error:
             return error
         except Exception as error:
-            # A host's own complaint is about this effect at these settings.
-            return RenderError(
-                f"{effect.spec.uri} failed at settings {describe_settings(vector)}, {sample_rate} "
-                f"Hz: {type(error).__name__}: {error}"
-            )
+            return complaint(effect.spec.uri, vector, sample_rate, error)
         if wet.shape != dry.shape:
             return RenderError(
                 f"{effect.spec.uri} returned audio of shape {wet.shape} for an input of shape "
                 f"{dry.shape} at settings {describe_settings(vector)}; what changes lengths "
                 "cannot be compared"
             )
-        with np.errstate(over="ignore", invalid="ignore"):
-            suspicious = not np.isfinite(wet.sum())
-        if suspicious and not np.isfinite(wet).all():
-            return NonFiniteOutputError(
-                f"{effect.spec.uri} returned NaN or infinite samples at settings "
-                f"{describe_settings(vector)}, {sample_rate} Hz"
-            )
-        target[:] = wet
-        return None
+        lost = not_finite(effect.spec.uri, vector, sample_rate, wet)
+        if lost is None:
+            target[:] = wet
+        return lost
 
     beside = _scratch(dry.shape)
     here = block[0] if unit.itself else beside

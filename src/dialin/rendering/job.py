@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dialin.audio import Audio
+from dialin.errors import NonFiniteOutputError, RenderError
 from dialin.workers import Result
 
-__all__ = ["Job", "Result", "SharedAudio", "describe_settings"]
+__all__ = ["Job", "Result", "SharedAudio", "complaint", "describe_settings", "not_finite"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,61 @@ class Job:
     measure: Callable[..., Any] | None = None
     measure_args: tuple[Any, ...] = ()
     deadline: float | None = None
+
+
+def complaint(uri: str, settings: ArrayLike, sample_rate: int, error: Exception) -> RenderError:
+    """What a host's own complaint becomes: it is about this effect at these settings.
+
+    Parameters
+    ----------
+    uri : str
+        Of the effect.
+    settings : array_like, shape (knobs,)
+        Positions in [0, 1].
+    sample_rate : int
+        In hertz.
+    error : Exception
+        The complaint.
+
+    Returns
+    -------
+    RenderError
+    """
+    return RenderError(
+        f"{uri} failed at settings {describe_settings(settings)}, {sample_rate} Hz: "
+        f"{type(error).__name__}: {error}"
+    )
+
+
+def not_finite(
+    uri: str, settings: ArrayLike, sample_rate: int, output: Audio
+) -> NonFiniteOutputError | None:
+    """Find out whether an effect returned what is no sound.
+
+    Parameters
+    ----------
+    uri : str
+        Of the effect.
+    settings : array_like, shape (knobs,)
+        Positions in [0, 1].
+    sample_rate : int
+        In hertz.
+    output : ndarray, float32, shape (channels, samples)
+        What it returned.
+
+    Returns
+    -------
+    NonFiniteOutputError or None
+        None where all samples are finite.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspicious = not np.isfinite(output.sum())
+    if not suspicious or np.isfinite(output).all():
+        return None
+    return NonFiniteOutputError(
+        f"{uri} returned NaN or infinite samples at settings {describe_settings(settings)}, "
+        f"{sample_rate} Hz"
+    )
 
 
 def describe_settings(settings: ArrayLike) -> str:

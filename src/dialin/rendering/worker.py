@@ -15,8 +15,8 @@ from dialin.effects.chain import parse_chain
 from dialin.effects.effect import Effect
 from dialin.effects.open import open_effect
 from dialin.effects.uri import parse_uri
-from dialin.errors import DialinError, EffectLoadError, NonFiniteOutputError, RenderError
-from dialin.rendering.job import describe_settings
+from dialin.errors import DialinError, EffectLoadError
+from dialin.rendering.job import complaint, not_finite
 from dialin.rendering.request import CallRequest, RenderRequest
 from dialin.workers.memory import LARGE, map_shared
 from dialin.workers.session import Large, Session
@@ -72,18 +72,11 @@ class RenderWorker:
         except DialinError:
             raise
         except Exception as error:
-            # A host's own complaint is about this effect at these settings: it costs this job.
-            raise RenderError(
-                f"{request.effect} failed at settings {describe_settings(request.settings)}, "
-                f"{request.sample_rate} Hz: {type(error).__name__}: {error}"
-            ) from error
-        with np.errstate(over="ignore", invalid="ignore"):
-            suspicious = not np.isfinite(output.sum())
-        if suspicious and not np.isfinite(output).all():
-            raise NonFiniteOutputError(
-                f"{request.effect} returned NaN or infinite samples at settings "
-                f"{describe_settings(request.settings)}, {request.sample_rate} Hz"
-            )
+            # It costs this job only.
+            raise complaint(request.effect, request.settings, request.sample_rate, error) from error
+        lost = not_finite(request.effect, request.settings, request.sample_rate, output)
+        if lost is not None:
+            raise lost
         if request.measure is None:
             return Large(output)
         with unfilled_memory():

@@ -514,12 +514,4 @@ EXPORT WIDE void summed_power(const double *z, long rows, long bins, double *pow
             power[k] += z[2 * k] * z[2 * k] + z[2 * k + 1] * z[2 * k + 1];
 }
 
-static struct PyModuleDef module = {
-    PyModuleDef_HEAD_INIT, "_native", "Compiled kernels, called through ctypes.", -1, NULL,
-    NULL, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC PyInit__native(void)
-{
-    return PyModule_Create(&module);
-}
+MODULE(_native)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.audio import peak_of
+from dialin.audio.gate import samples_of
 from dialin.errors import AudioError
 from dialin.timbre.blocks import frame_spans, hold_envelope, spans
 from dialin.timbre.filters import butterworth_section
@@ -25,7 +26,6 @@ Singles = NDArray[np.float32]
 
 MIN_RATE = 8_000
 MAX_RATE = 768_000
-MAX_CHANNELS = 64
 HOLD = int(0.010 * RATE)
 SHORTEST = 0.09
 
@@ -62,33 +62,7 @@ def check(audio: Any, sample_rate: float) -> tuple[Floats, int]:
             f"a sample rate of {sample_rate!r} Hz cannot be used: timbre wants a whole number "
             f"from {MIN_RATE} to {MAX_RATE} Hz"
         )
-    array = np.asarray(audio)
-    if array.ndim == 1:
-        array = array[np.newaxis]
-    if array.ndim != 2:
-        raise AudioError(f"audio must have shape (channels, samples), not {array.shape}")
-    if array.size == 0:
-        raise AudioError(f"audio is empty: its shape is {array.shape}")
-    if array.shape[0] > MAX_CHANNELS:
-        raise AudioError(
-            f"audio has {array.shape[0]} channels of {array.shape[1]} samples; "
-            "timbre wants (channels, samples), so transpose it with .T"
-        )
-    if array.dtype.kind in "iu":
-        half = 2.0 ** (8 * array.dtype.itemsize - 1)
-        array = array.astype(np.float64)
-        array = (array - half if np.asarray(audio).dtype.kind == "u" else array) / half
-    elif array.dtype.kind != "f":
-        raise AudioError(f"audio must hold real numbers, not {array.dtype}")
-    result = np.ascontiguousarray(array, dtype=np.float64)
-    finite = np.isfinite(result)
-    if not finite.all():
-        channel, sample = np.argwhere(~finite)[0]
-        raise AudioError(
-            f"audio has {int((~finite).sum())} samples that are not finite; the first is "
-            f"{result[channel, sample]} at channel {channel}, sample {sample} of {array.shape}"
-        )
-    return result, int(rate)
+    return samples_of(audio, np.float64), int(rate)
 
 
 LONG = 120 * RATE

@@ -45,7 +45,22 @@ def integrated_loudness(x: Floats, rate: int) -> float:
     pieces = kernels.weighted_energy(x, k_weighting(rate), edges)
     energy = np.concatenate([[0.0], np.cumsum(pieces)])
     power = energy[np.searchsorted(edges, ends)] - energy[np.searchsorted(edges, starts)]
-    power /= 0.4 * rate
+    return gated(power / (0.4 * rate))
+
+
+def gated(power: Floats) -> float:
+    """Loudness of blocks of 400 ms, of which the quiet ones do not count.
+
+    Parameters
+    ----------
+    power : ndarray, float64, shape (blocks,)
+        Of each, K-weighted.
+
+    Returns
+    -------
+    float
+        In LUFS; -inf where all is under -70 LUFS.
+    """
     with np.errstate(divide="ignore"):
         blocks = -0.691 + 10.0 * np.log10(np.maximum(power, 0.0))
     loud = power[blocks >= -70.0]

@@ -7,13 +7,13 @@ whole. Reverberation is measured on each channel, and reads the recording again 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from math import inf, log10
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import sosfilt
 
 from dialin.timbre.filters import k_weighting
+from dialin.timbre.loudness import gated
 from dialin.timbre.resampling import Resampler
 
 Floats = NDArray[np.float64]
@@ -59,15 +59,7 @@ class LoudnessMeter:
         count = max(round((self._size / self._rate - 0.4) / 0.1) + 1, 1)
         ends = [*self._ends, *[self._sum] * count][:count]
         starts = [*self._starts, *[self._sum] * count][:count]
-        power = (np.array(ends) - np.array(starts)) / (0.4 * self._rate)
-        with np.errstate(divide="ignore"):
-            blocks = -0.691 + 10.0 * np.log10(np.maximum(power, 0.0))
-        loud = power[blocks >= -70.0]
-        if loud.size == 0:
-            return -inf
-        gate = -0.691 + 10.0 * log10(loud.mean()) - 10.0
-        kept = power[(blocks > gate) & (blocks > -70.0)]
-        return -0.691 + 10.0 * log10(kept.mean()) if kept.size else -inf
+        return gated((np.array(ends) - np.array(starts)) / (0.4 * self._rate))
 
     def _edge(self, block: int, offset: int) -> int:
         return int(0.4 * (block * 0.25 + offset) * self._rate)

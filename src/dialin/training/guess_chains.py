@@ -291,12 +291,8 @@ class ChainMaker:
     def _render(self, audio: Audio, vector: Floats) -> Audio | None:
         for entry in self.chain(vector):
             effect = self._effect(self.vocabulary.slots[entry].uri)
-            ids = [p.id for p in effect.spec.parameters]
-            settings = effect.spec.default
-            slot = self.vocabulary.slots[entry]
-            for id, value in zip(slot.knobs, vector[self.vocabulary.places[entry]], strict=True):
-                settings[ids.index(id)] = value
-            audio = effect.process(audio, RATE, effect.spec.check(settings))
+            settings = self.vocabulary.settings(vector, effect.spec, [entry])
+            audio = effect.process(audio, RATE, settings)
         peak = float(np.abs(audio).max())
         return audio if np.isfinite(peak) and 1e-4 < peak < 8.0 else None
 

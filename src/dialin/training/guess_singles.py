@@ -162,13 +162,9 @@ class OneEffectMaker:
         ndarray or None
             None where it is silent or not finite.
         """
-        slot = self.vocabulary.slots[entry]
-        effect = self.effects[slot.uri]
-        ids = [p.id for p in effect.spec.parameters]
-        settings = effect.spec.default
-        for id, value in zip(slot.knobs, vector[self.vocabulary.places[entry]], strict=True):
-            settings[ids.index(id)] = value
-        wet = effect.process(audio, ONE_RATE, effect.spec.check(settings))
+        effect = self.effects[self.vocabulary.slots[entry].uri]
+        settings = self.vocabulary.settings(vector, effect.spec, [entry])
+        wet = effect.process(audio, ONE_RATE, settings)
         peak = float(np.abs(wet).max())
         return wet if np.isfinite(peak) and peak > 1e-5 else None
 
