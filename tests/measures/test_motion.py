@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -165,3 +167,38 @@ def test_a_line_stands_out_at_the_rate_of_a_motion():
     inside = (hertz > 0.5) & (hertz < 20.0)
     turns_of_it = hertz[inside][int(np.argmax(ratio[inside]))] / 3.0
     assert turns_of_it == pytest.approx(round(turns_of_it), abs=0.05)
+
+
+def test_between_the_frequencies_of_a_transform_a_rate_is_told_more_finely():
+    turn = turns(flanged, 4.0)
+    assert turn is not None
+    turn = replace(turn, lines=turn.lines[:, :1])
+    times = np.arange(800) * SHORT / 4
+    numbers = np.arange(1, turn.lines.shape[1] + 1)
+    exact, nearest = [], []
+    for rate in (4.03, 4.08, 4.11):
+        moving = np.exp(2j * np.pi * rate * np.outer(numbers, times))
+        rows = np.einsum("vhq,ht->vtq", turn.lines, moving).real
+        rows += 3.0 * np.random.default_rng(1).standard_normal(rows.shape)
+        ear = MotionEar([rows])
+        rates = rate * np.exp(np.linspace(-0.01, 0.01, 201))
+        for found, exactly in ((exact, True), (nearest, False)):
+            drops, _ = ear.drops(turn, rates, exactly=exactly)
+            found.append(abs(rates[np.argmax(drops)] / rate - 1))
+    assert max(exact) < 2e-3
+    assert max(nearest) > 3e-3
+
+
+def test_steps_lead_to_what_explains_more():
+    turn = turns(flanged, 4.0)
+    assert turn is not None
+    rng = np.random.default_rng(2)
+    change = turn.lines * rng.uniform(-1, 1, turn.lines.shape[2])
+    times = np.arange(800) * SHORT / 4
+    moving = np.exp(2j * np.pi * (4.0 * np.outer(np.arange(1, change.shape[1] + 1), times)))
+    rows = np.einsum("vhq,ht->vtq", turn.lines + 0.5 * change, moving).real
+    ear = MotionEar([rows + rng.standard_normal(rows.shape)])
+    moved = replace(turn, lines=turn.lines + 0.1 * change.astype(np.complex64))
+    near, far = ear.steps(turn, [moved], 4.0, (1e-3, 1e6))
+    assert near[0] == pytest.approx(5.0, abs=0.5)
+    assert abs(far[0]) < 1e-3

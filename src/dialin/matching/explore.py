@@ -18,6 +18,13 @@ from dialin.matching.optimiser import KnobSearch
 from dialin.matching.surrogate import LinearModel
 from dialin.matching.trials import Trials
 
+WIDE, NEAR = 0.5, (0.5, 1.0)
+"""Share of a budget after which a motion is listened for again, near to what was found by the
+sound; and shares of what is left then that are spent near there, each after listening once more."""
+
+REFINED, REFINED_APART = 2, 0.1
+"""Settings around which is listened then, and how far they are apart."""
+
 
 class Explorer:
     """Searches the knobs of effects for the least distance.
@@ -87,10 +94,13 @@ class Explorer:
         if left <= 0 and self._tried:
             return
         if not trials.grows:
-            if best is None or not self._near:
+            first = best if self._near else None
+            if any(echo.refine is not None for echo in space.heard):
+                self._near_motion(first, left)
+            elif first is None:
                 self.explore(space.rendered, space.rendered, None, left)
             else:
-                self.explore(best.slots, best.slots, best, left)
+                self.explore(first.slots, first.slots, first, left)
             return
         if best is not None and self._near:
             self.explore(best.slots, best.slots, best, int(trials.options.guessed * left))
@@ -104,6 +114,51 @@ class Explorer:
             trials.options,
             {slot: space.slots[slot][1] for slot in space.effects},
         )
+
+    def _near_motion(self, start: Candidate | None, budget: int) -> None:
+        """Search by the sound, and by listening near to what was found so, in turns."""
+        trials = self._trials
+        slots = trials.space.rendered if start is None else start.slots
+        end = trials.renders + budget
+        best = self.explore(slots, slots, start, max(1, int(WIDE * budget)))
+        for share in NEAR if trials.space.free else ():
+            if best is None or trials.renders >= end:
+                return
+            best = self._refined(best, end - trials.renders)
+            self._tried = list(trials.candidates)
+            left = end - trials.renders
+            if left > 0:
+                best = self.explore(slots, slots, best, max(1, int(share * left)))
+
+    def _refined(self, best: Candidate, budget: int) -> Candidate:
+        """The nearest of what was rendered, and of what explains more of a motion near there."""
+        trials, space = self._trials, self._trials.space
+        free, slots = space.free, best.slots
+        starts: list[Settings] = []
+        for candidate in sorted((c for c in trials.candidates if c.slots == slots), key=_value):
+            if len(starts) == REFINED:
+                break
+            here = candidate.settings
+            if here is not None and all(
+                np.abs(here - other)[free].max(initial=0.0) > REFINED_APART for other in starts
+            ):
+                starts.append(here)
+        vectors = []
+        for start in starts:
+            vector = start.copy()
+            if space.gain is not None:
+                vector[space.gain] = space.start[space.gain]
+            for echo in space.heard:
+                knobs = space.slots[echo.slot][2]
+                if echo.refine is not None:
+                    vector[knobs] = echo.refine(vector[knobs])
+            vectors.append(vector)
+            halfway = vector.copy()
+            halfway[free] = 0.5 * (vector + start)[free]
+            vectors.append(space.spec.check(halfway))
+        rendered = trials.render(slots, vectors[:budget])
+        trials.weigh_again()
+        return min((c for c in (best, *rendered) if c is not None), key=_value)
 
     def _guesses(self, free: list[int], origin: Settings) -> list[Settings]:
         """Guesses as far as these knobs go; in a chain, those alone that say anything of them."""

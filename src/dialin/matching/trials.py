@@ -20,9 +20,11 @@ from dialin.matching.style import Target, level_of, with_gain
 from dialin.matching.trajectories import TrajectoryTarget
 from dialin.rendering import Job, Renderer, SharedAudio
 
-EVIDENCE, CERTAIN = 0.3, 300.0
-"""Distance that a setting costs which explains nothing of a motion that was heard, and how much
-must be explained for that (`dialin.matching.hearing.motion_search`)."""
+EVIDENCE, CERTAIN, LOST = 0.3, 300.0, 1_000.0
+"""Distance that a setting costs which explains nothing of a motion that was heard, how much must be
+explained for that (`dialin.matching.hearing.motion_search`), and how much less than another it may
+explain at most: of what is heard very clearly, true settings explain as much as any but for some
+dozens, however much that is."""
 
 
 class TimeUp(Exception):
@@ -296,8 +298,8 @@ class Trials:
         """What it costs that others explain more."""
         cost = 0.0
         for drop, most in zip(explained, self._most, strict=True):
-            share = min(max(drop / most, 0.0), 1.0)
-            cost += EVIDENCE * min(1.0, most / CERTAIN) * (1.0 - share)
+            lost = max((most - drop) / most, (most - drop) / LOST)
+            cost += EVIDENCE * min(1.0, most / CERTAIN) * min(max(lost, 0.0), 1.0)
         return cost
 
     def _part(

@@ -52,7 +52,7 @@ FLOOR_DB = -80.0
 RATES_HZ = (0.08, 20.0)
 RATE_STEP = 1.015
 HARMONICS = 12
-PHASES = 48
+PHASES, FINE_PHASES = 48, 360
 RIDGE = 1e-4
 FINER = 3
 """Zero padding in time."""
@@ -390,7 +390,9 @@ class MotionEar:
         hertz = np.arange(energy.size) * self._step
         return hertz, energy / np.maximum(around, 1e-12)
 
-    def drops(self, motion: Turning, rates: Floats | None = None) -> tuple[Floats, Floats]:
+    def drops(
+        self, motion: Turning, rates: Floats | None = None, *, exactly: bool = False
+    ) -> tuple[Floats, Floats]:
         """How much a motion explains, were it to go round at other rates.
 
         Parameters
@@ -399,6 +401,9 @@ class MotionEar:
             Of frames as long as these.
         rates : ndarray, optional
             In hertz; `rates` by default.
+        exactly : bool, default False
+            Look between the modulation frequencies, which takes longer. Otherwise rates are alike
+            that lie nearest to the same ones: a third of a turn in all, over the overtone's number.
 
         Returns
         -------
@@ -431,22 +436,115 @@ class MotionEar:
             else:
                 energy = (self._inverse[view] @ squares.T)[bins, numbers - 1]
             power += 2 * (energy * smear**2).sum(axis=1)
-        turn = np.exp(2j * np.pi * np.outer(numbers, np.arange(PHASES) / PHASES))
+        phases = FINE_PHASES if exactly else PHASES
+        turn = np.exp(2j * np.pi * np.outer(numbers, np.arange(phases) / phases))
         shared = np.zeros(rates.size)
         whole = np.zeros(rates.size)
         for weighted in self._weighted:
             cross = np.zeros((rates.size, harmonics), dtype=np.complex128)
             for view in range(views):
                 turned = np.conj(motion.lines[view])
-                if few:
+                if exactly:
+                    cross += self._between(weighted[view], turned, hertz)
+                elif few:
                     cross += np.einsum("rhq,hq->rh", weighted[view][bins], turned)
                 else:
                     cross += (weighted[view] @ turned.T)[bins, numbers - 1]
-            best = ((cross * beside * (2 * smear)) @ turn).real.max(axis=1)
+            if not exactly:
+                cross *= beside
+            best = ((cross * (2 * smear)) @ turn).real.max(axis=1)
             shared += best
             whole += power
         gains = np.clip(shared / np.maximum(whole, 1e-12), 0.0, DEEPEST)
         return gains * (2 * shared - gains * whole), gains
+
+    def _between(
+        self, weighted: NDArray[np.complex64], turned: NDArray[np.complex64], hertz: Floats
+    ) -> NDArray[np.complex128]:
+        """Products of spectra and lines at frequencies between those of the transform.
+
+        About the middle of the stretch the padded spectrum is smooth: cubics through four of its
+        points are right to a few thousandths.
+        """
+        taps, bins = self._taps(hertz)
+        needed, where = np.unique(bins, return_inverse=True)
+        middle = np.exp(1j * np.pi * needed * self._step * self.seconds)
+        products = (weighted[needed] @ turned.T) * middle[:, None]
+        overtones = np.arange(hertz.shape[1])[None, :, None]
+        values = (products[where.reshape(bins.shape), overtones] * taps).sum(axis=2)
+        return np.asarray(values * np.exp(-1j * np.pi * hertz * self.seconds))
+
+    def _taps(self, hertz: Floats) -> tuple[Floats, NDArray[np.intp]]:
+        """Weights and places of four points of the transform about each frequency (Lagrange)."""
+        last = self._inverse.shape[1] - 1
+        places = np.minimum(hertz / self._step, last)
+        first = np.clip(np.floor(places).astype(int) - 1, 0, max(0, last - 3))
+        x = (places - first)[..., None] - np.arange(4)
+        others = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])
+        taps = x[..., others].prod(axis=-1) / np.array([-6.0, 2.0, -2.0, 6.0])
+        return taps, np.minimum(first[..., None] + np.arange(4), last)
+
+    def steps(
+        self, motion: Turning, moved: Sequence[Turning], rate: float, dampings: Sequence[float]
+    ) -> list[Floats]:
+        """How far to go along some changes of a motion, so that it explains more.
+
+        Levenberg and Marquardt's steps for the sum of squares that `drops` tells of, the phases of
+        the oscillator in each stretch found along.
+
+        Parameters
+        ----------
+        motion : Turning
+            Of frames as long as these.
+        moved : sequence of Turning
+            The same after each change by itself.
+        rate : float
+            In hertz.
+        dampings : sequence of float
+            For each a step comes back: the larger, the shorter.
+
+        Returns
+        -------
+        list of ndarray, shape (changes,)
+            In units of the changes.
+        """
+        views = min([self.views, *(m.lines.shape[0] for m in (motion, *moved))])
+        harmonics = min(m.lines.shape[1] for m in (motion, *moved))
+        numbers = np.arange(1, harmonics + 1)
+        hertz = rate * numbers
+        numbers = numbers[hertz < self._step * (self._inverse.shape[1] - 2)]
+        hertz = hertz[: numbers.size]
+        smear = (window_smear(hertz * self.frame) * self.frames / 2)[:, None]
+        lines = motion.lines[:views, : numbers.size]
+        changes = [m.lines[:views, : numbers.size] - lines for m in moved]
+        inverse = self._inverse[:views, np.round(hertz / self._step).astype(int)]
+        roots = np.sqrt(2.0 * inverse)
+        columns = np.stack([(smear * roots * c).ravel() for c in changes])
+        model = smear * roots * lines
+        turning_on = (-1j * numbers[:, None] * model).ravel()
+        taps, bins = self._taps(hertz)
+        middle = np.exp(1j * np.pi * bins * self._step * self.seconds) * taps
+        middle *= np.exp(-1j * np.pi * hertz * self.seconds)[:, None]
+        turns = np.exp(2j * np.pi * np.outer(np.arange(FINE_PHASES) / FINE_PHASES, numbers))
+        count = len(moved)
+        square = np.zeros((count, count))
+        wanted = np.zeros(count)
+        for weighted in self._weighted:
+            # In units of the noise, as the model is.
+            data = np.einsum("vhjq,hj->vhq", weighted[:views][:, bins], middle)
+            data = 2.0 * data / np.maximum(roots, 1e-20)
+            shared = (data * np.conj(model)).sum(axis=(0, 2))
+            phase = int(np.argmax((turns @ shared).real))
+            left = (data * turns[phase][:, None] - model).ravel()
+            parts = columns - np.outer(
+                (columns @ np.conj(turning_on)).real
+                / max(np.vdot(turning_on, turning_on).real, 1e-12),
+                turning_on,
+            )
+            square += (parts @ np.conj(parts).T).real
+            wanted += (parts @ np.conj(left)).real
+        scale = np.diag(np.maximum(np.diag(square), 1e-9 * max(float(square.max()), 1e-12)))
+        return [np.asarray(np.linalg.solve(square + d * scale, wanted)) for d in dampings]
 
     def spreads(self, motion: Turning, rates: Floats) -> Floats:
         """How much the mere energy of a motion explains, whatever its phases.

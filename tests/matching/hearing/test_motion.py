@@ -8,7 +8,7 @@ import dialin
 from dialin.effects.open import open_effect
 from dialin.matching.hearing.motion_ears import make_motion_ears
 from dialin.matching.hearing.motion_probe import MotionProbe, impulse_train, probe_motion
-from dialin.matching.hearing.motion_search import MotionSearch
+from dialin.matching.hearing.motion_search import MotionFit, MotionSearch
 from dialin.rendering import RenderPool
 from tests.measures.test_cepstrum import music
 
@@ -103,6 +103,19 @@ def test_shapes_are_found_that_explain_a_good_part_of_what_the_true_one_does(poo
     assert less < 0.3 * most
     # Others are handed on, no two of them alike, none of them better.
     assert fit.alike and all(score <= fit.score for _, score in fit.alike)
+
+
+def test_settings_near_the_true_ones_are_led_to_more_of_the_motion(pool):
+    true = dict(rate=6.1, depth=62, centre_frequency=430, mix=90, feedback=40)
+    search = make_search(pool, "builtin:phaser", wet("builtin:phaser", **true))
+    spec = open_effect("builtin:phaser").spec
+    heard = MotionFit(spec.vector(true), 6.06, 2000.0, 900.0, 5.0, 0)
+    off = spec.vector({**true, "depth": 50, "centre_frequency": 600, "mix": 75})
+    better = search.refined(heard, off)
+    before, after = search.weigh(heard, [off, better])
+    assert after > 1.3 * before
+    # And the rate that goes with them.
+    assert spec.native(better)["rate"] == pytest.approx(6.1, rel=3e-3)
 
 
 def test_a_locked_depth_stays(pool):

@@ -124,6 +124,7 @@ def find_motions(
                 *(fit.score, sigma, text),
                 exact=False,
                 weigh=functools.partial(search.weigh, fit),
+                refine=functools.partial(search.refined, fit),
             )
         )
     return tuple(sorted(echoes, key=lambda e: e.slot)), True

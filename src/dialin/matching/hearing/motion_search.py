@@ -19,6 +19,7 @@ from dialin.matching.hearing.motion_ears import APART, COARSE, FINE, MotionEars
 from dialin.matching.hearing.motion_listener import HOPELESS, WINDOW, MotionListener
 from dialin.matching.hearing.motion_probe import MotionProbe
 from dialin.matching.hearing.motion_turns import TriedMotion
+from dialin.measures.motion import Turning
 from dialin.rendering import Renderer
 
 DRAWS, MORE_DRAWS, MOST_DRAWS = 23, 24, 3
@@ -61,6 +62,20 @@ MOST_ALIKE, LEAST_ALIKE = 6, 0.4
 
 SIGMAS = (0.15, 0.12)
 """How far around them at first."""
+
+STEP, LONGEST_STEP, DAMPINGS = 0.02, 0.2, (0.01, 0.1, 1.0, 10.0)
+"""How far knobs are moved for a descent's slopes, how far it goes at most, and its dampings."""
+
+DESCENTS, MOST_DESCENTS, SMOOTH, LEVEL = 2, 6, 1.05, 1.003
+"""Steps of a descent from a start, and from the best; gain in one step from which an effect is
+smooth enough for it, and below which it ends."""
+
+RATE_STEP, RATE_STEPS = 0.03, (25, 151)
+"""Turns by which the last and the first of a stretch may differ between two rates that are looked
+at in the end, and how many those are, at least and at most."""
+
+NEAR_DESCENTS, NEAR_ROUNDS, NEAR_SIGMA = 4, 4, 0.04
+"""Steps, or rounds and how far, around settings that came near by the sound."""
 
 CALM, GAINED = 4, 1.02
 """Rounds after which nothing more is hoped for where the best is not so many times better."""
@@ -220,6 +235,31 @@ class MotionSearch:
             tried = self._listener.try_settings(settings, near)
         return [0.0 if t is None else t.score for t in tried]
 
+    def refined(self, fit: MotionFit, settings: Settings) -> Settings:
+        """Settings near some that explain more of the motion that was heard.
+
+        Parameters
+        ----------
+        fit : MotionFit
+            What was heard.
+        settings : ndarray
+            Of the effect.
+
+        Returns
+        -------
+        ndarray
+            The same where nothing near explains more, but for the rate that goes with them.
+        """
+        near = TriedMotion(fit.settings, (), fit.frame, fit.rate, fit.score)
+        with self._listener.listening():
+            (tried,) = self._listener.try_settings([settings], near)
+            if tried is None:
+                return settings
+            better = self._descend(tried, NEAR_DESCENTS)
+            if better.score < SMOOTH * tried.score:
+                better = self._refine(better, NEAR_ROUNDS, NEAR_SIGMA)
+            return self._finish(better).settings
+
     def _run(self) -> MotionFit | None:
         drawn = [self._start]
         self._listener.try_settings([*drawn, *self._drawn(DRAWS)], None)
@@ -300,13 +340,79 @@ class MotionSearch:
                 if all(self._listener.apart(tried, other) > APART_SHAPES for other in mine):
                     mine.append(tried)
             starts += mine
+        smooth = self._downhill(starts)
+        if smooth:
+            starts = [max(map(self._finer, starts), key=lambda t: t.score)]
         sigma = SIGMAS[0]
         while len(starts) > 1:
             starts = [self._finer(self._refine(start, ROUNDS, sigma)) for start in starts]
             starts = sorted(starts, key=lambda t: -t.score)[: len(starts) // 2]
         first = starts[0] if starts else best
-        refined = self._refine(self._finer(first), MORE_ROUNDS, SIGMAS[1])
+        refined = self._descend(self._finer(first), MOST_DESCENTS)
+        refined = self._refine(refined, NEAR_ROUNDS if smooth else MORE_ROUNDS, SIGMAS[1])
+        refined = self._descend(refined, DESCENTS)
         return max(best, refined, key=lambda t: t.score)
+
+    def _downhill(self, starts: list[TriedMotion]) -> bool:
+        """Go some steps of descent from starts, where the effect is smooth enough for them."""
+        for number, start in enumerate(starts):
+            starts[number] = self._descend(start, DESCENTS)
+            if not number and starts[0].score < SMOOTH * start.score:
+                # Teeth of combs that are a little off tell nothing of where they should be.
+                return False
+        return bool(starts)
+
+    def _descend(self, tried: TriedMotion, steps: int) -> TriedMotion:
+        """Go where slopes say that more is explained (Levenberg and Marquardt)."""
+        parameters = self._spec.parameters
+        places = [n for n in self._shape if not parameters[n].is_stepped]
+        for _ in range(steps if places else 0):
+            ear, turn = self._ears.whole[tried.frame], tried.turns[tried.frame]
+            assert turn is not None
+            asked, moves = [], []
+            for place in places:
+                vector = tried.settings.copy()
+                moves.append(STEP if vector[place] < 0.5 else -STEP)
+                vector[place] += moves[-1]
+                asked.append(self._spec.check(vector))
+            moved: list[tuple[int, float, Turning]] = []
+            for place, move, other in zip(
+                places, moves, self._listener.try_settings(asked, tried), strict=True
+            ):
+                there = None if other is None else other.turns[tried.frame]
+                if there is not None:
+                    moved.append((place, move, there))
+            if not moved:
+                break
+            rate, _ = self._exact_rate(tried)
+            vectors = []
+            for step in ear.steps(turn, [m[2] for m in moved], rate, DAMPINGS):
+                vector = tried.settings.copy()
+                for (place, move, _), share in zip(moved, step, strict=True):
+                    vector[place] += np.clip(share * move, -LONGEST_STEP, LONGEST_STEP)
+                vectors.append(self._spec.check(np.clip(vector, 0.0, 1.0)))
+            others = [t for t in self._listener.try_settings(vectors, tried) if t is not None]
+            best = max([tried, *others], key=lambda t: t.score)
+            ended = best.score < LEVEL * tried.score
+            tried = best
+            if ended:
+                break
+        return tried
+
+    def _exact_rate(self, tried: TriedMotion) -> tuple[float, float]:
+        """Rate in hertz at which a motion explains most, and what its phases tell there."""
+        ear, turn = self._ears.whole[tried.frame], tried.turns[tried.frame]
+        assert turn is not None
+        middle = max(tried.rate, ear.rates[0])
+        count = int(np.clip(0.03 * middle * ear.seconds / RATE_STEP, *RATE_STEPS))
+        rates = middle * np.exp(np.linspace(-0.015, 0.015, count))
+        if self._knob is None:
+            rates = np.array([tried.rate])
+        phased = ear.drops(turn, rates, exactly=True)[0]
+        # Energy tells a rate less finely than phases do.
+        drops = phased if phased.max() >= PHASED else phased + ear.spreads(turn, rates)
+        top = int(np.argmax(drops))
+        return float(rates[top]), float(phased[top])
 
     def _finer(self, tried: TriedMotion) -> TriedMotion:
         """The same by the band that tells more, where it was led to by the lowest teeth alone."""
@@ -364,15 +470,8 @@ class MotionSearch:
     def _finish(self, best: TriedMotion) -> MotionFit:
         turn = best.turns[best.frame]
         assert turn is not None
-        low = self._ears.whole[best.frame].rates[0]
-        fine = max(best.rate, low) * np.exp(np.linspace(-0.015, 0.015, 25))
-        if self._knob is None:
-            fine = np.array([best.rate])
         ear = self._ears.whole[best.frame]
-        phased = ear.drops(turn, fine)[0]
-        drops = phased + ear.spreads(turn, fine)
-        top = int(np.argmax(drops))
-        rate = float(fine[top])
+        rate, phased = self._exact_rate(best)
         near = rate * np.exp(np.linspace(-WINDOW, WINDOW, 13))
         halves = [
             # In half the time a rate is known half as well, and rotors may still speed up.
@@ -391,7 +490,7 @@ class MotionSearch:
             )
         return MotionFit(
             *(settings, rate, best.score, min(halves), turn.depth, self._listener.renders),
-            *(float(phased[top]), best.frame, rate * ear.seconds * ear.stretches),
+            *(phased, best.frame, rate * ear.seconds * ear.stretches),
             alike=tuple(self._alike(best, settings)),
         )
 

@@ -63,6 +63,8 @@ class Echo:
     weigh : callable, optional
         How much of the references each of some settings of the slot explains, as `drop` is; where
         settings that were not found by listening may be weighed by what is heard as well.
+    refine : callable, optional
+        Settings of the slot near some that explain more of what is heard.
     """
 
     slot: int
@@ -78,6 +80,7 @@ class Echo:
     lines: tuple[tuple[float, float], ...] = ()
     exact: bool = True
     weigh: Callable[[Sequence[Settings]], list[float]] | None = None
+    refine: Callable[[Settings], Settings] | None = None
 
 
 @dataclass(frozen=True, eq=False)
