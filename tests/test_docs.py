@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
+from dialin.cli.app import app
 from tests.test_readme import assert_matched, run
 
 ROOT = Path(__file__).parent.parent
 PAGES = {page.stem: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
+OPTIONS = typer.main.get_command(app)
 TRIED = ("effects", "presets", "python")
 BLOCKS = {name: re.findall(r"```(\w*)\n(.*?)```", PAGES[name], flags=re.S) for name in TRIED}
 COMMANDS = [
@@ -62,6 +65,37 @@ def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\(([^)#]+)\)", PAGES[page]):
         if not link.startswith("http"):
             assert (ROOT / "docs" / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_places_inside_of_pages_are_there(page):
+    for name, place in re.findall(r"\]\((\w*)(?:\.md)?#([^)]+)\)", PAGES[page]):
+        titles = re.findall(r"^#+ (.*)$", PAGES[name or page], flags=re.M)
+        plain = [re.sub(r"[^\w\s-]", "", title).lower().replace(" ", "-") for title in titles]
+        assert place in plain, f"{name}#{place}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_are_named_are_there(page):
+    for file in re.findall(r"(?:benchmarks|tests|scripts)/[\w/-]+\.(?:py|sh)", PAGES[page]):
+        assert (ROOT / file).exists(), file
+
+
+@pytest.mark.parametrize("page", [*PAGES, "README", "CHANGELOG"])
+def test_options_that_are_named_exist(page):
+    text = PAGES.get(page) or (ROOT / f"{page}.md").read_text()
+    for line in text.replace("\\\n", " ").splitlines():
+        for words in re.findall(r"dialin ((?:[a-z-]+ )+[^`#|]*)", line):
+            command = OPTIONS
+            for word in words.split():
+                if word not in command.commands:
+                    break
+                command = command.commands[word]
+                if not getattr(command, "commands", None):
+                    known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
+                    named = set(re.findall(r"(?<!\S)--[a-z][\w-]*", words))
+                    assert named <= known | {"--help"}, line
+                    break
 
 
 def test_the_menu_has_every_page():

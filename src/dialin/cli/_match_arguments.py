@@ -171,7 +171,11 @@ class SearchArguments:
         ),
     ] = None
     models: Annotated[
-        bool, typer.Option("--models/--no-models", help="Start from trained controllers.")
+        bool,
+        typer.Option(
+            "--models/--no-models",
+            help="Start from the networks that come with dialin, and from trained controllers.",
+        ),
     ] = True
     bpm: Annotated[
         str | None,

@@ -1,4 +1,4 @@
-"""The chain of built-in effects that matching starts from when nobody names one."""
+"""The fixed chain of built-in effects that ``--fx default`` stands for."""
 
 from __future__ import annotations
 
