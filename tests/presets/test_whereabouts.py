@@ -10,7 +10,7 @@ import pytest
 
 from dialin.errors import PresetError
 from dialin.matching import apply_preset
-from dialin.matching.files.apply import render_audio
+from dialin.matching.fit import render_audio
 from dialin.presets import whereabouts
 from dialin.presets.preset import Preset, PresetKnob, PresetSlot
 from dialin.presets.whereabouts import check_trust, located, untrusted

@@ -167,7 +167,7 @@ def check(
 ) -> None:
     """Check that a preset's effects are installed here and still have its knobs."""
     output = begin(context, json=json, quiet=quiet)
-    from dialin.matching.files.fit import settings_for
+    from dialin.matching.fit import settings_for
     from dialin.rendering import RenderPool
 
     loaded = load_preset(output, preset, trust)

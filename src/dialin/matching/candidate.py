@@ -15,7 +15,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import RenderError
 from dialin.matching.detail import Detail, detail_of
 from dialin.matching.features import Vector, features_of
-from dialin.matching.guessing.auto_order import Ordered
+from dialin.matching.order import Ordered
 from dialin.matching.trajectories import trajectory_features
 
 if TYPE_CHECKING:

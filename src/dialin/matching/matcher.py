@@ -27,7 +27,7 @@ from dialin.matching.outcome import make_match
 from dialin.matching.preparing import Prepared, prepare
 from dialin.matching.result import Match, MatchProgress
 from dialin.matching.searching import search_settings
-from dialin.matching.songs.solving import solve_songs
+from dialin.matching.song_answer import solve_songs
 from dialin.rendering import Renderer, RenderPool, SharedAudio
 
 

@@ -87,7 +87,7 @@ class Match:
             The input's own.
         """
         from dialin.audio import read_audio
-        from dialin.matching.files.apply import render_audio
+        from dialin.matching.fit import render_audio
 
         audio, rate = read_audio(self._input) if isinstance(self._input, str) else self._input
         return render_audio(

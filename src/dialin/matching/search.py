@@ -27,11 +27,11 @@ from dialin.matching.choices import knob_ranges, other_choices
 from dialin.matching.detail import Detail
 from dialin.matching.explore import Explorer
 from dialin.matching.features import Vector
-from dialin.matching.guessing.auto_order import MOST_SWAPS, Ordered, best_order
 from dialin.matching.guessing.judging import RenderJudge
 from dialin.matching.hearing.time_guesses import Echoes
 from dialin.matching.level_alone import level_alone, level_differs
 from dialin.matching.options import SearchOptions
+from dialin.matching.order import MOST_SWAPS, Ordered, best_order
 from dialin.matching.output_level import OUTPUT_RENDERS
 from dialin.matching.pick import pick
 from dialin.matching.prune import prune, without

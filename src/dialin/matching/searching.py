@@ -10,7 +10,7 @@ import numpy as np
 from dialin.effects.spec import Settings
 from dialin.errors import MissingPackageError, ModelError
 from dialin.matching.answer import Answer
-from dialin.matching.equalisers.guesses import equaliser_guesses
+from dialin.matching.equaliser_guesses import equaliser_guesses
 from dialin.matching.features import Vector
 from dialin.matching.guessing.auto import bending_slots, likely_settings, nearest_guess, slot_costs
 from dialin.matching.guessing.auto_sureness import as_guesses

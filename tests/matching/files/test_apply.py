@@ -17,9 +17,11 @@ from dialin.errors import (
     RenderTimeoutError,
     UsageError,
 )
+from dialin.matching import fit
 from dialin.matching.files import apply as module
-from dialin.matching.files import file_render, fit
+from dialin.matching.files import file_render
 from dialin.matching.files.file_render import CEILING, render_file
+from dialin.matching.fit import render_audio
 from dialin.presets.preset import Preset
 from dialin.rendering import RenderPool
 
@@ -246,12 +248,12 @@ def test_amounts(pool, tmp_path, knob, amount):
     preset = preset_of(pool, (uri, native))
     soundfile.write(tmp_path / "in.wav", noise(1.5), 44_100, subtype="FLOAT")
     dry, rate = read_audio(tmp_path / "in.wav")
-    wet = module.render_audio(preset, dry, rate, pool=pool)
+    wet = render_audio(preset, dry, rate, pool=pool)
     expected = {
         "gain": dry * 10 ** (-6 * amount / 100 / 20),
         "mode": dry + amount / 100 * (wet - dry),
     }
-    made = module.render_audio(preset, dry, rate, amount=amount, pool=pool)
+    made = render_audio(preset, dry, rate, amount=amount, pool=pool)
     np.testing.assert_allclose(made, expected[knob], atol=1e-6)
     if amount in (0, 100):
         np.testing.assert_array_equal(made, dry if amount == 0 else wet)
@@ -300,7 +302,7 @@ def test_in_memory_is_the_same_as_in_files(pool, tmp_path):
     preset = preset_of(pool, (GAIN, {"gain": 6}), (REVERB, {}))
     module.apply_preset(preset, [tmp_path / "in.wav"], tmp_path / "wet", pool=pool, tail=0.5)
     audio, rate = read_audio(tmp_path / "in.wav")
-    memory = module.render_audio(preset, audio, rate, pool=pool, tail=0.5)
+    memory = render_audio(preset, audio, rate, pool=pool, tail=0.5)
     np.testing.assert_array_equal(read_audio(tmp_path / "wet" / "in.wav")[0], memory)
 
 
@@ -309,7 +311,7 @@ def test_a_preset_without_effects_changes_nothing(pool, tmp_path):
     module.apply_preset(preset_of(pool), [tmp_path / "in.wav"], tmp_path / "wet", pool=pool)
     given, made = read_audio(tmp_path / "in.wav")[0], read_audio(tmp_path / "wet" / "in.wav")[0]
     np.testing.assert_array_equal(given, made)
-    np.testing.assert_array_equal(module.render_audio(preset_of(pool), given, 44_100), given)
+    np.testing.assert_array_equal(render_audio(preset_of(pool), given, 44_100), given)
 
 
 def test_another_build_of_a_plugin_is_set_by_name_or_refused(pool):

@@ -14,8 +14,8 @@ from dialin.audio import read_audio
 from dialin.errors import OutputError, UnexpectedError
 from dialin.files import MANIFEST, OwnFiles
 from dialin.matching.files import making as module
-from dialin.matching.files.fit import Fitted, FittedSlot
 from dialin.matching.files.folder import has_results, match_folder, save_match
+from dialin.matching.fit import Fitted, FittedSlot
 from dialin.matching.options import RenderOptions
 from dialin.matching.result import Match
 from dialin.rendering import RenderPool

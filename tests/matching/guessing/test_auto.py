@@ -23,7 +23,6 @@ from dialin.matching.guessing.auto_families import (
     ORDER,
     wanted_families,
 )
-from dialin.matching.guessing.auto_order import best_order
 from dialin.matching.guessing.auto_sureness import as_guesses
 from dialin.matching.guessing.auto_trust import trusted
 from dialin.matching.guessing.auto_undo import undoing_notes
@@ -31,6 +30,7 @@ from dialin.matching.guessing.auto_voters import ChainGuess, Recordings, Vote
 from dialin.matching.guessing.guess import GuessVoter
 from dialin.matching.hearing.time_guesses import Echo, Echoes
 from dialin.matching.options import MatchOptions
+from dialin.matching.order import best_order
 from dialin.matching.preparing import chosen_for
 from dialin.matching.recordings import hear
 from dialin.rendering import RenderPool

@@ -33,6 +33,9 @@ MOST_ATOMS = 1500
 STARTS = 3
 """Places that are solved from."""
 
+DEADLINE = 300.0
+"""Seconds for finding out about an effect and solving it; what was found out is kept."""
+
 ENOUGH = 1e-3
 """Share of the target's squares that a lever must explain to be placed."""
 

@@ -16,8 +16,7 @@ from dialin.effects.effect import Effect
 from dialin.effects.spec import Settings
 from dialin.errors import PresetError
 from dialin.matching.equalisers.bands import eq_response
-from dialin.matching.equalisers.effects import solve_effect
-from dialin.matching.equalisers.guesses import DEADLINE
+from dialin.matching.equalisers.effects import DEADLINE, solve_effect
 from dialin.matching.equalisers.probe import RATE, Responder
 from dialin.matching.equalisers.target import EqTarget
 from dialin.measures.song import band_centres

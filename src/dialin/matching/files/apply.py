@@ -10,9 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from dialin.audio import Audio, audio_info, check_audio, output_format
+from dialin.audio import audio_info, output_format
 from dialin.audio.listing import audio_files
 from dialin.configuration import config_file
 from dialin.effects.amount import check_amount
@@ -27,13 +25,13 @@ from dialin.matching.files.file_render import (
     side_by_side,
     try_output,
 )
-from dialin.matching.files.fit import Fitted, settings_for
+from dialin.matching.fit import Fitted, settings_for
 from dialin.matching.options import check_tail
 from dialin.reports.report import Applied
 
 if TYPE_CHECKING:
     from dialin.presets.preset import Preset
-    from dialin.rendering import Renderer, RenderPool
+    from dialin.rendering import RenderPool
 
 Failure = Callable[[Path, DialinError], None]
 
@@ -178,60 +176,6 @@ def apply_preset(
         if own is not None:
             own.close()
     return [result for result in done if result is not None]
-
-
-def render_audio(
-    preset: Preset,
-    audio: Audio,
-    sample_rate: int,
-    *,
-    amount: float = 100.0,
-    tail: float = 0.0,
-    pool: Renderer | None = None,
-) -> Audio:
-    """Render audio in memory through a preset.
-
-    Parameters
-    ----------
-    preset : Preset
-        Settings of a chain.
-    audio : ndarray, shape (channels, samples)
-        Full scale is 1.
-    sample_rate : int
-        In hertz.
-    amount : float
-        How much of the preset, in per cent; 0 is the input, exactly.
-    tail : float
-        Seconds rendered after the end.
-    pool : Renderer, optional
-        Where there is none, or where it was closed: the one that all effects share.
-
-    Returns
-    -------
-    ndarray, float32, shape (channels, samples + round(tail * sample_rate))
-
-    Raises
-    ------
-    UsageError, AudioError, PresetError, EffectError
-    """
-    from dialin.rendering import Job, RenderPool
-
-    check_amount(amount)
-    check_tail(tail)
-    checked = check_audio(audio, sample_rate)
-    if pool is None or pool.closed:
-        with RenderPool(workers=1) as own:
-            return render_audio(preset, checked, sample_rate, amount=amount, tail=tail, pool=own)
-    fitted = settings_for(preset, amount, pool)
-    if not fitted.effect:
-        rest = np.zeros((checked.shape[0], round(tail * sample_rate)), dtype=np.float32)
-        return np.concatenate([checked, rest], axis=1)
-    seconds = checked.shape[1] / sample_rate + tail
-    job = Job(
-        fitted.effect, checked, fitted.settings, sample_rate, tail, deadline=120.0 + 4.0 * seconds
-    )
-    rendered: Audio = pool.render([job])[0].get()
-    return rendered
 
 
 def in_the_way(files: Sequence[str | PathLike[str]], folder: str | PathLike[str]) -> list[Path]:

@@ -23,7 +23,7 @@ from dialin.errors import DialinError, OutputError, UnexpectedError
 from dialin.files import Published, free_folder, publish, stands_in_the_way
 from dialin.files.text import json_text, shown
 from dialin.matching.files.file_render import OutputPlan, level_remark, render_file
-from dialin.matching.files.fit import Fitted, FittedSlot, settings_for
+from dialin.matching.fit import Fitted, FittedSlot, settings_for
 from dialin.matching.options import RenderOptions
 from dialin.reports import (
     Applied,

@@ -12,7 +12,7 @@ Nobody names effects to ``dialin match --fx auto``. What is there is told by fou
 3. *Search.* Drive, dynamics, filters and equalisers are added as long as one more brings what an
    effect must (`dialin.matching.forward`), behind what was heard.
 4. *Order*: the effects found are swapped where that can be heard
-   (`dialin.matching.guessing.auto_order`).
+   (`dialin.matching.order`).
 
 How sure it is of each is told after the search (`dialin.matching.guessing.auto_sureness`).
 """
@@ -41,7 +41,7 @@ from dialin.matching.guessing.auto_voters import (
 from dialin.measures.lattice import lattice_bits
 
 if TYPE_CHECKING:
-    from dialin.matching.guessing.auto_order import Ordered
+    from dialin.matching.order import Ordered
 
 UNLIKELY = 0.08
 """Probability by all voters below which an effect is not tried."""

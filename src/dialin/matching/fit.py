@@ -1,4 +1,4 @@
-"""Making a preset fit the effects that are installed, and moving it part of the way."""
+"""Making a preset fit the effects that are installed; part of it; rendering audio through it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dialin.audio import Audio, check_audio
 from dialin.effects.amount import check_amount, effect_at_amount, settings_at_amount
 from dialin.effects.chain import chain_slots, chain_spec
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import ParameterError, PresetError
+from dialin.matching.options import check_tail
 from dialin.presets.whereabouts import check_trust, located
 
 if TYPE_CHECKING:
@@ -148,3 +150,57 @@ def settings_for(preset: Preset, amount: float, pool: Renderer) -> Fitted:
         for spec, (name, _, span) in zip(specs, chain_slots(whole), strict=True)
     )
     return Fitted(effect, settings, tuple(notes), slots)
+
+
+def render_audio(
+    preset: Preset,
+    audio: Audio,
+    sample_rate: int,
+    *,
+    amount: float = 100.0,
+    tail: float = 0.0,
+    pool: Renderer | None = None,
+) -> Audio:
+    """Render audio in memory through a preset.
+
+    Parameters
+    ----------
+    preset : Preset
+        Settings of a chain.
+    audio : ndarray, shape (channels, samples)
+        Full scale is 1.
+    sample_rate : int
+        In hertz.
+    amount : float
+        How much of the preset, in per cent; 0 is the input, exactly.
+    tail : float
+        Seconds rendered after the end.
+    pool : Renderer, optional
+        Where there is none, or where it was closed: the one that all effects share.
+
+    Returns
+    -------
+    ndarray, float32, shape (channels, samples + round(tail * sample_rate))
+
+    Raises
+    ------
+    UsageError, AudioError, PresetError, EffectError
+    """
+    from dialin.rendering import Job, RenderPool
+
+    check_amount(amount)
+    check_tail(tail)
+    checked = check_audio(audio, sample_rate)
+    if pool is None or pool.closed:
+        with RenderPool(workers=1) as own:
+            return render_audio(preset, checked, sample_rate, amount=amount, tail=tail, pool=own)
+    fitted = settings_for(preset, amount, pool)
+    if not fitted.effect:
+        rest = np.zeros((checked.shape[0], round(tail * sample_rate)), dtype=np.float32)
+        return np.concatenate([checked, rest], axis=1)
+    seconds = checked.shape[1] / sample_rate + tail
+    job = Job(
+        fitted.effect, checked, fitted.settings, sample_rate, tail, deadline=120.0 + 4.0 * seconds
+    )
+    rendered: Audio = pool.render([job])[0].get()
+    return rendered

@@ -10,7 +10,7 @@ from dialin.effects.chain import chain_slots
 from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.errors import DialinError
-from dialin.matching.equalisers.effects import solve_effect
+from dialin.matching.equalisers.effects import DEADLINE, solve_effect
 from dialin.matching.equalisers.target import EqTarget, eq_target
 from dialin.matching.probing import Probed
 from dialin.matching.recordings import Heard
@@ -20,9 +20,6 @@ from dialin.rendering import Renderer
 
 LEAST_KNOBS = 6
 """Knobs from which a search alone does not find its way: below, it does as well."""
-
-DEADLINE = 300.0
-"""Seconds for finding out about an effect and solving it; what was found out is kept."""
 
 
 def equaliser_guesses(
