@@ -62,6 +62,10 @@ class DialinError(Exception):
     code = "error"
     exit_code = 1
 
+    def to_dict(self) -> dict[str, str]:
+        """Plain data for JSON."""
+        return {"code": self.code, "message": str(self)}
+
 
 class UsageError(DialinError):
     """An option or argument cannot be understood."""

@@ -90,10 +90,7 @@ def apply(
             "preset": str(preset),
             "amount": render.amount,
             "files": [result.to_dict() for result in results],
-            "failures": [
-                {"source": str(file), "code": error.code, "message": str(error)}
-                for file, error in failures
-            ],
+            "failures": [{"source": str(file), **error.to_dict()} for file, error in failures],
         }
     )
     if failures:

@@ -239,7 +239,7 @@ def _to_stdout(
 
 def _entry(path: Path, result: Timbre | DialinError) -> dict[str, Any]:
     if isinstance(result, DialinError):
-        return {"file": str(path), "error": {"code": result.code, "message": str(result)}}
+        return {"file": str(path), "error": result.to_dict()}
     return {
         "file": str(path),
         "timbre": dict(result),

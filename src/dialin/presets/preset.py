@@ -40,7 +40,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.effects.uri import parse_uri
 from dialin.errors import EffectNotFoundError, ParameterError, PresetError
 from dialin.files import json_text, write_text
-from dialin.files.reading import parse_json
+from dialin.files.reading import check_depth, parse_json
 
 SCHEMA_VERSION = 1
 
@@ -335,7 +335,10 @@ class Preset:
             raise PresetError(f"{where}: its provenance should be a JSON object")
         if len(slots) > MOST_SLOTS:
             raise PresetError(f"{where} has {len(slots)} slots; at most {MOST_SLOTS} are read")
-        _check_depth(data, where)
+        try:
+            check_depth(data, DEEPEST)
+        except ValueError as error:
+            raise PresetError(f"{where}: {error}, which no preset is") from error
         read = tuple(_read_slot(slot, f"{where}, slot {n}") for n, slot in enumerate(slots, 1))
         return cls(read, provenance, created, trusted=trust)
 
@@ -533,21 +536,6 @@ def _short(data: Mapping[str, Any], name: str, where: str) -> str:
     if not isinstance(value, str):
         raise PresetError(f"{where}: its {name} should be text, not {type(value).__name__}")
     return _text(data, name, where)
-
-
-def _check_depth(data: Any, where: str) -> None:
-    """Refuse what is nested so deep that writing it again would fail."""
-    level = [data]
-    for _ in range(DEEPEST):
-        level = [
-            inner
-            for item in level
-            if isinstance(item, dict | list)
-            for inner in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return
-    raise PresetError(f"{where} is nested more than {DEEPEST} deep, which no preset is")
 
 
 def _plugin_id(spec: EffectSpec, state: bytes | None) -> str:

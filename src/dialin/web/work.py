@@ -99,7 +99,7 @@ def main() -> None:
     except Exception as error:
         traceback.print_exc()
         told = UnexpectedError.of(error)
-        tell.write({"status": "failed", "error": {"code": told.code, "message": str(told)}})
+        tell.write({"status": "failed", "error": told.to_dict()})
     else:
         tell.write({"status": "done", "result": result})
 

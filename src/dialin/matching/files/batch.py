@@ -69,9 +69,6 @@ class EntryOutcome:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        failure = None
-        if self.error is not None:
-            failure = {"code": self.error.code, "message": str(self.error)}
         return {
             "source": str(self.entry.source),
             "folder": str(self.entry.folder),
@@ -79,7 +76,7 @@ class EntryOutcome:
             "before": None if self.report is None else self.report.before,
             "after": None if self.report is None else self.report.after,
             "effects": self.effects,
-            "error": failure,
+            "error": None if self.error is None else self.error.to_dict(),
         }
 
 

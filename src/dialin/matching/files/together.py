@@ -56,15 +56,12 @@ class AlbumTrack:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        failure = None
-        if self.error is not None:
-            failure = {"code": self.error.code, "message": str(self.error)}
         return {
             "input": str(self.source),
             "status": self.status,
             "output": None if self.target is None else str(self.target),
             "peak_dbfs": None if self.applied is None else self.applied.peak_dbfs,
-            "error": failure,
+            "error": None if self.error is None else self.error.to_dict(),
         }
 
 
