@@ -276,6 +276,11 @@ class Explorer:
                 vectors.append(vector)
             rendered = trials.render(space.rendered, vectors)
             distances = [np.inf if c is None else c.value for c in rendered]
+            if echo.refine is not None:
+                # A motion's shape is told by how it sounds as well, and what was rendered may be
+                # searched on from.
+                space.start[knobs] = vectors[int(np.argmin(distances))][knobs]
+                continue
             chosen = choose(
                 *(trials.pool, uri, trials.audio, echo, options, distances),
                 space.spec.default[knobs],

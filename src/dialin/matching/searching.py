@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from dialin.effects.chain import chain_slots
 from dialin.effects.spec import Settings
 from dialin.errors import MissingPackageError, ModelError
 from dialin.matching.answer import Answer
@@ -90,16 +91,6 @@ def search_settings(
     equalisers = equaliser_guesses(prepared.pool, probed, heard, prepared.locked)
     echoes, guess = Echoes(), Guess()
     notes: tuple[str, ...] = ()
-    # What a voter's settings explain need not be listened for, where a first guess is asked for.
-    first_guess = plan is not None and plan.told and budget < LEAST_LISTENED
-    if first_guess:
-        notes = (FIRST_GUESS,)
-    elif listen:
-        likely = {} if plan is None else likely_settings(plan)
-        echoes = find_time_and_motion(prepared.pool, probed, heard, prepared.locked, seed, likely)
-        # What narrow bands ring on is no room.
-        kept = tuple(echo for echo in echoes.found if echo.slot not in equalisers)
-        echoes = replace(echoes, found=kept)
     unbelieved = plan is not None and not plan.told
     if listen and options.models is None and not unbelieved:
         try:
@@ -113,6 +104,18 @@ def search_settings(
             )
         except (MissingPackageError, ModelError) as error:
             notes = (*notes, f"the networks of this package cannot be used: {error}")
+    # What a voter's settings explain need not be listened for, where a first guess is asked for.
+    first_guess = plan is not None and plan.told and budget < LEAST_LISTENED
+    if first_guess:
+        notes = (*notes, FIRST_GUESS)
+    elif listen:
+        likely = {} if plan is None else likely_settings(plan)
+        echoes = find_time_and_motion(
+            prepared.pool, probed, heard, prepared.locked, seed, likely, _shapes(prepared, guess)
+        )
+        # What narrow bands ring on is no room.
+        kept = tuple(echo for echo in echoes.found if echo.slot not in equalisers)
+        echoes = replace(echoes, found=kept)
     how = options.search
     # What somebody set is theirs.
     usual = SearchOptions()
@@ -195,6 +198,16 @@ def _moving(prepared: Prepared) -> tuple[TrajectoryTarget, Vector]:
     """How the references and the input move."""
     target = make_trajectory_target([(*s.whole, s.weight) for s in prepared.heard.whole])
     return target, trajectory_features(prepared.excerpt, prepared.sample_rate)
+
+
+def _shapes(prepared: Prepared, guess: Guess) -> dict[int, list[Settings]]:
+    """Settings of each effect that the networks gave, from which motions may be looked for."""
+    shapes: dict[int, list[Settings]] = {}
+    spans = [span for _, _, span in chain_slots(prepared.probed.spec)]
+    for slots, settings in guess.tries:
+        for slot in slots:
+            shapes.setdefault(slot, []).append(settings[spans[slot]])
+    return shapes
 
 
 def _tries(budget: int) -> int:

@@ -20,11 +20,10 @@ from dialin.matching.style import Target, level_of, with_gain
 from dialin.matching.trajectories import TrajectoryTarget
 from dialin.rendering import Job, Renderer, SharedAudio
 
-EVIDENCE, CERTAIN, LOST = 0.3, 300.0, 1_000.0
+EVIDENCE, CERTAIN, LOST = 0.3, 300.0, 2_000.0
 """Distance that a setting costs which explains nothing of a motion that was heard, how much must be
 explained for that (`dialin.matching.hearing.motion_search`), and how much less than another it may
-explain at most: of what is heard very clearly, true settings explain as much as any but for some
-dozens, however much that is."""
+explain at most: how far true settings are from the best does not grow with what is heard."""
 
 
 class TimeUp(Exception):

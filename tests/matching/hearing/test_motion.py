@@ -79,7 +79,7 @@ def test_a_phaser_is_set_at_the_rate_heard_in_other_music(pool):
     assert "motion at 1.7" in match.report.evidence[0]
 
 
-def make_search(pool, uri, reference):
+def make_search(pool, uri, reference, seeds=()):
     effect = open_effect(uri)
     ears = make_motion_ears((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
     live = [n for n, p in enumerate(effect.spec.parameters) if p.status == "live"]
@@ -88,6 +88,7 @@ def make_search(pool, uri, reference):
         sample_rate=RATE,
         channels=1,
         seed=1,
+        seeds=seeds,
     )
 
 
@@ -103,6 +104,17 @@ def test_shapes_are_found_that_explain_a_good_part_of_what_the_true_one_does(poo
     assert less < 0.3 * most
     # Others are handed on, no two of them alike, none of them better.
     assert fit.alike and all(score <= fit.score for _, score in fit.alike)
+
+
+def test_what_is_likely_is_looked_for_at_its_rate_and_with_its_shape(pool):
+    true = dict(rate=2.9, depth=80, centre_delay=18, feedback=-60, mix=55)
+    spec = open_effect("builtin:chorus").spec
+    seeds = [spec.vector({**true, "rate": 9.0, "mix": 40}), spec.vector(true)]
+    fit = make_search(pool, "builtin:chorus", wet("builtin:chorus", **true), seeds).run()
+    assert fit is not None and fit.verdict == "heard"
+    found = spec.native(fit.settings)
+    assert found["rate"] == pytest.approx(2.9, rel=5e-3)
+    assert found["centre_delay"] == pytest.approx(18, rel=0.05)
 
 
 def test_settings_near_the_true_ones_are_led_to_more_of_the_motion(pool):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dialin.matching.hearing.motion_search import MotionFit
+from dialin.matching.hearing.motion_turns import TriedMotion
 
 
 def fit(score, half, phased, rounds=20.0):
@@ -37,3 +38,12 @@ def fit(score, half, phased, rounds=20.0):
 )
 def test_what_is_heard_is_more_than_music_does_by_itself(score, half, phased, rounds, verdict):
     assert fit(score, half, phased, rounds).verdict == verdict
+
+
+def test_of_two_shapes_the_one_whose_phases_agree_is_the_right_one():
+    right = TriedMotion(np.zeros(2), (), 0, 16.3, 4300.0, phased=2270.0)
+    wrong = TriedMotion(np.ones(2), (), 0, 16.3, 4900.0, phased=1800.0)
+    assert right.worth > wrong.worth
+    # Where no phases agree, energy leads.
+    louder, softer = (TriedMotion(np.ones(2), (), 0, 1.0, s, phased=5.0) for s in (900.0, 400.0))
+    assert louder.worth > softer.worth

@@ -16,7 +16,7 @@ import numpy as np
 from dialin.audio import Audio
 from dialin.effects.amount import settings_at_amount
 from dialin.effects.chain import chain_slots
-from dialin.effects.spec import EffectSpec
+from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.motion_ears import make_motion_ears
 from dialin.matching.hearing.motion_probe import probe_motion
 from dialin.matching.hearing.motion_search import MotionFit, MotionSearch
@@ -42,6 +42,7 @@ def find_motions(
     sample_rate: int,
     channels: int,
     seed: int = 0,
+    seeds: Mapping[int, Sequence[Settings]] | None = None,
 ) -> tuple[tuple[Echo, ...], bool]:
     """Find settings of the effects that move in a chain.
 
@@ -64,6 +65,8 @@ def find_motions(
         As the input is rendered.
     seed : int
         Of the settings that are drawn.
+    seeds : mapping of int to sequence of ndarray, optional
+        Slot -> settings of its effect that are likely, the likeliest first.
 
     Returns
     -------
@@ -98,6 +101,7 @@ def find_motions(
             sample_rate=sample_rate,
             channels=channels,
             seed=seed,
+            seeds=(seeds or {}).get(number, ()),
         )
         fit = search.run() if search.places else None
         if fit is not None and fit.verdict != "absent":

@@ -256,6 +256,7 @@ class MotionListener:
                     told -= OWN * own.spreads(turn, some)
                     told += np.interp(some, rates, scores - OWN * mine)
                     scans.append((frame, some, told))
+            phased = scores - spread
             mine = OWN * maximum_filter1d(mine, 2 * LIKE + 1, mode="nearest")
             scores = scores - mine
             if near is None:
@@ -265,12 +266,16 @@ class MotionListener:
                 tops = np.argsort(-scores)[:FINE_FROM]
                 finer = (rates[tops, None] * np.exp(FINE)).ravel()
                 more, _ = ear.drops(turn, finer)
+                phased = np.concatenate([phased, more])
                 more = more + np.repeat(spread[tops] - mine[tops], FINE.size)
                 scores = np.concatenate([scores, more])
                 rates = np.concatenate([rates, finer])
             top = int(np.argmax(scores))
             if best is None or scores[top] > best.score:
-                best = TriedMotion(vector, turns, frame, float(rates[top]), float(scores[top]))
+                best = TriedMotion(
+                    *(vector, turns, frame, float(rates[top]), float(scores[top])),
+                    phased=float(phased[top]),
+                )
         for frame, rates, scores in scans:
             top = int(np.argmax(scores))
             if best is not None and scores[top] > best.score:
@@ -356,7 +361,7 @@ class MotionListener:
             # What was looked at as it goes round elsewhere has another shape here.
             near = [t for t in near if not t.scans] or near
         near = [t for t in near if frame is None or t.frame == frame]
-        return sorted(near, key=lambda t: -t.score)
+        return sorted(near, key=lambda t: -t.worth)
 
     def apart(self, one: TriedMotion, two: TriedMotion) -> float:
         """How far apart two shapes are.

@@ -24,12 +24,13 @@ from dialin.measures.motion import (
     STEADY,
     Floats,
     Turning,
+    exact_rate,
     impulse_cepstra,
     motion_depth,
     turning,
 )
 
-VERSION = 2
+VERSION = 3
 """Of what is kept in the cache."""
 
 RATE = 24_000
@@ -319,7 +320,7 @@ class _MotionProber:
                 seconds = LONG_SECONDS
                 turn = self._turning(moved, seconds=seconds)
             if turn is not None and turn.steady >= STEADY and self._is_true(moved, turn, seconds):
-                points.append((float(position), turn.rate))
+                points.append((float(position), self._exactly(moved, turn.rate, seconds)))
         self._lead = lead
         law = _monotone(points)
         return (index, law) if len(law) > 1 else (None, [])
@@ -346,6 +347,10 @@ class _MotionProber:
     ) -> Turning | None:
         cepstra = self._cepstra(vector, spacing, seconds)
         return None if cepstra is None else turning(cepstra, spacing)
+
+    def _exactly(self, vector: Settings, rate: float, seconds: float) -> float:
+        cepstra = self._cepstra(vector, seconds=seconds)
+        return rate if cepstra is None else exact_rate(cepstra, SPACINGS[0], rate)
 
     def _cepstra(
         self, vector: Settings, spacing: float = SPACINGS[0], seconds: float = SECONDS

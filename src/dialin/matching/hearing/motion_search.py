@@ -28,6 +28,9 @@ DRAWS, MORE_DRAWS, MOST_DRAWS = 23, 24, 3
 RATE_DRAWS, HALF_DRAWS = 48, 16
 """Random settings more at a rate that was heard, and at half of it."""
 
+MOST_SEEDS, LIKELY_RATES = 16, 3
+"""Settings that are likely and are tried, and of their rates those that are followed."""
+
 OCTAVES, SLOWER, LEAST_PHASED = (0.5, 1 / 3, 2.0), 0.9, 0.4
 """Other rates of which a shape may be the overtone, or the fundamental; the share of its score from
 which a slower one is taken, and of what phases tell."""
@@ -57,7 +60,7 @@ STARTS, LEAST_START, APART_SHAPES = 3, 0.2, 0.15
 """Shapes from which the best is looked for in frames of each length, the least share of the best
 one's score, and how far apart they are."""
 
-MOST_ALIKE, LEAST_ALIKE = 6, 0.4
+MOST_ALIKE, LEAST_ALIKE = 10, 0.4
 """Shapes besides that are handed on, and the least share of the best one's score."""
 
 SIGMAS = (0.15, 0.12)
@@ -133,6 +136,8 @@ class MotionFit:
         How many times it goes round in the references.
     alike : tuple of (ndarray, float)
         Other settings that explain a good part of it, and how much each does.
+    worth : float
+        Of the shape; see `TriedMotion.worth`.
     """
 
     settings: Settings
@@ -145,6 +150,7 @@ class MotionFit:
     frame: int = 0
     rounds: float = np.inf
     alike: tuple[tuple[Settings, float], ...] = ()
+    worth: float = 0.0
 
     @property
     def verdict(self) -> str:
@@ -177,6 +183,8 @@ class MotionSearch:
     sample_rate, channels : int
         As the input is rendered.
     seed : int
+    seeds : sequence of ndarray
+        Settings that are likely, the likeliest first; of locked knobs they say nothing.
     """
 
     def __init__(
@@ -191,6 +199,7 @@ class MotionSearch:
         sample_rate: int,
         channels: int,
         seed: int = 0,
+        seeds: Sequence[Settings] = (),
     ) -> None:
         self._listener = MotionListener(
             *(pool, spec, ears, probe, start, free), sample_rate=sample_rate, channels=channels
@@ -199,6 +208,21 @@ class MotionSearch:
         self._knob, self._shape = self._listener.knob, self._listener.shape
         self._start = self._listener.start
         self._rng = np.random.default_rng([seed, 31])
+        self._seeds, self._likely_rates = self._told(seeds[:MOST_SEEDS])
+
+    def _told(self, seeds: Sequence[Settings]) -> tuple[list[Settings], list[float]]:
+        """Shapes that are likely, their rate knob where it turns easily, and their rates."""
+        shapes: list[Settings] = []
+        rates: list[float] = []
+        for seed in seeds:
+            vector = self._start.copy()
+            vector[self._shape] = seed[self._shape]
+            shapes.append(self._spec.check(vector))
+            if self._knob is not None:
+                rate = self._probe.rate_at(float(seed[self._knob]))
+                if all(abs(np.log(rate / other)) > APART for other in rates):
+                    rates.append(rate)
+        return shapes, rates[:LIKELY_RATES]
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -228,12 +252,13 @@ class MotionSearch:
         Returns
         -------
         list of float
-            As `MotionFit.score`; 0 for what does not go round.
+            In units of `MotionFit.score`; 0 for what does not go round.
         """
         near = TriedMotion(fit.settings, (), fit.frame, fit.rate, fit.score)
         with self._listener.listening():
             tried = self._listener.try_settings(settings, near)
-        return [0.0 if t is None else t.score for t in tried]
+        unit = fit.score / fit.worth if fit.worth > 0 else 1.0
+        return [0.0 if t is None else unit * t.worth for t in tried]
 
     def refined(self, fit: MotionFit, settings: Settings) -> Settings:
         """Settings near some that explain more of the motion that was heard.
@@ -256,13 +281,12 @@ class MotionSearch:
             if tried is None:
                 return settings
             better = self._descend(tried, NEAR_DESCENTS)
-            if better.score < SMOOTH * tried.score:
-                better = self._refine(better, NEAR_ROUNDS, NEAR_SIGMA)
+            if better.worth < SMOOTH * tried.worth:
+                better = self._refine(better, NEAR_ROUNDS, NEAR_SIGMA, near=True)
             return self._finish(better).settings
 
     def _run(self) -> MotionFit | None:
-        drawn = [self._start]
-        self._listener.try_settings([*drawn, *self._drawn(DRAWS)], None)
+        self._listener.try_settings([self._start, *self._seeds, *self._drawn(DRAWS)], None)
         for _ in range(MOST_DRAWS):
             if max((t.score for t in self._listener.tried), default=0.0) >= ENOUGH:
                 break
@@ -278,6 +302,10 @@ class MotionSearch:
                 if all(abs(np.log(tried.rate / k.rate)) > APART for k in kept):
                     kept.append(tried)
             kept += self._listener.at_lines(kept)
+            likely = [
+                r for r in self._likely_rates if all(abs(np.log(r / k.rate)) > APART for k in kept)
+            ]
+            kept += [b for b in map(self._listener.nearest, likely) if b is not None]
             kept = [b for b in map(self._listener.again, kept) if b is not None] or kept[:1]
             for count in FOLLOWED:
                 kept = self._worth(kept)
@@ -291,7 +319,7 @@ class MotionSearch:
             if self._knob is not None and best.score > LIKELY:
                 best = self._octave(best)
             beams = self._listener.at_rate(best.rate)
-        return self._finish(max(beams, key=lambda t: t.score - self._stray(t.settings)))
+        return self._finish(max(beams, key=lambda t: t.worth - self._stray(t.settings)))
 
     def _worth(self, beams: Sequence[TriedMotion]) -> list[TriedMotion]:
         """Those that come near the best one, which is the first."""
@@ -329,35 +357,38 @@ class MotionSearch:
     def _settle(self, best: TriedMotion) -> TriedMotion:
         """Refine shapes at a rate that was heard, from several beginnings: combs have many tops."""
         if best.score > LIKELY:
-            self._listener.try_at(best, self._drawn(RATE_DRAWS))
+            self._listener.try_at(best, [*self._seeds, *self._drawn(RATE_DRAWS)])
         starts: list[TriedMotion] = []
         for frame in range(len(self._ears.whole)):
             # Short frames tell more of a shape that is right, and less of one that nearly is.
             mine: list[TriedMotion] = []
             for tried in self._listener.at_rate(best.rate, frame):
-                if mine and (len(mine) == STARTS or tried.score < LEAST_START * mine[0].score):
+                if mine and (len(mine) == STARTS or tried.worth < LEAST_START * mine[0].worth):
                     break
                 if all(self._listener.apart(tried, other) > APART_SHAPES for other in mine):
                     mine.append(tried)
             starts += mine
         smooth = self._downhill(starts)
         if smooth:
-            starts = [max(map(self._finer, starts), key=lambda t: t.score)]
+            starts = [max(map(self._finer, starts), key=lambda t: t.worth)]
         sigma = SIGMAS[0]
         while len(starts) > 1:
-            starts = [self._finer(self._refine(start, ROUNDS, sigma)) for start in starts]
-            starts = sorted(starts, key=lambda t: -t.score)[: len(starts) // 2]
+            starts = [
+                self._finer(self._refine(start, ROUNDS, sigma, near=True)) for start in starts
+            ]
+            starts = sorted(starts, key=lambda t: -t.worth)[: len(starts) // 2]
         first = starts[0] if starts else best
         refined = self._descend(self._finer(first), MOST_DESCENTS)
-        refined = self._refine(refined, NEAR_ROUNDS if smooth else MORE_ROUNDS, SIGMAS[1])
+        rounds = NEAR_ROUNDS if smooth else MORE_ROUNDS
+        refined = self._refine(refined, rounds, SIGMAS[1], near=True)
         refined = self._descend(refined, DESCENTS)
-        return max(best, refined, key=lambda t: t.score)
+        return max(best, refined, key=lambda t: t.worth)
 
     def _downhill(self, starts: list[TriedMotion]) -> bool:
         """Go some steps of descent from starts, where the effect is smooth enough for them."""
         for number, start in enumerate(starts):
             starts[number] = self._descend(start, DESCENTS)
-            if not number and starts[0].score < SMOOTH * start.score:
+            if not number and starts[0].worth < SMOOTH * start.worth:
                 # Teeth of combs that are a little off tell nothing of where they should be.
                 return False
         return bool(starts)
@@ -392,8 +423,8 @@ class MotionSearch:
                     vector[place] += np.clip(share * move, -LONGEST_STEP, LONGEST_STEP)
                 vectors.append(self._spec.check(np.clip(vector, 0.0, 1.0)))
             others = [t for t in self._listener.try_settings(vectors, tried) if t is not None]
-            best = max([tried, *others], key=lambda t: t.score)
-            ended = best.score < LEVEL * tried.score
+            best = max([tried, *others], key=lambda t: t.worth)
+            ended = best.worth < LEVEL * tried.worth
             tried = best
             if ended:
                 break
@@ -432,8 +463,14 @@ class MotionSearch:
     def _stray(self, vector: Settings) -> float:
         return STRAY * float(np.abs(vector - self._start)[self._shape].sum())
 
-    def _refine(self, beam: TriedMotion, rounds: int, sigma: float = 0.2) -> TriedMotion:
-        """Search the shape knobs near a beam, at its rate."""
+    def _refine(
+        self, beam: TriedMotion, rounds: int, sigma: float = 0.2, *, near: bool = False
+    ) -> TriedMotion:
+        """Search the shape knobs near a beam, at its rate; by phases where it is near already."""
+
+        def told(tried: TriedMotion) -> float:
+            return tried.worth if near else tried.score
+
         indices = [n for n in self._shape if not self._spec.parameters[n].is_stepped]
         if not indices:
             return beam
@@ -446,7 +483,7 @@ class MotionSearch:
             seed=int(self._rng.integers(2**31)),
             population_size=POPULATION,
         )
-        best, scores = beam, [beam.score]
+        best, scores = beam, [told(beam)]
         for _ in range(rounds):
             if len(scores) > CALM and scores[-1] < GAINED * scores[-1 - CALM]:
                 break
@@ -459,12 +496,12 @@ class MotionSearch:
             tried = self._listener.try_settings(vectors, best)
             search.tell(
                 [
-                    (position, 1e6 if t is None else self._stray(t.settings) - t.score)
+                    (position, 1e6 if t is None else self._stray(t.settings) - told(t))
                     for position, t in zip(asked, tried, strict=True)
                 ]
             )
-            best = max([best, *(t for t in tried if t is not None)], key=lambda t: t.score)
-            scores.append(best.score)
+            best = max([best, *(t for t in tried if t is not None)], key=told)
+            scores.append(told(best))
         return best
 
     def _finish(self, best: TriedMotion) -> MotionFit:
@@ -492,20 +529,22 @@ class MotionSearch:
             *(settings, rate, best.score, min(halves), turn.depth, self._listener.renders),
             *(phased, best.frame, rate * ear.seconds * ear.stretches),
             alike=tuple(self._alike(best, settings)),
+            worth=best.worth,
         )
 
     def _alike(self, best: TriedMotion, settings: Settings) -> list[tuple[Settings, float]]:
         """Other shapes at this rate that explain a good part, no two of them near each other."""
         kept = [best]
         for tried in self._listener.at_rate(best.rate):
-            if len(kept) > MOST_ALIKE or tried.score < LEAST_ALIKE * best.score:
+            if len(kept) > MOST_ALIKE or tried.worth < LEAST_ALIKE * best.worth:
                 break
             if all(self._listener.apart(tried, other) > APART_SHAPES for other in kept):
                 kept.append(tried)
         alike = []
+        unit = best.score / best.worth
         for tried in kept[1:]:
             vector = tried.settings.copy()
             if self._knob is not None:
                 vector[self._knob] = settings[self._knob]
-            alike.append((vector, tried.score))
+            alike.append((vector, unit * tried.worth))
         return alike

@@ -9,6 +9,9 @@ from dialin.effects.spec import Settings
 from dialin.matching.hearing.motion_ears import FIRST, bands_of
 from dialin.measures.motion import Floats, Turning, impulse_cepstra, turning
 
+ENERGY = 0.25
+"""How much energy counts for a shape, beside what phases tell."""
+
 
 @dataclass(eq=False)
 class TriedMotion:
@@ -28,6 +31,8 @@ class TriedMotion:
         How much they explain there beyond what the input has by itself.
     scans : tuple of (int, ndarray, ndarray)
         Frame, rates and scores, where all rates were looked at.
+    phased : float
+        What of the score its phases tell, energy apart, where it was looked at near one rate.
     """
 
     settings: Settings
@@ -36,6 +41,15 @@ class TriedMotion:
     rate: float
     score: float
     scans: tuple[tuple[int, Floats, Floats], ...] = ()
+    phased: float = 0.0
+
+    @property
+    def worth(self) -> float:
+        """How well its shape is the right one: of the score what its phases tell counts most.
+
+        Energy is there as well where a shape is wrong; it leads to shapes and tells few apart.
+        """
+        return ENERGY * self.score + (1.0 - ENERGY) * min(self.phased, self.score)
 
 
 def turns_of(

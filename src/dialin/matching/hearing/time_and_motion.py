@@ -23,6 +23,7 @@ def find_time_and_motion(
     locked: Mapping[int, float],
     seed: int,
     seeds: Mapping[int, Sequence[Settings]] | None = None,
+    shapes: Mapping[int, Sequence[Settings]] | None = None,
 ) -> Echoes:
     """What is heard of echoes and motion in the references, and which settings make them.
 
@@ -40,6 +41,8 @@ def find_time_and_motion(
         Of what is drawn.
     seeds : mapping of int to sequence of ndarray, optional
         Slot -> settings of its effect that are likely.
+    shapes : mapping of int to sequence of ndarray, optional
+        The same, from which motions alone are looked for.
 
     Returns
     -------
@@ -70,6 +73,7 @@ def find_time_and_motion(
         sample_rate=rate,
         channels=channels,
         seed=seed,
+        seeds={**(seeds or {}), **(shapes or {})},
     )
     moved = {e.slot for e in motions}
     stay = (e for e in echoes.found if e.slot not in moved)
