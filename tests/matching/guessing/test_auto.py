@@ -30,7 +30,6 @@ from dialin.matching.guessing.auto_voters import ChainGuess, Recordings, Vote
 from dialin.matching.guessing.guess import GuessVoter
 from dialin.matching.hearing.time_guesses import Echo, Echoes
 from dialin.matching.options import MatchOptions
-from dialin.matching.order import best_order
 from dialin.matching.preparing import chosen_for
 from dialin.matching.recordings import hear
 from dialin.rendering import RenderPool
@@ -96,24 +95,6 @@ def test_samples_on_the_steps_of_a_crusher_bring_one_in():
     assert "steps of 6 bit" in plan.notes[0]
     usual = plan_auto(wanted_families("auto"), (), recordings(), spec_of)
     assert "builtin:bitcrush" not in usual.uris
-
-
-def test_neighbours_change_places_where_that_is_heard():
-    wanted = (2, 0, 1)
-
-    def distance(order):
-        return 1.0 + 0.2 * sum(order.index(a) > order.index(b) for a, b in ((2, 0), (2, 1), (0, 1)))
-
-    found = best_order((0, 1, 2), distance((0, 1, 2)), lambda slot: slot == 2, distance)
-    assert found.slots == wanted
-    assert {(first, second) for first, second, _ in found.swaps} == {(2, 1), (2, 0)}
-    # Linear ones commute, so nobody asks; and what makes no difference stays as it was.
-    assert best_order((0, 1), 1.0, lambda slot: False, lambda order: 0.0).slots == (0, 1)
-    same = best_order((0, 1), 1.0, lambda slot: True, lambda order: 0.99)
-    assert same.slots == (0, 1) and not same.swaps and not same.told
-    told = best_order((0, 1), 1.0, lambda slot: True, lambda order: 1.5)
-    assert told.told == ((0, 1, 0.5),)
-    assert best_order((0, 1, 2), 1.0, lambda slot: True, lambda order: None).slots == (0, 1, 2)
 
 
 def test_only_what_bends_is_swapped():
