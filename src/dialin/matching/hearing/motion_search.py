@@ -25,7 +25,7 @@ from dialin.rendering import Renderer
 DRAWS, MORE_DRAWS, MOST_DRAWS = 23, 24, 3
 """Random settings to begin with, and more, so many times at most, where little was found."""
 
-RATE_DRAWS, HALF_DRAWS = 48, 16
+RATE_DRAWS, HALF_DRAWS = 48, 32
 """Random settings more at a rate that was heard, and at half of it."""
 
 MOST_SEEDS, LIKELY_RATES = 16, 3
@@ -34,6 +34,9 @@ MOST_SEEDS, LIKELY_RATES = 16, 3
 OCTAVES, SLOWER, LEAST_PHASED = (0.5, 1 / 3, 2.0), 0.9, 0.4
 """Other rates of which a shape may be the overtone, or the fundamental; the share of its score from
 which a slower one is taken, and of what phases tell."""
+
+OCTAVE_PASSES = 2
+"""How often other rates are looked at: a sixth is a half of a third."""
 
 LEAST_BETWEEN = 0.15
 """Share of what a slower motion tells that must lie between the lines of the faster one."""
@@ -76,6 +79,9 @@ smooth enough for it, and below which it ends."""
 RATE_STEP, RATE_STEPS = 0.03, (25, 151)
 """Turns by which the last and the first of a stretch may differ between two rates that are looked
 at in the end, and how many those are, at least and at most."""
+
+NARROW = (0.03, 0.01)
+"""The same for combs in the end: long teeth agree only within thousandths of a knob's travel."""
 
 NEAR_DESCENTS, NEAR_ROUNDS, NEAR_SIGMA = 4, 4, 0.04
 """Steps, or rounds and how far, around settings that came near by the sound."""
@@ -282,13 +288,17 @@ class MotionSearch:
                 return settings
             better = self._descend(tried, NEAR_DESCENTS)
             if better.worth < SMOOTH * tried.worth:
-                better = self._refine(better, NEAR_ROUNDS, NEAR_SIGMA, near=True)
+                for sigma in (NEAR_SIGMA, NARROW[-1]):
+                    better = self._refine(better, NEAR_ROUNDS, sigma, near=True)
             return self._finish(better).settings
 
     def _run(self) -> MotionFit | None:
         self._listener.try_settings([self._start, *self._seeds, *self._drawn(DRAWS)], None)
         for _ in range(MOST_DRAWS):
-            if max((t.score for t in self._listener.tried), default=0.0) >= ENOUGH:
+            best = max(self._listener.tried, key=lambda t: t.score, default=None)
+            # Much of what a first look tells may be the input's own as well.
+            again = self._listener.again(best) if best and best.score >= ENOUGH else None
+            if again is not None and again.score >= ENOUGH:
                 break
             self._listener.try_settings(self._drawn(MORE_DRAWS), None)
         if not self._listener.tried:
@@ -317,7 +327,11 @@ class MotionSearch:
                 return self._finish(best)
             best = self._settle(best)
             if self._knob is not None and best.score > LIKELY:
-                best = self._octave(best)
+                for _ in range(OCTAVE_PASSES):
+                    before, best = best, self._octave(best)
+                    if best is before:
+                        break
+            self._narrowed(best)
             beams = self._listener.at_rate(best.rate)
         return self._finish(max(beams, key=lambda t: t.worth - self._stray(t.settings)))
 
@@ -334,9 +348,10 @@ class MotionSearch:
             if factor == OCTAVES[0] and rate >= self._ears.whole[0].rates[0]:
                 # The commonest mistake: a sweep to and fro taken for two.
                 self._listener.try_at(replace(best, rate=rate), self._drawn(HALF_DRAWS))
-            other = self._listener.again(self._listener.nearest(rate, [best]))
-            if other is not None:
-                other = self._refine(other, ROUNDS)
+            there = self._listener.again(self._listener.nearest(rate, [best]))
+            others = [*self._listener.at_rate(rate), *([] if there is None else [there])]
+            if others:
+                other = self._refine(max(others, key=lambda t: t.score), ROUNDS)
                 if other.score > 0.4 * best.score:
                     other = self._refine(other, ROUNDS)
                 # A turn that takes twice as long explains all that two do, and what differs; mere
@@ -381,8 +396,15 @@ class MotionSearch:
         refined = self._descend(self._finer(first), MOST_DESCENTS)
         rounds = NEAR_ROUNDS if smooth else MORE_ROUNDS
         refined = self._refine(refined, rounds, SIGMAS[1], near=True)
-        refined = self._descend(refined, DESCENTS)
         return max(best, refined, key=lambda t: t.worth)
+
+    def _narrowed(self, best: TriedMotion) -> TriedMotion:
+        """The same shape more finely, in the end."""
+        refined = self._descend(best, MOST_DESCENTS)
+        if refined.worth < SMOOTH * best.worth:
+            for sigma in NARROW:
+                refined = self._refine(refined, MORE_ROUNDS, sigma, near=True)
+        return self._descend(refined, DESCENTS)
 
     def _downhill(self, starts: list[TriedMotion]) -> bool:
         """Go some steps of descent from starts, where the effect is smooth enough for them."""
