@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from dialin.matching.hearing.motion_search import MotionFit
+from dialin.matching.hearing.motion_search import MotionFit, MotionSearch
 from dialin.matching.hearing.motion_turns import TriedMotion
 
 
@@ -47,3 +49,42 @@ def test_of_two_shapes_the_one_whose_phases_agree_is_the_right_one():
     # Where no phases agree, energy leads.
     louder, softer = (TriedMotion(np.ones(2), (), 0, 1.0, s, phased=5.0) for s in (900.0, 400.0))
     assert louder.worth > softer.worth
+
+
+class OctaveListener:
+    """What is told at a rate, and between the lines of its double."""
+
+    def __init__(self, tried, between):
+        self.tried, self._between = tried, between
+
+    def try_at(self, near, settings):
+        pass
+
+    def nearest(self, rate, also=()):
+        return None
+
+    def again(self, tried):
+        return tried
+
+    def at_rate(self, rate, frame=None):
+        return [t for t in self.tried if abs(np.log(t.rate / rate)) < 0.06]
+
+    def phased(self, tried):
+        return tried.phased
+
+    def between(self, tried, turns):
+        return self._between.get((tried.rate, turns), 0.0)
+
+
+@pytest.mark.parametrize(("between", "chosen"), [(0.37, 6.9), (0.02, 13.8)])
+@pytest.mark.parametrize("begun", [6.9, 13.8])
+def test_a_rate_is_told_from_its_double_by_the_lines_between(between, chosen, begun):
+    slow = TriedMotion(np.zeros(2), (), 0, 6.9, 850.0, phased=360.0)
+    fast = TriedMotion(np.ones(2), (), 0, 13.8, 1170.0, phased=280.0)
+    search = object.__new__(MotionSearch)
+    search._listener = OctaveListener([slow, fast], {(6.9, 2): between})
+    search._ears = SimpleNamespace(whole=[SimpleNamespace(rates=[0.2])])
+    search._drawn = lambda count: []
+    search._refine = lambda tried, rounds: tried
+    search._settle = lambda tried: tried
+    assert search._octave(slow if begun == 6.9 else fast).rate == chosen
