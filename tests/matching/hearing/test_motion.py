@@ -7,6 +7,7 @@ import pytest
 import dialin
 from dialin.effects.open import open_effect
 from dialin.matching.hearing.motion_ears import make_motion_ears
+from dialin.matching.hearing.motion_listener import MotionListener
 from dialin.matching.hearing.motion_probe import MotionProbe, impulse_train, probe_motion
 from dialin.matching.hearing.motion_search import MotionFit, MotionSearch
 from dialin.rendering import RenderPool
@@ -83,13 +84,12 @@ def make_search(pool, uri, reference, seeds=()):
     effect = open_effect(uri)
     ears = make_motion_ears((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
     live = [n for n, p in enumerate(effect.spec.parameters) if p.status == "live"]
-    return MotionSearch(
+    listener = MotionListener(
         *(pool, effect.spec, ears, probe_motion(effect), effect.spec.default, live),
         sample_rate=RATE,
         channels=1,
-        seed=1,
-        seeds=seeds,
     )
+    return MotionSearch(listener, seed=1, seeds=seeds)
 
 
 def test_shapes_are_found_that_explain_a_good_part_of_what_the_true_one_does(pool):

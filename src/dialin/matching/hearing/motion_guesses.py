@@ -18,6 +18,7 @@ from dialin.effects.amount import settings_at_amount
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.motion_ears import make_motion_ears
+from dialin.matching.hearing.motion_listener import MotionListener
 from dialin.matching.hearing.motion_probe import probe_motion
 from dialin.matching.hearing.motion_search import MotionFit, MotionSearch
 from dialin.matching.hearing.time_guesses import Echo
@@ -96,13 +97,10 @@ def find_motions(
         free = [
             n for n, p in enumerate(own_spec.parameters) if n not in kept and p.status == "live"
         ]
-        search = MotionSearch(
-            *(pool, own_spec, ears, probe, start, free),
-            sample_rate=sample_rate,
-            channels=channels,
-            seed=seed,
-            seeds=(seeds or {}).get(number, ()),
+        listener = MotionListener(
+            *(pool, own_spec, ears, probe, start, free), sample_rate=sample_rate, channels=channels
         )
+        search = MotionSearch(listener, seed=seed, seeds=(seeds or {}).get(number, ()))
         fit = search.run() if search.places else None
         if fit is not None and fit.verdict != "absent":
             # How deep it goes is heard less well than how fast, and searched for by the sound.

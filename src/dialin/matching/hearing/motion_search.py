@@ -14,13 +14,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dialin.effects.spec import EffectSpec, Settings
-from dialin.matching.hearing.motion_ears import APART, COARSE, FINE, MotionEars
+from dialin.effects.spec import Settings
+from dialin.matching.hearing.motion_ears import APART, COARSE, FINE
 from dialin.matching.hearing.motion_listener import HOPELESS, WINDOW, MotionListener
-from dialin.matching.hearing.motion_probe import MotionProbe
 from dialin.matching.hearing.motion_turns import TriedMotion
 from dialin.measures.motion import Turning
-from dialin.rendering import Renderer
 
 DRAWS, MORE_DRAWS, MOST_DRAWS = 23, 24, 3
 """Random settings to begin with, and more, so many times at most, where little was found."""
@@ -178,42 +176,19 @@ class MotionSearch:
 
     Parameters
     ----------
-    pool : Renderer
-    spec : EffectSpec
+    listener : MotionListener
         Of the effect alone.
-    ears : MotionEars
-    probe : MotionProbe
-    start : ndarray
-        Settings, of which locked knobs keep theirs.
-    free : sequence of int
-        Places of the knobs that may be moved.
-    sample_rate, channels : int
-        As the input is rendered.
     seed : int
     seeds : sequence of ndarray
         Settings that are likely, the likeliest first; of locked knobs they say nothing.
     """
 
     def __init__(
-        self,
-        pool: Renderer,
-        spec: EffectSpec,
-        ears: MotionEars,
-        probe: MotionProbe,
-        start: Settings,
-        free: Sequence[int],
-        *,
-        sample_rate: int,
-        channels: int,
-        seed: int = 0,
-        seeds: Sequence[Settings] = (),
+        self, listener: MotionListener, *, seed: int = 0, seeds: Sequence[Settings] = ()
     ) -> None:
-        self._listener = MotionListener(
-            *(pool, spec, ears, probe, start, free), sample_rate=sample_rate, channels=channels
-        )
-        self._spec, self._ears, self._probe = spec, ears, probe
-        self._knob, self._shape = self._listener.knob, self._listener.shape
-        self._start = self._listener.start
+        self._listener = listener
+        self._spec, self._ears, self._probe = listener.spec, listener.ears, listener.probe
+        self._knob, self._shape, self._start = listener.knob, listener.shape, listener.start
         self._rng = np.random.default_rng([seed, 31])
         self._seeds, self._likely_rates = self._told(seeds[:MOST_SEEDS])
 
