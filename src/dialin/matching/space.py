@@ -160,9 +160,10 @@ class SearchSpace:
         for echo in reported:
             knobs = self.slots[echo.slot][2]
             if echo.verdict == "doubt" or not self.active:
-                vector = self.start.copy()
-                vector[knobs] = echo.settings
-                self.guesses.append(vector)
+                for settings in (*echo.guesses, echo.settings):
+                    vector = self.start.copy()
+                    vector[knobs] = settings
+                    self.guesses.append(vector)
             elif echo.slot in self.absent:
                 held |= set(range(knobs.start, knobs.stop))
         return held

@@ -46,6 +46,10 @@ SMOOTH_HZ = 500.0
 """The mean of the log spectrum over so much is taken out: what varies slower is tone colour, and
 would show at lags below 2 ms."""
 
+COMB_SMOOTH_HZ = 3000.0
+"""The same where short combs are looked for beside the tone colour of the same music: lags from
+0.6 ms on are left."""
+
 FLOOR = 1e-9
 """Power below the highest that counts as silence."""
 
@@ -174,7 +178,12 @@ def band_end(audio: Audio, sample_rate: int) -> float:
 
 
 def recording_cepstrum(
-    audio: Audio, sample_rate: int, *, highest: float | None = None, longest: float = LONGEST
+    audio: Audio,
+    sample_rate: int,
+    *,
+    highest: float | None = None,
+    longest: float = LONGEST,
+    smooth_hz: float = SMOOTH_HZ,
 ) -> Cepstrum:
     """Cepstrum of a recording, all of it.
 
@@ -188,6 +197,8 @@ def recording_cepstrum(
         End of the band that counts, in hertz; by default where the recording ends.
     longest : float
         Longest lag wanted, in seconds; at most half the recording.
+    smooth_hz : float
+        What varies slower over the spectrum is left out.
 
     Returns
     -------
@@ -201,7 +212,7 @@ def recording_cepstrum(
     used = 0.0
     for block in blocks:
         window = np.hanning(block.shape[1] + 2)[1:-1]
-        part = _cepstra(_mixed(block) * window, sample_rate, end)
+        part = _cepstra(_mixed(block) * window, sample_rate, end, smooth_hz=smooth_hz)
         total += part[:, :count]
         used += 1.0
     seconds = blocks[0].shape[1] / sample_rate
@@ -237,6 +248,7 @@ def impulse_cepstrum(
     highest: float = HIGHEST_HZ,
     longest: float = LONGEST,
     heard: float | None = None,
+    smooth_hz: float = SMOOTH_HZ,
 ) -> Cepstrum:
     """Cepstrum of an impulse response, such as a render of an impulse; of two channels no side.
 
@@ -253,6 +265,8 @@ def impulse_cepstrum(
     heard : float, optional
         Length in seconds of the (Hann) windows of a recording that it is compared with: the
         answer is that which such windows would show.
+    smooth_hz : float
+        As of the recording that it is compared with.
 
     Returns
     -------
@@ -266,7 +280,7 @@ def impulse_cepstrum(
     # Half of a transform shows lags: with silence behind it, all of an answer.
     shown = min(seconds, longest)
     samples = max(int(np.ceil(2 * shown * sample_rate)), rows.shape[1])
-    values = _cepstra(rows, sample_rate, highest, heard, samples)
+    values = _cepstra(rows, sample_rate, highest, heard, samples, smooth_hz=smooth_hz)
     count = min(round(shown * LAG_RATE), values.shape[1] // 2)
     shape = len(views), count
     return Cepstrum(np.broadcast_to(values[:, :count], shape).copy(), views, 0.0, seconds)
@@ -404,6 +418,8 @@ def _cepstra(
     highest: float,
     heard: float | None = None,
     samples: int = 0,
+    *,
+    smooth_hz: float,
 ) -> Values:
     """Cepstra of rows of samples, on the grid of `LAG_RATE`; with silence up to `samples`."""
     samples = max(samples, rows.shape[1])
@@ -424,7 +440,7 @@ def _cepstra(
     weight = _weight(bins, hertz, min(highest, 0.48 * sample_rate))
     top = power[:, :last].max(axis=1, keepdims=True)
     log = np.log(power[:, :last] + np.float32(FLOOR) * np.maximum(top, LEAST_TOP))
-    log -= uniform_filter1d(log, max(3, round(SMOOTH_HZ / hertz)), axis=1)
+    log -= uniform_filter1d(log, max(3, round(smooth_hz / hertz)), axis=1)
     log *= weight[:last]
     result = irfft_rows(log, size)
     return np.asarray(result, dtype=np.float64) / float(weight.mean())

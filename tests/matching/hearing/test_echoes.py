@@ -15,8 +15,9 @@ from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec
 from dialin.matching.hearing.carrier_search import reference_lines
 from dialin.matching.hearing.ears import make_ear
-from dialin.matching.hearing.echo_search import EchoSearch
-from dialin.matching.hearing.echo_verdicts import is_note
+from dialin.matching.hearing.echo_search import EchoFit, EchoSearch
+from dialin.matching.hearing.echo_trials import EchoTrials, with_knob
+from dialin.matching.hearing.echo_verdicts import is_loop, is_note, verdict_of
 from dialin.matching.hearing.impulses import (
     EchoTarget,
     ImpulseLab,
@@ -28,7 +29,7 @@ from dialin.matching.hearing.impulses import (
 )
 from dialin.matching.hearing.time_guesses import find_echoes
 from dialin.matching.hearing.time_probe import probe_time
-from dialin.measures.cepstrum import recording_cepstrum
+from dialin.measures.cepstrum import LAG_RATE, recording_cepstrum
 from dialin.measures.order import echo_order
 from dialin.rendering import RenderPool
 from tests.measures.test_cepstrum import echoed, music
@@ -165,11 +166,11 @@ class Here:
     def release(self, shared):
         pass
 
-    def render(self, jobs):
-        for job in jobs:
+    def render_iter(self, jobs):
+        for place, job in enumerate(jobs):
             wet = self.effect.process(job.audio.audio, job.audio.sample_rate, job.settings)
             value = job.measure(wet, job.audio.sample_rate, *job.measure_args)
-            yield SimpleNamespace(failure=None, value=value)
+            yield place, SimpleNamespace(failure=None, value=value)
 
 
 def test_a_room_that_wanders_inside_is_set_by_what_stays():
@@ -233,11 +234,32 @@ def test_an_echo_in_one_half_alone_is_no_effect():
         ear.seconds,
     ).astype(float)
     drop, gain = ear.whole.best_drop(answer)
-    rows = gain * ear.whole.fit(answer)
+    rows = ear.whole.fit(answer)
     assert drop > 100
-    assert ear.pairs[0].agreement(rows) < 0.2
-    assert agreed_drop(drop, rows, ear.pairs) < 0.1 * drop
-    assert agreed_drop(drop, rows, ()) == drop
+    parts = [pair.products(rows) for pair in ear.pairs]
+    assert min(2 * shared / (gain * power) - 1 for shared, power in parts[0]) < 0.2
+    assert agreed_drop(drop, parts, gain) < 0.1 * drop
+    assert agreed_drop(drop, [], gain) == drop
+
+
+def test_what_was_asked_is_not_asked_again(pool):
+    effect = open_effect("builtin:delay")
+    ear = make_ear((music(RATE, 2), RATE), [(wet("builtin:delay", time=200), RATE, 1.0)])
+    lab = ImpulseLab(pool, "builtin:delay", RATE, 2, ear.whole.highest, ear.seconds)
+    kinds = {"time": "lag", "feedback": "smooth", "mix": "smooth"}
+    start = effect.spec.default
+    trials = EchoTrials(lab, effect.spec, ear.whole, kinds, start, (0, 1, 2), ear.pairs, 1)
+    vectors = [with_knob(start, 0, u) for u in (0.1, 0.2, 0.3, 0.1)]
+    first = trials.ask(vectors)
+    assert first[0] is first[3]
+    assert [t.settings[0] for t in trials.tried] == [0.1, 0.2, 0.3]
+    again = trials.ask(vectors[::-1])
+    assert again == first[::-1]
+    assert lab.renders == 3
+    for tried in trials.tried:
+        assert tried.drop <= ear.whole.drop(tried.answer) + 1e-6
+        assert tried.drop <= tried.reach <= ear.whole.best_drop(tried.answer)[0] + 1e-6
+    lab.close()
 
 
 def test_mix_and_feedback_locked_by_hand_stay(pool):
@@ -465,3 +487,44 @@ def test_a_tail_is_shifted_to_where_it_comes_in():
     fit = EchoSearch(lab, room.spec, ear.whole, kinds, room.spec.default, (0, 2)).run()
     assert fit.settings[0] == pytest.approx(0.43, abs=0.0006)
     assert fit.settings[2] == pytest.approx(0.5, abs=0.1)
+
+
+def target_with(peaks, own=()):
+    """A reference with some peaks (lag in seconds, height), and an input with others."""
+    values, dry = np.zeros((1, 24_000)), np.zeros((1, 24_000))
+    for row, tops in ((values, peaks), (dry, own)):
+        for lag, height in tops:
+            row[0, round(lag * LAG_RATE)] = height
+    return EchoTarget(values, np.full((1, 24_000), 1e4), 10_500.0, dry)
+
+
+def test_beats_that_the_input_has_too_make_no_beat_of_an_echo():
+    (echo,) = target_with([(0.145, 0.32), (0.29, -0.05)]).values[None]
+    music = [(0.145, 0.32), (0.29, -0.05), (0.543, 0.3)]
+    # In other music than the input it may be one beat of several.
+    assert is_loop(echo, target_with(music))
+    assert not is_loop(echo, target_with(music, own=[(0.543, 0.26)]))
+    # The input repeats there itself.
+    assert is_loop(echo, target_with(music, own=[(0.543, 0.26), (0.145, 0.2)]))
+
+
+def test_a_late_clear_echo_may_be_softer_in_one_half(monkeypatch):
+    (echo,) = target_with([(0.435, 0.5)]).values[None]
+    whole, none = target_with([(0.435, 0.5)]), target_with([])
+    three_quarters = target_with([(0.435, 0.42)])
+    ear = SimpleNamespace(
+        whole=whole,
+        halves=(whole, none),
+        half_seconds=2.7,
+        parts=(three_quarters, whole),
+        part_seconds=4.1,
+    )
+    lab = SimpleNamespace()
+    monkeypatch.setattr(
+        "dialin.matching.hearing.echo_verdicts.replace",
+        lambda lab, **_: SimpleNamespace(answers=lambda s: [echo for _ in s], close=lambda: None),
+    )
+    start = np.zeros(3)
+    assert verdict_of(EchoFit(start, 12_000.0, 0.0, echo, []), lab, ear) == "heard"
+    # A weaker one may be chance.
+    assert verdict_of(EchoFit(start, 900.0, 0.0, echo, []), lab, ear) == "absent"

@@ -9,15 +9,16 @@ searched by small steps where lags are right (`dialin.matching.hearing.smooth_se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.echo_trials import HOPELESS, EchoTrials, TriedEcho, peak_height
 from dialin.matching.hearing.impulses import EchoTarget, ImpulseLab, PartPair, Values
-from dialin.matching.hearing.lag_search import LagSearch
+from dialin.matching.hearing.lag_search import BEAMS, LagSearch
 from dialin.matching.hearing.smooth_search import MOST_REFINING, RIVAL_DROP, SmoothSearch
 
 MOST_IMPULSES = 1200
@@ -28,6 +29,10 @@ FIRST_DRAWS, SEEDED_DRAWS = 20, 8
 
 ENDS, MOST_ENDS = (0.05, 0.98, 0.95), 6
 """Where smooth knobs stand in some more, and how many of the knobs."""
+
+AGAIN = 2
+"""Settings whose smooth knobs are refined between moving lag knobs and moving them once more, and
+after that."""
 
 TALL = 15.0
 """Standard deviations of a peak that should not be left unexplained."""
@@ -66,9 +71,9 @@ class EchoFit:
     alike : list of (settings, drop)
         Other settings that explain nearly as much, far from each other, the best first: a loud
         echo of a soft sound and a soft echo of a loud one have the same spectrum.
-    rivals : list of EchoFit
-        With other lags, that explain less but something, the best first: what explains most may
-        be a beat.
+    find_rivals : callable
+        Asks for settings with other lags, that explain less but something, the best first: what
+        explains most may be a beat.
     """
 
     settings: Settings
@@ -76,7 +81,7 @@ class EchoFit:
     chance: float
     answer: Values
     alike: list[tuple[Settings, float]]
-    rivals: list[EchoFit] = field(default_factory=list)
+    find_rivals: Callable[[], list[EchoFit]] = list
 
 
 class EchoSearch:
@@ -143,8 +148,8 @@ class EchoSearch:
                 vector[trials.free] = 0.02 + 0.96 * trials.rng.random(len(trials.free))
                 vector[index] = end
                 drawn.append(trials.spec.check(vector))
-        trials.drawn = len(drawn)
         first = trials.ask(drawn)
+        trials.drawn = len(trials.tried)
         if not trials.tried:
             return None
         chance = max((t.drop for t in first if t is not None), default=0.0)
@@ -153,47 +158,51 @@ class EchoSearch:
             if loudest.reach < NOTHING:
                 return EchoFit(loudest.settings, loudest.drop, chance, loudest.answer, [])
         beams = self._contexts() + self._lags.combined()
-        for number in range(2 if len(trials.lags) > 1 else 1):
+        for again in range(2 if len(trials.lags) > 1 else 1):
             for index in trials.lags:
                 if trials.lab.renders < MOST_IMPULSES:
-                    beams = self._lags.along(index, beams)
-            if number == 0 and len(trials.lags) > 1:
-                beams += [self._smooth.refine(beam, 32) for beam in beams[:2]]
+                    beams = self._lags.along(index, beams, otherwise=not again)
+            if not again and len(trials.lags) > 1:
+                beams += [self._smooth.refine(beam, 32) for beam in beams[:AGAIN]]
+                beams = trials.distinct(beams, BEAMS)
         if trials.lags and self._lags.tallest > TALL and max(t.reach for t in beams) < HOPELESS:
             beams = self._lags.swept(beams)
         if trials.lags and max(t.reach for t in beams) < HOPELESS:
             best = max(trials.tried, key=lambda t: t.reach)
             return EchoFit(best.settings, best.drop, chance, best.answer, [])
-        reach = [t.reach for t in beams]
-        beams = [t for t, drop in zip(beams, reach, strict=True) if drop > 0.5 * max(reach)]
+        best_reach = max(t.reach for t in beams)
+        # What was refined once already needs fewer beside it.
+        most = AGAIN if len(trials.lags) > 1 else len(beams)
+        beams = [t for t in trials.distinct(beams, most) if t.reach > 0.5 * best_reach]
         left = max(MOST_REFINING, self._budget - trials.lab.renders) // max(1, len(beams))
         for beam in beams:
             self._smooth.refine(beam, max(LEAST_REFINING, left))
         best = trials.best
         if trials.lags:
             best = self._lags.polish(best)
-            self._smooth.mirror(best)
+            mirrored = self._smooth.mirror(best)
+            if mirrored is not None and mirrored.drop >= least_alike(best.drop):
+                # Which of both it is, is told by the sound: both must be exact.
+                self._smooth.refine(mirrored, LEAST_REFINING, sigma=0.05)
         if trials.smooth:
             self._smooth.refine(best, LEAST_REFINING, sigma=0.05)
         best = trials.best
-        fit = EchoFit(best.settings, best.drop, chance, best.answer, self._alike(best))
-        fit.rivals = [
-            EchoFit(t.settings, t.drop, chance, t.answer, self._alike(t))
-            for t in self._rivals(best)
-        ]
-        return fit
+        alike = self._alike(best)
+        rivals = functools.partial(self._rivals, best, chance)
+        return EchoFit(best.settings, best.drop, chance, best.answer, alike, rivals)
 
-    def _rivals(self, best: TriedEcho) -> list[TriedEcho]:
+    def _rivals(self, best: TriedEcho, chance: float) -> list[EchoFit]:
         kept = [best]
         for tried in sorted(self._trials.tried if self._trials.lags else [], key=lambda t: -t.drop):
             if tried.drop < RIVAL_DROP or len(kept) > RIVALS:
                 break
             if all(self._trials.differ(tried, k) for k in kept):
                 kept.append(tried)
-        return [self._smooth.refine(t, LEAST_REFINING, sigma=0.1, fresh=False) for t in kept[1:]]
+        refined = [self._smooth.refine(t, LEAST_REFINING, sigma=0.1, fresh=False) for t in kept[1:]]
+        return [EchoFit(t.settings, t.drop, chance, t.answer, self._alike(t)) for t in refined]
 
     def _alike(self, best: TriedEcho) -> list[tuple[Settings, float]]:
-        least = best.drop - max(ALIKE_DROP, ALIKE_SHARE * best.drop)
+        least = least_alike(best.drop)
         kept = [best]
         for tried in sorted(self._trials.tried, key=lambda t: -t.drop):
             if tried.drop < least or len(kept) > MOST_ALIKE:
@@ -215,3 +224,18 @@ class EchoSearch:
             return [self._trials.best]
         loud = sorted(self._trials.tried, key=lambda t: -peak_height(t.answer))[:1]
         return [self._trials.best, *(t for t in loud if t is not self._trials.best)]
+
+
+def least_alike(drop: float) -> float:
+    """What other settings must explain to be handed on beside the best.
+
+    Parameters
+    ----------
+    drop : float
+        What the best explains.
+
+    Returns
+    -------
+    float
+    """
+    return drop - max(ALIKE_DROP, ALIKE_SHARE * drop)

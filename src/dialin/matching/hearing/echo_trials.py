@@ -15,6 +15,7 @@ from dialin.matching.hearing.impulses import (
     PartPair,
     Values,
     agreed_drop,
+    best_of,
 )
 from dialin.measures.cepstrum import LAG_RATE
 
@@ -27,6 +28,10 @@ that are not heard where they are."""
 
 OTHER_LAGS = 0.01
 """Travel of a lag knob from which lags are others."""
+
+SAME_DROP, SAME_SHARE = 4.0, 0.01
+"""How much two answers may differ, in units of the noise's variance and as a share of what they
+explain, to be one."""
 
 
 @dataclass(eq=False)
@@ -103,10 +108,13 @@ class EchoTrials:
         self.free = heard
         self.rng = np.random.default_rng([seed, 23])
         self.tried: list[TriedEcho] = []
+        self._known: dict[bytes, TriedEcho | None] = {}
         self.drawn = 0
 
     def ask(self, settings: Sequence[Settings]) -> list[TriedEcho | None]:
-        """Render some settings.
+        """Render some settings, those that were not rendered yet.
+
+        Settings that differ in the one knob that is moved ask for the same ones.
 
         Parameters
         ----------
@@ -118,17 +126,34 @@ class EchoTrials:
         list of TriedEcho or None
             None where a render failed.
         """
-        results: list[TriedEcho | None] = []
-        for vector, answer in zip(settings, self.lab.answers(settings), strict=True):
-            if answer is None:
-                results.append(None)
-                continue
-            drop = self._agreed(self.target.drop(answer), answer, 1.0)
-            most, gain = self.target.best_drop(answer)
-            tried = TriedEcho(vector, answer, drop, self._agreed(most, answer, gain))
-            self.tried.append(tried)
-            results.append(tried)
-        return results
+        keys = [vector.tobytes() for vector in settings]
+        fresh = {
+            key: vector
+            for key, vector in zip(keys, settings, strict=True)
+            if key not in self._known
+        }
+        asked = list(fresh.values())
+        come: dict[int, TriedEcho | None] = {}
+        for place, answer in self.lab.stream(asked) if asked else ():
+            come[place] = None if answer is None else self._explained(asked[place], answer)
+        # In one order, however they come.
+        for place, vector in enumerate(asked):
+            tried = self._known[vector.tobytes()] = come[place]
+            if tried is not None:
+                self.tried.append(tried)
+        return [self._known[key] for key in keys]
+
+    def _explained(self, vector: Settings, answer: Values) -> TriedEcho:
+        rows = self.target.fit(answer)
+        shared, power = self.target.products(rows)
+        drop = 2 * shared - power
+        reach, gain = best_of(shared, power)
+        if max(drop, reach) >= HOPELESS:
+            # Where less is explained nothing depends on it.
+            parts = [pair.products(rows) for pair in self._pairs]
+            drop = drop if drop < HOPELESS else agreed_drop(drop, parts)
+            reach = reach if reach < HOPELESS else agreed_drop(reach, parts, gain)
+        return TriedEcho(vector, answer, drop, max(drop, reach))
 
     def answered(self, settings: Sequence[Settings]) -> list[TriedEcho]:
         """Render some settings; those that failed are left out.
@@ -143,12 +168,6 @@ class EchoTrials:
         list of TriedEcho
         """
         return [tried for tried in self.ask(settings) if tried is not None]
-
-    def _agreed(self, drop: float, answer: Values, gain: float) -> float:
-        # Where little is explained nothing depends on it.
-        if drop < HOPELESS:
-            return drop
-        return agreed_drop(drop, gain * self.target.fit(answer), self._pairs)
 
     def stray(self, vector: Settings) -> float:
         """Cost of settings that are far from the start.
@@ -169,6 +188,44 @@ class EchoTrials:
     def best(self) -> TriedEcho:
         """What explains most, for as little straying as that takes."""
         return max(self.tried, key=lambda t: t.drop - self.stray(t.settings))
+
+    def same(self, one: TriedEcho, two: TriedEcho) -> bool:
+        """Whether the references cannot tell two answers apart.
+
+        Parameters
+        ----------
+        one, two : TriedEcho
+            What was asked.
+
+        Returns
+        -------
+        bool
+        """
+        away = self.target.fit(one.answer) - self.target.fit(two.answer)
+        apart = float((self.target.weight * away**2).sum())
+        return apart < max(SAME_DROP, SAME_SHARE * max(one.reach, two.reach))
+
+    def distinct(self, tried: Sequence[TriedEcho], count: int) -> list[TriedEcho]:
+        """Those that explain most at whatever strength, and not the same.
+
+        Parameters
+        ----------
+        tried : sequence of TriedEcho
+            What was asked.
+        count : int
+            How many at most.
+
+        Returns
+        -------
+        list of TriedEcho
+        """
+        kept: list[TriedEcho] = []
+        for one in sorted(tried, key=lambda t: -t.reach):
+            if not any(self.same(one, other) for other in kept):
+                kept.append(one)
+            if len(kept) == count:
+                break
+        return kept
 
     def differ(self, one: TriedEcho, two: TriedEcho) -> bool:
         """Whether two have other lags.

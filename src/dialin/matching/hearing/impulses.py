@@ -13,7 +13,8 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +25,7 @@ from dialin.audio import Audio
 from dialin.effects.spec import Settings
 from dialin.measures.cepstrum import (
     LAG_RATE,
+    SMOOTH_HZ,
     Cepstrum,
     impulse_cepstrum,
     local_noise,
@@ -103,6 +105,7 @@ def impulse_answer(
     heard: float | None,
     seconds: float = SECONDS,
     turns: int = 1,
+    smooth_hz: float = SMOOTH_HZ,
 ) -> NDArray[np.float32]:
     """Cepstra of an answer to the impulse, ``(views, lags)``; runs where the effect is.
 
@@ -122,6 +125,8 @@ def impulse_answer(
         For which each impulse of a train is followed.
     turns : int, default 1
         Impulses of the train.
+    smooth_hz : float
+        As of the recording that it is compared with.
 
     Returns
     -------
@@ -132,7 +137,10 @@ def impulse_answer(
         piece = (
             audio[:, start:] if turns == 1 else audio[:, start:][:, : round(seconds * sample_rate)]
         )
-        answers.append(impulse_cepstrum(piece, sample_rate, highest=highest, heard=heard).values)
+        cepstrum = impulse_cepstrum(
+            piece, sample_rate, highest=highest, heard=heard, smooth_hz=smooth_hz
+        )
+        answers.append(cepstrum.values)
     return np.asarray(steady_part(np.stack(answers)), dtype=np.float32)
 
 
@@ -179,6 +187,8 @@ class ImpulseLab:
         Impulses of a train; more than one for effects that move inside.
     renders : int
         So far.
+    smooth_hz : float
+        As of the recordings' cepstra.
     """
 
     pool: Renderer
@@ -190,6 +200,7 @@ class ImpulseLab:
     seconds: float = SECONDS
     turns: int = 1
     renders: int = 0
+    smooth_hz: float = SMOOTH_HZ
     _shared: SharedAudio | None = field(default=None, repr=False)
 
     def answers(self, settings: Sequence[Settings]) -> list[Values | None]:
@@ -205,6 +216,24 @@ class ImpulseLab:
         list of ndarray of shape (views, lags), or None
             In the order of `settings`.
         """
+        results: list[Values | None] = [None] * len(settings)
+        for place, answer in self.stream(settings):
+            results[place] = answer
+        return results
+
+    def stream(self, settings: Sequence[Settings]) -> Iterator[tuple[int, Values | None]]:
+        """The same, one by one as they come, so that one is weighed while the next is rendered.
+
+        Parameters
+        ----------
+        settings : sequence of ndarray
+            Of the effect or chain, 0 to 1.
+
+        Yields
+        ------
+        (int, ndarray of shape (views, lags) or None)
+            Place in `settings`, and the cepstra there.
+        """
         if self._shared is None:
             audio = impulse(self.sample_rate, self.channels, seconds=self.seconds, turns=self.turns)
             self._shared = self.pool.share(audio, self.sample_rate)
@@ -216,17 +245,14 @@ class ImpulseLab:
                 self._shared,
                 vector,
                 measure=impulse_answer,
-                measure_args=(self.highest, heard, self.seconds, self.turns),
+                measure_args=(self.highest, heard, self.seconds, self.turns, self.smooth_hz),
             )
             for vector in settings
         ]
         self.renders += len(jobs)
-        return [
-            None
-            if r.failure is not None or not np.isfinite(r.value).all()
-            else np.asarray(r.value, dtype=np.float64)
-            for r in self.pool.render(jobs)
-        ]
+        for place, r in self.pool.render_iter(jobs):
+            failed = r.failure is not None or not np.isfinite(r.value).all()
+            yield place, None if failed else np.asarray(r.value, dtype=np.float64)
 
     def close(self) -> None:
         """Free the impulse."""
@@ -249,12 +275,15 @@ class EchoTarget:
         End in hertz of the band that it was made with.
     own : ndarray, shape (views, lags)
         The input's cepstrum.
+    shortest : float
+        Lag in seconds from which it counts.
     """
 
     values: Values
     weight: Values
     highest: float
     own: Values
+    shortest: float = SHORTEST
 
     @property
     def none(self) -> float:
@@ -296,9 +325,27 @@ class EchoTarget:
         float
             `drop` as a share of the answer's own weighted squares.
         """
-        rows = self.fit(answer)
-        power = float((self.weight * rows**2).sum())
-        return self.drop(answer) / power if power > 0 else 0.0
+        shared, power = self.products(self.fit(answer))
+        return (2 * shared - power) / power if power > 0 else 0.0
+
+    @functools.cached_property
+    def _weighted(self) -> Values:
+        return self.weight * self.values
+
+    def products(self, rows: Values) -> tuple[float, float]:
+        """What an answer and the target share, and what the answer is by itself.
+
+        Parameters
+        ----------
+        rows : ndarray, float64, shape (views, lags)
+            Of the target's shape, from `fit`.
+
+        Returns
+        -------
+        (float, float)
+            Weighted sums of products and of squares.
+        """
+        return float(np.vdot(rows, self._weighted)), float(np.vdot(rows, self.weight * rows))
 
     def drop(self, answer: Values) -> float:
         """How much less is left unexplained with this answer; below 0 if it explains nothing.
@@ -313,8 +360,8 @@ class EchoTarget:
         float
             In the weighted squares of the target.
         """
-        rows = self.fit(answer)
-        return float((self.weight * rows * (2 * self.values - rows)).sum())
+        shared, power = self.products(self.fit(answer))
+        return 2 * shared - power
 
     def best_drop(self, answer: Values) -> tuple[float, float]:
         """The same if the answer could be weaker or stronger, and how strong it should be.
@@ -329,13 +376,7 @@ class EchoTarget:
         (float, float)
             The drop, 0 or more, and the strength, 0 to 2.
         """
-        rows = self.fit(answer)
-        power = float((self.weight * rows**2).sum())
-        if power <= 0:
-            return 0.0, 0.0
-        shared = float((self.weight * rows * self.values).sum())
-        gain = float(np.clip(shared / power, 0.0, 2.0))
-        return gain * (2 * shared - gain * power), gain
+        return best_of(*self.products(self.fit(answer)))
 
     def score(self, answer: Values) -> float:
         """How many standard deviations the answer stands out, whatever its strength.
@@ -350,11 +391,8 @@ class EchoTarget:
         float
             0 for an answer without echoes.
         """
-        rows = self.fit(answer)
-        power = float((self.weight * rows**2).sum())
-        return (
-            float((self.weight * rows * self.values).sum() / np.sqrt(power)) if power > 0 else 0.0
-        )
+        shared, power = self.products(self.fit(answer))
+        return float(shared / np.sqrt(power)) if power > 0 else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -374,8 +412,8 @@ class PartPair:
     parts: tuple[EchoTarget, EchoTarget]
     share: Values
 
-    def agreement(self, rows: Values) -> float | None:
-        """How much of an answer is in the part where there is less of it.
+    def products(self, rows: Values) -> list[tuple[float, float]]:
+        """As `EchoTarget.products`, of each part.
 
         Parameters
         ----------
@@ -384,34 +422,48 @@ class PartPair:
 
         Returns
         -------
-        float or None
-            About 1 for what is there, 0 and below for what is not; None where the parts are too
-            short to tell.
+        list of (float, float)
         """
-        least: float | None = None
+        result = []
         for part in self.parts:
             count = min(part.values.shape[1], rows.shape[1])
-            there = rows[:, :count] * self.share[:count]
-            weighted = part.weight[:, :count] * there
-            power = float((weighted * there).sum())
-            if power < ENOUGH:
-                return None
-            correlation = 2 * float((weighted * part.values[:, :count]).sum()) / power - 1
-            least = correlation if least is None else min(least, correlation)
-        return least
+            there = part.fit(rows[:, :count] * self.share[:count])
+            result.append(part.products(there))
+        return result
 
 
-def agreed_drop(drop: float, rows: Values, pairs: Sequence[PartPair]) -> float:
+def best_of(shared: float, power: float) -> tuple[float, float]:
+    """What an answer explains where it could be weaker or stronger, and how strong it should be.
+
+    Parameters
+    ----------
+    shared, power : float
+        From `EchoTarget.products`.
+
+    Returns
+    -------
+    (float, float)
+        The drop, 0 or more, and the strength, 0 to 2.
+    """
+    if power <= 0:
+        return 0.0, 0.0
+    gain = float(np.clip(shared / power, 0.0, 2.0))
+    return gain * (2 * shared - gain * power), gain
+
+
+def agreed_drop(
+    drop: float, parts: Sequence[Sequence[tuple[float, float]]], gain: float = 1.0
+) -> float:
     """What an answer explains, less where it is not in all parts of a recording alike.
 
     Parameters
     ----------
     drop : float
         In the whole.
-    rows : ndarray, shape (views, lags)
-        The answer, cut to the whole's views and lags.
-    pairs : sequence of PartPair
-        The first that can tell does.
+    parts : sequence of sequence of (float, float)
+        `PartPair.products` of the answer; the first pair that can tell does.
+    gain : float
+        Of the answer.
 
     Returns
     -------
@@ -420,15 +472,22 @@ def agreed_drop(drop: float, rows: Values, pairs: Sequence[PartPair]) -> float:
     """
     if drop <= 0:
         return drop
-    for pair in pairs:
-        correlation = pair.agreement(rows)
-        if correlation is not None:
-            return drop * float(np.clip((correlation - MISSED) / (THERE - MISSED), 0.0, 1.0))
+    for pair in parts:
+        if min(power for _, power in pair) * gain**2 < ENOUGH:
+            # Too short to tell.
+            continue
+        # About 1 for what is there, 0 and below for what is not.
+        least = min(2 * shared / (gain * power) - 1 for shared, power in pair)
+        return drop * float(np.clip((least - MISSED) / (THERE - MISSED), 0.0, 1.0))
     return drop
 
 
 def echo_target(
-    references: Sequence[tuple[Cepstrum, float]], own: Cepstrum, highest: float
+    references: Sequence[tuple[Cepstrum, float]],
+    own: Cepstrum,
+    highest: float,
+    *,
+    lags: tuple[float, float] = (SHORTEST, np.inf),
 ) -> EchoTarget:
     """What references have beyond the input.
 
@@ -440,6 +499,8 @@ def echo_target(
         Of the input, of as much of it as there is.
     highest : float
         Frequency in hertz up to which spectra count.
+    lags : (float, float)
+        From and to which they do, in seconds.
 
     Returns
     -------
@@ -447,7 +508,8 @@ def echo_target(
     """
     views = _common([c for c, _ in references], own)
     count = min([own.values.shape[1], *(c.values.shape[1] for c, _ in references)])
-    first = round(SHORTEST * LAG_RATE)
+    first = round(lags[0] * LAG_RATE)
+    last = min(count, round(min(lags[1], count / LAG_RATE) * LAG_RATE))
     total = sum(w for _, w in references)
     values, weight, dry = [], [], []
     for view in views:
@@ -457,18 +519,19 @@ def echo_target(
         for cepstrum, share in references:
             theirs = cepstrum.view(view)[:count]
             noise = np.maximum(content, cepstrum.sigma)
-            inverse = 1 / noise[first:] ** 2
-            power = float((inverse * mine[first:] ** 2).sum())
-            both = float((inverse * mine[first:] * theirs[first:]).sum())
+            inverse = 1 / noise[first:last] ** 2
+            power = float((inverse * mine[first:last] ** 2).sum())
+            both = float((inverse * mine[first:last] * theirs[first:last]).sum())
             # Music of the input that the reference plays too: none, some, or all of it.
             level = float(np.clip(both / power, 0.0, 1.0)) if power > 0 else 0.0
             row += share / total * (theirs - level * mine)
             precision += share / total / noise**2
         precision[:first] = 0.0
+        precision[last:] = 0.0
         values.append(row)
         dry.append(mine)
         weight.append(precision / len(views))
-    return EchoTarget(np.array(values), np.array(weight), highest, np.array(dry))
+    return EchoTarget(np.array(values), np.array(weight), highest, np.array(dry), lags[0])
 
 
 def _common(references: Sequence[Cepstrum], own: Cepstrum) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from dialin.matching.hearing.echo_trials import (
     peak_height,
     with_knob,
 )
-from dialin.matching.hearing.impulses import SHORTEST, EchoTarget, Values
+from dialin.matching.hearing.impulses import EchoTarget, Values
 from dialin.matching.hearing.lag_laws import LagLaw, LagPatterns
 from dialin.measures.cepstrum import LAG_RATE, find_peaks
 
@@ -93,16 +93,17 @@ class LagSearch:
     def __init__(self, trials: EchoTrials) -> None:
         self._trials = trials
         target = trials.target
+        shortest = target.shortest
         peaks = [
             (
                 view,
-                find_peaks(row, _noise(target, view), count=PEAKS)
+                find_peaks(row, _noise(target, view), shortest=shortest, count=PEAKS)
                 # Against as much noise everywhere: where music is loud a comb is, too.
-                + find_peaks(row, 1.0, count=HIGHEST),
+                + find_peaks(row, 1.0, shortest=shortest, count=HIGHEST),
             )
             for view, row in enumerate(target.values)
         ]
-        self._targets = [goal for view, tops in peaks for goal in _goals(view, tops)]
+        self._targets = [goal for view, tops in peaks for goal in _goals(view, tops, shortest)]
         heights = [abs(h) / _noise(target, view) for view, tops in peaks for _, h in tops]
         self.tallest = max(heights, default=0.0)
 
@@ -136,7 +137,9 @@ class LagSearch:
         there = [t for t in self._trials.ask(vectors) if t]
         return sorted(there, key=lambda t: -t.reach)[:1]
 
-    def along(self, index: int, beams: list[TriedEcho]) -> list[TriedEcho]:
+    def along(
+        self, index: int, beams: list[TriedEcho], *, otherwise: bool = True
+    ) -> list[TriedEcho]:
         """Move one lag knob along its travel, from each beam, and keep the best.
 
         Parameters
@@ -145,6 +148,8 @@ class LagSearch:
             Place of the knob.
         beams : list of TriedEcho
             Settings that are followed.
+        otherwise : bool
+            Whether other smooth knobs are tried at the lags that are found.
 
         Returns
         -------
@@ -152,7 +157,7 @@ class LagSearch:
         """
         parameter = self._trials.spec.parameters[index]
         pool = list(beams)
-        for beam in beams:
+        for number, beam in enumerate(beams):
             grid = _grid(parameter)
             there = self._trials.answered([with_knob(beam.settings, index, u) for u in grid])
             pool += there
@@ -160,7 +165,12 @@ class LagSearch:
                 continue
             law = LagLaw(index, _pairs(there), self._first)
             if law.sparse:
-                pool += self._inverted(law, beam)
+                found = self._inverted(law, beam)
+                pool += found
+                reached = max((t.reach for t in found), default=0.0)
+                # What explains the tallest peak leaves nothing else to try.
+                if reached < max(HOPELESS, self.tallest**2) and otherwise and not number:
+                    pool += self._otherwise(index, found)
                 continue
             patterns = LagPatterns(index, _pairs(there), self._first)
             shifted = LagPatterns(index, _pairs(there), self._first, shifts=True)
@@ -178,16 +188,7 @@ class LagSearch:
             ]
             pool += self._shifted(patterns, wanted)
             pool += self._shifted(patterns, self._elsewhere(patterns))
-        ranked = sorted(pool, key=lambda t: -t.reach)
-        kept: list[TriedEcho] = []
-        for tried in ranked:
-            if all(
-                np.abs(tried.settings - k.settings)[self._trials.lags].max() > 2e-4 for k in kept
-            ):
-                kept.append(tried)
-            if len(kept) == BEAMS:
-                break
-        return kept
+        return self._trials.distinct(pool, BEAMS)
 
     def swept(self, beams: list[TriedEcho]) -> list[TriedEcho]:
         """Many positions of each lag knob, where something stands out and no law led there.
@@ -208,7 +209,8 @@ class LagSearch:
             there = self._trials.ask([with_knob(loud.settings, index, float(u)) for u in grid])
             pool += [t for t in there if t]
             law = LagLaw(index, _pairs(there), self._first) if any(there) else None
-            pool += [] if law is None else self._inverted(law, loud)
+            found = [] if law is None else self._inverted(law, loud)
+            pool += [*found, *self._otherwise(index, found)]
         return sorted(pool, key=lambda t: -t.reach)[:BEAMS]
 
     def polish(self, beam: TriedEcho) -> TriedEcho:
@@ -261,8 +263,6 @@ class LagSearch:
                 if closer is not None:
                     again.append((view, lag, closer))
             wanted = again
-        if max((t.reach for t in results), default=0.0) < max(HOPELESS, self.tallest**2):
-            results += self._otherwise(law.index, results)
         return results
 
     def _otherwise(self, index: int, there: Sequence[TriedEcho]) -> list[TriedEcho]:
@@ -330,14 +330,16 @@ class LagSearch:
         return results + [t for t in self._trials.ask(near) if t]
 
 
-def _goals(view: int, peaks: Sequence[tuple[float, float]]) -> list[tuple[int, float]]:
+def _goals(
+    view: int, peaks: Sequence[tuple[float, float]], shortest: float
+) -> list[tuple[int, float]]:
     """View and lag of peaks, and of what they may be multiples of where that is not looked at."""
     lags = [lag for lag, _ in peaks]
     hidden = [
         lag / multiple
         for lag in (*lags[:HIDDEN_PEAKS], *lags[-HIGHEST:])
         for multiple in MULTIPLES
-        if LAW_FROM < lag / multiple < 1.2 * SHORTEST
+        if LAW_FROM < lag / multiple < 1.2 * shortest
     ]
     return [(view, lag) for lag in dict.fromkeys((*lags, *hidden))]
 

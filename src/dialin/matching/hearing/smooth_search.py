@@ -9,6 +9,10 @@ from dialin.matching.hearing.echo_trials import EchoTrials, TriedEcho, with_knob
 RIVAL_DROP = 60.0
 """Drop at whatever strength from which a fresh search is led by that, too."""
 
+PATIENCE, SETTLED, SETTLED_SHARE = 3, 0.5, 1e-4
+"""Generations without a gain after which a search ends; what a gain is, in units of the noise's
+variance and as a share of what is explained."""
+
 MOST_REFINING = 80
 """Impulses for the smooth knobs of what may be another answer with the same lags."""
 
@@ -72,6 +76,7 @@ class SmoothSearch:
             population_size=population,
         )
         spent = 0
+        reached: list[float] = []
         while spent < budget and not search.should_stop():
             asked = [search.ask() for _ in range(population)]
             vectors = []
@@ -88,11 +93,15 @@ class SmoothSearch:
                     best = tried
                 told.append((x, value))
             search.tell(told)
+            reached.append(-min(value for _, value in told))
+            least = max(SETTLED, SETTLED_SHARE * max(reached))
+            if len(reached) > PATIENCE and max(reached) - max(reached[:-PATIENCE]) < least:
+                break
             if float(np.sqrt(np.diag(search._C).max()) * search._sigma) < 0.003:
                 break
         return best
 
-    def mirror(self, best: TriedEcho) -> None:
+    def mirror(self, best: TriedEcho) -> TriedEcho | None:
         """Look for another answer with the same lags, among the settings that were drawn.
 
         A loud echo of a soft sound and a soft echo of a loud one have the same spectrum.
@@ -101,9 +110,14 @@ class SmoothSearch:
         ----------
         best : TriedEcho
             The one that is known.
+
+        Returns
+        -------
+        TriedEcho or None
+            None where nothing else explains anything.
         """
         if not self._trials.smooth:
-            return
+            return None
         vectors = []
         for tried in self._trials.tried[: self._trials.drawn]:
             vector = best.settings.copy()
@@ -116,11 +130,10 @@ class SmoothSearch:
             if not self._trials.differ(t, best)
             and np.abs(t.settings - best.settings)[self._trials.smooth].max() > 0.25
         ]
-        if not away:
-            return
-        start = max(away, key=lambda t: t.drop)
-        if start.drop > 0:
-            self.refine(start, MOST_REFINING, sigma=0.15, fresh=False)
+        start = max(away, key=lambda t: t.drop, default=None)
+        if start is None or start.drop <= 0:
+            return None
+        return self.refine(start, MOST_REFINING, sigma=0.15, fresh=False)
 
     def _starts(self, beam: TriedEcho) -> list[TriedEcho]:
         """Random smooth knobs around a beam, and its own scaled where one knob does that."""

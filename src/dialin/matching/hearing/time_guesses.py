@@ -17,7 +17,8 @@ from dialin.matching.hearing.carrier_search import CarrierSearch, reference_line
 from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit, EchoSearch
 from dialin.matching.hearing.echo_verdicts import single_echo, verdict_of
-from dialin.matching.hearing.impulses import EchoTarget, ImpulseLab
+from dialin.matching.hearing.impulses import EchoTarget, ImpulseLab, PartPair
+from dialin.matching.hearing.short_combs import Search, find_comb
 from dialin.matching.hearing.time_probe import TimeProbe, probe_time
 from dialin.matching.probing import ask_effect
 from dialin.rendering import Renderer
@@ -28,6 +29,9 @@ SHORTEST_ORDER = 0.02
 EXACTLY = 6
 """Smooth knobs up to which all are set by what is heard; of more, or of what moves inside, those
 that move lags are, and the others searched by the sound as well."""
+
+MIRRORS = 2
+"""Settings that explain a short comb as well, tried besides."""
 
 KEEN = 5.0
 """How many times what is missed of the explained counts: what is heard is surer than how it
@@ -60,6 +64,8 @@ class Echo:
         About which the references' spectrum is symmetrical, where it is a ring modulator's.
     exact : bool
         Whether all its settings follow from what was heard; of a motion only the rate does.
+    guesses : tuple of ndarray
+        Other settings to try where it is in doubt, the likeliest first.
     weigh : callable, optional
         How much of the references each of some settings of the slot explains, as `drop` is; where
         settings that were not found by listening may be weighed by what is heard as well.
@@ -79,6 +85,7 @@ class Echo:
     order: float = 0.0
     lines: tuple[tuple[float, float], ...] = ()
     exact: bool = True
+    guesses: tuple[Settings, ...] = ()
     weigh: Callable[[Sequence[Settings]], list[float]] | None = None
     refine: Callable[[Settings], Settings] | None = None
 
@@ -111,6 +118,7 @@ class _Fitted:
     """An effect of echoes set by its answers, not judged yet; `places` are those to hold."""
 
     slot: int
+    search: Search
     fit: EchoFit
     lab: ImpulseLab
     free: tuple[int, ...]
@@ -206,27 +214,41 @@ def find_echoes(
                 *(pool, uri, sample_rate, channels, ear.whole.highest, ear.seconds),
                 *(probe.seconds, probe.turns),
             )
-            search = EchoSearch(
-                *(lab, own, ear.whole, dict(probe.knobs), start, free),
-                pairs=ear.pairs,
-                seed=seed,
-                seeds=(seeds or {}).get(number, ()),
-            )
-            fit = search.run()
-            impulses += lab.renders
+            likely = (seeds or {}).get(number, ())
+
+            def search(
+                lab: ImpulseLab,
+                target: EchoTarget,
+                pairs: tuple[PartPair, ...],
+                own: EffectSpec = own,
+                kinds: Mapping[str, str] = probe.knobs,
+                start: Settings = start,
+                free: tuple[int, ...] = free,
+                likely: Sequence[Settings] = likely,
+            ) -> EchoFit | None:
+                return EchoSearch(
+                    *(lab, own, target, dict(kinds), start, free),
+                    pairs=pairs,
+                    seed=seed,
+                    seeds=likely,
+                ).run()
+
+            fit = search(lab, ear.whole, ear.pairs)
             if fit is None:
+                impulses += lab.renders
                 lab.close()
                 continue
             smooth = [n for n in free if probe.knobs.get(own.parameters[n].id) != "lag"]
             places = free
             if len(smooth) > EXACTLY or (probe.inside and smooth):
                 places = tuple(n for n in free if n not in smooth)
-            fits.append(_Fitted(number, fit, lab, free, places, own))
+            fits.append(_Fitted(number, search, fit, lab, free, places, own))
         judged = [
             # What is not heard of an echo that may wobble says nothing.
             replace(e, verdict="doubt") if e.verdict == "absent" and wobbles(e.slot) else e
             for e in _judged(fits, ear)
         ]
+        impulses += sum(fitted.lab.renders for fitted in fits)
     finally:
         for fitted in fits:
             fitted.lab.close()
@@ -276,11 +298,21 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
     for fitted in sorted(fits, key=lambda f: -f.fit.drop):
         fit, lab = fitted.fit, fitted.lab
         verdict = verdict_of(fit, lab, ear)
-        for rival in fit.rivals if verdict != "heard" else ():
+        for rival in fit.find_rivals() if verdict != "heard" else ():
             # What explains most may be a beat, and an echo beside it.
             if verdict_of(rival, lab, ear) == "heard":
                 verdict, fit = "heard", rival
                 break
+        comb = None if verdict == "heard" else find_comb(ear, lab, fitted.search)
+        if comb is not None and comb.heard:
+            text = f"{fitted.spec.name}: echo at {1000 * comb.lag:.3g} ms, {comb.sigma:.0f} sigma"
+            found = comb.fit.settings, comb.fit.alike, fitted.places, comb.fit.drop, comb.sigma
+            echoes.append(Echo(fitted.slot, "heard", *found, text))
+            continue
+        guesses: tuple[Settings, ...] = ()
+        if comb is not None:
+            verdict = "doubt"
+            guesses = (comb.fit.settings, *(s for s, _ in comb.fit.alike[:MIRRORS]))
         lag, sigma = single_echo(fit.answer, ear.whole)
         score = ear.whole.score(fit.answer)
         ordered = lag if lag is not None and lag >= SHORTEST_ORDER else None
@@ -297,6 +329,7 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
                 f"{fitted.spec.name}: {kind}, {sigma:.0f} sigma",
                 ordered,
                 0.0 if ordered is None else ear.order(ordered),
+                guesses=guesses,
                 weigh=None
                 if fitted.places == fitted.free
                 else functools.partial(_weighed, lab, ear.whole, fit.drop),
