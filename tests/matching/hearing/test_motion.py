@@ -69,6 +69,21 @@ def test_law_of_one_point_and_beyond_the_ends():
     ) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("falls", [False, True])
+def test_a_law_goes_on_beyond_its_ends_as_it_bends_before_them(falls):
+    def turned(position):
+        return 1 - position if falls else position
+
+    places = (0.25, 0.38, 0.5, 0.62, 0.75)
+    straight = MotionProbe(True, law=tuple((u, 13.2 * turned(u)) for u in places))
+    steep = MotionProbe(True, law=tuple((u, 0.05 * 400 ** turned(u)) for u in places))
+    for position in (0.1, 0.9):
+        rate = 13.2 * turned(position)
+        assert straight.rate_at(position) == pytest.approx(rate)
+        assert straight.position_of(rate) == pytest.approx(position, abs=1e-3)
+        assert steep.rate_at(position) == pytest.approx(0.05 * 400 ** turned(position))
+
+
 def test_a_phaser_is_set_at_the_rate_heard_in_other_music(pool):
     match = run(
         wet("builtin:phaser", rate=1.7, depth=70, centre_frequency=900, mix=50, feedback=30),

@@ -58,6 +58,9 @@ RATE_POSITIONS = (0.3, 0.5, 0.7, 0.9)
 LEAST_CHANGE = 0.15
 """Change of the rate, as a logarithm, from which a knob sets it."""
 
+LEAST_BEYOND = 0.1
+"""Share of a law's last rate below which no rate beyond it is taken to be."""
+
 EASY_HZ = 1.5
 """Rate at which shapes are asked for."""
 
@@ -90,6 +93,39 @@ def impulse_train(
     train = BED * np.random.default_rng(5).standard_normal(count * step)
     train[::step] += PEAK
     return np.repeat(train.astype(np.float32)[None], channels, axis=0), before * step, step
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Rates beyond an end of a law: straight on in hertz, or in their logarithm."""
+
+    position: float
+    value: float
+    slope: float
+    is_log: bool
+
+    def __call__(self, at: Floats) -> Floats:
+        straight = self.value + self.slope * (at - self.position)
+        if self.is_log:
+            return np.asarray(np.exp(straight))
+        return np.asarray(np.maximum(straight, LEAST_BEYOND * self.value))
+
+
+def _beyond(positions: Floats, hertz: Floats) -> _Line:
+    """The line on from the first of some points, as it comes nearer to that from the next two."""
+    lines = []
+    for is_log in (True, False):
+        values = np.log(hertz) if is_log else hertz
+        slopes = np.diff(values) / np.diff(positions)
+        apart = 0.0
+        if slopes.size > 1:
+            told = values[1] + slopes[1] * (positions[0] - positions[1])
+            apart = abs(
+                float(told if is_log else np.log(max(told, 1e-3))) - float(np.log(hertz[0]))
+            )
+        line = _Line(float(positions[0]), float(values[0]), float(slopes[0]), is_log)
+        lines.append((apart, line))
+    return min(lines, key=lambda each: each[0])[1]
 
 
 @dataclass(frozen=True)
@@ -155,23 +191,27 @@ class MotionProbe:
 
     def _rates(self, at: Floats) -> Floats:
         """Rates in hertz at some positions: the law, and straight on beyond its ends."""
-        curve, (first, last), slopes = self._law
+        curve, (first, last), (before, after) = self._law
         within = np.clip(at, first, last)
-        logs = curve(within) + slopes[0] * (at - within) * (at < first)
-        return np.asarray(np.exp(logs + slopes[1] * (at - within) * (at > last)))
+        rates = np.exp(curve(within))
+        rates = np.where(at < first, before(at), rates)
+        return np.asarray(np.where(at > last, after(at), rates))
 
     @cached_property
-    def _law(self) -> tuple[Callable[[Floats], Floats], tuple[float, float], tuple[float, float]]:
-        """Logarithm of the rate over the knob's position, its ends, and its slopes there."""
+    def _law(
+        self,
+    ) -> tuple[Callable[[Floats], Floats], tuple[float, float], tuple[_Line, _Line]]:
+        """Logarithm of the rate over the knob's position, its ends, and rates beyond them."""
         from scipy.interpolate import PchipInterpolator
 
         positions, hertz = (np.array(column) for column in zip(*self.law, strict=True))
         logs = np.log(hertz)
         if len(positions) == 1:
-            return lambda at: np.full_like(at, logs[0]), (0.0, 1.0), (0.0, 0.0)
-        slopes = np.diff(logs) / np.diff(positions)
+            same = _Line(0.0, float(logs[0]), 0.0, True)
+            return lambda at: np.full_like(at, logs[0]), (0.0, 1.0), (same, same)
         ends = float(positions[0]), float(positions[-1])
-        return PchipInterpolator(positions, logs), ends, (float(slopes[0]), float(slopes[-1]))
+        lines = _beyond(positions, hertz), _beyond(positions[::-1], hertz[::-1])
+        return PchipInterpolator(positions, logs), ends, lines
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> MotionProbe:
