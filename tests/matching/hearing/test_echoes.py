@@ -13,6 +13,7 @@ import dialin
 from dialin.effects.open import open_effect
 from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec
+from dialin.matching.hearing import time_guesses
 from dialin.matching.hearing.carrier_search import reference_lines
 from dialin.matching.hearing.ears import make_ear
 from dialin.matching.hearing.echo_search import EchoFit, EchoSearch
@@ -525,6 +526,20 @@ def test_a_late_clear_echo_may_be_softer_in_one_half(monkeypatch):
         lambda lab, **_: SimpleNamespace(answers=lambda s: [echo for _ in s], close=lambda: None),
     )
     start = np.zeros(3)
-    assert verdict_of(EchoFit(start, 12_000.0, 0.0, echo, []), lab, ear) == "heard"
+    assert verdict_of(EchoFit(start, 12_000.0, 0.0, echo, []), lab, ear)[0] == "heard"
     # A weaker one may be chance.
-    assert verdict_of(EchoFit(start, 900.0, 0.0, echo, []), lab, ear) == "absent"
+    assert verdict_of(EchoFit(start, 900.0, 0.0, echo, []), lab, ear)[0] == "absent"
+
+
+@pytest.mark.parametrize("height, chosen", [(0.18, 1.0), (0.5, 0.0)])
+def test_what_may_be_a_beat_gives_way_to_an_echo_that_comes_before_any(monkeypatch, height, chosen):
+    late, comb = target_with([(0.968, height)]).values, target_with([(0.02, 0.2)]).values
+    rival = EchoFit(np.ones(3), 205.0, 0.0, comb, [])
+    best = EchoFit(np.zeros(3), 1_400.0, 0.0, late, [], lambda: [rival])
+    monkeypatch.setattr(time_guesses, "verdict_of", lambda *_: ("heard", 0.9))
+    ear = SimpleNamespace(whole=target_with([(0.968, height), (0.02, 0.2)]), order=lambda lag: 0.0)
+    spec = open_effect("builtin:delay").spec
+    fitted = time_guesses._Fitted(0, None, best, None, (0, 1, 2), (0, 1, 2), spec)
+    (echo,) = time_guesses._judged([fitted], ear)
+    assert echo.verdict == "heard"
+    assert echo.settings[0] == chosen

@@ -27,6 +27,10 @@ no beats, but notes."""
 EVEN = 0.5
 """How much of the better half's share the worse must have, where lags are short."""
 
+EVENLY, HIGH_BEAT = 0.75, 0.4
+"""Share that both halves must show of an echo that comes before any beat, to be preferred to what
+lies where beats do and is no higher than so much."""
+
 ABSENT_HALF, ABSENT_SHARE = 8.0, 0.25
 """Drop in the worse half, and share, below which an effect is absent."""
 
@@ -70,7 +74,7 @@ OWN, OWN_WIDE = 0.4, 3
 """Share of a peak's height at which the input may have one by itself, and lags beside it."""
 
 
-def verdict_of(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> str:
+def verdict_of(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> tuple[str, float]:
     """Whether an answer is in both halves of the references, and no beat or note of the music.
 
     Parameters
@@ -84,28 +88,48 @@ def verdict_of(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> str:
 
     Returns
     -------
-    {"heard", "doubt", "absent"}
+    ({"heard", "doubt", "absent"}, float)
+        And the share of the answer that the half shows that shows less of it.
     """
     lag, _ = single_echo(fit.answer, ear.whole)
     late = lag is not None and lag > LATE * ear.half_seconds
     told = None if late else _shown(fit, lab, ear.halves, ear.half_seconds)
-    clear = fit.drop >= CLEAR_DROP and _highest(fit.answer, ear.whole) >= BEATS_FROM
+    clear = fit.drop >= CLEAR_DROP and _highest(fit.answer, ear.whole)[0] >= BEATS_FROM
     if late or (clear and told is not None and min(told[1]) < HEARD_SHARE):
         # One half may hold little to hear it by: a pause, or a note that is held.
         longer = _shown(fit, lab, ear.parts, ear.part_seconds)
         if late or (longer is not None and min(longer[1]) >= CLEAR_SHARE):
             told = longer
     if told is None:
-        return "absent"
+        return "absent", 0.0
     drops, shares = told
-    if min(drops) < ABSENT_HALF or min(shares) < ABSENT_SHARE:
-        return "absent"
-    enough = fit.drop >= HEARD_DROP and min(drops) >= HEARD_HALF and min(shares) >= HEARD_SHARE
+    least = min(shares)
+    if min(drops) < ABSENT_HALF or least < ABSENT_SHARE:
+        return "absent", least
+    enough = fit.drop >= HEARD_DROP and min(drops) >= HEARD_HALF and least >= HEARD_SHARE
     if lag is None or lag < BEATS_FROM:
         # Of short lags each half holds many turns: notes come and go, an echo stays.
-        enough = enough and min(shares) >= EVEN * max(shares)
+        enough = enough and least >= EVEN * max(shares)
     music = is_loop(fit.answer, ear.whole) or is_note(fit.answer, ear.whole)
-    return "heard" if enough and not music else "doubt"
+    return ("heard" if enough and not music else "doubt"), least
+
+
+def may_be_beat(fit: EchoFit, ear: Ear) -> bool:
+    """Whether the highest peak of what was found is where music has beats, and no higher.
+
+    Parameters
+    ----------
+    fit : EchoFit
+        What a search came to.
+    ear : Ear
+        The recordings.
+
+    Returns
+    -------
+    bool
+    """
+    lag, height = _highest(fit.answer, ear.whole)
+    return lag >= BEATS_FROM and height < HIGH_BEAT
 
 
 def _shown(
@@ -217,11 +241,12 @@ def is_loop(answer: Values, target: EchoTarget) -> bool:
     return max(highest, spread) < BEAT or highest < max(LOOP * float(left.max()), own / OWN)
 
 
-def _highest(answer: Values, target: EchoTarget) -> float:
-    """Lag of an answer's highest peak, in seconds."""
+def _highest(answer: Values, target: EchoTarget) -> tuple[float, float]:
+    """Lag of an answer's highest peak, in seconds, and its height."""
     strength = np.abs(target.fit(answer)).max(axis=0)
     strength[: round(0.003 * LAG_RATE)] = 0.0
-    return int(np.argmax(strength)) / LAG_RATE
+    peak = int(np.argmax(strength))
+    return peak / LAG_RATE, float(strength[peak])
 
 
 def single_echo(answer: Values, target: EchoTarget) -> tuple[float | None, float]:

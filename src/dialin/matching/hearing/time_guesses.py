@@ -16,7 +16,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.carrier_search import CarrierSearch, reference_lines
 from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit, EchoSearch
-from dialin.matching.hearing.echo_verdicts import single_echo, verdict_of
+from dialin.matching.hearing.echo_verdicts import EVENLY, may_be_beat, single_echo, verdict_of
 from dialin.matching.hearing.impulses import EchoTarget, ImpulseLab, PartPair
 from dialin.matching.hearing.short_combs import Search, find_comb
 from dialin.matching.hearing.time_probe import TimeProbe, probe_time
@@ -297,10 +297,13 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
     echoes = []
     for fitted in sorted(fits, key=lambda f: -f.fit.drop):
         fit, lab = fitted.fit, fitted.lab
-        verdict = verdict_of(fit, lab, ear)
-        for rival in fit.find_rivals() if verdict != "heard" else ():
+        verdict, _ = verdict_of(fit, lab, ear)
+        beat = verdict == "heard" and may_be_beat(fit, ear)
+        for rival in fit.find_rivals() if beat or verdict != "heard" else ():
             # What explains most may be a beat, and an echo beside it.
-            if verdict_of(rival, lab, ear) == "heard":
+            other, share = verdict_of(rival, lab, ear)
+            sure = share >= EVENLY and not may_be_beat(rival, ear)
+            if other == "heard" and (sure or not beat):
                 verdict, fit = "heard", rival
                 break
         comb = None if verdict == "heard" else find_comb(ear, lab, fitted.search)
