@@ -65,7 +65,7 @@ WANDERING, SURELY = 0.5, 6.0
 """Share of a peak, and standard deviations, that may be left beside it: an echo's peak is as narrow
 as the effect makes it, the period of a note wanders."""
 
-CLEAR_DROP, CLEAR_SHARE = 1500.0, 0.6
+CLEAR_DROP, CLEAR_SHARE = 1500.0, 0.5
 """Drop from which a late echo may be told by the first and the last three quarters where one half
 shows little of it, and share that both must show. Of 40 dry pieces of the validation split no such
 echo had more than 1080."""
