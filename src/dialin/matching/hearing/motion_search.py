@@ -58,9 +58,9 @@ WORTH = 0.15
 POPULATION, ROUNDS, MORE_ROUNDS = 8, 2, 14
 """Renders in a round, rounds for each of the rates, and the most for the best."""
 
-STARTS, LEAST_START, APART_SHAPES = 3, 0.2, 0.15
-"""Shapes from which the best is looked for in frames of each length, the least share of the best
-one's score, and how far apart they are."""
+STARTS, MORE_STARTS, LEAST_START, APART_SHAPES = 3, 6, 0.2, 0.15
+"""Shapes from which the best is looked for in each band, and where slopes lead on; the least share
+of the best one's score, and how far apart they are."""
 
 MOST_ALIKE, LEAST_ALIKE = 10, 0.4
 """Shapes besides that are handed on, and the least share of the best one's score."""
@@ -352,19 +352,14 @@ class MotionSearch:
         """Refine shapes at a rate that was heard, from several beginnings: combs have many tops."""
         if best.score > LIKELY:
             self._listener.try_at(best, [*self._seeds, *self._drawn(RATE_DRAWS)])
-        starts: list[TriedMotion] = []
-        for frame in range(len(self._ears.whole)):
-            # Short frames tell more of a shape that is right, and less of one that nearly is.
-            mine: list[TriedMotion] = []
-            for tried in self._listener.at_rate(best.rate, frame):
-                if mine and (len(mine) == STARTS or tried.worth < LEAST_START * mine[0].worth):
-                    break
-                if all(self._listener.apart(tried, other) > APART_SHAPES for other in mine):
-                    mine.append(tried)
-            starts += mine
-        smooth = self._downhill(starts)
+        starts = self._starts(best.rate, STARTS)
+        smooth = bool(starts) and self._is_smooth(starts[0])
         if smooth:
-            starts = [max(map(self._finer, starts), key=lambda t: t.worth)]
+            # One descent finds one top; they take few renders.
+            starts = self._starts(best.rate, MORE_STARTS)
+            for kept in (STARTS, 1):
+                starts = [self._descend(start, DESCENTS) for start in starts]
+                starts = sorted(map(self._finer, starts), key=lambda t: -t.worth)[:kept]
         sigma = SIGMAS[0]
         while len(starts) > 1:
             starts = [
@@ -385,14 +380,23 @@ class MotionSearch:
                 refined = self._refine(refined, MORE_ROUNDS, sigma, near=True)
         return self._descend(refined, DESCENTS)
 
-    def _downhill(self, starts: list[TriedMotion]) -> bool:
-        """Go some steps of descent from starts, where the effect is smooth enough for them."""
-        for number, start in enumerate(starts):
-            starts[number] = self._descend(start, DESCENTS)
-            if not number and starts[0].worth < SMOOTH * start.worth:
-                # Teeth of combs that are a little off tell nothing of where they should be.
-                return False
-        return bool(starts)
+    def _starts(self, rate: float, most: int) -> list[TriedMotion]:
+        """Shapes at a rate that explain most in each band, no two of a band near each other."""
+        starts: list[TriedMotion] = []
+        for frame in range(len(self._ears.whole)):
+            # Short frames tell more of a shape that is right, and less of one that nearly is.
+            mine: list[TriedMotion] = []
+            for tried in self._listener.at_rate(rate, frame):
+                if mine and (len(mine) == most or tried.worth < LEAST_START * mine[0].worth):
+                    break
+                if all(self._listener.apart(tried, other) > APART_SHAPES for other in mine):
+                    mine.append(tried)
+            starts += mine
+        return starts
+
+    def _is_smooth(self, start: TriedMotion) -> bool:
+        """Whether slopes lead on: teeth of combs that are a little off tell nothing of the way."""
+        return self._descend(start, 1).worth >= SMOOTH * start.worth
 
     def _descend(self, tried: TriedMotion, steps: int) -> TriedMotion:
         """Go where slopes say that more is explained (Levenberg and Marquardt)."""
