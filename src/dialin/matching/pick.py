@@ -89,7 +89,9 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     # the reference, nor explains enough of the motion, is no answer. Where it is hardly heard, the
     # sound must say so by itself.
     moved = weighed > 0 and gain >= FAINT * (1.0 - trials.certainty)
-    told = any(echo.exact or moved for echo in space.heard)
+    # Echoes are set by exact means whatever the sound says, but for what takes it surely away.
+    near = gain > -asked
+    told = any(near if echo.exact else moved for echo in space.heard)
     sure = bool(space.wanted or told) or (
         bool(space.active) and first > 0 and gain >= asked and share <= options.max_risk
     )

@@ -1,0 +1,70 @@
+"""What is picked where something was heard, and how much it is doubted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import dialin
+from dialin.matching import searching
+from dialin.matching.candidate import measure
+from dialin.matching.hearing.time_guesses import Echo, Echoes
+from dialin.matching.options import SearchOptions
+from dialin.matching.pick import pick
+from dialin.matching.space import SearchSpace
+from dialin.matching.style import make_target
+from dialin.matching.trials import Trials
+from dialin.rendering import Job, RenderPool
+from tests.measures.test_cepstrum import music
+
+RATE = 24_000
+DELAY = "builtin:delay"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_echo_that_takes_the_sound_surely_away_is_not_sure(there):
+    """Notes have periods too; what was heard is kept as long as the sound allows for it."""
+    with RenderPool(workers=1) as pool:
+        spec = pool.describe(DELAY)
+        settings = spec.vector(dict(time=9, feedback=85, mix=60))
+        reference = music(RATE, 2)
+        if there:
+            (wet,) = pool.render([Job(DELAY, reference, settings, RATE)])
+            reference = wet.get()
+        echo = Echo(0, "heard", settings, [], tuple(range(spec.size)), 500.0, 5.0, "echo at 9 ms")
+        space = SearchSpace(spec, {}, [], Echoes((echo,)))
+        trials = Trials(
+            *(pool, space, pool.share(music(RATE, 1), RATE), measure(music(RATE, 1), RATE)),
+            make_target([measure(reference, RATE)[0]]),
+            budget=10,
+            options=SearchOptions(),
+        )
+        trials.render((0,), [space.start])
+        chosen = pick(trials, [], [])
+    assert chosen.sure is there
+
+
+class Seen(Exception):
+    """What a search was asked for."""
+
+
+@pytest.mark.parametrize(
+    ("verdict", "temperature"),
+    [("heard", searching.GUESSED_TEMPERATURE), ("doubt", SearchOptions().temperature)],
+)
+def test_what_listening_left_in_doubt_is_doubted_as_without_networks(
+    monkeypatch, verdict, temperature
+):
+    def find(pool, probed, *rest):
+        return Echoes((Echo(0, verdict, probed.spec.default, [], (0,), 500.0, 30.0, "echo"),))
+
+    def search(*asked, options, **rest):
+        raise Seen(options.temperature, len(rest["tries"]))
+
+    monkeypatch.setattr(searching, "find_time_and_motion", find)
+    monkeypatch.setattr(searching, "ChainSearch", search)
+    stereo = [np.repeat(music(RATE, seed), 2, axis=0) for seed in (1, 2)]
+    with RenderPool(workers=1) as pool, pytest.raises(Seen) as seen:
+        dialin.match((stereo[0], RATE), (stereo[1], RATE), DELAY, budget=20, pool=pool)
+    assert seen.value.args[0] == temperature
+    assert seen.value.args[1] > 0
