@@ -126,8 +126,8 @@ def search_settings(
         # Few renders are still of few effects each: more at once would imitate anything.
         each = budget // (2 * len(plan.uris))
         how = replace(how, least_budget=1, least_renders=int(np.clip(each, 3, usual.least_renders)))
-    # What listening left in doubt is doubted as it is without networks.
-    doubted = len(probed.slots) == 1 and any(e.verdict != "heard" for e in echoes.found)
+    # Echoes that listening left in doubt are doubted as they are without networks.
+    doubted = len(probed.slots) == 1 and any(e.exact and e.verdict != "heard" for e in echoes.found)
     if guess.tries and not doubted and how.temperature == usual.temperature:
         how = replace(how, temperature=GUESSED_TEMPERATURE)
     nearest = () if plan is None else nearest_guess(plan, spec)
