@@ -30,6 +30,10 @@ from dialin.matching.trials import Trials
 HEEDED = 0.9
 """Share of the doubt that a motion takes away which is heard clearly."""
 
+PLAIN = 20.0
+"""Standard deviations from which the sound is not asked about an echo: true ones of mda Delay on
+validation songs are heard by 25 to 91 (n = 7), the periods of a flute's notes were by 13."""
+
 FAINT = 0.1
 """Distance that a motion must take away, what it explains apart, which is hardly heard; less, the
 clearer it is."""
@@ -89,9 +93,10 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     # the reference, nor explains enough of the motion, is no answer. Where it is hardly heard, the
     # sound must say so by itself.
     moved = weighed > 0 and gain >= FAINT * (1.0 - trials.certainty)
-    # Echoes are set by exact means whatever the sound says, but for what takes it surely away.
+    # Echoes are set by exact means whatever the sound says, but for faint ones that take it surely
+    # away.
     near = gain > -asked
-    told = any(near if echo.exact else moved for echo in space.heard)
+    told = any(near or echo.score >= PLAIN if echo.exact else moved for echo in space.heard)
     sure = bool(space.wanted or told) or (
         bool(space.active) and first > 0 and gain >= asked and share <= options.max_risk
     )
