@@ -321,7 +321,8 @@ class MotionSearch:
         """The same, or at another rate of which it may be the overtone or the fundamental."""
         for factor in OCTAVES:
             rate = best.rate * factor
-            if factor == 2.0 and self._listener.between(best, 2) >= MOST_BETWEEN:
+            lines = self._listener.between(best, 2) if factor == 2.0 else 0.0
+            if lines >= MOST_BETWEEN:
                 # Of what lies between its lines a faster one has nothing.
                 continue
             if factor == OCTAVES[0] and rate >= self._ears.whole[0].rates[0]:
@@ -337,7 +338,7 @@ class MotionSearch:
                 # energy is alike at both rates, but between the lines of the faster one.
                 told = self._listener.phased(other) > LEAST_PHASED * self._listener.phased(best)
                 enough = 1.0
-                if factor == 2.0 and self._listener.between(best, 2) < LEAST_BETWEEN:
+                if factor == 2.0 and lines < LEAST_BETWEEN:
                     # Of the slower one only the lines were there that both have.
                     told, enough = True, LEAST_DOUBLE
                 elif factor < 1.0:
