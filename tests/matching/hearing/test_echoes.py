@@ -181,7 +181,8 @@ def test_a_room_that_wanders_inside_is_set_by_what_stays():
     ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
     lab = ImpulseLab(Here(room), "", RATE, 1, ear.whole.highest, ear.seconds, 0.5, 2)
     kinds = {"time": "lag", "feedback": "none", "mix": "smooth"}
-    fit = EchoSearch(lab, room.spec, ear.whole, kinds, room.spec.default, (0, 2)).run()
+    trials = EchoTrials(lab, room.spec, ear.whole, kinds, room.spec.default, (0, 2))
+    fit = EchoSearch(trials).run()
     assert fit.settings[0] == pytest.approx(0.37, abs=0.002)
     assert fit.settings[2] == pytest.approx(0.6, abs=0.15)
     assert min(half.share(fit.answer) for half in ear.halves) > 0.45
@@ -396,7 +397,7 @@ def test_search_gives_up_where_the_effect_fails_on_every_impulse(pool):
     assert ear is not None
     lab = ImpulseLab(pool, uri, RATE, 1, 10_500.0)
     bad = spec.vector({"badness": 1.0})
-    search = EchoSearch(lab, spec, ear.whole, {}, bad, [])
+    search = EchoSearch(EchoTrials(lab, spec, ear.whole, {}, bad, []))
     assert search.run() is None
     lab.close()
 
@@ -459,7 +460,9 @@ def test_switches_that_mean_something_only_together_are_found():
     lab = ImpulseLab(Here(effect), "", RATE, 1, ear.whole.highest, ear.seconds, 0.6)
     kinds = {"sync": "lag", "beats": "lag", "dots": "lag", "mix": "smooth"}
     start = effect.spec.default
-    fit = EchoSearch(lab, effect.spec, ear.whole, kinds, start, tuple(range(4)), seed=3).run()
+    places = tuple(range(4))
+    trials = EchoTrials(lab, effect.spec, ear.whole, kinds, start, places, seed=3)
+    fit = EchoSearch(trials).run()
     assert fit.settings == pytest.approx(true, abs=0.1)
 
 
@@ -485,7 +488,8 @@ def test_a_tail_is_shifted_to_where_it_comes_in():
     ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
     lab = ImpulseLab(Here(room), "", RATE, 1, ear.whole.highest, ear.seconds, 0.6)
     kinds = {"time": "lag", "feedback": "none", "mix": "smooth"}
-    fit = EchoSearch(lab, room.spec, ear.whole, kinds, room.spec.default, (0, 2)).run()
+    trials = EchoTrials(lab, room.spec, ear.whole, kinds, room.spec.default, (0, 2))
+    fit = EchoSearch(trials).run()
     assert fit.settings[0] == pytest.approx(0.43, abs=0.0006)
     assert fit.settings[2] == pytest.approx(0.5, abs=0.1)
 

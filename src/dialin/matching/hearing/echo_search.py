@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dialin.effects.spec import EffectSpec, Settings
+from dialin.effects.spec import Settings
 from dialin.matching.hearing.echo_trials import HOPELESS, EchoTrials, TriedEcho, peak_height
-from dialin.matching.hearing.impulses import EchoTarget, ImpulseLab, PartPair, Values
+from dialin.matching.hearing.impulses import Values
 from dialin.matching.hearing.lag_search import BEAMS, LagSearch
 from dialin.matching.hearing.smooth_search import MOST_REFINING, RIVAL_DROP, SmoothSearch
 
@@ -89,19 +89,8 @@ class EchoSearch:
 
     Parameters
     ----------
-    lab : ImpulseLab
-    spec : EffectSpec
-        Of the effect alone.
-    target : EchoTarget
-    kinds : mapping
-        Parameter id -> ``lag``, ``smooth`` or ``none``.
-    start : ndarray
-        Settings, of which locked knobs keep theirs.
-    free : sequence of int
-        Places of the knobs that may be moved.
-    pairs : sequence of PartPair
-        Parts of the references that must agree.
-    seed : int
+    trials : EchoTrials
+        Of the effect alone, nothing asked yet.
     seeds : sequence of ndarray
         Settings of the effect that are likely, tried first; then few are drawn, and half of the
         impulses do.
@@ -110,21 +99,10 @@ class EchoSearch:
     """
 
     def __init__(
-        self,
-        lab: ImpulseLab,
-        spec: EffectSpec,
-        target: EchoTarget,
-        kinds: dict[str, str],
-        start: Settings,
-        free: Sequence[int],
-        *,
-        pairs: Sequence[PartPair] = (),
-        seed: int = 0,
-        seeds: Sequence[Settings] = (),
-        budget: int = 280,
+        self, trials: EchoTrials, *, seeds: Sequence[Settings] = (), budget: int = 280
     ) -> None:
-        self._trials = EchoTrials(lab, spec, target, kinds, start, free, pairs, seed)
-        self._lags, self._smooth = LagSearch(self._trials), SmoothSearch(self._trials)
+        self._trials = trials
+        self._lags, self._smooth = LagSearch(trials), SmoothSearch(trials)
         self._seeds = list(seeds)
         self._budget = budget // 2 if self._seeds else budget
 

@@ -93,8 +93,8 @@ class EchoTrials:
         kinds: dict[str, str],
         start: Settings,
         free: Sequence[int],
-        pairs: Sequence[PartPair],
-        seed: int,
+        pairs: Sequence[PartPair] = (),
+        seed: int = 0,
     ) -> None:
         self.lab, self.spec, self.target, self._pairs = lab, spec, target, pairs
         self.start = start

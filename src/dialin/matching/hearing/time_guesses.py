@@ -16,6 +16,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.carrier_search import CarrierSearch, reference_lines
 from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit, EchoSearch
+from dialin.matching.hearing.echo_trials import EchoTrials
 from dialin.matching.hearing.echo_verdicts import EVENLY, may_be_beat, single_echo, verdict_of
 from dialin.matching.hearing.impulses import EchoTarget, ImpulseLab, PartPair
 from dialin.matching.hearing.short_combs import Search, find_comb
@@ -226,12 +227,8 @@ def find_echoes(
                 free: tuple[int, ...] = free,
                 likely: Sequence[Settings] = likely,
             ) -> EchoFit | None:
-                return EchoSearch(
-                    *(lab, own, target, dict(kinds), start, free),
-                    pairs=pairs,
-                    seed=seed,
-                    seeds=likely,
-                ).run()
+                trials = EchoTrials(lab, own, target, dict(kinds), start, free, pairs, seed)
+                return EchoSearch(trials, seeds=likely).run()
 
             fit = search(lab, ear.whole, ear.pairs)
             if fit is None:
