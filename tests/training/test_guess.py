@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
 
 from dialin.data.chain_ranges import USUAL, WIDE
 from dialin.effects.open import open_effect
+from dialin.errors import OutputError
 from dialin.matching.guessing.gap_features import feature_count
 from dialin.matching.guessing.guess_vocabulary import CHAIN, Slot, Vocabulary
 from dialin.networks.guess_network import GuessSizes
 from dialin.networks.guess_runtime import GuessModel
+from dialin.training import guess_make
+from dialin.training.guess import train_side_by_side
 from dialin.training.guess_chains import ChainMaker
+from dialin.training.guess_checkpoint import GuessCheckpoint
 from dialin.training.guess_export import export_guess
 from dialin.training.guess_group import (
     RATE,
@@ -208,3 +214,75 @@ def test_a_store_takes_no_more_than_it_has_room_for() -> None:
     store.add(_groups(4, 1))
     store.add(_groups(1, 2))
     assert store.count == 5
+
+
+def _small_learner(seed: int) -> Learner:
+    torch.manual_seed(seed)
+    sizes = GuessSizes(FEATURES, PEAKS, 2, 3, 0, width=16, judge=16, dropout=0.0, blocks=(6, 12))
+    return Learner(SMALL, sizes, "cpu", most=64)
+
+
+def test_a_stopped_training_goes_on_where_it_was(tmp_path) -> None:
+    one = _small_learner(0)
+    kept = GuessCheckpoint(tmp_path / "unfinished", {"seed": 1})
+    assert kept.load({"chain": one}) == 0.0 and kept.round == 0
+    one.train.add(_groups(20, 0))
+    one.valid.add(_groups(8, 1))
+    one.measure_scale()
+    for _ in range(3):
+        one.step(0.1, 16)
+    one.check()
+    kept.save({"chain": one}, 12.5)
+    one.train.add(_groups(5, 2))
+    kept.save({"chain": one}, 25.0)
+
+    other = _small_learner(5)
+    again = GuessCheckpoint(tmp_path / "unfinished", {"seed": 1})
+    assert again.load({"chain": other}) == 25.0
+    assert again.round == 2 and other.steps == 3
+    assert (other.train.count, other.valid.count) == (25, 8)
+    assert torch.equal(other.train.renders[:25], one.train.renders[:25])
+    for learner in (one, other):
+        torch.manual_seed(9)
+        learner.step(0.2, 16)
+    for a, b in zip(one.mean.parameters(), other.mean.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert {k: s for k, (s, _) in one.best.items()} == {k: s for k, (s, _) in other.best.items()}
+    again.forget()
+    assert not (tmp_path / "unfinished").exists()
+
+
+def test_an_unfinished_training_of_something_else_is_left_alone(tmp_path) -> None:
+    learner = _small_learner(0)
+    GuessCheckpoint(tmp_path, {"seed": 1}).save({"chain": learner}, 3.0)
+    with pytest.raises(OutputError, match="something else"):
+        GuessCheckpoint(tmp_path, {"seed": 2}).load({"chain": learner})
+    (tmp_path / "state.pt").write_bytes(b"no")
+    with pytest.raises(OutputError, match="delete that folder"):
+        GuessCheckpoint(tmp_path, {"seed": 1}).load({"chain": learner})
+
+
+def test_what_was_learnt_is_saved_when_somebody_interrupts(monkeypatch, tmp_path) -> None:
+    @contextmanager
+    def interrupted(work, processes):
+        class Results:
+            def get(self, timeout):
+                raise KeyboardInterrupt
+
+        yield Results(), None
+
+    monkeypatch.setattr("dialin.training.guess.rendering", interrupted)
+    saved: list[float] = []
+    with pytest.raises(KeyboardInterrupt):
+        train_side_by_side(
+            None, {False: _small_learner(0)}, processes=1, render_seconds=9, seconds=9,
+            save=saved.append, done=4.0,
+        )  # fmt: skip
+    assert len(saved) == 1 and 4.0 <= saved[0] < 9.0
+
+
+def test_models_that_are_there_are_not_overwritten(tmp_path, capsys) -> None:
+    (tmp_path / "chain").mkdir()
+    with pytest.raises(SystemExit):
+        guess_make.main([str(tmp_path), "-o", str(tmp_path), "--minutes", "1"])
+    assert "there already" in capsys.readouterr().err

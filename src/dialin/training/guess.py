@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from dialin.training.guess_group import Group
 from dialin.training.guess_learner import Learner
@@ -28,10 +29,14 @@ def train_side_by_side(
     seconds: float,
     batch: int = 1024,
     tell: Callable[[str], None] | None = None,
-    save: Callable[[], None] | None = None,
+    save: Callable[[float], None] | None = None,
+    done: float = 0.0,
     every: float = 30.0,
+    save_every: float = 300.0,
 ) -> None:
     """Render and learn.
+
+    What was learnt is saved when this is interrupted, too.
 
     Parameters
     ----------
@@ -44,22 +49,24 @@ def train_side_by_side(
     processes : int
         That render.
     render_seconds, seconds : float
-        How long to render, and how long to learn, from the beginning.
+        How long to render, and how long to learn, from the beginning of the first run.
     batch : int
         Examples a step.
     tell : callable, optional
         Told how it goes.
     save : callable, optional
-        Called at every check.
-    every : float
-        Seconds from check to check.
+        Called with the seconds that are done.
+    done : float
+        Seconds that earlier runs took.
+    every, save_every : float
+        Seconds from check to check, and from one that is saved to the next.
     """
-    began = time.monotonic()
+    began = time.monotonic() - done
     ready: set[str] = set()
     everybody = {"single" if one else "chain": learner for one, learner in learners.items()}
     everybody |= besides or {}
-    checked = began
-    with rendering(work, processes) as (results, stop):
+    checked = saved = time.monotonic()
+    with rendering(work, processes) as (results, stop), _saved_at_last(save, began):
         while (now := time.monotonic() - began) < seconds:
             taken: dict[tuple[bool, bool], list[Group]] = {}
             block = 0.2 if not ready else 0.0
@@ -76,11 +83,11 @@ def train_side_by_side(
                 stop.set()
             for name, learner in everybody.items():
                 if name not in ready and learner.train.count >= FIRST:
-                    if not learner.scaled:
+                    if learner.steps == 0:
                         learner.measure_scale()
                     ready.add(name)
                 # The scale is right once there is more to measure it by.
-                elif name in ready and learner.steps == 300 and not learner.scaled:
+                elif name in ready and learner.steps == 300:
                     learner.measure_scale()
                 if name in ready:
                     for _ in range(4):
@@ -93,8 +100,22 @@ def train_side_by_side(
                     if tell is not None:
                         counts = (learner.train.count, learner.valid.count)
                         figures = " ".join(f"{k} {v:.3f}" for k, v in losses.items())
-                        tell(f"{now:.0f} s {name} {counts} steps {learner.steps}: {figures}")
-                if save is not None:
-                    save()
+                        tell(
+                            f"{now / 60:.1f} of {seconds / 60:g} min, {name}: groups {counts}, "
+                            f"steps {learner.steps}: {figures}"
+                        )
+                if save is not None and checked - saved > save_every:
+                    saved = checked
+                    save(now)
     for name in ready:
         everybody[name].check()
+
+
+@contextmanager
+def _saved_at_last(save: Callable[[float], None] | None, began: float) -> Iterator[None]:
+    """Save when the block is left, however that is."""
+    try:
+        yield
+    finally:
+        if save is not None:
+            save(time.monotonic() - began)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -61,7 +62,6 @@ class Learner:
         self.mean = copy.deepcopy(self.nets).eval()
         self.best: dict[str, tuple[float, dict[str, Tensor]]] = {}
         self.steps = 0
-        self.scaled = False
         self.checked = 0
         decay = [p for p in self.nets.parameters() if p.dim() > 1]
         plain = [p for p in self.nets.parameters() if p.dim() <= 1]
@@ -406,6 +406,44 @@ class Learner:
                 }
                 self.best[kind] = (score, kept)
         return losses
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that learning goes on from, but for the groups.
+
+        Returns
+        -------
+        dict
+        """
+        return {
+            "nets": self.nets.state_dict(),
+            "mean": self.mean.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "best": self.best,
+            "steps": self.steps,
+            "checked": self.checked,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave.
+
+        Parameters
+        ----------
+        state : mapping
+            Of networks of the same sizes.
+
+        Raises
+        ------
+        RuntimeError
+            If it is of other networks.
+        """
+        self.nets.load_state_dict(state["nets"])
+        self.mean.load_state_dict(state["mean"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.best = {
+            kind: (score, {key: value.to(self.device) for key, value in kept.items()})
+            for kind, (score, kept) in state["best"].items()
+        }
+        self.steps, self.checked = state["steps"], state["checked"]
 
     def best_nets(self) -> nn.ModuleDict:
         """The networks as they did best on validation songs."""

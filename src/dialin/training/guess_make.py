@@ -2,8 +2,11 @@
 
     python -m dialin.training.guess_make songs/ -o models/ --minutes 60
 
+Stopped by Ctrl-C or worse, the same command goes on from what `models/unfinished` keeps (written
+every five minutes, and when it is stopped), and deletes that when it is done.
+
 Half the songs or more are for training, some for validation, by the usual division by name; songs
-for testing are never touched. Everything is rendered on the fly and nothing is kept but the models.
+for testing are never touched. Everything is rendered on the fly; of it numbers are kept, no audio.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ import itertools
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +31,14 @@ from dialin.data.mda import LEFT_ALONE, MDA, NINE
 from dialin.data.reading import read_track
 from dialin.data.recipe import Split
 from dialin.effects.open import open_effect
+from dialin.errors import DialinError, OutputError
+from dialin.files import move, working_folder
 from dialin.matching.guessing.gap_features import feature_count
 from dialin.matching.guessing.guess_vocabulary import CHAIN, Vocabulary
 from dialin.measures.time_features import PEAK_VALUES, PEAKS
 from dialin.networks.guess_network import GuessSizes
 from dialin.training.guess import train_side_by_side
+from dialin.training.guess_checkpoint import GuessCheckpoint
 from dialin.training.guess_export import export_guess
 from dialin.training.guess_group import RATE
 from dialin.training.guess_learner import Learner
@@ -52,6 +60,14 @@ BLOCKS = (
 )  # fmt: skip
 """Where blocks of features end that the judge compares."""
 
+UNFINISHED = "unfinished"
+"""Folder in that of the models, of a training that is not done."""
+
+ROUND_SEED = 7_919
+"""Apart from each other are the seeds of the runs of one training."""
+
+TELL_SECONDS = 5.0
+
 _LOG = logging.getLogger("dialin.training.guess")
 
 
@@ -72,10 +88,14 @@ def cut_clips(songs: Sequence[str], seed: int = 5) -> Clips:
     rng = np.random.default_rng(seed)
     sources = tuple(SongSource(root=folder, kind="folder") for folder in songs)
     clips: dict[bool, list[NDArray[np.int16]]] = {False: [], True: []}
+    told = time.monotonic()
     for split, most in CLIPS.items():
         chosen: Split = split  # type: ignore[assignment]
         corpus = find_songs(Recipe(effect="builtin:gain", songs=sources, split=chosen))
-        for track in corpus.tracks:
+        for number, track in enumerate(corpus.tracks):
+            if time.monotonic() - told > TELL_SECONDS:
+                told = time.monotonic()
+                _LOG.info("cutting: %d of %d songs for %s", number, len(corpus.tracks), split)
             room = track.seconds - CLIP_SECONDS
             if room < 0:
                 continue
@@ -111,6 +131,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=11)
     asked = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        _make(asked)
+    except DialinError as error:
+        parser.exit(1, f"error: {error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, "stopped; the same command goes on from here\n")
+
+
+def _make(asked: argparse.Namespace) -> None:
+    for folder in (asked.output / "chain", asked.output / "mda"):
+        if folder.exists():
+            raise OutputError(
+                f"{str(folder)!r} is there already; move it away, or give --output another folder"
+            )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(asked.seed)
     clips = cut_clips(asked.songs)
@@ -122,9 +156,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
             folder, open_effect, () if asked.no_mda else EFFECTS, FIXED, single, seed=asked.seed
         )
         learners = {False: _learner(CHAIN, device, 512, 256)}
+        names = {"chain": learners[False]}
         maker = make_makers(work)[1]
         if maker is not None:
-            learners[True] = _learner(maker.vocabulary, device, 320, 192)
+            learners[True] = names["mda"] = _learner(maker.vocabulary, device, 320, 192)
+        kept = GuessCheckpoint(
+            asked.output / UNFINISHED,
+            {
+                "songs": [str(Path(song).resolve()) for song in asked.songs],
+                "seed": asked.seed,
+                "no_mda": asked.no_mda,
+            },
+        )
+        done = kept.load(names)
+        if done:
+            _LOG.info("going on after %.1f minutes", done / 60)
+            work = replace(work, seed=asked.seed + ROUND_SEED * kept.round)
         train_side_by_side(
             work,
             learners,
@@ -133,9 +180,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             seconds=60 * asked.minutes,
             batch=asked.batch or (1024 if device == "cuda" else 128),
             tell=_LOG.info,
+            save=lambda seconds: kept.save(names, seconds),
+            done=done,
         )
-        for one, learner in learners.items():
-            _write(learner, asked.output / ("mda" if one else "chain"), asked.minutes)
+    with working_folder(asked.output) as part:
+        for name, learner in names.items():
+            _write(learner, part / name, asked.minutes)
+        for name in names:
+            move(part / name, asked.output / name, replace=False)
+    kept.forget()
 
 
 def _learner(vocabulary: Vocabulary, device: str, width: int, judge: int) -> Learner:

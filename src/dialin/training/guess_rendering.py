@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -120,6 +121,8 @@ def render_groups(work: Work, number: int, results: Any, stop: Any) -> None:
     stop : multiprocessing.Event
         Ends it.
     """
+    # Ctrl-C at a terminal goes to all processes; the one that learns ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     chains, single = make_makers(work)
     if work.propose is not None:
         chains.propose, one_propose = work.propose(work, chains, single)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from dialin.training.guess_group import VARIANTS, Group
 
 MOST = 20_000
 """Groups that are kept, at most."""
+
+ROWS = ("inputs", "renders", "peaks", "vectors", "distances", "usual")
+"""What a store holds of each group."""
 
 
 class GroupStore:
@@ -53,8 +56,42 @@ class GroupStore:
         if not groups:
             return
         span = slice(self.count, self.count + len(groups))
-        for name in ("inputs", "renders", "peaks", "vectors", "distances"):
+        for name in ROWS:
             rows = np.stack([getattr(g, name) for g in groups])
             getattr(self, name)[span] = torch.from_numpy(rows).to(self.inputs.device)
-        self.usual[span] = torch.tensor([g.usual for g in groups], device=self.inputs.device)
         self.count += len(groups)
+
+    def rows(self, first: int) -> dict[str, Tensor]:
+        """Groups from one on, to be kept.
+
+        Parameters
+        ----------
+        first : int
+            Of them.
+
+        Returns
+        -------
+        dict of str to Tensor
+        """
+        return {name: getattr(self, name)[first : self.count].cpu().clone() for name in ROWS}
+
+    def add_rows(self, rows: Mapping[str, Tensor]) -> None:
+        """Add what `rows` gave, as much as there is room for.
+
+        Parameters
+        ----------
+        rows : mapping of str to Tensor
+            Of a store of the same vocabulary.
+
+        Raises
+        ------
+        ValueError
+            If they are groups of another vocabulary or of other features.
+        """
+        room = self.most - self.count
+        for name in ROWS:
+            kept, own = rows[name][:room], getattr(self, name)
+            if kept.shape[1:] != own.shape[1:]:
+                raise ValueError(f"{name} has shape {tuple(kept.shape)}, not {tuple(own.shape)}")
+            own[self.count : self.count + len(kept)] = kept.to(own.device)
+        self.count += min(room, len(rows["usual"]))
