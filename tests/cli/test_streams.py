@@ -31,3 +31,25 @@ def test_a_closed_stream_is_no_reason_to_fail(tmp_path, closed):
     )
     assert (done.returncode, "bug" in done.stderr) == (0, False), done.stderr
     assert audio_info(tmp_path / "wet/a.wav").frames == 24_000
+
+
+@pytest.mark.parametrize(("own", "told"), [(None, "1"), ("2", "2")])
+def test_the_command_takes_one_thread_of_algebra_unless_told_otherwise(own, told):
+    """Before numpy is there: it reads how many it may start when it is imported."""
+    program = (
+        "import os, sys\n"
+        "from dialin.cli import main\n"
+        "assert 'numpy' not in sys.modules\n"
+        "sys.argv = ['dialin', '--version']\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print(os.environ['OPENBLAS_NUM_THREADS'])\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    if own:
+        environment["OPENBLAS_NUM_THREADS"] = own
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.split()[-1] == told, done.stderr

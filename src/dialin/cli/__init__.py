@@ -17,6 +17,10 @@ def main() -> None:
     0 done, 1 unexpected, 2 usage, 3 audio, 4 effect, 5 render, 6 preset, 7 output, 130 Ctrl-C,
     143 and 129 where the system ended it (SIGTERM, SIGHUP).
     """
+    # One thread of linear algebra, as in the workers, unless somebody wants more: the matrices here
+    # are small, and threads that wait for each other took half of all processor time. It is read
+    # when numpy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from dialin.files.text import register_bytes_of_names
 
     _open_closed_streams()
