@@ -20,6 +20,9 @@ _compiled = compiled(
     *(INT, POINTER, LONG, POINTER, POINTER, LONG, LONG, POINTER),
 )
 
+COMPILED = _compiled is not None
+"""Whether the compiled loop is there: without it, scipy.signal is imported first."""
+
 
 class Biquads:
     """A filter that goes on from block to block.
