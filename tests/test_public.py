@@ -208,3 +208,15 @@ def test_the_program_itself_loads_no_host():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "[]", result.stdout + result.stderr
+
+
+def test_workers_start_before_scipy_is_there():
+    """It takes a third of a second, in which they could have started."""
+    code = (
+        "import sys\n"
+        "from dialin.rendering import RenderPool\n"
+        "with RenderPool(1) as pool:\n    pool.warm_up('dialin.errors')\n"
+        "print([m for m in ('scipy', 'dialin.audio', 'dialin.effects') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "[]", result.stdout + result.stderr

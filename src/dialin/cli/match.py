@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,6 +15,13 @@ from dialin.cli._match_printing import show
 from dialin.cli._match_task import InputTask
 from dialin.cli._match_words import chosen_effects
 from dialin.errors import UsageError
+
+if TYPE_CHECKING:
+    from dialin.cli._console import Output
+    from dialin.rendering import RenderPool
+
+MEASURING = "dialin.matching.candidate"
+"""What workers import, by name: it leans on SciPy, and they start before the command needs that."""
 
 HELP = """Find the settings that make INPUT sound like REFERENCE.
 
@@ -61,6 +69,22 @@ def match(
 ) -> None:
     """Run the command; `HELP` is what its users read."""
     output = run.begin(context)
+    with workers.pool() as pool:
+        # Whole songs are solved and rendered by built-ins alone, which need no workers.
+        if search.fx != ["mastering"]:
+            pool.warm_up(MEASURING)
+        _match(output, files, search, song, render, run, pool)
+
+
+def _match(
+    output: Output,
+    files: FileArguments,
+    search: SearchArguments,
+    song: SongArguments,
+    render: RenderArguments,
+    run: RunArguments,
+    pool: RenderPool,
+) -> None:
     (inputs, mix), rendering = files.read(), render.options()
     options = replace(search.options(), song=song.options())
     chosen = chosen_effects(output, search.fx)
@@ -70,39 +94,27 @@ def match(
             "--fx mastering"
         )
     task = InputTask(output, mix, chosen, options, rendering)
-    from dialin.matching.candidate import warm_up
     from dialin.matching.files.folder import has_results
 
-    # Whole songs are solved and rendered by built-ins alone, which need no workers.
-    needed = chosen != "mastering"
     many = files.stems or len(inputs) > 1 or inputs[0].is_dir()
     if (files.invert or files.halfway) and (many or len(mix) > 1 or files.together):
         raise UsageError("--invert and --halfway are of one input and one reference")
     if files.stems or (many and not files.together):
         tasks = task_of_each(inputs, files.folder, task, files.stems)
-        with workers.pool() as pool:
-            if needed:
-                warm_up(pool)
-            match_all(tasks, task, pool, run.overwrite)
+        match_all(tasks, task, pool, run.overwrite)
         return
     if files.together:
-        with workers.pool() as pool:
-            match_together(inputs, files.folder, task, pool, run.overwrite)
+        match_together(inputs, files.folder, task, pool, run.overwrite)
         return
     if files.halfway:
-        tasks = halfway(inputs[0], files.folder, task)
-        with workers.pool() as pool:
-            match_all(tasks, task, pool, run.overwrite)
+        match_all(halfway(inputs[0], files.folder, task), task, pool, run.overwrite)
         return
     overwrite = run.overwrite
     if has_results(files.folder):
         overwrite = confirm_overwrite(output, overwrite, files.folder)
-    with workers.pool() as pool:
-        if needed:
-            warm_up(pool)
-        source = mix[0][0] if files.invert else inputs[0]
-        chosen_task = replace(task, mix=[(inputs[0], 1.0)]) if files.invert else task
-        saved = chosen_task.run(source, files.folder, pool, overwrite=overwrite)
+    source = mix[0][0] if files.invert else inputs[0]
+    chosen_task = replace(task, mix=[(inputs[0], 1.0)]) if files.invert else task
+    saved = chosen_task.run(source, files.folder, pool, overwrite=overwrite)
     show(output, saved)
     if saved.error is not None:
         raise saved.error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +16,6 @@ from dialin.matching.detail import Detail, detail_of
 from dialin.matching.features import Vector, features_of
 from dialin.matching.order import Ordered
 from dialin.matching.trajectories import trajectory_features
-
-if TYPE_CHECKING:
-    from dialin.rendering import RenderPool
 
 MOTION_SHARE = 0.4
 """How much trajectories count beside the style distance, where the chain moves."""
@@ -57,21 +53,6 @@ def measure(audio: Audio, sample_rate: int) -> tuple[Vector, Detail]:
         )
     sound = without_infrasound(audio[:2], sample_rate)
     return features_of(sound, sample_rate), detail_of(sound, sample_rate)
-
-
-def warm_up(pool: RenderPool) -> None:
-    """Have workers start, and import what measuring takes, while recordings are read.
-
-    Parameters
-    ----------
-    pool : RenderPool
-        Workers that will render.
-    """
-    pool.submit_calls(_ready, [()] * pool.workers)
-
-
-def _ready() -> None:
-    """Nothing, but that this module is imported where it is called."""
 
 
 def measure_moving(audio: Audio, sample_rate: int) -> tuple[Vector, Detail, Vector]:

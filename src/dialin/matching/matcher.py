@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Literal
 
 from dialin.errors import UsageError
-from dialin.matching.candidate import SearchResult, warm_up
+from dialin.matching.candidate import SearchResult, measure
 from dialin.matching.describe import (
     KEPT,
     LEFT_ALONE,
@@ -154,7 +154,7 @@ def match(
 def _warm_pool() -> RenderPool:
     """Workers that start while the recordings are read."""
     pool = RenderPool()
-    warm_up(pool)
+    pool.warm_up(measure.__module__)
     return pool
 
 

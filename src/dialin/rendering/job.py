@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dialin.audio import Audio
 from dialin.errors import NonFiniteOutputError, RenderError
 from dialin.workers import Result
+
+if TYPE_CHECKING:
+    from dialin.audio import Audio
 
 __all__ = ["Job", "Result", "SharedAudio", "complaint", "describe_settings", "not_finite"]
 

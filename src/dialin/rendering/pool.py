@@ -8,10 +8,6 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dialin.audio import Audio, check_audio
-from dialin.effects.builtin_table import builtin_spec
-from dialin.effects.chain import chain_spec, is_chain, parse_chain
-from dialin.effects.spec import EffectSpec
 from dialin.errors import (
     DialinError,
     OutputError,
@@ -21,13 +17,15 @@ from dialin.errors import (
     RenderTimeoutError,
 )
 from dialin.rendering.job import Job, Result, SharedAudio, describe_settings
-from dialin.rendering.request import CallRequest, RenderRequest
+from dialin.rendering.request import CallRequest, RenderRequest, import_modules
 from dialin.workers import Loss, Task, WorkerPool
 from dialin.workers.memory import write_shared
 from dialin.workers.sending import check_function, to_bytes
 
 if TYPE_CHECKING:
+    from dialin.audio import Audio
     from dialin.effects.probe import Probe
+    from dialin.effects.spec import EffectSpec
 
 MALLOC = {
     # Plugins that read memory they never wrote then read zeros every time (glibc fills with the
@@ -118,6 +116,19 @@ class RenderPool:
         """Ids of the worker processes that there are now."""
         return self._pool.process_ids()
 
+    def warm_up(self, *modules: str) -> None:
+        """Have workers start, and import modules, while the program is at other things.
+
+        One fewer than there may be, since the program takes a core meanwhile; the last starts when
+        there is work for it.
+
+        Parameters
+        ----------
+        *modules : str
+            Names of what the work will need.
+        """
+        self.submit_calls(import_modules, [(modules,)] * max(1, self.workers - 1))
+
     # -- audio --------------------------------------------------------------------------------
 
     def share(self, audio: Audio, sample_rate: int) -> SharedAudio:
@@ -142,6 +153,8 @@ class RenderPool:
         OutputError
             If there is no room for it.
         """
+        from dialin.audio import check_audio
+
         checked = check_audio(audio, sample_rate)
         path = self._pool.scratch("in")
         try:
@@ -512,6 +525,9 @@ class RenderPool:
 
 def _builtin_spec(uri: str) -> EffectSpec | None:
     """Spec of a built-in, or of a chain of them, from the table alone; None for any other."""
+    from dialin.effects.builtin_table import builtin_spec
+    from dialin.effects.chain import chain_spec, is_chain, parse_chain
+
     slots = parse_chain(uri)
     if not all(slot.startswith("builtin:") for slot in slots):
         return None

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dialin.audio import Audio
-from dialin.effects.spec import EffectSpec
 from dialin.rendering.job import Job, Result, SharedAudio
 
 if TYPE_CHECKING:
+    from dialin.audio import Audio
     from dialin.effects.probe import Probe
+    from dialin.effects.spec import EffectSpec
 
 
 class Renderer(Protocol):

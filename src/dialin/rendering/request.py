@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,3 +55,15 @@ class CallRequest:
     function: Any
     arguments: tuple[Any, ...]
     effect: str | None = None
+
+
+def import_modules(names: tuple[str, ...]) -> None:
+    """Import what a worker will need, before it is asked for it.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Of modules.
+    """
+    for name in names:
+        importlib.import_module(name)

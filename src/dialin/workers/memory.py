@@ -16,11 +16,14 @@ import tempfile
 import time
 import weakref
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dialin.audio import Audio
 from dialin.files.system import lock_file, memory_roots, reserve
+
+if TYPE_CHECKING:
+    from dialin.audio import Audio
 
 PREFIX = "dialin-"
 ENOUGH = 2**30
