@@ -100,6 +100,7 @@ class InputTask:
         Saved
         """
         from dialin.matching.files.folder import match_folder, save_match
+        from dialin.matching.files.listening import Listening
         from dialin.matching.matcher import match as run
 
         with match_folder(
@@ -110,6 +111,8 @@ class InputTask:
             overwrite=overwrite,
             tail=self.rendering.tail,
         ) as held:
+            played = [path for path in self.references if path.suffix.lower() != ".json"]
+            listening = Listening(pool, source, played)
             with watch_interrupt(self.stopped), search_bar(self.output, label) as searched:
                 match = run(
                     source,
@@ -123,12 +126,13 @@ class InputTask:
                 return save_match(
                     match,
                     held,
-                    [path for path in self.references if path.suffix.lower() != ".json"],
+                    played,
                     pool=pool,
                     options=self.rendering,
                     command=shlex.join(["dialin", *sys.argv[1:]]),
                     about=about,
                     progress=rendered,
+                    listening=listening,
                 )
 
 

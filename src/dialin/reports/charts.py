@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -447,14 +446,12 @@ def outline(audio: Audio, *, columns: int = 960, gain: float = 1.0) -> str:
     str
         Points of an SVG polygon.
     """
-    mono = audio.astype(np.float64) * gain
-    edges = np.linspace(0, audio.shape[1], columns + 1).astype(int)
-    tops, bottoms = [], []
-    for start, stop in pairwise(edges):
-        piece = mono[:, start : max(stop, start + 1)]
-        piece = piece if piece.size else np.zeros((1, 1))
-        tops.append(float(np.clip(piece.max(), -1, 1)))
-        bottoms.append(float(np.clip(piece.min(), -1, 1)))
+    if not audio.size:
+        audio = np.zeros((1, 1), dtype=np.float32)
+    starts = np.linspace(0, audio.shape[1], columns + 1).astype(int)[:-1]
+    sound = audio.astype(np.float64) * gain
+    tops = np.clip(np.maximum.reduceat(sound.max(axis=0), starts), -1, 1).tolist()
+    bottoms = np.clip(np.minimum.reduceat(sound.min(axis=0), starts), -1, 1).tolist()
     points = [f"{i},{50 - 48 * max(v, 0.006):.1f}" for i, v in enumerate(tops)]
     points += [f"{i},{50 - 48 * min(v, -0.006):.1f}" for i, v in reversed([*enumerate(bottoms)])]
     return " ".join(points)

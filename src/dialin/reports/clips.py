@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -99,9 +99,22 @@ def make_clips(tracks: Sequence[Track], limit: int = AUDIO_BYTES) -> list[Clip]:
     list of Clip
         In the order of `tracks`.
     """
-    from dataclasses import replace
+    return equally_loud([compress(track, limit // max(1, len(tracks))) for track in tracks])
 
-    clips = [_compress(track, limit // max(1, len(tracks))) for track in tracks]
+
+def equally_loud(clips: Sequence[Clip]) -> list[Clip]:
+    """Find the gains of `make_clips`.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        From `compress`.
+
+    Returns
+    -------
+    list of Clip
+        The same with gains.
+    """
     heard = [(c.loudness, c.peak) for c in clips if c.loudness is not None and c.peak is not None]
     target = min([LOUDEST, *(loudness - peak - 0.5 for loudness, peak in heard)])
     natural = min([0.0, *(-0.1 - peak for _, peak in heard)])
@@ -115,8 +128,21 @@ def make_clips(tracks: Sequence[Track], limit: int = AUDIO_BYTES) -> list[Clip]:
     ]
 
 
-def _compress(track: Track, limit: int) -> Clip:
-    """Compress to 16-bit FLAC; mono and then lower rates are the way to stay below a limit."""
+def compress(track: Track, limit: int) -> Clip:
+    """Compress to 16-bit FLAC; mono and then lower rates are the way to stay below a limit.
+
+    Parameters
+    ----------
+    track : Track
+        What is to be heard.
+    limit : int
+        Bytes that it may have.
+
+    Returns
+    -------
+    Clip
+        Without gains.
+    """
     import soundfile
 
     audio, rate = track.audio[:2], track.sample_rate

@@ -13,18 +13,15 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from dialin.reports.charts import (
-    Curve,
     difference_chart,
     level_chart,
-    level_distribution,
-    loudness_spectrum,
     mean_difference,
-    outline,
     picture_chart,
     spectrum_chart,
     spectrum_difference,
 )
-from dialin.reports.clips import Clip, Track, make_clips
+from dialin.reports.clips import AUDIO_BYTES, Clip, Track, equally_loud
+from dialin.reports.drawing import DrawnTrack, draw_track
 from dialin.reports.report import SavedReport
 from dialin.reports.wording import choice_text, page_of, weights_of
 from dialin.reports.words import SAME_RECORDING, signed
@@ -42,30 +39,32 @@ DRAWN = ("input", "reference", "nearest", "matched")
 """Order in which curves are drawn: what matters most lies on top."""
 
 
-def report_html(report: SavedReport, tracks: Sequence[Track]) -> str:
+def report_html(report: SavedReport, tracks: Sequence[Track | DrawnTrack]) -> str:
     """Draw the page.
 
     Parameters
     ----------
     report : SavedReport
         Of a match that was written, or read again from ``report.json``.
-    tracks : sequence of Track
+    tracks : sequence of Track or DrawnTrack
         Input, matched (where there is a match), nearest (where that is all there is), then the
-        references in the order of the report.
+        references in the order of the report; drawn by `draw_track` or still to be.
 
     Returns
     -------
     str
         HTML that needs no other file.
     """
-    clips = make_clips(tracks)
+    limit = AUDIO_BYTES // max(1, len(tracks))
+    drawn = [draw_track(one, limit) if isinstance(one, Track) else one for one in tracks]
+    clips = equally_loud([one.clip for one in drawn])
     template = _environment().get_template("report.html")
     return template.render(
         page=page_of(report),
-        lanes=[_lane(track, clip) for track, clip in zip(tracks, clips, strict=True)],
+        lanes=[_lane(one) for one in drawn],
         clips=clips,
-        player=[_listen(track, clip) for track, clip in zip(tracks, clips, strict=True)],
-        kinds=list(dict.fromkeys(track.kind for track in tracks)),
+        player=[_listen(one, clip) for one, clip in zip(drawn, clips, strict=True)],
+        kinds=list(dict.fromkeys(one.played.kind for one in drawn)),
         names=NAMES,
         same_recording=SAME_RECORDING,
         choices=[
@@ -79,7 +78,7 @@ def report_html(report: SavedReport, tracks: Sequence[Track]) -> str:
             for choice in report.choices
         ],
         families=sorted(report.families, key=lambda family: -family.probability),
-        **_charts(report, tracks),
+        **_charts(report, drawn),
     )
 
 
@@ -102,21 +101,21 @@ def _environment() -> Environment:
     return environment
 
 
-def _lane(track: Track, clip: Clip) -> dict[str, Any]:
-    peak = 10 ** ((clip.peak or 0.0) / 20)
+def _lane(track: DrawnTrack) -> dict[str, Any]:
+    loudness = track.clip.loudness
     return {
-        "kind": track.kind,
-        "name": NAMES[track.kind],
-        "title": track.title,
-        "level": "silent" if clip.loudness is None else f"{signed(clip.loudness, 1)} LUFS",
-        "outline": outline(track.audio, gain=0.95 / max(peak, 1e-6)),
+        "kind": track.played.kind,
+        "name": NAMES[track.played.kind],
+        "title": track.played.name,
+        "level": "silent" if loudness is None else f"{signed(loudness, 1)} LUFS",
+        "outline": track.outline,
     }
 
 
-def _listen(track: Track, clip: Clip) -> dict[str, Any]:
+def _listen(track: DrawnTrack, clip: Clip) -> dict[str, Any]:
     """Facts of a clip for the page's script."""
     return {
-        "kind": track.kind,
+        "kind": track.played.kind,
         "seconds": round(clip.seconds, 4),
         "sample_rate": clip.sample_rate,
         "restore": clip.restore,
@@ -127,32 +126,23 @@ def _listen(track: Track, clip: Clip) -> dict[str, Any]:
     }
 
 
-def _charts(report: SavedReport, tracks: Sequence[Track]) -> dict[str, Any]:
-    ordered = sorted(tracks, key=lambda track: DRAWN.index(track.kind))
-    spectra = {
-        id(track): Curve(
-            track.title, track.kind, *loudness_spectrum(track.audio, track.sample_rate)
-        )
-        for track in ordered
-    }
-    levels = [
-        Curve(track.title, track.kind, *level_distribution(track.audio, track.sample_rate))
-        for track in ordered
-    ]
-    heard = [track for track in tracks if track.kind == "reference"]
+def _charts(report: SavedReport, tracks: Sequence[DrawnTrack]) -> dict[str, Any]:
+    ordered = sorted(tracks, key=lambda track: DRAWN.index(track.played.kind))
+    levels = [track.levels for track in ordered]
+    heard = [track for track in tracks if track.played.kind == "reference"]
     goal = [
-        (spectra[id(track)], weight)
+        (track.spectrum, weight)
         for track, weight in zip(heard, weights_of(report.references), strict=False)
         if weight > 0
     ]
     differences = [
-        spectrum_difference(spectra[id(track)], goal)
+        spectrum_difference(track.spectrum, goal)
         for track in ordered
-        if track.kind != "reference" and goal
+        if track.played.kind != "reference" and goal
     ]
     means = {curve.kind: mean_difference(curve) for curve in differences}
     return {
-        "spectrum": spectrum_chart(list(spectra.values())),
+        "spectrum": spectrum_chart([track.spectrum for track in ordered]),
         "difference": difference_chart(differences) if differences else None,
         "mean_differences": {
             kind: f"{mean:.1f} dB" for kind, mean in means.items() if mean is not None

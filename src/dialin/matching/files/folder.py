@@ -36,7 +36,8 @@ from dialin.files import (
     working_folder,
 )
 from dialin.matching.files.file_render import plan_output, try_output
-from dialin.matching.files.making import LISTEN_SECONDS, Making, MatchFolder, Saved
+from dialin.matching.files.listening import LISTEN_SECONDS, Listening
+from dialin.matching.files.making import Making, MatchFolder, Saved
 from dialin.matching.options import RenderOptions, check_tail
 from dialin.reports.clips import AUDIO_BYTES
 
@@ -157,6 +158,7 @@ def save_match(
     command_note: str = "",
     about: Mapping[str, Any] | None = None,
     progress: Callable[[str, float, float], None] | None = None,
+    listening: Listening | None = None,
 ) -> Saved:
     """Write a match into its folder.
 
@@ -181,6 +183,8 @@ def save_match(
     progress : callable, optional
         Called with what is being made, seconds done and seconds in all (0 where nobody knows),
         perhaps from another thread.
+    listening : Listening, optional
+        Of the input and the references, where it was begun before; begun here otherwise.
 
     Returns
     -------
@@ -200,6 +204,7 @@ def save_match(
     making.attempt("preset.json", making.save_preset)
     length = held.plan.source.seconds
     tell = progress or (lambda what, done, seconds: None)
+    heard = listening or Listening(pool, held.plan.source.path, references)
     try:
         making.attempt(
             held.plan.target.name,
@@ -221,7 +226,7 @@ def save_match(
             )
         making.attempt("native", making.write_native)
         tell("writing the report", 0.0, 0.0)
-        making.attempt("report.html", lambda: making.write_page(references))
+        making.attempt("report.html", lambda: making.write_page(heard))
     except BaseException as stop:
         # Ctrl-C, or an order to end. What was found took longest, and is written already.
         kept = making.finish(stopped=True)

@@ -7,22 +7,15 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dialin.audio import (
-    Audio,
-    AudioInfo,
-    cut_file,
-    peak_dbfs,
-    played_loudness,
-    read_audio,
-)
+from dialin.audio import Audio
 from dialin.errors import DialinError, OutputError, UnexpectedError
 from dialin.files import Published, free_folder, publish, stands_in_the_way
 from dialin.files.text import json_text, shown
 from dialin.matching.files.file_render import OutputPlan, level_remark, render_file
+from dialin.matching.files.listening import Listening
 from dialin.matching.fit import Fitted, FittedSlot, settings_for
 from dialin.matching.options import RenderOptions
 from dialin.reports import (
@@ -30,10 +23,8 @@ from dialin.reports import (
     Kind,
     KnobReport,
     NearestReport,
-    PlayedReport,
     SavedReport,
     SlotReport,
-    Track,
     report_html,
 )
 
@@ -41,9 +32,6 @@ if TYPE_CHECKING:
     from dialin.matching.result import Match
     from dialin.presets.preset import Preset
     from dialin.rendering import RenderPool
-
-LISTEN_SECONDS = 15.0
-"""Length of the excerpts that lie in the report."""
 
 CHOICE_SECONDS = 300.0
 """Input up to which other choices are rendered too; of longer ones there are presets."""
@@ -259,13 +247,13 @@ class Making:
         self._report = replace(self._report, native=names)
         self._note(*refused)
 
-    def write_page(self, references: Sequence[str | PathLike[str]]) -> None:
+    def write_page(self, listening: Listening) -> None:
         """Write the page to look at and listen to.
 
         Parameters
         ----------
-        references : sequence of path-like
-            Files, in the order in which they were matched.
+        listening : Listening
+            What it plays besides what is made here.
         """
         audio, plan = self._report.rendered, self.held.plan
         if audio is None:
@@ -273,12 +261,13 @@ class Making:
         nearest = self._staged / "nearest" / plan.target.name
         # What is the input's own sound is no second thing to listen to.
         changed = self.match.preset.slots and self.options.amount != 0
-        made: dict[Kind, Path | None] = {
-            "matched": self._staged / plan.target.name if changed or audio.gain_db else None,
-            "nearest": nearest if nearest.exists() else None,
-        }
-        tracks = _tracks(plan.source, made, references)
-        self._report = replace(self._report, played=tuple(map(_played, tracks)))
+        made: list[tuple[Kind, Path]] = []
+        if changed or audio.gain_db:
+            made.append(("matched", self._staged / plan.target.name))
+        if nearest.exists():
+            made.append(("nearest", nearest))
+        tracks = listening.tracks(made)
+        self._report = replace(self._report, played=tuple(track.played for track in tracks))
         page = report_html(self._report, tracks)
         (self._staged / "report.html").write_text(shown(page), "utf-8")
 
@@ -473,40 +462,3 @@ def _native(preset: Preset, folder: Path) -> tuple[list[Path], list[str]]:
         except DialinError as error:
             notes.append(f"no {kind} preset was written: {error}")
     return written, notes
-
-
-def _tracks(
-    info: AudioInfo, made: Mapping[Kind, Path | None], references: Sequence[str | PathLike[str]]
-) -> list[Track]:
-    """Cut what is listened to: the same stretch of the input and of what was made of it."""
-    audio, rate, first = _excerpt(info.path)
-    length = audio.shape[1]
-    tracks = [Track("input", info.path.name, audio, rate, first / rate)]
-    for kind, path in made.items():
-        if path is not None:
-            sound, _ = read_audio(path, start=first, frames=length)
-            tracks.append(Track(kind, path.name, sound, rate, first / rate))
-    for reference in references:
-        sound, own_rate, start = _excerpt(Path(reference))
-        tracks.append(Track("reference", Path(reference).name, sound, own_rate, start / own_rate))
-    return tracks
-
-
-def _excerpt(path: Path) -> tuple[Audio, int, int]:
-    """Most active stretch of a file."""
-    cut = cut_file(path, seconds=LISTEN_SECONDS, pieces=1)
-    return cut.pieces[0], cut.sample_rate, cut.starts[0]
-
-
-def _played(track: Track) -> PlayedReport:
-    """Level facts of what is listened to."""
-    return PlayedReport(
-        kind=track.kind,
-        name=track.title,
-        start=track.start,
-        seconds=track.audio.shape[1] / track.sample_rate,
-        sample_rate=track.sample_rate,
-        channels=track.audio.shape[0],
-        loudness_lufs=played_loudness(track.audio, track.sample_rate),
-        peak_dbfs=peak_dbfs(track.audio),
-    )
