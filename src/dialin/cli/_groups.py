@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -156,8 +157,21 @@ class PoolArguments:
     deadline: Annotated[float, typer.Option("--deadline", min=0.1, help=f"{DEADLINE}.")] = 20.0
     workers: WorkersOption = None
 
-    def pool(self) -> RenderPool:
-        """Workers, to be closed by the caller."""
+    def pool(self, *, spare: bool = False) -> RenderPool:
+        """Workers, to be closed by the caller.
+
+        Parameters
+        ----------
+        spare : bool, default False
+            Where nobody said how many: leave a core to the program itself.
+
+        Returns
+        -------
+        RenderPool
+        """
         from dialin.rendering import RenderPool
 
-        return RenderPool(workers=self.workers, deadline=self.deadline)
+        count = self.workers
+        if count is None and spare:
+            count = max(1, (os.cpu_count() or 1) - 1)
+        return RenderPool(workers=count, deadline=self.deadline)

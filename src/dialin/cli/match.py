@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MEASURING = "dialin.matching.candidate"
 """What workers import, by name: it leans on SciPy, and they start before the command needs that."""
 
+FEW = 8
+"""Renders below which a match is a first guess, as `dialin.matching.searching` has it."""
+
 HELP = """Find the settings that make INPUT sound like REFERENCE.
 
 A reference is a file, or FILE:WEIGHT where there are several. Written are a
@@ -69,11 +72,18 @@ def match(
 ) -> None:
     """Run the command; `HELP` is what its users read."""
     output = run.begin(context)
-    with workers.pool() as pool:
+    with workers.pool(spare=_is_guess(files, search)) as pool:
         # Whole songs are solved and rendered by built-ins alone, which need no workers.
         if search.fx != ["mastering"]:
             pool.warm_up(MEASURING)
         _match(output, files, search, song, render, run, pool)
+
+
+def _is_guess(files: FileArguments, search: SearchArguments) -> bool:
+    """Whether so little is rendered, of built-ins, that a last worker would only start."""
+    single = len(files.references or ()) < 2 and not files.input.is_dir()
+    auto = all(name.partition(":")[0] == "auto" for name in search.fx or ())
+    return single and auto and (search.budget or FEW) < FEW
 
 
 def _match(

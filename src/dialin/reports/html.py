@@ -87,10 +87,13 @@ def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
+    from dialin.reports.compiled_page import CompiledPage
+
     environment = Environment(
         loader=PackageLoader("dialin.reports", "page"),
         autoescape=True,
         undefined=StrictUndefined,
+        bytecode_cache=CompiledPage(),
         trim_blocks=True,
         lstrip_blocks=True,
     )
