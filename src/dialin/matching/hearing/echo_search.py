@@ -20,6 +20,8 @@ from dialin.matching.hearing.echo_trials import HOPELESS, EchoTrials, TriedEcho,
 from dialin.matching.hearing.impulses import Values
 from dialin.matching.hearing.lag_search import BEAMS, LagSearch
 from dialin.matching.hearing.smooth_search import MOST_REFINING, RIVAL_DROP, SmoothSearch
+from dialin.matching.hearing.step_taps import StepTaps
+from dialin.matching.hearing.taps_search import ask_taps
 
 MOST_IMPULSES = 1200
 """After so many no lag knob is moved along its travel any more."""
@@ -48,6 +50,10 @@ MOST_ALIKE, APART = 8, 0.08
 
 RIVALS = 2
 """How many settings with other lags are handed on besides, that explain `RIVAL_DROP` or more."""
+
+MOST_PATTERNS, PATTERN_REFINING, SWITCH = 6, 40, 4
+"""Patterns of knobs in steps whose smooth knobs are searched, impulses for each, and steps of a
+knob up to which it is a switch that is tried again then."""
 
 NOTHING = 10.0
 """The same of the first random settings of an effect without lag knobs: of 19 rooms on music of the
@@ -94,14 +100,21 @@ class EchoSearch:
     seeds : sequence of ndarray
         Settings of the effect that are likely, tried first; then few are drawn, and half of the
         impulses do.
+    taps : StepTaps, optional
+        Patterns of the effect's echoes, where knobs in steps make them together.
     budget : int
         Impulses, about.
     """
 
     def __init__(
-        self, trials: EchoTrials, *, seeds: Sequence[Settings] = (), budget: int = 280
+        self,
+        trials: EchoTrials,
+        *,
+        seeds: Sequence[Settings] = (),
+        taps: StepTaps | None = None,
+        budget: int = 280,
     ) -> None:
-        self._trials = trials
+        self._trials, self._taps = trials, taps
         self._lags, self._smooth = LagSearch(trials), SmoothSearch(trials)
         self._seeds = list(seeds)
         self._budget = budget // 2 if self._seeds else budget
@@ -135,8 +148,10 @@ class EchoSearch:
             loudest = max(trials.tried, key=lambda t: t.reach)
             if loudest.reach < NOTHING:
                 return EchoFit(loudest.settings, loudest.drop, chance, loudest.answer, [])
-        beams = self._contexts() + self._lags.combined()
-        for again in range(2 if len(trials.lags) > 1 else 1):
+        beams, led = self._contexts() + self._lags.combined(), False
+        if trials.lags and self._taps is not None:
+            beams, led = self._patterns(beams, self._taps)
+        for again in range(0 if led else 2 if len(trials.lags) > 1 else 1):
             for index in trials.lags:
                 if trials.lab.renders < MOST_IMPULSES:
                     beams = self._lags.along(index, beams, otherwise=not again)
@@ -168,6 +183,26 @@ class EchoSearch:
         alike = self._alike(best)
         rivals = functools.partial(self._rivals, best, chance)
         return EchoFit(best.settings, best.drop, chance, best.answer, alike, rivals)
+
+    def _patterns(self, beams: list[TriedEcho], taps: StepTaps) -> tuple[list[TriedEcho], bool]:
+        """What known patterns explain, and whether that is more than anything asked before.
+
+        Then all knobs that move lags are where they belong, and patterns that differ but in how
+        high some of their echoes are need the smooth knobs to be told apart.
+        """
+        placed = ask_taps(self._trials, taps)
+        known = max(t.reach for t in beams)
+        if max((t.reach for t in placed), default=0.0) < max(known, HOPELESS):
+            return beams + placed, False
+        kept = self._trials.distinct(placed, MOST_PATTERNS)
+        kept += [self._smooth.refine(beam, PATTERN_REFINING) for beam in kept]
+        kept = self._trials.distinct(kept, BEAMS)
+        for index in self._trials.lags:
+            parameter = self._trials.spec.parameters[index]
+            if parameter.is_stepped and parameter.steps <= SWITCH:
+                # A switch may change the colour of echoes where they are.
+                kept = self._lags.along(index, kept)
+        return kept, True
 
     def _rivals(self, best: TriedEcho, chance: float) -> list[EchoFit]:
         kept = [best]

@@ -20,6 +20,7 @@ from dialin.matching.hearing.echo_trials import EchoTrials
 from dialin.matching.hearing.echo_verdicts import EVENLY, may_be_beat, single_echo, verdict_of
 from dialin.matching.hearing.impulses import EchoTarget, ImpulseLab, PartPair
 from dialin.matching.hearing.short_combs import Search, find_comb
+from dialin.matching.hearing.step_taps import StepTaps
 from dialin.matching.hearing.time_probe import TimeProbe, probe_time
 from dialin.matching.probing import ask_effect
 from dialin.rendering import Renderer
@@ -226,9 +227,10 @@ def find_echoes(
                 start: Settings = start,
                 free: tuple[int, ...] = free,
                 likely: Sequence[Settings] = likely,
+                taps: StepTaps | None = probe.taps,
             ) -> EchoFit | None:
                 trials = EchoTrials(lab, own, target, dict(kinds), start, free, pairs, seed)
-                return EchoSearch(trials, seeds=likely).run()
+                return EchoSearch(trials, seeds=likely, taps=taps).run()
 
             fit = search(lab, ear.whole, ear.pairs)
             if fit is None:

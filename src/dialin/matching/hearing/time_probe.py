@@ -32,10 +32,11 @@ from dialin.matching.hearing.impulses import (
     impulse,
     impulse_answer,
 )
+from dialin.matching.hearing.step_taps import StepTaps, find_taps
 from dialin.measures.carriers import strongest, symmetry_lines
 from dialin.measures.cepstrum import HIGHEST_HZ, LAG_RATE, impulse_cepstrum
 
-VERSION = 9
+VERSION = 10
 """Of what is kept in the cache."""
 
 RATE = 44_100
@@ -99,6 +100,8 @@ class TimeProbe:
         delay's own wobble. `linear` and `invariant` are what they are then.
     inside : bool
         Whether it moves inside, and enough of its echoes stay where they are to be listened for.
+    taps : StepTaps, optional
+        Patterns of its echoes in all positions of knobs in steps together.
     """
 
     heard: float
@@ -110,6 +113,7 @@ class TimeProbe:
     renders: int
     still: tuple[str, ...] = ()
     inside: bool = False
+    taps: StepTaps | None = None
 
     @property
     def echoes(self) -> bool:
@@ -135,7 +139,8 @@ class TimeProbe:
         TimeProbe
         """
         kept = {"knobs": dict(data["knobs"]), "carriers": tuple(data["carriers"])}
-        return cls(**{**data, **kept, "still": tuple(data["still"])})
+        taps = None if data["taps"] is None else StepTaps.from_dict(data["taps"])
+        return cls(**{**data, **kept, "still": tuple(data["still"]), "taps": taps})
 
 
 def probe_time(effect: Effect, *, use_cache: bool = True) -> TimeProbe:
@@ -208,6 +213,10 @@ class _TimeProber:
                 # The speed of what moves inside.
                 kind = "smooth"
             knobs[spec.parameters[index].id] = kind
+        taps = None
+        if invariant <= LINEAR and heard >= HEARD:
+            lags = [n for n in live if knobs[spec.parameters[n].id] == "lag"]
+            taps = find_taps(self._middle, spec, lags, [vector for vector, _ in chosen])
         return TimeProbe(
             heard=round(heard, 4),
             linear=round(linear, 4),
@@ -218,7 +227,28 @@ class _TimeProber:
             renders=self._renders,
             still=tuple(spec.parameters[n].id for n in still),
             inside=inside,
+            taps=taps,
         )
+
+    def _middle(self, settings: Settings, seconds: float) -> NDArray[np.float64] | None:
+        """Cepstrum of the middle of an answer that is followed for some seconds."""
+        start = round(PREROLL * LAG_RATE)
+        audio = impulse(LAG_RATE, self._channels, seconds=seconds)
+        wet = self._rendered(audio, LAG_RATE, settings, start)
+        return None if wet is None else np.asarray(impulse_cepstrum(wet, LAG_RATE).values[-1])
+
+    def _rendered(
+        self, audio: Audio, rate: int, settings: Settings, start: int = 0
+    ) -> Audio | None:
+        """A render from a sample on; None where it failed, and where there is nothing."""
+        self._renders += 1
+        try:
+            wet = self._effect.process(audio, rate, settings)[:, start:]
+        except Exception:
+            # Whatever a host throws: settings that cannot be rendered tell nothing.
+            return None
+        there = np.isfinite(wet).all() and float(np.abs(wet).max(initial=0.0)) >= 1e-6
+        return wet if there else None
 
     def _stays(self, drawn: list[Settings]) -> bool:
         """Whether enough stays the same where no chorus reaches, at a quarter of the settings."""
@@ -255,12 +285,8 @@ class _TimeProber:
     def _steady_cepstrum(self, settings: Settings) -> NDArray[np.float64] | None:
         """What stays the same of the answers to a train of impulses."""
         audio = impulse(RATE, self._channels, seconds=TURN_SECONDS, turns=TURNS)
-        self._renders += 1
-        try:
-            wet = self._effect.process(audio, RATE, settings)
-        except Exception:
-            return None
-        if not np.isfinite(wet).all() or float(np.abs(wet).max(initial=0.0)) < 1e-6:
+        wet = self._rendered(audio, RATE, settings)
+        if wet is None:
             return None
         values = impulse_answer(wet, RATE, HIGHEST_HZ, None, TURN_SECONDS, TURNS)
         return np.asarray(values[:, self._first :], dtype=np.float64)
@@ -343,14 +369,8 @@ class _TimeProber:
         self, settings: Settings, *, gain: float = 1.0, delay: float = 0.0
     ) -> NDArray[np.float64] | None:
         audio: Audio = impulse(RATE, self._channels, gain=gain, delay=delay)
-        self._renders += 1
-        try:
-            wet = self._effect.process(audio, RATE, settings)
-        except Exception:
-            # Whatever a host throws: settings that cannot be rendered tell nothing.
-            return None
-        wet = wet[:, round((PREROLL + delay) * RATE) :]
-        if not np.isfinite(wet).all() or float(np.abs(wet).max(initial=0.0)) < 1e-6:
+        wet = self._rendered(audio, RATE, settings, round((PREROLL + delay) * RATE))
+        if wet is None:
             return None
         if not delay:
             self._heard(wet)
