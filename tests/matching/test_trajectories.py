@@ -12,7 +12,7 @@ from dialin.matching.trajectories import (
     trajectory_noise,
 )
 from tests.measures.test_cepstrum import music
-from tests.measures.test_motion import flanged
+from tests.measures.test_turning import flanged
 
 RATE = 24_000
 

@@ -3,9 +3,9 @@
 Chorus, flangers, phasers and rotary speakers move combs and tilts of the spectrum to and fro. What
 a frame of 27 ms (and one of 80 ms, for combs of long lags) shows of them is a cepstrum; how each
 part of it moves is a modulation spectrum. Unlike a rate that is looked for
-(`dialin.measures.motion`), this tells deep motion from shallow, and slow from fast, though no line
-stands out. Used beside the style distance where an effect of the chain moves: to smooth effects it
-says nothing that the style features do not.
+(`dialin.measures.motion_ear`), this tells deep motion from shallow, and slow from fast, though no
+line stands out. Used beside the style distance where an effect of the chain moves: to smooth
+effects it says nothing that the style features do not.
 
 Conventions
 -----------
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from dialin.audio import Audio
-from dialin.measures.motion import HIGHEST_HZ, LONG, SHORT, Floats, frame_cepstra
+from dialin.measures.short_cepstra import HIGHEST_HZ, LONG, SHORT, Floats, frame_cepstra
 
 FRAMES = ((SHORT, HIGHEST_HZ), (LONG, 3_000.0))
 """Seconds of a frame, and end in hertz of its band."""

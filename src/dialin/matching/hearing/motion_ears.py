@@ -10,15 +10,8 @@ from scipy.ndimage import maximum_filter1d
 
 from dialin.audio import Audio
 from dialin.measures.cepstrum import band_end
-from dialin.measures.motion import (
-    HIGHEST_HZ,
-    LONG,
-    RATES_HZ,
-    SHORT,
-    Floats,
-    MotionEar,
-    frame_cepstra,
-)
+from dialin.measures.motion_ear import RATES_HZ, MotionEar
+from dialin.measures.short_cepstra import HIGHEST_HZ, LONG, SHORT, Floats, frame_cepstra
 
 BANDS = ((SHORT, HIGHEST_HZ), (LONG, 3_000.0), (LONG, 1_000.0))
 """Seconds of a frame, and end in hertz of its band: combs of long lags sweep too fast higher up,

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.motion_ears import APART, MotionEars, line_rates
 from dialin.matching.hearing.motion_probe import EASY_HZ, MotionProbe, impulse_train
 from dialin.matching.hearing.motion_turns import TriedMotion, turns_of
-from dialin.measures.motion import (
-    Floats,
-    Turning,
-)
+from dialin.measures.short_cepstra import Floats
+from dialin.measures.turning import Turning
 from dialin.rendering import Job, Renderer, SharedAudio
 
-SECONDS, TURNS = 4.0, 2.0
-"""For which a train of impulses is followed, and turns that are enough where the rate is known."""
+SECONDS, TURNS, LEAST_SECONDS = 4.0, 1.3, 1.35
+"""For which a train of impulses is followed, and turns that are enough where the rate is known,
+but for how many seconds at least."""
 
 LINE_WIDTH = 0.15
 """How far beside a line its rate may lie, in turns over the whole."""
@@ -40,7 +40,12 @@ NEAREST = 3
 WINDOW = 0.06
 """Natural logarithm of the rate, by which it may still be moved while shapes are refined."""
 
-FINE_FROM, FINE = 3, np.linspace(-0.0075, 0.0075, 7)
+FINE_STEP, FINES, EACH = 0.0025, 3, 4
+"""Logarithm of the rate between two that are looked at finely, how many are on each side of one of
+a grid, and how many from one of a grid to the next."""
+
+FINELY = FINES + EACH * round(WINDOW / (EACH * FINE_STEP))
+FINE_FROM, FINE = 3, FINE_STEP * np.arange(-FINES, FINES + 1)
 """How many of the best rates of a grid are looked at between its points, and where."""
 
 BY = np.linspace(-0.02, 0.02, 5)
@@ -57,6 +62,30 @@ LIKE = 3
 
 HOPELESS = 18.0
 """Score below which a motion is not looked at any more."""
+
+SCANNED = 12
+"""Overtones that are looked for at all rates."""
+
+LEAST_DEPTH = 0.05
+"""Depth in dB below which nothing moves."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Where a turn explains most; see `TriedMotion`."""
+
+    rate: float
+    score: float
+    phased: float
+    scans: tuple[tuple[int, Floats, Floats], ...] = ()
+
+
+def _better(one: TriedMotion | None, two: TriedMotion) -> TriedMotion:
+    """The one that explains more; where all rates were looked at, with what both explain there."""
+    if one is None:
+        return two
+    best = one if one.score >= two.score else two
+    return replace(best, scans=(*one.scans, *two.scans))
 
 
 class MotionListener:
@@ -121,22 +150,28 @@ class MotionListener:
             easy = probe.rate_at(position)
             ends = probe.rate_at(0.0), probe.rate_at(1.0)
             self._reach = min(ends), max(ends)
-        seconds = SECONDS if easy is None else min(SECONDS, TURNS / easy)
+        seconds = SECONDS if easy is None else min(SECONDS, max(TURNS / easy, LEAST_SECONDS))
         self._train, self._from, self._step = impulse_train(
             sample_rate, min(channels, 2), probe.spacing, probe.lead, seconds
         )
-        self._shared: SharedAudio | None = None
+        # A fast motion goes round often enough in the first part of it.
+        enough = self._from + self._step * int(np.ceil(LEAST_SECONDS / probe.spacing))
+        self._enough = self._train[:, : enough if easy is not None else None]
+        self._shared: tuple[SharedAudio, SharedAudio] | None = None
         self.lines = [] if self.knob is None else line_rates(ears)
         self.renders = 0
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Share the impulses with the workers; settings are tried within."""
-        self._shared = self._pool.share(self._train, self._rate)
+        whole = self._pool.share(self._train, self._rate)
+        enough = self._pool.share(self._enough, self._rate)
+        self._shared = whole, enough
         try:
             yield
         finally:
-            self._pool.release(self._shared)
+            self._pool.release(whole)
+            self._pool.release(enough)
             self._shared = None
 
     def try_settings(
@@ -158,7 +193,7 @@ class MotionListener:
         """
         settings = self._placed(settings, near)
         rendered = self._turns(settings, None if near is None else near.frame)
-        results = [self._heard(v, turns, near) for v, turns in zip(settings, rendered, strict=True)]
+        results = self._heard(settings, rendered, near, None if near is None else near.frame)
         self.tried += [tried for tried in results if tried is not None]
         return results
 
@@ -173,11 +208,10 @@ class MotionListener:
             Of the effect.
         """
         settings = self._placed(settings, near)
-        for vector, turns in zip(settings, self._turns(settings, None), strict=True):
-            for frame in range(len(turns)):
-                tried = self._heard(vector, turns, replace(near, frame=frame))
-                if tried is not None:
-                    self.tried.append(tried)
+        rendered = self._turns(settings, None)
+        for frame in range(len(self.ears.whole)):
+            heard = self._heard(settings, rendered, near, frame)
+            self.tried += [tried for tried in heard if tried is not None]
 
     def _placed(self, settings: Sequence[Settings], near: TriedMotion | None) -> Sequence[Settings]:
         """Settings with the rate knob where it turns fast enough to be followed.
@@ -205,82 +239,165 @@ class MotionListener:
     ) -> list[tuple[Turning | None, ...]]:
         assert self._shared is not None
         args = (self._from, self._step, self.ears.highest)
-        jobs = [
-            Job(
-                *(self.spec.uri, self._shared, v),
-                measure=turns_of,
-                measure_args=(*args, self._expected(v), frame),
+        jobs = []
+        for vector in settings:
+            rate = self._expected(vector)
+            fast = rate is not None and rate * LEAST_SECONDS >= TURNS
+            jobs.append(
+                Job(
+                    *(self.spec.uri, self._shared[fast], vector),
+                    measure=turns_of,
+                    measure_args=(*args, rate, frame),
+                )
             )
-            for v in settings
-        ]
         self.renders += len(jobs)
         return [() if r.failure is not None else r.value for r in self._pool.render(jobs)]
 
     def _heard(
-        self, vector: Settings, turns: tuple[Turning | None, ...], near: TriedMotion | None
-    ) -> TriedMotion | None:
-        best: TriedMotion | None = None
-        scans: list[tuple[int, Floats, Floats]] = []
-        for frame, turn in enumerate(turns):
-            if turn is None or turn.depth < 0.05 or (near is not None and frame != near.frame):
+        self,
+        settings: Sequence[Settings],
+        rendered: Sequence[tuple[Turning | None, ...]],
+        near: TriedMotion | None,
+        frame: int | None = None,
+    ) -> list[TriedMotion | None]:
+        """Listen for turns of settings, at all rates or near one, in a band or in each of them."""
+        frames = range(len(self.ears.whole)) if frame is None else (frame,)
+        best: list[TriedMotion | None] = [None] * len(settings)
+        for number in frames:
+            told: list[tuple[int, Turning]] = []
+            for place, turns in enumerate(rendered):
+                turn = turns[number] if turns else None
+                if turn is not None and turn.depth >= LEAST_DEPTH:
+                    told.append((place, turn))
+            if not told:
                 continue
-            ear, own = self.ears.whole[frame], self.ears.own[frame]
-            rates = ear.rates
+            vectors = [settings[place] for place, _ in told]
+            moving = [turn for _, turn in told]
             if self.knob is None:
-                rates = turn.rate * np.exp(np.linspace(-0.01, 0.01, 3))
-            elif near is not None:
-                rates = near.rate * np.exp(np.linspace(-WINDOW, WINDOW, 13))
-            expected = self._expected(vector)
-            if expected is not None:
-                # The knob does not reach all rates.
-                scale = turn.rate / expected
-                ends = self._reach[0] * scale / SLACK, self._reach[1] * scale * SLACK
-                rates = rates[(rates >= ends[0]) & (rates <= ends[1])]
-            if not rates.size:
-                continue
-            scores, _ = ear.drops(turn, rates)
-            mine, _ = own.drops(turn, rates)
-            spread = np.zeros(rates.size)
-            if near is not None:
-                spread = ear.spreads(turn, rates)
-                scores = scores + spread
-                # Of the input a look at some rates near by is enough.
-                mine = mine + own.spreads(turn, near.rate * np.exp(BY)).max()
-            elif self.lines:
-                # Of mere energy there is much to look at: only where something moves.
-                beside = np.linspace(-1, 1, 5) * LINE_WIDTH / ear.seconds
-                some = (np.array(self.lines)[:, None] + beside).ravel()
-                some = np.sort(some[(some >= rates[0]) & (some <= rates[-1])])
-                told = ear.spreads(turn, some)
-                if told.max(initial=0.0) > HOPELESS:
-                    told -= OWN * own.spreads(turn, some)
-                    told += np.interp(some, rates, scores - OWN * mine)
-                    scans.append((frame, some, told))
-            phased = scores - spread
-            mine = OWN * maximum_filter1d(mine, 2 * LIKE + 1, mode="nearest")
-            scores = scores - mine
-            if near is None:
-                scans.append((frame, rates, scores))
-            if self.knob is not None:
-                # Overtones tell rates apart more finely than the grid does.
-                tops = np.argsort(-scores)[:FINE_FROM]
-                finer = (rates[tops, None] * np.exp(FINE)).ravel()
-                more, _ = ear.drops(turn, finer)
-                phased = np.concatenate([phased, more])
-                more = more + np.repeat(spread[tops] - mine[tops], FINE.size)
-                scores = np.concatenate([scores, more])
-                rates = np.concatenate([rates, finer])
-            top = int(np.argmax(scores))
-            if best is None or scores[top] > best.score:
-                best = TriedMotion(
-                    *(vector, turns, frame, float(rates[top]), float(scores[top])),
-                    phased=float(phased[top]),
+                heard: list[_Found | None] = [self._at_its_own(t, number, near) for t in moving]
+            elif near is None:
+                heard = self._anywhere(vectors, moving, number)
+            else:
+                heard = self._nearby(vectors, moving, number, near.rate)
+            for (place, _), found in zip(told, heard, strict=True):
+                if found is None:
+                    continue
+                tried = TriedMotion(
+                    settings[place],
+                    rendered[place],
+                    number,
+                    found.rate,
+                    found.score,
+                    found.scans,
+                    found.phased,
                 )
-        for frame, rates, scores in scans:
+                best[place] = _better(best[place], tried)
+        return best
+
+    def _reached(self, vector: Settings, turn: Turning, rates: Floats) -> NDArray[np.bool_]:
+        """Which rates the knob reaches."""
+        expected = self._expected(vector)
+        if expected is None:
+            return np.ones(rates.shape, dtype=np.bool_)
+        scale = turn.rate / expected
+        ends = self._reach[0] * scale / SLACK, self._reach[1] * scale * SLACK
+        return np.asarray((rates >= ends[0]) & (rates <= ends[1]))
+
+    def _nearby(
+        self, vectors: Sequence[Settings], turns: Sequence[Turning], frame: int, rate: float
+    ) -> list[_Found | None]:
+        """Listen for turns near a rate, by phases and by energy."""
+        ear, own = self.ears.whole[frame], self.ears.own[frame]
+        # Overtones tell rates apart more finely than is looked for by energy.
+        finely = rate * np.exp(FINE_STEP * np.arange(-FINELY, FINELY + 1))
+        rates = finely[FINES:-FINES:EACH]
+        phased = ear.drops_of(turns, finely)[0]
+        spreads = ear.spreads_of(turns, rates)
+        # Of the input a look at some rates near by is enough.
+        mine = own.drops_of(turns, rates)[0]
+        beats = own.spreads_of(turns, rate * np.exp(BY)).max(axis=1)
+        found: list[_Found | None] = []
+        for row, (vector, turn) in enumerate(zip(vectors, turns, strict=True)):
+            reached = np.flatnonzero(self._reached(vector, turn, rates))
+            if not reached.size:
+                found.append(None)
+                continue
+            less = mine[row, reached] + beats[row]
+            less = OWN * maximum_filter1d(less, 2 * LIKE + 1, mode="nearest")
+            beyond = spreads[row, reached] - less
+            places = FINES + EACH * reached
+            tops = np.argsort(-(phased[row, places] + beyond))[:FINE_FROM]
+            looked = places[tops, None] + np.arange(-FINES, FINES + 1)
+            scores = phased[row, looked] + beyond[tops, None]
+            top = np.unravel_index(int(np.argmax(scores)), scores.shape)
+            place = int(looked[top])
+            found.append(
+                _Found(float(finely[place]), float(scores[top]), float(phased[row, place]))
+            )
+        return found
+
+    def _anywhere(
+        self, vectors: Sequence[Settings], turns: Sequence[Turning], frame: int
+    ) -> list[_Found | None]:
+        """Listen for turns at all rates, by phases; by energy where the references have lines."""
+        ear, own = self.ears.whole[frame], self.ears.own[frame]
+        every = ear.rates
+        # Where a motion may be is told by its first overtones.
+        turns = [replace(turn, lines=turn.lines[:, :SCANNED]) for turn in turns]
+        phased = ear.drops_of(turns, every)[0]
+        mine = own.drops_of(turns, every)[0]
+        beside = np.linspace(-1, 1, 5) * LINE_WIDTH / ear.seconds
+        some = np.sort((np.array(self.lines)[:, None] + beside).ravel())
+        some = some[(some >= every[0]) & (some <= every[-1])]
+        spreads = ear.spreads_of(turns, some)
+        found: list[_Found | None] = []
+        for row, (vector, turn) in enumerate(zip(vectors, turns, strict=True)):
+            reached = self._reached(vector, turn, every)
+            rates = every[reached]
+            if not rates.size:
+                found.append(None)
+                continue
+            less = mine[row, reached]
+            plain = phased[row, reached] - OWN * less
+            scans: list[tuple[int, Floats, Floats]] = []
+            inside = (some >= rates[0]) & (some <= rates[-1])
+            told = spreads[row, inside]
+            if told.max(initial=0.0) > HOPELESS:
+                # Of mere energy there is much to look at: only where something moves.
+                lines = some[inside]
+                told = told - OWN * own.spreads(turn, lines)
+                scans.append((frame, lines, told + np.interp(lines, rates, plain)))
+            less = OWN * maximum_filter1d(less, 2 * LIKE + 1, mode="nearest")
+            scores = phased[row, reached] - less
+            scans.append((frame, rates, scores))
+            tops = np.argsort(-scores)[:FINE_FROM]
+            finer = (rates[tops, None] * np.exp(FINE)).ravel()
+            more = ear.drops(turn, finer)[0]
+            rates = np.concatenate([rates, finer])
+            both = np.concatenate([phased[row, reached], more])
+            scores = np.concatenate([scores, more - np.repeat(less[tops], FINE.size)])
             top = int(np.argmax(scores))
-            if best is not None and scores[top] > best.score:
-                best = TriedMotion(vector, turns, frame, float(rates[top]), float(scores[top]))
-        return None if best is None else replace(best, scans=tuple(scans))
+            best = _Found(float(rates[top]), float(scores[top]), float(both[top]), tuple(scans))
+            for _, where, values in scans:
+                top = int(np.argmax(values))
+                if values[top] > best.score:
+                    best = replace(best, rate=float(where[top]), score=float(values[top]), phased=0)
+            found.append(best)
+        return found
+
+    def _at_its_own(self, turn: Turning, frame: int, near: TriedMotion | None) -> _Found:
+        """Listen for a turn whose rate no knob sets."""
+        ear, own = self.ears.whole[frame], self.ears.own[frame]
+        rates = turn.rate * np.exp(np.linspace(-0.01, 0.01, 3))
+        phased, mine = ear.drops(turn, rates)[0], own.drops(turn, rates)[0]
+        spreads = np.zeros(rates.size)
+        if near is not None:
+            spreads = ear.spreads(turn, rates)
+            mine = mine + own.spreads(turn, near.rate * np.exp(BY)).max()
+        scores = phased + spreads - OWN * mine.max()
+        top = int(np.argmax(scores))
+        scans = () if near is not None else ((frame, rates, scores),)
+        return _Found(float(rates[top]), float(scores[top]), float(phased[top]), scans)
 
     def again(self, tried: TriedMotion | None) -> TriedMotion | None:
         """Try settings at the rate that they seem to have, not as they go round at another.
@@ -405,7 +522,7 @@ class MotionListener:
         options = [(frame, tried) for _, frame, tried in found[:NEAREST]]
         options += [(tried.frame, tried) for tried in also]
         heard = [
-            self._heard(tried.settings, tried.turns, replace(tried, rate=rate, frame=frame))
+            self._heard([tried.settings], [tried.turns], replace(tried, rate=rate), frame)[0]
             for frame, tried in options
         ]
         return max((t for t in heard if t is not None), key=lambda t: t.score, default=None)

@@ -19,16 +19,8 @@ from dialin.audio import Audio
 from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
 from dialin.effects.spec import Settings
-from dialin.measures.motion import (
-    SHORT,
-    STEADY,
-    Floats,
-    Turning,
-    exact_rate,
-    impulse_cepstra,
-    motion_depth,
-    turning,
-)
+from dialin.measures.short_cepstra import SHORT, Floats, impulse_cepstra
+from dialin.measures.turning import STEADY, Turning, exact_rate, motion_depth, turning
 
 VERSION = 3
 """Of what is kept in the cache."""
@@ -61,8 +53,8 @@ LEAST_CHANGE = 0.15
 LEAST_BEYOND = 0.1
 """Share of a law's last rate below which no rate beyond it is taken to be."""
 
-EASY_HZ = 1.5
-"""Rate at which shapes are asked for."""
+EASY_HZ = 0.75
+"""Rate at which shapes are asked for: of deep combs many overtones are told there."""
 
 
 def impulse_train(

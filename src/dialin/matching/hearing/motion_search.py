@@ -18,7 +18,7 @@ from dialin.effects.spec import Settings
 from dialin.matching.hearing.motion_ears import APART, COARSE, FINE
 from dialin.matching.hearing.motion_listener import HOPELESS, WINDOW, MotionListener
 from dialin.matching.hearing.motion_turns import TriedMotion
-from dialin.measures.motion import Turning
+from dialin.measures.turning import Turning
 
 DRAWS, MORE_DRAWS, MOST_DRAWS = 23, 24, 3
 """Random settings to begin with, and more, so many times at most, where little was found."""
@@ -71,9 +71,9 @@ SIGMAS = (0.15, 0.12)
 STEP, LONGEST_STEP, DAMPINGS = 0.02, 0.2, (0.01, 0.1, 1.0, 10.0)
 """How far knobs are moved for a descent's slopes, how far it goes at most, and its dampings."""
 
-DESCENTS, MOST_DESCENTS, SMOOTH, LEVEL = 2, 6, 1.05, 1.003
-"""Steps of a descent from a start, and from the best; gain in one step from which an effect is
-smooth enough for it, and below which it ends."""
+DESCENTS, MOST_DESCENTS, LAST_DESCENTS, SMOOTH, LEVEL = (1, 3), 6, 2, 1.05, 1.003
+"""Steps of a descent from each start, from those that came farthest, from the best, and in the end;
+gain in one step from which an effect is smooth enough for it, and below which it ends."""
 
 RATE_STEP, RATE_STEPS = 0.03, (25, 151)
 """Turns by which the last and the first of a stretch may differ between two rates that are looked
@@ -82,7 +82,7 @@ at in the end, and how many those are, at least and at most."""
 NARROW = (0.03, 0.01)
 """The same for combs in the end: long teeth agree only within thousandths of a knob's travel."""
 
-NEAR_DESCENTS, NEAR_ROUNDS, NEAR_SIGMA = 4, 4, 0.04
+NEAR_DESCENTS, NEAR_ROUNDS, NEAR_SIGMA = 4, 4, 0.025
 """Steps, or rounds and how far, around settings that came near by the sound."""
 
 CALM, GAINED = 4, 1.02
@@ -264,8 +264,7 @@ class MotionSearch:
                 return settings
             better = self._descend(tried, NEAR_DESCENTS)
             if better.worth < SMOOTH * tried.worth:
-                for sigma in (NEAR_SIGMA, NARROW[-1]):
-                    better = self._refine(better, NEAR_ROUNDS, sigma, near=True)
+                better = self._refine(better, NEAR_ROUNDS, NEAR_SIGMA, near=True)
             return self._finish(better).settings
 
     def _run(self) -> MotionFit | None:
@@ -358,8 +357,8 @@ class MotionSearch:
         if smooth:
             # One descent finds one top; they take few renders.
             starts = self._starts(best.rate, MORE_STARTS)
-            for kept in (STARTS, 1):
-                starts = [self._descend(start, DESCENTS) for start in starts]
+            for steps, kept in zip(DESCENTS, (STARTS, 1), strict=True):
+                starts = [self._descend(start, steps) for start in starts]
                 starts = sorted(map(self._finer, starts), key=lambda t: -t.worth)[:kept]
         sigma = SIGMAS[0]
         while len(starts) > 1:
@@ -379,7 +378,7 @@ class MotionSearch:
         if refined.worth < SMOOTH * best.worth:
             for sigma in NARROW:
                 refined = self._refine(refined, MORE_ROUNDS, sigma, near=True)
-        return self._descend(refined, DESCENTS)
+        return self._descend(refined, LAST_DESCENTS)
 
     def _starts(self, rate: float, most: int) -> list[TriedMotion]:
         """Shapes at a rate that explain most in each band, no two of a band near each other."""

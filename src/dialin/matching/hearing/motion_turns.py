@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from dialin.audio import Audio
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.motion_ears import FIRST, bands_of
-from dialin.measures.motion import Floats, Turning, impulse_cepstra, turning
+from dialin.measures.short_cepstra import Floats, impulse_cepstra
+from dialin.measures.turning import Turning, turning
 
 ENERGY = 0.25
 """How much energy counts for a shape, beside what phases tell."""

@@ -31,8 +31,8 @@ from dialin.measures.cepstrum import (
     recording_cepstrum,
 )
 from dialin.measures.modulation import rate_of
-from dialin.measures.motion import SHORT, frame_cepstra
 from dialin.measures.rooms import Room, measure_room
+from dialin.measures.short_cepstra import SHORT, frame_cepstra
 from dialin.rendering import Job, Renderer
 from dialin.reports import CurveReport, MarkReport, PictureReport
 

@@ -7,75 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dialin.measures.motion import (
-    LONG,
-    SHORT,
-    MotionEar,
-    frame_cepstra,
-    impulse_cepstra,
-    motion_depth,
-    turning,
-    window_smear,
-)
+from dialin.measures.motion_ear import MotionEar
+from dialin.measures.short_cepstra import LONG, SHORT, frame_cepstra
 from tests.measures.test_cepstrum import music
-
-RATE = 24_000
-
-
-def flanged(sound: np.ndarray, rate: float, start: float = 0.0, longer: float = 1.0) -> np.ndarray:
-    """Sound plus 0.7 of itself, 1 to 5 ms late."""
-    times = np.arange(sound.shape[1])
-    lag = 0.003 + 0.002 * np.sin(2 * np.pi * (rate * times / RATE + start))
-    lag = RATE * longer * lag
-    late = [np.interp(times - lag, times, channel) for channel in sound]
-    return (sound + 0.7 * np.array(late)).astype(np.float32)
-
-
-def shaken(sound: np.ndarray, rate: float) -> np.ndarray:
-    times = np.arange(sound.shape[1]) / RATE
-    return (sound * (1 + 0.6 * np.sin(2 * np.pi * rate * times))).astype(np.float32)
-
-
-def turns(effect, rate: float, frame: float = SHORT):
-    train = np.zeros((1, 8 * RATE), np.float32)
-    step = round(0.025 * RATE)
-    train[:, ::step] = 0.5
-    return turning(impulse_cepstra(effect(train, rate), RATE, step, frame), 0.025)
-
-
-@pytest.mark.parametrize("rate", [0.6, 1.3, 4.0])
-@pytest.mark.parametrize("effect", [flanged, shaken])
-def test_turns_are_those_of_the_oscillator(effect, rate):
-    found = turns(effect, rate)
-    assert found is not None
-    assert found.rate == pytest.approx(rate, rel=0.02)
-    assert found.steady > 0.6
-    assert found.depth > 1.0
-
-
-@pytest.mark.parametrize("known", [1.3, 1.26])
-def test_a_known_rate_is_taken_only_where_it_is_right(known):
-    train = np.zeros((1, 3 * RATE), np.float32)
-    train[:, :: round(0.025 * RATE)] = 0.5
-    cepstra = impulse_cepstra(flanged(train, 1.3), RATE, round(0.025 * RATE), SHORT)
-    found = turning(cepstra, 0.025, known)
-    assert found is not None
-    assert found.rate == pytest.approx(1.3, rel=1e-9 if known == 1.3 else 0.01)
-
-
-def test_overtones_above_half_the_rate_of_impulses_are_told_where_the_rate_is_known():
-    train = np.zeros((1, 2 * RATE), np.float32)
-    train[:, :: round(0.025 * RATE)] = 0.5
-    cepstra = impulse_cepstra(flanged(train, 6.95), RATE, round(0.025 * RATE), SHORT)
-    found = turning(cepstra, 0.025, 6.95)
-    assert found is not None
-    # By 40 impulses a second only two of them seem to be there.
-    assert found.lines.shape[1] > 6
-    assert found.steady > 0.5
-    # Where they fall on each other no more are believed.
-    cepstra = impulse_cepstra(flanged(train, 10.0), RATE, round(0.025 * RATE), SHORT)
-    aliased = turning(cepstra, 0.025, 10.0)
-    assert aliased is None or aliased.lines.shape[1] == 1
+from tests.measures.test_turning import RATE, flanged, shaken, turns
 
 
 def test_energy_leads_to_a_comb_whose_lags_are_a_little_off():
@@ -105,14 +40,6 @@ def test_few_rates_are_heard_as_all_are():
     np.testing.assert_allclose(weaker, gains[20:24], rtol=1e-3, atol=1e-3)
 
 
-def test_what_stands_still_has_no_turns():
-    assert turns(lambda sound, _: sound, 1.0) is None
-    train = np.zeros((1, RATE), np.float32)
-    train[:, ::600] = 0.5
-    assert motion_depth(impulse_cepstra(train, RATE, 600)) < 1e-3
-    assert motion_depth(np.zeros((1, 0, 0))) == 0.0
-
-
 @pytest.mark.parametrize("frame", [SHORT, LONG])
 @pytest.mark.parametrize("rate", [0.7, 2.3])
 def test_a_sweep_is_heard_in_music_at_its_rate_whatever_its_phase(rate, frame):
@@ -138,17 +65,6 @@ def test_beats_of_the_input_are_no_tremolo():
     alone = MotionEar([beating]).drops(shape)[0].max()
     assert alone > 100
     assert MotionEar([beating], own=[other]).drops(shape)[0].max() < 0.3 * alone
-
-
-def test_channels_are_heard_by_their_difference_too():
-    both = np.concatenate([music(RATE, 1), music(RATE, 1)])
-    assert frame_cepstra(both, RATE).shape[0] == 2
-    assert np.abs(frame_cepstra(both, RATE)[1]).max() < 1e-3
-
-
-def test_short_recordings_have_no_frames_and_windows_smear():
-    assert frame_cepstra(np.zeros((1, 100), np.float32), RATE).shape[1] == 0
-    assert window_smear(np.array([0.0, 4.0])) == pytest.approx([1.0, 0.0], abs=0.01)
 
 
 def test_a_rate_between_the_points_of_a_spectrum_is_found_as_surely():
@@ -202,3 +118,19 @@ def test_steps_lead_to_what_explains_more():
     near, far = ear.steps(turn, [moved], 4.0, (1e-3, 1e6))
     assert near[0] == pytest.approx(5.0, abs=0.5)
     assert abs(far[0]) < 1e-3
+
+
+@pytest.mark.parametrize("rates", [None, 0.7 * np.exp(np.linspace(-0.06, 0.06, 13))])
+def test_many_motions_are_heard_at_once_as_they_are_one_by_one(rates):
+    shapes = [turns(flanged, 1.0), turns(shaken, 2.0), turns(flanged, 4.0)]
+    ear = MotionEar([frame_cepstra(flanged(music(RATE, 1), 0.7), RATE)])
+    for exactly in (False, True) if rates is not None else (False,):
+        drops, gains = ear.drops_of(shapes, rates, exactly=exactly)
+        for shape, drop, gain in zip(shapes, drops, gains, strict=True):
+            alone = ear.drops(shape, rates, exactly=exactly)
+            np.testing.assert_allclose(drop, alone[0], rtol=1e-3, atol=1e-2)
+            np.testing.assert_allclose(gain, alone[1], rtol=1e-2, atol=1e-3)
+    some = ear.rates if rates is None else rates
+    spreads = ear.spreads_of(shapes, some)
+    for shape, spread in zip(shapes, spreads, strict=True):
+        np.testing.assert_allclose(spread, ear.spreads(shape, some), rtol=1e-3, atol=1e-2)
