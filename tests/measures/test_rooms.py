@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import butter, sosfilt
 
 from dialin.measures import rooms
 
@@ -108,3 +109,19 @@ def test_silence_has_no_measures():
     assert np.isnan(room.t30)
     assert not room.has_tail
     assert room.echoes == ()
+
+
+@pytest.mark.parametrize("rate", [24_000, 44_100, 96_000])
+def test_band_decays_are_those_behind_scipys_butterworth_band_passes(rate):
+    rng = np.random.default_rng(4)
+    samples = round(0.9 * rate)
+    fading = np.exp(-np.arange(samples) / (0.15 * rate))
+    response = rng.standard_normal((2, samples)) * fading
+    found = rooms.band_decays(response, rate)
+    block = round(0.005 * rate)
+    for row, centre in zip(found, rooms.octaves(rate), strict=False):
+        edges = [centre / np.sqrt(2.0), centre * np.sqrt(2.0)]
+        sections = butter(3, edges, "bandpass", fs=rate, output="sos")
+        energy = np.square(sosfilt(sections, response, axis=1)).sum(axis=0)
+        true = np.maximum(rooms.energy_decay(energy)[::block][: row.size], -60.0)
+        np.testing.assert_allclose(row, true, atol=1e-8)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.effects.parameter import Parameter
+from dialin.matching.evolution import plain_cma
 from dialin.matching.surrogate import LinearModel
 
 if TYPE_CHECKING:
@@ -211,9 +212,6 @@ class KnobSearch:
         return bool(self._cma.should_stop()) or self._spread < CONVERGED
 
     def _restart(self) -> None:
-        # Which needs scipy.stats: half a second that the first renders need not wait for.
-        import cmaes
-
         positions, values = self.told
         order = np.argsort(values)
         if self._cma is None:
@@ -231,6 +229,9 @@ class KnobSearch:
         population = max(self.batch, 4)
         steps = np.array([1 / (p.steps - 1) if p.is_stepped else 0.0 for p in self._parameters])
         if steps.any():
+            # Which needs scipy.stats: a third of a second that the first renders need not wait for.
+            import cmaes
+
             self._cma = _Margin(
                 cmaes.CMAwM(
                     mean=mean,
@@ -242,7 +243,7 @@ class KnobSearch:
                 )
             )
         else:
-            self._cma = cmaes.CMA(
+            self._cma = plain_cma()(
                 mean=mean, sigma=sigma, bounds=bounds, seed=seed, population_size=population
             )
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dialin.effects.spec import Settings
+from dialin.matching.evolution import plain_cma
 from dialin.matching.hearing.motion_ears import APART, COARSE, FINE
 from dialin.matching.hearing.motion_listener import HOPELESS, WINDOW, MotionListener
 from dialin.matching.hearing.motion_turns import TriedMotion
@@ -479,9 +480,7 @@ class MotionSearch:
         indices = [n for n in self._shape if not self._spec.parameters[n].is_stepped]
         if not indices:
             return beam
-        import cmaes  # with scipy.stats: half a second
-
-        search = cmaes.CMA(
+        search = plain_cma()(
             mean=beam.settings[indices],
             sigma=sigma,
             bounds=np.tile([0.0, 1.0], (len(indices), 1)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dialin.matching.evolution import plain_cma
 from dialin.matching.hearing.echo_trials import EchoTrials, TriedEcho, with_knob
 
 RIVAL_DROP = 60.0
@@ -66,9 +67,7 @@ class SmoothSearch:
         if size == 1:
             return self._line(best, self._trials.smooth[0], budget)
         population = 6 + int(2 * np.log(size))
-        import cmaes  # with scipy.stats: half a second
-
-        search = cmaes.CMA(
+        search = plain_cma()(
             mean=mean,
             sigma=sigma,
             bounds=np.array([[0.0, 1.0]] * size),
