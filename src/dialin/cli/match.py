@@ -76,6 +76,9 @@ def match(
         # Whole songs are solved and rendered by built-ins alone, which need no workers.
         if search.fx != ["mastering"]:
             pool.warm_up(MEASURING)
+        from dialin.files.quick_imports import import_array_api
+
+        import_array_api()
         _match(output, files, search, song, render, run, pool)
 
 

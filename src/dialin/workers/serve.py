@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 
+from dialin.files.quick_imports import import_array_api
 from dialin.workers.session import Session
 from dialin.workers.start import come_in
 
@@ -18,6 +19,7 @@ def main() -> None:
     """Entry point of a worker process."""
     connection, folder = come_in()
     session = Session(connection, folder)
+    import_array_api()
     module = importlib.import_module(sys.argv[1])
     session.run(module.handler(session))
     # Plugins may crash in their destructors; everything is said, so leave without them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,14 @@ from dialin.audio import Audio
 from dialin.errors import DialinError, OutputError, UnexpectedError
 from dialin.files import Published, free_folder, publish, stands_in_the_way
 from dialin.files.text import json_text, shown
-from dialin.matching.files.file_render import OutputPlan, level_remark, render_file
+from dialin.matching.files.file_render import (
+    OutputPlan,
+    Steps,
+    file_steps,
+    level_remark,
+    render_file,
+    side_by_side,
+)
 from dialin.matching.files.listening import Listening
 from dialin.matching.fit import Fitted, FittedSlot, settings_for
 from dialin.matching.options import RenderOptions
@@ -228,16 +236,18 @@ class Making:
             Called with seconds done.
         """
         name, choices = self.held.plan.target.name, []
+        files = []
         for report, preset in zip(self._report.choices, self.match.choices, strict=True):
             relative = Path("choices") / str(report.number)
             folder = self._staged / relative
             folder.mkdir(parents=True)
             preset.save(folder / "preset.json", overwrite=True)
             fitted = settings_for(preset, self.options.amount, self.pool)
-            if self.held.plan.source.seconds <= CHOICE_SECONDS:
-                self._render_file(fitted, folder / name, progress)
+            files.append(functools.partial(self._file_steps, fitted, folder / name))
             slots = rendered_slots(report.slots, fitted, self.options.amount)
             choices.append(replace(report, slots=slots, folder=relative.as_posix()))
+        if self.held.plan.source.seconds <= CHOICE_SECONDS:
+            side_by_side(files, self.pool, lambda _, done: progress(done))
         self._report = replace(self._report, choices=tuple(choices))
 
     def write_native(self) -> None:
@@ -353,6 +363,14 @@ class Making:
             tail=self.options.tail,
             progress=progress,
             rendered=rendered,
+        )
+
+    def _file_steps(self, fitted: Fitted, target: Path) -> Steps[Applied]:
+        return file_steps(
+            *(self.held.plan.source.path, target, fitted.effect, fitted.settings),
+            pool=self.pool,
+            headroom=self.options.headroom,
+            tail=self.options.tail,
         )
 
     def _note(self, *notes: str) -> None:
