@@ -26,7 +26,7 @@ from scipy.ndimage import uniform_filter1d
 
 from dialin.audio import Audio
 from dialin.audio.excerpts import middle_of
-from dialin.measures.transforms import irfft_rows, rfft_rows
+from dialin.measures.transforms import hann, irfft_rows, rfft_rows
 
 Values = NDArray[np.float64]
 
@@ -159,7 +159,7 @@ def band_end(audio: Audio, sample_rate: int) -> float:
     if piece.shape[1] < size:
         return min(HIGHEST_HZ, 0.48 * sample_rate)
     frames = np.lib.stride_tricks.sliding_window_view(piece, size, axis=1)[:, :: 4 * size]
-    power = (np.abs(sfft.rfft(frames * np.hanning(size), axis=2)) ** 2).mean(axis=(0, 1))
+    power = (np.abs(sfft.rfft(frames * hann(size), axis=2)) ** 2).mean(axis=(0, 1))
     hertz = sample_rate / size
     smooth = uniform_filter1d(power, max(1, round(200.0 / hertz)))
     # Running sums may fall a little below nothing.
@@ -211,7 +211,7 @@ def recording_cepstrum(
     total = np.zeros((len(views), count))
     used = 0.0
     for block in blocks:
-        window = np.hanning(block.shape[1] + 2)[1:-1]
+        window = hann(block.shape[1] + 2)[1:-1]
         part = _cepstra(_mixed(block) * window, sample_rate, end, smooth_hz=smooth_hz)
         total += part[:, :count]
         used += 1.0

@@ -24,6 +24,7 @@ from scipy import fft as sfft
 from dialin.audio import Audio, without_infrasound
 from dialin.measures.bands import BANDS, GROUPS, SpectralAnalysis, analyse
 from dialin.measures.cepstrum import LAG_RATE, recording_cepstrum
+from dialin.measures.transforms import hann
 
 Floats = NDArray[np.float32]
 
@@ -259,12 +260,12 @@ def moving_features(mono: NDArray[np.float32], rate: int) -> Floats:
     if mono.size < 8 * hop + length:
         mono = np.pad(mono, (0, 8 * hop + length - mono.size))
     frames = np.lib.stride_tricks.sliding_window_view(mono, length)[::hop]
-    window = np.hanning(length + 1)[:-1].astype(np.float32)
+    window = hann(length + 1)[:-1].astype(np.float32)
     spectrum = sfft.rfft(frames * window, axis=1)
     end = min(spectrum.shape[1], int(10_500 * length / rate))
     level = np.log(spectrum.real[:, :end] ** 2 + spectrum.imag[:, :end] ** 2 + 1e-8)
     level -= level.mean(axis=1, keepdims=True)
-    level *= np.hanning(end).astype(np.float32)
+    level *= hann(end).astype(np.float32)
     cepstra = sfft.irfft(level.astype(np.float32), axis=1)
     # Value n belongs to n / (2 * end * rate / length) seconds.
     per_second = 2 * (end - 1) * rate / length
@@ -274,9 +275,7 @@ def moving_features(mono: NDArray[np.float32], rate: int) -> Floats:
     cepstra = cepstra[:, edges[0] : edges[-1]]
     mean = cepstra.mean(axis=0)
     cuts = edges[:-1] - edges[0]
-    turning = sfft.rfft(
-        (cepstra - mean) * np.hanning(len(cepstra))[:, None].astype(np.float32), axis=0
-    )
+    turning = sfft.rfft((cepstra - mean) * hann(len(cepstra))[:, None].astype(np.float32), axis=0)
     power = turning.real**2 + turning.imag**2
     rates = np.arange(power.shape[0]) * rate / (hop * len(cepstra))
     rows = []
@@ -329,7 +328,7 @@ def line_features(levels: NDArray[np.float64], step: float) -> Floats:
     rows = np.concatenate([groups, apart])
     rows = rows - rows.mean(axis=1, keepdims=True)
     count = rows.shape[1]
-    spectrum = np.abs(sfft.rfft(rows * np.hanning(count), axis=1)) ** 2 / count
+    spectrum = np.abs(sfft.rfft(rows * hann(count), axis=1)) ** 2 / count
     rates = np.arange(spectrum.shape[1]) / (count * step)
     edges = np.geomspace(0.2, 16.0, LINE_BANDS + 1)
     parts = []

@@ -7,6 +7,7 @@ same to the bit as by itself.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,25 @@ from scipy import fft as sfft
 
 LANES = 4
 """Rows of float32 that are transformed side by side."""
+
+
+@functools.lru_cache(maxsize=16)
+def hann(count: int) -> NDArray[np.float64]:
+    """`numpy.hanning`, made once: of a long stretch it takes as long as a part of the transform.
+
+    Parameters
+    ----------
+    count : int
+        Of samples.
+
+    Returns
+    -------
+    ndarray, float64, shape (count,)
+        Not to be written to.
+    """
+    window = np.hanning(count)
+    window.flags.writeable = False
+    return window
 
 
 def rfft_rows(rows: NDArray[np.float32], size: int) -> NDArray[np.complex64]:
