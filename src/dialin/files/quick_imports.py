@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import sys
 import types
@@ -17,6 +18,16 @@ UNUSED = ("ctypeslib", "f2py", "ma", "polynomial", "testing")
 
 LOOKED_AT = "1.17."
 """Versions of SciPy whose decorator of documentation is known to do nothing else."""
+
+
+RARELY = 50_000, 20, 20
+"""Thresholds of `gc`: what imports make is no garbage, and looking through it takes a tenth of the
+time that they take."""
+
+
+def collect_rarely() -> None:
+    """Look for garbage that holds itself rarely, in processes of dialin's own."""
+    gc.set_threshold(*RARELY)
 
 
 def import_array_api() -> None:

@@ -10,13 +10,14 @@ import importlib
 import os
 import sys
 
-from dialin.files.quick_imports import import_array_api
+from dialin.files.quick_imports import collect_rarely, import_array_api
 from dialin.workers.session import Session
 from dialin.workers.start import come_in
 
 
 def main() -> None:
     """Entry point of a worker process."""
+    collect_rarely()
     connection, folder = come_in()
     session = Session(connection, folder)
     import_array_api()
