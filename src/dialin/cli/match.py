@@ -77,8 +77,10 @@ def match(
         if search.fx != ["mastering"]:
             pool.warm_up(MEASURING)
         from dialin.files.quick_imports import import_array_api
+        from dialin.files.system import keep_freed_memory
 
         import_array_api()
+        keep_freed_memory()
         _match(output, files, search, song, render, run, pool)
 
 
