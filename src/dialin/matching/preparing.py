@@ -30,6 +30,7 @@ from dialin.matching.recordings import Heard, hear, reference_list
 from dialin.matching.song_tempo import InTempo, in_tempo
 from dialin.matching.songs.mastering import mastering_chain
 from dialin.matching.songs.mixes import MASTERING_NAME, is_mastering, whole_mixes
+from dialin.measures.time_features import RecordingFeatures
 from dialin.rendering import Renderer
 from dialin.reports.words import SAME_RECORDING
 
@@ -84,6 +85,8 @@ class Prepared:
         Style features of the input as it is, and what `measure` says beside them.
     began : float
         Of the monotonic clock, in seconds.
+    heard_input : RecordingFeatures, optional
+        The excerpt as the network of chains heard it, where it was asked.
     """
 
     input: tuple[Audio, int] | str
@@ -99,6 +102,7 @@ class Prepared:
     budget: int
     untouched: tuple[Vector, Detail]
     began: float
+    heard_input: RecordingFeatures | None = None
 
     @property
     def excerpt(self) -> Audio:
@@ -153,7 +157,8 @@ def prepare(
     untouched = measure(heard.input.pieces[0], heard.input.sample_rate)
     # Who listens to the whole sound cannot say what a part of it takes.
     asked = options.models is None and options.all_aspects
-    witnesses = (*voters, GuessVoter()) if asked else voters
+    own = GuessVoter()
+    witnesses = (*voters, own) if asked else voters
     if families and not heard.whole:
         raise UsageError(
             "--fx auto listens to references, and a profile has no sound; name effects, or "
@@ -200,6 +205,7 @@ def prepare(
         budget=options.budget or int(np.clip(RENDERS_PER_KNOB * live, *usual)),
         untouched=untouched,
         began=began,
+        heard_input=own.heard(heard.input.pieces[0]),
     )
 
 

@@ -101,6 +101,7 @@ def search_settings(
                 certain=prepared.named,
                 count=_tries(budget),
                 seed=seed,
+                heard_before=prepared.heard_input,
             )
         except (MissingPackageError, ModelError) as error:
             notes = (*notes, f"the networks of this package cannot be used: {error}")

@@ -9,6 +9,7 @@ from dialin.effects import chain_uri
 from dialin.effects.builtin_table import builtin_spec
 from dialin.effects.chain import chain_spec
 from dialin.errors import ModelError
+from dialin.matching.guessing import guess
 from dialin.matching.guessing.auto_voters import Recordings
 from dialin.matching.guessing.gap_features import (
     feature_count,
@@ -167,3 +168,30 @@ def test_a_folder_of_another_kind_is_refused(tmp_path) -> None:
     (tmp_path / "config.json").write_text('{"format": 1, "kind": "controller"}')
     with pytest.raises(ModelError, match="no guess"):
         GuessModel(tmp_path)
+
+
+def test_the_input_is_heard_once(monkeypatch):
+    """By the voter, by each reference, and by the guesses that follow."""
+    counted = []
+    usual = guess.hear_stereo
+    monkeypatch.setattr(
+        guess, "hear_stereo", lambda audio, rate: counted.append(audio) or usual(audio, rate)
+    )
+    rng = np.random.default_rng(0)
+    own, one, two = (0.1 * rng.standard_normal((3, 2, 22_050))).astype(np.float32)
+    voter, other = GuessVoter(), GuessVoter()
+    specs = [builtin_spec(name) for name in ("delay", "reverb")]
+    heard = Recordings((own, 22_050), ((one, 22_050, 1.0), (two, 22_050, 2.0)), 3)
+    voted = voter.vote(heard, specs)
+    assert len(counted) == 3
+    assert voter.heard(one) is None
+    before = voter.heard(own)
+    asked = {"certain": False, "count": 8, "seed": 3}
+    references = [(one, 22_050), (two, 22_050)]
+    again = guess_chain(specs[0], (own, 22_050), references, **asked, heard_before=before)
+    assert len(counted) == 5
+    fresh = guess_chain(specs[0], (own, 22_050), references, **asked)
+    for (slots, settings), (same_slots, same) in zip(again.tries, fresh.tries, strict=True):
+        assert slots == same_slots
+        np.testing.assert_array_equal(settings, same)
+    assert other.vote(heard, specs).presence == voted.presence

@@ -196,10 +196,14 @@ def _with_locks(asked: Sequence[EffectSpec], locked: Sequence[str]) -> set[str]:
 
 def _crushed(heard: Recordings) -> float | None:
     """Bits on whose steps all references stand while the input does not."""
-    bits = [lattice_bits(audio) for audio, _, _ in heard.references]
+    known = []
+    for audio, _, _ in heard.references:
+        bits = lattice_bits(audio)
+        if bits is None:
+            return None
+        known.append(bits)
     own = lattice_bits(heard.input[0])
-    known = [b for b in bits if b is not None]
-    if len(known) < len(bits) or (own is not None and own <= max(known) + 1.0):
+    if own is not None and own <= max(known) + 1.0:
         return None
     return float(np.mean(known))
 

@@ -111,6 +111,7 @@ def guess_chain(
     certain: bool,
     count: int,
     seed: int,
+    heard_before: RecordingFeatures | None = None,
 ) -> Guess:
     """Guess settings of a chain.
 
@@ -128,6 +129,8 @@ def guess_chain(
         Candidates for all references together.
     seed : int
         Of what is drawn.
+    heard_before : RecordingFeatures, optional
+        The input as `GuessVoter` heard it.
 
     Returns
     -------
@@ -146,8 +149,10 @@ def guess_chain(
     there = dict.fromkeys((s for s, entry in enumerate(entries) if entry is not None), 0.0)
     each = max(1, -(-count // len(references)))
     heard: list[tuple[RecordingFeatures, RecordingFeatures]] = []
+    before = heard_before if name == "chain" else None
     for number, reference in enumerate(references):
-        one, two = _listened(name, input, reference)
+        one, two = _listened(name, input, reference, before)
+        before = one
         heard.append((one, two))
         answers = _ask(model, one, two, known, min(max(each, 8), DRAWN), seed + number)
         for slot, entry in enumerate(entries):
@@ -195,11 +200,14 @@ def _known(
 
 
 def _listened(
-    name: str, input: tuple[Audio, int], reference: tuple[Audio, int]
+    name: str,
+    input: tuple[Audio, int],
+    reference: tuple[Audio, int],
+    before: RecordingFeatures | None = None,
 ) -> tuple[RecordingFeatures, RecordingFeatures]:
-    """Both recordings in the form in which the model's training heard them."""
+    """Both recordings in the form in which the model's training heard them, the input once."""
     if name != "chain":
-        return hear_mono(*input), hear_mono(*reference)
+        return hear_mono(*input) if before is None else before, hear_mono(*reference)
     sounds = [np.repeat(audio, 2, axis=0) if audio.shape[0] == 1 else audio[:2]
               for audio, _ in (input, reference)]  # fmt: skip
     rates = (input[1], reference[1])
@@ -208,7 +216,8 @@ def _listened(
         over = loud[1] - loud[0]
         extra = float(np.clip(over, -LEVEL_GAP, LEVEL_GAP)) - over
         sounds[1] = sounds[1] * np.float32(10 ** (extra / 20))
-    return hear_stereo(sounds[0], rates[0]), hear_stereo(sounds[1], rates[1])
+    one = hear_stereo(sounds[0], rates[0]) if before is None else before
+    return one, hear_stereo(sounds[1], rates[1])
 
 
 def _ask(
@@ -263,6 +272,23 @@ def _as_chain(
 class GuessVoter:
     """The network that knows built-ins, as a witness to which effects are there."""
 
+    def __init__(self) -> None:
+        self._heard: tuple[Audio, RecordingFeatures] | None = None
+
+    def heard(self, input: Audio) -> RecordingFeatures | None:
+        """What it heard of an input, where that was the first it was asked about.
+
+        Parameters
+        ----------
+        input : ndarray, float32, shape (channels, samples)
+            The very array.
+
+        Returns
+        -------
+        RecordingFeatures or None
+        """
+        return self._heard[1] if self._heard is not None and self._heard[0] is input else None
+
     def vote(self, heard: Recordings, effects: Sequence[EffectSpec]) -> Vote | None:
         """See `dialin.matching.guessing.auto_voters.Voter`.
 
@@ -290,7 +316,10 @@ class GuessVoter:
         presence: dict[str, float] = {}
         guesses: list[ChainGuess] = []
         for audio, rate, weight in heard.references:
-            one, two = _listened("chain", heard.input, (audio, rate))
+            own = self.heard(heard.input[0])
+            one, two = _listened("chain", heard.input, (audio, rate), own)
+            if self._heard is None:
+                self._heard = heard.input[0], one
             answers = _ask(model, one, two, known, 16, heard.seed)
             lags = _echo_lags(one, two)
             guesses += [
