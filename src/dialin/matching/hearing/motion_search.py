@@ -34,8 +34,9 @@ OCTAVES, SLOWER, LEAST_PHASED = (0.5, 1 / 3, 2.0), 0.9, 0.4
 """Other rates of which a shape may be the overtone, or the fundamental; the share of its score from
 which a slower one is taken, and of what phases tell."""
 
-OCTAVE_PASSES = 2
-"""How often other rates are looked at: a sixth is a half of a third."""
+OCTAVE_PASSES, MANY_RENDERS = 2, 700
+"""How often other rates are looked at: a sixth is a half of a third; and after how many renders no
+more."""
 
 LEAST_BETWEEN = 0.15
 """Share of what a slower motion tells that must lie between the lines of the faster one."""
@@ -305,7 +306,7 @@ class MotionSearch:
             if self._knob is not None and best.score > LIKELY:
                 for _ in range(OCTAVE_PASSES):
                     before, best = best, self._octave(best)
-                    if best is before:
+                    if best is before or self._listener.renders > MANY_RENDERS:
                         break
             self._narrowed(best)
             beams = self._listener.at_rate(best.rate)
