@@ -197,7 +197,9 @@ def _density(audio: Audio, sample_rate: int, size: int) -> tuple[FloatArray, Flo
     return np.asarray(np.fft.rfftfreq(size, 1 / sample_rate), dtype=np.float64), power
 
 
-def loudness_spectrum(audio: Audio, sample_rate: int) -> tuple[FloatArray, FloatArray]:
+def loudness_spectrum(
+    audio: Audio, sample_rate: int, loudness: float | None = None
+) -> tuple[FloatArray, FloatArray]:
     """`band_levels` in dB re the sound's loudness: spectra of equally loud sounds compare.
 
     Silence, which has no loudness, is taken re full scale.
@@ -208,6 +210,8 @@ def loudness_spectrum(audio: Audio, sample_rate: int) -> tuple[FloatArray, Float
         Full scale is 1.
     sample_rate : int
         In hertz.
+    loudness : float, optional
+        `played_loudness`, where it is known.
 
     Returns
     -------
@@ -215,7 +219,8 @@ def loudness_spectrum(audio: Audio, sample_rate: int) -> tuple[FloatArray, Float
         Band centres in hertz, and levels in dB.
     """
     centres, level = band_levels(audio, sample_rate)
-    loudness = played_loudness(audio, sample_rate)
+    if loudness is None:
+        loudness = played_loudness(audio, sample_rate)
     return centres, level - loudness if np.isfinite(loudness) else level
 
 

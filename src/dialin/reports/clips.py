@@ -128,7 +128,7 @@ def equally_loud(clips: Sequence[Clip]) -> list[Clip]:
     ]
 
 
-def compress(track: Track, limit: int) -> Clip:
+def compress(track: Track, limit: int, loudness: float | None = None) -> Clip:
     """Compress to 16-bit FLAC; mono and then lower rates are the way to stay below a limit.
 
     Parameters
@@ -137,6 +137,8 @@ def compress(track: Track, limit: int) -> Clip:
         What is to be heard.
     limit : int
         Bytes that it may have.
+    loudness : float, optional
+        `played_loudness` of the track, where it is known.
 
     Returns
     -------
@@ -165,7 +167,9 @@ def compress(track: Track, limit: int) -> Clip:
             audio = audio.mean(axis=0, keepdims=True)
         else:
             highest //= 2
-    loudness, level = played_loudness(sound, target), peak_dbfs(sound)
+    if loudness is None or target != rate or sound.shape != track.audio.shape:
+        loudness = played_loudness(sound, target)
+    level = peak_dbfs(sound)
     silent = not (np.isfinite(loudness) and np.isfinite(level))
     return Clip(
         flac=base64.b64encode(flac).decode("ascii"),

@@ -50,7 +50,8 @@ def draw_track(track: Track, limit: int) -> DrawnTrack:
     DrawnTrack
     """
     audio, rate = track.audio, track.sample_rate
-    clip = compress(track, limit)
+    loudness = played_loudness(audio, rate)
+    clip = compress(track, limit, loudness)
     played = PlayedReport(
         kind=track.kind,
         name=track.title,
@@ -58,7 +59,7 @@ def draw_track(track: Track, limit: int) -> DrawnTrack:
         seconds=audio.shape[1] / rate,
         sample_rate=rate,
         channels=audio.shape[0],
-        loudness_lufs=played_loudness(audio, rate),
+        loudness_lufs=loudness,
         peak_dbfs=peak_dbfs(audio),
     )
     peak = 10 ** ((clip.peak or 0.0) / 20)
@@ -66,6 +67,6 @@ def draw_track(track: Track, limit: int) -> DrawnTrack:
         played,
         clip,
         outline(audio, gain=0.95 / max(peak, 1e-6)),
-        Curve(track.title, track.kind, *loudness_spectrum(audio, rate)),
+        Curve(track.title, track.kind, *loudness_spectrum(audio, rate, loudness)),
         Curve(track.title, track.kind, *level_distribution(audio, rate)),
     )
