@@ -29,6 +29,7 @@ from dialin.matching.result import Match, MatchProgress
 from dialin.matching.searching import search_settings
 from dialin.matching.song_answer import solve_songs
 from dialin.rendering import Renderer, RenderPool, SharedAudio
+from dialin.workers.algebra import one_thread_of_algebra
 
 
 def match(
@@ -142,7 +143,10 @@ def match(
             "options stands in place of budget, seconds, seed, only, weights, lock, "
             "reference_for, models, bpm, pick and keep; give one or the other"
         )
-    with nullcontext(pool) if pool is not None else _warm_pool() as used:
+    with (
+        one_thread_of_algebra(),
+        nullcontext(pool) if pool is not None else _warm_pool() as used,
+    ):
         prepared = prepare(input, reference, effects, options, used, voters)
         shared = used.share(prepared.excerpt, prepared.sample_rate)
         try:
