@@ -32,6 +32,10 @@ def fit(score, half, phased, rounds=20.0):
         # What a dry piece of music that grows brighter was seen to have.
         (139, 71, 78, 0.76, "doubt"),
         (220, 71, 78, 0.76, "doubt"),
+        (354, 132, 231, 1.01, "doubt"),
+        (554, 348, 311, 0.76, "doubt"),
+        # A comb that does go round so slowly.
+        (1800, 400, 1200, 0.93, "heard"),
         (220, 71, 78, 12.0, "heard"),
         # The most that dry pieces had by chance at fast rates.
         (161, 39, 92, 54.0, "doubt"),

@@ -97,9 +97,9 @@ HEARD, PHASED, HEARD_HALF, EVEN = 170.0, 35.0, 20.0, 0.12
 """Score in all, what phases tell of it, and score in the worse half of the references, from which
 a motion is heard; and the share of all that the worse half must have."""
 
-SLOW = 0.4
-"""How much higher a score must be for what goes round once, and half of it for what does twice: a
-piece that grows brighter moves as a slow sweep does."""
+SLOW, SLOWEST = 0.4, 1.2
+"""How much higher a score must be for what goes round once, both together; for what does twice half
+of the one and a quarter of the other: a piece that grows brighter moves as a slow sweep does."""
 
 STRONG, STRONG_EVEN, STRONG_HALF, STRONG_ROUNDS = 220.0, 0.2, 60.0, 3.0
 """Score from which energy alone is enough, the share of it in the worse half and the score there
@@ -167,7 +167,7 @@ class MotionFit:
         strong = self.score >= STRONG
         strong &= self.half >= min(STRONG_EVEN * self.score, STRONG_HALF)
         strong &= self.rounds >= STRONG_ROUNDS
-        enough = self.score >= HEARD * (1 + SLOW / self.rounds)
+        enough = self.score >= HEARD * (1 + SLOW / self.rounds + SLOWEST / self.rounds**2)
         if enough and (strong or (self.phased >= PHASED and (even or clear))):
             return "heard"
         return "absent" if self.score < ABSENT or self.half < HEARD_HALF / 3 else "doubt"
