@@ -38,7 +38,8 @@ AUTO_SLOT_COST = 0.08
 """Distance that an effect must take away there: of more effects the best gains more by chance."""
 
 LEAST_LISTENED = 8
-"""Renders below which a believed guess is taken without listening for echoes, rooms and motion."""
+"""Renders below which a believed guess is taken without listening for echoes, rooms and motion, and
+the first guess of what somebody named is made with more care."""
 
 FIRST_GUESS = (
     f"with fewer than {LEAST_LISTENED} renders this is a first guess: echoes, rooms and motion "
@@ -102,6 +103,7 @@ def search_settings(
                 count=_tries(budget),
                 seed=seed,
                 heard_before=prepared.heard_input,
+                careful=plan is None and budget < LEAST_LISTENED,
             )
         except (MissingPackageError, ModelError) as error:
             notes = (*notes, f"the networks of this package cannot be used: {error}")

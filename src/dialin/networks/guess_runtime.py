@@ -41,7 +41,7 @@ class Answers:
     point : ndarray, float64, shape (size,)
         One vector: the likeliest effects, the knobs' expected positions.
     drawn : ndarray, float64, shape (candidates, size)
-        Vectors drawn from what it takes for possible, the most central first.
+        Vectors drawn from what it takes for possible, in no order.
     """
 
     there: NDArray[np.float64]
@@ -160,7 +160,7 @@ class GuessModel:
         if orders:
             value = known[2 * slots : 2 * slots + orders]
             point[-orders:] = np.where(value == 0, logits[slots:] >= 0, value > 0)
-        return Answers(there, point, self._central(input, drawn))
+        return Answers(there, point, drawn)
 
     def judged(
         self,
@@ -197,11 +197,24 @@ class GuessModel:
         }
         return np.asarray(self._judge.run(rows)["distance"], dtype=np.float64)
 
-    def _central(self, input: Floats, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Vectors by how little they differ in sound from all the others."""
+    def centrality(self, input: Floats, drawn: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Order of vectors by how little they differ in sound from all the others.
+
+        Parameters
+        ----------
+        input : ndarray, float32, shape (features,)
+            What was heard of the input.
+        drawn : ndarray, float64, shape (candidates, size)
+            Vectors.
+
+        Returns
+        -------
+        ndarray of int, shape (candidates,)
+            The most central first.
+        """
         count, slots = len(drawn), len(self.slots)
         if count < 3:
-            return drawn
+            return np.arange(count)
         mask = np.ones_like(drawn)
         start = slots
         for slot, (_, knobs) in enumerate(self.slots):
@@ -214,7 +227,7 @@ class GuessModel:
             "two": np.tile(spread, (count, 1)),
         }
         apart = self._risk.run(rows)["distance"].reshape(count, count)
-        return drawn[np.argsort(apart.mean(axis=1), kind="stable")]
+        return np.argsort(apart.mean(axis=1), kind="stable")
 
     def _decoded(self, at: Floats, known: Floats) -> NDArray[np.float64]:
         vectors: NDArray[Any] = np.clip(at.astype(np.float64) / SPREAD + 0.5, 0.0, 1.0)

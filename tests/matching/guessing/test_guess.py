@@ -195,3 +195,40 @@ def test_the_input_is_heard_once(monkeypatch):
         assert slots == same_slots
         np.testing.assert_array_equal(settings, same)
     assert other.vote(heard, specs).presence == voted.presence
+
+
+def test_the_first_guess_is_the_most_central_of_many_however_few_are_asked_for() -> None:
+    spec = _spec("lowpass", "delay")
+    sounds = (_music(4.0, 3), RATE), [(_music(4.0, 4), RATE)]
+    made = {
+        count: guess_chain(spec, *sounds, certain=True, count=count, seed=1).tries
+        for count in (1, 3, 16)
+    }
+    assert [len(tries) for tries in made.values()] == [1, 3, 16]
+    for tries in made.values():
+        np.testing.assert_array_equal(tries[0][1], made[1][0][1])
+    # None is there twice, the first among the others included.
+    assert len({settings.tobytes() for _, settings in made[16]}) == 16
+
+
+def test_a_careful_guess_hears_beginnings_beside_ends(monkeypatch) -> None:
+    heard: list[tuple[int, int, float, float]] = []
+    listened = guess._listened
+
+    def spy(name, input, reference, before=None):
+        sizes = input[0].shape[1], reference[0].shape[1]
+        heard.append((*sizes, float(input[0][0, 0]), float(reference[0][0, 0])))
+        return listened(name, input, reference, before)
+
+    monkeypatch.setattr(guess, "_listened", spy)
+    spec, dry, wet = _spec("lowpass"), _music(4.0, 3), _music(6.0, 4)
+    guess_chain(spec, (dry, RATE), [(wet, RATE)], certain=True, count=1, seed=0, careful=True)
+    counts = int(0.65 * dry.shape[1]), int(0.65 * wet.shape[1])
+    assert heard[1:] == [
+        (*counts, float(dry[0, 0]), float(wet[0, -counts[1]])),
+        (*counts, float(dry[0, -counts[0]]), float(wet[0, 0])),
+    ]
+    heard.clear()
+    short = dry[:, : 2 * RATE]
+    guess_chain(spec, (short, RATE), [(wet, RATE)], certain=True, count=1, seed=0, careful=True)
+    assert len(heard) == 1

@@ -64,12 +64,14 @@ def test_the_judge_hears_which_render_was_made_like_the_reference(pool) -> None:
 def test_a_match_asks_the_judge_of_the_nearest_alone(pool, monkeypatch) -> None:
     from dialin.matching.guessing.judging import RenderJudge
 
-    asked = []
+    asked: list[list[float]] = []
+    plain = 0.0
 
     def judge(self, pool, jobs):
         asked.append([float(job.settings[0]) for job in jobs])
-        # What it says counts: only the farthest of what it heard is any good.
-        return [5.0] * (len(jobs) - 1) + [0.0]
+        # What it says counts: only what is farthest from the pick without it is any good.
+        wanted = max(asked[0], key=lambda value: abs(value - plain))
+        return [0.0 if value == wanted else 5.0 for value in asked[0]]
 
     monkeypatch.setattr(RenderJudge, "judge", judge)
     effect = open_effect(LOWPASS)
@@ -84,4 +86,5 @@ def test_a_match_asks_the_judge_of_the_nearest_alone(pool, monkeypatch) -> None:
     assert not asked
     judged = found(judge=1.0, judged=3)
     assert len(asked) == 1 and len(asked[0]) == 3
-    assert judged == pytest.approx(asked[0][-1]) and judged != pytest.approx(plain)
+    wanted = max(asked[0], key=lambda value: abs(value - plain))
+    assert judged == pytest.approx(wanted) and judged != pytest.approx(plain)

@@ -34,7 +34,16 @@ KNOWN_EFFECTS = 4
 """Effects up to which a chain that somebody names is taken to be all there."""
 
 DRAWN = 48
-"""Candidates drawn for each pair of recordings, at most."""
+"""Candidates drawn for each pair of recordings, of which the most central comes first."""
+
+PART = 0.65
+"""Share of a recording in its first part, and in its last, where these are heard by themselves."""
+
+FEWEST = 8
+"""Candidates among which others than the first are sorted, at least."""
+
+LEAST_PART = 2.0
+"""Seconds that such a part must last."""
 
 LEVEL_GAP = 10.0
 """Difference of loudness that a network is told of, at most: it has heard no larger one."""
@@ -112,6 +121,7 @@ def guess_chain(
     count: int,
     seed: int,
     heard_before: RecordingFeatures | None = None,
+    careful: bool = False,
 ) -> Guess:
     """Guess settings of a chain.
 
@@ -131,6 +141,9 @@ def guess_chain(
         Of what is drawn.
     heard_before : RecordingFeatures, optional
         The input as `GuessVoter` heard it.
+    careful : bool
+        Whether to listen to parts of the recordings as well, for the sake of the first candidate:
+        the beginning of one beside the end of the other.
 
     Returns
     -------
@@ -154,11 +167,22 @@ def guess_chain(
         one, two = _listened(name, input, reference, before)
         before = one
         heard.append((one, two))
-        answers = _ask(model, one, two, known, min(max(each, 8), DRAWN), seed + number)
+        answers = _ask(model, one, two, known, DRAWN, seed + number)
+        drawn = [answers.drawn]
+        if careful:
+            for first, second in _crossed(input, reference):
+                pair = _listened(name, first, second)
+                drawn.append(_ask(model, *pair, known, DRAWN, seed + number).drawn)
+        pool = np.concatenate(drawn)
+        best = pool[model.centrality(one.features, pool)[0]]
         for slot, entry in enumerate(entries):
             if entry is not None:
                 there[slot] += float(answers.there[entry]) / len(references)
-        vectors = [answers.drawn[0], answers.point, *answers.drawn[1:]][:each]
+        # All else as it was drawn: what is possible, not what is central.
+        others = answers.drawn[: max(each, FEWEST)]
+        others = others[model.centrality(one.features, others)]
+        others = others[(others != best).any(axis=1)]
+        vectors = [best, answers.point, *others][:each]
         lags = _echo_lags(one, two)
         for vector in vectors:
             slots = tuple(
@@ -218,6 +242,19 @@ def _listened(
         sounds[1] = sounds[1] * np.float32(10 ** (extra / 20))
     one = hear_stereo(sounds[0], rates[0]) if before is None else before
     return one, hear_stereo(sounds[1], rates[1])
+
+
+def _crossed(
+    input: tuple[Audio, int], reference: tuple[Audio, int]
+) -> list[tuple[tuple[Audio, int], tuple[Audio, int]]]:
+    """The first part of the input beside the last of the reference, and the other way round."""
+    pair = (input, reference)
+    if min(PART * audio.shape[1] / rate for audio, rate in pair) < LEAST_PART:
+        return []
+    counts = [int(PART * audio.shape[1]) for audio, _ in pair]
+    heads = [(audio[:, :n], rate) for (audio, rate), n in zip(pair, counts, strict=True)]
+    tails = [(audio[:, -n:], rate) for (audio, rate), n in zip(pair, counts, strict=True)]
+    return [(heads[0], tails[1]), (tails[0], heads[1])]
 
 
 def _ask(
@@ -322,9 +359,10 @@ class GuessVoter:
                 self._heard = heard.input[0], one
             answers = _ask(model, one, two, known, 16, heard.seed)
             lags = _echo_lags(one, two)
+            first, *others = answers.drawn[model.centrality(one.features, answers.drawn)]
             guesses += [
                 _as_chain(vector, vocabulary, effects, lags)
-                for vector in [answers.drawn[0], answers.point, *answers.drawn[1:]]
+                for vector in [first, answers.point, *others]
             ]
             for entry, slot in enumerate(vocabulary.slots):
                 if slot.uri in asked:
