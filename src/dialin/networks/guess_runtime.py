@@ -27,6 +27,9 @@ STEPS = 12
 SPREAD = 3.0
 """Settings of 0 to 1 are -1.5 to 1.5 for the flow."""
 
+CROWD = 48
+"""Vectors, about, among which the most central is looked for."""
+
 Floats = NDArray[np.float32]
 
 
@@ -221,13 +224,14 @@ class GuessModel:
             mask[:, start : start + len(knobs)] = drawn[:, slot, None]
             start += len(knobs)
         spread = (SPREAD * (drawn - 0.5) * mask).astype(np.float32)
-        rows = {
-            "input": np.repeat(input[None], count * count, axis=0),
-            "one": np.repeat(spread, count, axis=0),
-            "two": np.tile(spread, (count, 1)),
-        }
-        apart = self._risk.run(rows)["distance"].reshape(count, count)
-        return np.argsort(apart.mean(axis=1), kind="stable")
+        # Of many, some stand for all: what it takes grows with their product.
+        others = spread[:: max(1, count // CROWD)]
+        rows = {"input": np.repeat(input[None], len(others), axis=0), "two": others}
+        apart = [
+            self._risk.run({**rows, "one": np.repeat(one[None], len(others), axis=0)})["distance"]
+            for one in spread
+        ]
+        return np.argsort(np.mean(apart, axis=1), kind="stable")
 
     def _decoded(self, at: Floats, known: Floats) -> NDArray[np.float64]:
         vectors: NDArray[Any] = np.clip(at.astype(np.float64) / SPREAD + 0.5, 0.0, 1.0)
