@@ -75,6 +75,8 @@ def remembered(
     read: Callable[[Any], T],
     make: Callable[[], T],
     plain: Callable[[T], dict[str, Any]],
+    *,
+    use_cache: bool = True,
 ) -> T:
     """What a cache file holds; where it is not there, or not what was written, made and kept.
 
@@ -88,12 +90,16 @@ def remembered(
         Makes it anew.
     plain : callable
         Makes plain data of it.
+    use_cache : bool, default True
+        Whether the file may be read and written; it is made anew else.
 
     Returns
     -------
     object
         As `read` and `make` return it.
     """
+    if not use_cache:
+        return make()
     try:
         return read(read_json(cache_folder() / name))
     except (OSError, ValueError, TypeError, KeyError):

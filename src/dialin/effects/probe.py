@@ -157,14 +157,12 @@ def probe_effect(
     -------
     Probe
     """
+    name = probe_name(effect.spec, str(seed), *(["quick"] if quick else []))
 
     def probed() -> Probe:
         return _EffectProber(effect, seed, quick, progress).run()
 
-    if not use_cache:
-        return probed()
-    name = probe_name(effect.spec, str(seed), *(["quick"] if quick else []))
-    return remembered(name, Probe.from_dict, probed, Probe.to_dict)
+    return remembered(name, Probe.from_dict, probed, Probe.to_dict, use_cache=use_cache)
 
 
 def apply_probe(spec: EffectSpec, probe: Probe) -> EffectSpec:

@@ -261,7 +261,17 @@ def test_what_was_asked_is_not_asked_again(pool):
     for tried in trials.tried:
         assert tried.drop <= ear.whole.drop(tried.answer) + 1e-6
         assert tried.drop <= tried.reach <= ear.whole.best_drop(tried.answer)[0] + 1e-6
+        assert tried.stray == trials.stray(tried.settings)
     lab.close()
+
+
+def test_a_short_answer_counts_as_if_nothing_came_after_it():
+    ear = make_ear((music(RATE, 2), RATE), [(wet("builtin:delay", time=20), RATE, 1.0)])
+    answer = np.zeros((1, 1000))
+    answer[0, 480] = 0.3
+    short, filled = ear.whole.fit(answer, whole=False), ear.whole.fit(answer)
+    assert short.shape[1] == 1000 < filled.shape[1]
+    assert ear.whole.products(short) == pytest.approx(ear.whole.products(filled))
 
 
 def test_mix_and_feedback_locked_by_hand_stay(pool):

@@ -164,14 +164,12 @@ def probe_eq(effect: Effect, *, use_cache: bool = True) -> EqProbe:
     -------
     EqProbe
     """
+    name = probe_name(effect.spec, f"eq {VERSION}", kind="eq-")
 
     def probed() -> EqProbe:
         return _EqProber(effect).run()
 
-    if not use_cache:
-        return probed()
-    name = probe_name(effect.spec, f"eq {VERSION}", kind="eq-")
-    return remembered(name, EqProbe.from_dict, probed, asdict)
+    return remembered(name, EqProbe.from_dict, probed, asdict, use_cache=use_cache)
 
 
 def excitation(sample_rate: int, *, delay: float = 0.0, gain: float = 1.0) -> Audio:

@@ -47,12 +47,15 @@ class TriedEcho:
         What it explains in all parts of the references alike.
     reach : float
         What it would explain at whatever strength.
+    stray : float
+        Cost of settings that are far from the start.
     """
 
     settings: Settings
     answer: Values
     drop: float
     reach: float
+    stray: float = 0.0
 
 
 class EchoTrials:
@@ -144,7 +147,7 @@ class EchoTrials:
         return [self._known[key] for key in keys]
 
     def _explained(self, vector: Settings, answer: Values) -> TriedEcho:
-        rows = self.target.fit(answer)
+        rows = self.target.fit(answer, whole=False)
         shared, power = self.target.products(rows)
         drop = 2 * shared - power
         reach, gain = best_of(shared, power)
@@ -153,7 +156,7 @@ class EchoTrials:
             parts = [pair.products(rows) for pair in self._pairs]
             drop = drop if drop < HOPELESS else agreed_drop(drop, parts)
             reach = reach if reach < HOPELESS else agreed_drop(reach, parts, gain)
-        return TriedEcho(vector, answer, drop, max(drop, reach))
+        return TriedEcho(vector, answer, drop, max(drop, reach), self.stray(vector))
 
     def answered(self, settings: Sequence[Settings]) -> list[TriedEcho]:
         """Render some settings; those that failed are left out.
@@ -187,7 +190,7 @@ class EchoTrials:
     @property
     def best(self) -> TriedEcho:
         """What explains most, for as little straying as that takes."""
-        return max(self.tried, key=lambda t: t.drop - self.stray(t.settings))
+        return max(self.tried, key=lambda t: t.drop - t.stray)
 
     def same(self, one: TriedEcho, two: TriedEcho) -> bool:
         """Whether the references cannot tell two answers apart.

@@ -34,6 +34,9 @@ lies where beats do and is no higher than so much."""
 ABSENT_HALF, ABSENT_SHARE = 8.0, 0.25
 """Drop in the worse half, and share, below which an effect is absent."""
 
+FIRST = 0.003
+"""Lag in seconds from which an answer's highest peak is looked for."""
+
 BEATS_FROM, FEW = 0.1, 16
 """Lag in seconds from which music repeats at its beats; and how many lags hold most of the energy
 of a few echoes."""
@@ -94,7 +97,9 @@ def verdict_of(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> tuple[str, float]:
     lag, _ = single_echo(fit.answer, ear.whole)
     late = lag is not None and lag > LATE * ear.half_seconds
     told = None if late else _shown(fit, lab, ear.halves, ear.half_seconds)
-    clear = fit.drop >= CLEAR_DROP and _highest(fit.answer, ear.whole)[0] >= BEATS_FROM
+    clear = (
+        fit.drop >= CLEAR_DROP and _highest(ear.whole.fit(fit.answer))[1] >= BEATS_FROM * LAG_RATE
+    )
     if late or (clear and told is not None and min(told[1]) < HEARD_SHARE):
         # One half may hold little to hear it by: a pause, or a note that is held.
         longer = _shown(fit, lab, ear.parts, ear.part_seconds)
@@ -128,8 +133,8 @@ def may_be_beat(fit: EchoFit, ear: Ear) -> bool:
     -------
     bool
     """
-    lag, height = _highest(fit.answer, ear.whole)
-    return lag >= BEATS_FROM and height < HIGH_BEAT
+    _, peak, height = _highest(ear.whole.fit(fit.answer))
+    return peak / LAG_RATE >= BEATS_FROM and height < HIGH_BEAT
 
 
 def _shown(
@@ -162,16 +167,13 @@ def is_note(answer: Values, target: EchoTarget) -> bool:
     """
     rows = target.fit(answer)
     first, last = (round(s * LAG_RATE) for s in (SHORTEST, BEATS_FROM))
-    strength = np.abs(rows[:, first:])
-    view, peak = np.unravel_index(int(np.argmax(strength)), strength.shape)
-    peak += first
-    energy = float((strength**2).max(axis=0).sum())
-    height = float(np.abs(rows[view, peak]))
+    view, peak, height = _highest(rows, SHORTEST)
+    energy = float((rows[:, first:] ** 2).max(axis=0).sum())
     if peak >= last or height**2 < SINGLE * energy:
         return False
-    if height**2 < PATTERN * energy and _is_pattern(rows, int(peak), target):
+    if height**2 < PATTERN * energy and _is_pattern(rows, peak, target):
         return False
-    if _wanders(rows, int(view), int(peak), target):
+    if _wanders(rows, view, peak, target):
         return True
     own = float(np.abs(target.own[view, max(0, peak - 1) : peak + 2]).max())
     left = np.abs(target.values - rows)[:, first : round(NOTES_TO * LAG_RATE)]
@@ -217,13 +219,10 @@ def is_loop(answer: Values, target: EchoTarget) -> bool:
     rows = target.fit(answer)
     late = rows.copy()
     late[:, : round(BEATS_FROM * LAG_RATE)] = 0.0
-    highest = float(np.abs(late).max())
+    view, peak, highest = _highest(rows, BEATS_FROM)
     peaks = np.sort(np.abs(late).max(axis=0) ** 2)[::-1]
-    energy = float((rows[:, round(0.003 * LAG_RATE) :] ** 2).max(axis=0).sum())
-    if (
-        highest < 0.5 * float(np.abs(rows[:, round(0.003 * LAG_RATE) :]).max())
-        or peaks[:FEW].sum() < 0.4 * energy
-    ):
+    energy = float((rows[:, round(FIRST * LAG_RATE) :] ** 2).max(axis=0).sum())
+    if highest < 0.5 * _highest(rows)[2] or peaks[:FEW].sum() < 0.4 * energy:
         return False
     left = np.abs(target.values - rows)
     left[:, : round(BEATS_FROM * LAG_RATE)] = 0.0
@@ -233,7 +232,6 @@ def is_loop(answer: Values, target: EchoTarget) -> bool:
     # Beats that the input has as well are known: what it lacks is none of them.
     beats = maximum_filter1d(np.abs(target.own), 2 * OWN_WIDE + 1, axis=1)
     left[beats >= OWN * left] = 0.0
-    view, peak = np.unravel_index(int(np.argmax(np.abs(late))), late.shape)
     own = float(np.abs(target.own[view, max(0, peak - 1) : peak + 2]).max())
     # An echo that is filtered is lower than it would be, and broader.
     power = float((late * (2 * target.values - late)).sum()) / late.shape[0]
@@ -241,12 +239,14 @@ def is_loop(answer: Values, target: EchoTarget) -> bool:
     return max(highest, spread) < BEAT or highest < max(LOOP * float(left.max()), own / OWN)
 
 
-def _highest(answer: Values, target: EchoTarget) -> tuple[float, float]:
-    """Lag of an answer's highest peak, in seconds, and its height."""
-    strength = np.abs(target.fit(answer)).max(axis=0)
-    strength[: round(0.003 * LAG_RATE)] = 0.0
-    peak = int(np.argmax(strength))
-    return peak / LAG_RATE, float(strength[peak])
+def _highest(rows: Values, since: float = FIRST) -> tuple[int, int, float]:
+    """View, place and height of an answer's highest peak from a lag in seconds on."""
+    first = round(since * LAG_RATE)
+    strength = np.abs(rows[:, first:])
+    if not strength.size:
+        return 0, 0, 0.0
+    view, place = np.unravel_index(int(np.argmax(strength)), strength.shape)
+    return int(view), first + int(place), float(strength[view, place])
 
 
 def single_echo(answer: Values, target: EchoTarget) -> tuple[float | None, float]:
@@ -267,13 +267,10 @@ def single_echo(answer: Values, target: EchoTarget) -> tuple[float | None, float
         Lag in seconds, and standard deviations.
     """
     rows = target.fit(answer)
-    strength = np.abs(rows).max(axis=0)
-    strength[: round(0.003 * LAG_RATE)] = 0.0
-    peak = int(np.argmax(strength))
-    energy = float((strength**2).sum())
-    if energy <= 0 or strength[peak] ** 2 < 0.15 * energy:
+    view, peak, height = _highest(rows)
+    energy = float((rows[:, round(FIRST * LAG_RATE) :] ** 2).max(axis=0).sum())
+    if energy <= 0 or height**2 < 0.15 * energy:
         return None, target.score(answer)
-    view = int(np.argmax(np.abs(rows[:, peak])))
     weight = target.weight[view, peak] * target.weight.shape[0]
     around = target.values[view, max(0, peak - 1) : peak + 2]
     return peak / LAG_RATE, float(np.abs(around).max() * np.sqrt(weight))

@@ -290,25 +290,27 @@ class EchoTarget:
         """Sum of weighted squares that no effect at all leaves."""
         return float((self.weight * self.values**2).sum())
 
-    def fit(self, answer: Values) -> Values:
+    def fit(self, answer: Values, *, whole: bool = True) -> Values:
         """An answer cut to the target's views and lags.
 
         Parameters
         ----------
         answer : ndarray, float64, shape (views, lags)
             Cepstra of an answer to the impulse.
+        whole : bool, default True
+            Whether a short one is filled up with nothing, to all of the target's lags.
 
         Returns
         -------
         ndarray, float64, shape (views, lags)
-            Of the target's shape.
+            Of the target's shape, or of fewer lags.
         """
         rows = answer
         if rows.shape[0] != self.values.shape[0]:
             # Of mono and stereo only what they share: the middle, which comes last.
             rows = np.repeat(rows[-1:], self.values.shape[0], axis=0)
         short = self.values.shape[1] - rows.shape[1]
-        if short > 0:
+        if short > 0 and whole:
             rows = np.pad(rows, ((0, 0), (0, short)))
         return np.asarray(rows[:, : self.values.shape[1]])
 
@@ -325,7 +327,7 @@ class EchoTarget:
         float
             `drop` as a share of the answer's own weighted squares.
         """
-        shared, power = self.products(self.fit(answer))
+        shared, power = self.products(self.fit(answer, whole=False))
         return (2 * shared - power) / power if power > 0 else 0.0
 
     @functools.cached_property
@@ -338,14 +340,16 @@ class EchoTarget:
         Parameters
         ----------
         rows : ndarray, float64, shape (views, lags)
-            Of the target's shape, from `fit`.
+            From `fit`.
 
         Returns
         -------
         (float, float)
             Weighted sums of products and of squares.
         """
-        return float(np.vdot(rows, self._weighted)), float(np.vdot(rows, self.weight * rows))
+        count = rows.shape[1]
+        weighted, weight = self._weighted[:, :count], self.weight[:, :count]
+        return float(np.vdot(rows, weighted)), float(np.vdot(rows, weight * rows))
 
     def drop(self, answer: Values) -> float:
         """How much less is left unexplained with this answer; below 0 if it explains nothing.
@@ -360,7 +364,7 @@ class EchoTarget:
         float
             In the weighted squares of the target.
         """
-        shared, power = self.products(self.fit(answer))
+        shared, power = self.products(self.fit(answer, whole=False))
         return 2 * shared - power
 
     def best_drop(self, answer: Values) -> tuple[float, float]:
@@ -376,7 +380,7 @@ class EchoTarget:
         (float, float)
             The drop, 0 or more, and the strength, 0 to 2.
         """
-        return best_of(*self.products(self.fit(answer)))
+        return best_of(*self.products(self.fit(answer, whole=False)))
 
     def score(self, answer: Values) -> float:
         """How many standard deviations the answer stands out, whatever its strength.
@@ -391,7 +395,7 @@ class EchoTarget:
         float
             0 for an answer without echoes.
         """
-        shared, power = self.products(self.fit(answer))
+        shared, power = self.products(self.fit(answer, whole=False))
         return float(shared / np.sqrt(power)) if power > 0 else 0.0
 
 
@@ -427,7 +431,7 @@ class PartPair:
         result = []
         for part in self.parts:
             count = min(part.values.shape[1], rows.shape[1])
-            there = part.fit(rows[:, :count] * self.share[:count])
+            there = part.fit(rows[:, :count] * self.share[:count], whole=False)
             result.append(part.products(there))
         return result
 

@@ -239,14 +239,12 @@ def probe_motion(effect: Effect, *, use_cache: bool = True) -> MotionProbe:
     -------
     MotionProbe
     """
+    name = probe_name(effect.spec, f"motion {VERSION}", kind="motion-")
 
     def probed() -> MotionProbe:
         return _MotionProber(effect).run()
 
-    if not use_cache:
-        return probed()
-    name = probe_name(effect.spec, f"motion {VERSION}", kind="motion-")
-    return remembered(name, MotionProbe.from_dict, probed, asdict)
+    return remembered(name, MotionProbe.from_dict, probed, asdict, use_cache=use_cache)
 
 
 class _MotionProber:

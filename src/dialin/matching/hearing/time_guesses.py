@@ -217,6 +217,8 @@ def find_echoes(
                 *(probe.seconds, probe.turns),
             )
             likely = (seeds or {}).get(number, ())
+            smooth = [n for n in free if probe.knobs.get(own.parameters[n].id) != "lag"]
+            exact = len(smooth) <= EXACTLY and not (probe.inside and smooth)
 
             def search(
                 lab: ImpulseLab,
@@ -237,10 +239,7 @@ def find_echoes(
                 impulses += lab.renders
                 lab.close()
                 continue
-            smooth = [n for n in free if probe.knobs.get(own.parameters[n].id) != "lag"]
-            places = free
-            if len(smooth) > EXACTLY or (probe.inside and smooth):
-                places = tuple(n for n in free if n not in smooth)
+            places = free if exact else tuple(n for n in free if n not in smooth)
             fits.append(_Fitted(number, search, fit, lab, free, places, own))
         judged = [
             # What is not heard of an echo that may wobble says nothing.

@@ -160,14 +160,12 @@ def probe_time(effect: Effect, *, use_cache: bool = True) -> TimeProbe:
     -------
     TimeProbe
     """
+    name = probe_name(effect.spec, f"time {VERSION}", kind="time-")
 
     def probed() -> TimeProbe:
         return _TimeProber(effect).run()
 
-    if not use_cache:
-        return probed()
-    name = probe_name(effect.spec, f"time {VERSION}", kind="time-")
-    return remembered(name, TimeProbe.from_dict, probed, asdict)
+    return remembered(name, TimeProbe.from_dict, probed, asdict, use_cache=use_cache)
 
 
 class _TimeProber:
