@@ -21,8 +21,8 @@ def main() -> None:
     # are small, and threads that wait for each other took half of all processor time. It is read
     # when numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from dialin.files.quick_imports import collect_rarely
     from dialin.files.text import register_bytes_of_names
+    from dialin.quick_imports import collect_rarely
 
     collect_rarely()
     _open_closed_streams()

@@ -76,8 +76,8 @@ def match(
         # Whole songs are solved and rendered by built-ins alone, which need no workers.
         if search.fx != ["mastering"]:
             pool.warm_up(MEASURING)
-        from dialin.files.quick_imports import import_array_api
         from dialin.files.system import keep_freed_memory
+        from dialin.quick_imports import import_array_api
 
         import_array_api()
         keep_freed_memory()

@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 
-from dialin.files.quick_imports import collect_rarely, import_array_api
+from dialin.quick_imports import collect_rarely, import_array_api
 from dialin.workers.session import Session
 from dialin.workers.start import come_in
 

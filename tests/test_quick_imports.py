@@ -5,7 +5,7 @@ import sys
 
 CODE = """
 import sys
-from dialin.files.quick_imports import import_array_api
+from dialin.quick_imports import import_array_api
 import_array_api()
 loaded = [name for name in ("f2py", "testing") if f"numpy.{name}" in sys.modules]
 import scipy._lib._array_api, scipy.fft, scipy.ndimage, scipy.optimize, numpy
