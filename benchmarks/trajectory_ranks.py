@@ -23,7 +23,7 @@ from dialin.evaluation.protocols import OneEffect, get_protocol
 from dialin.evaluation.protocols.one_effect import effect_of
 from dialin.matching.candidate import MOTION_SHARE, measure_moving
 from dialin.matching.features import style_features
-from dialin.matching.hearing.motion_probe import probe_motion
+from dialin.matching.hearing.motion.probe import probe_motion
 from dialin.matching.probing import ask_effect
 from dialin.matching.style import make_target
 from dialin.matching.trajectories import make_trajectory_target

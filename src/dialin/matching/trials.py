@@ -22,7 +22,7 @@ from dialin.rendering import Job, Renderer, SharedAudio
 
 EVIDENCE, CERTAIN, LOST = 0.3, 300.0, 2_000.0
 """Distance that a setting costs which explains nothing of a motion that was heard, how much must be
-explained for that (`dialin.matching.hearing.motion_search`), and how much less than another it may
+explained for that (`dialin.matching.hearing.motion.search`), and how much less than another it may
 explain at most: how far true settings are from the best does not grow with what is heard."""
 
 

@@ -6,10 +6,10 @@ import pytest
 
 import dialin
 from dialin.effects.open import open_effect
-from dialin.matching.hearing.motion_ears import make_motion_ears
-from dialin.matching.hearing.motion_listener import MotionListener
-from dialin.matching.hearing.motion_probe import MotionProbe, impulse_train, probe_motion
-from dialin.matching.hearing.motion_search import MotionFit, MotionSearch
+from dialin.matching.hearing.motion.ears import make_motion_ears
+from dialin.matching.hearing.motion.listener import MotionListener
+from dialin.matching.hearing.motion.probe import MotionProbe, impulse_train, probe_motion
+from dialin.matching.hearing.motion.search import MotionFit, MotionSearch
 from dialin.rendering import RenderPool
 from tests.measures.test_cepstrum import music
 

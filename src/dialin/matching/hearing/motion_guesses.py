@@ -1,7 +1,7 @@
 """What is heard of motion in a reference, and the settings that make it.
 
-For each slot of a chain whose effect goes round (`dialin.matching.hearing.motion_probe`), settings
-are found by its answers to impulses (`dialin.matching.hearing.motion_search`). A motion is *heard*
+For each slot of a chain whose effect goes round (`dialin.matching.hearing.motion.probe`), settings
+are found by its answers to impulses (`dialin.matching.hearing.motion.search`). A motion is *heard*
 where it stands out from the music in both halves of the reference, beyond what the input does by
 itself. Where none is heard nothing is said: the effect may have other uses.
 """
@@ -17,10 +17,10 @@ from dialin.audio import Audio
 from dialin.effects.amount import settings_at_amount
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.matching.hearing.motion_ears import make_motion_ears
-from dialin.matching.hearing.motion_listener import MotionListener
-from dialin.matching.hearing.motion_probe import probe_motion
-from dialin.matching.hearing.motion_search import MotionFit, MotionSearch
+from dialin.matching.hearing.motion.ears import make_motion_ears
+from dialin.matching.hearing.motion.listener import MotionListener
+from dialin.matching.hearing.motion.probe import probe_motion
+from dialin.matching.hearing.motion.search import MotionFit, MotionSearch
 from dialin.matching.hearing.time_guesses import Echo
 from dialin.matching.probing import ask_effect
 from dialin.rendering import Renderer

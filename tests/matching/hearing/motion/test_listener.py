@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from dialin.effects.open import open_effect
-from dialin.matching.hearing.motion_ears import make_motion_ears
-from dialin.matching.hearing.motion_listener import MotionListener
-from dialin.matching.hearing.motion_probe import probe_motion
-from dialin.matching.hearing.motion_turns import TriedMotion
+from dialin.matching.hearing.motion.ears import make_motion_ears
+from dialin.matching.hearing.motion.listener import MotionListener
+from dialin.matching.hearing.motion.probe import probe_motion
+from dialin.matching.hearing.motion.turns import TriedMotion
 from dialin.rendering import RenderPool
 from tests.measures.test_cepstrum import music
 

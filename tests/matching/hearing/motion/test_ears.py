@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dialin.matching.hearing.motion_ears import STRETCHES, make_motion_ears
+from dialin.matching.hearing.motion.ears import STRETCHES, make_motion_ears
 from tests.measures.test_cepstrum import music
 
 RATE = 24_000

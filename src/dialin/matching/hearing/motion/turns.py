@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dialin.audio import Audio
 from dialin.effects.spec import Settings
-from dialin.matching.hearing.motion_ears import FIRST, bands_of
+from dialin.matching.hearing.motion.ears import FIRST, bands_of
 from dialin.measures.short_cepstra import Floats, impulse_cepstra
 from dialin.measures.turning import Turning, turning
 
@@ -23,7 +23,7 @@ class TriedMotion:
     settings : ndarray
         Of the effect.
     turns : tuple of Turning or None
-        In each band (`dialin.matching.hearing.motion_ears.BANDS`).
+        In each band (`dialin.matching.hearing.motion.ears.BANDS`).
     frame : int
         Place of the band that tells most.
     rate : float

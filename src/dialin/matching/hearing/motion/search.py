@@ -1,8 +1,8 @@
 """Setting an effect that moves by what it does to impulses, no music rendered.
 
 Random settings are asked for one turn each, their rate knob where it turns easily
-(`dialin.matching.hearing.motion_probe`), and each turn is looked for in the reference at every rate
-(`dialin.matching.hearing.motion_listener`). What the input shows by itself at the same rate, a beat
+(`dialin.matching.hearing.motion.probe`), and each turn is looked for in the reference at every rate
+(`dialin.matching.hearing.motion.listener`). What the input shows by itself at the same rate, a beat
 or a trill, is no effect. The best are refined by CMA-ES at the rate that was heard, and the law of
 the rate knob is inverted at that rate in the end. The phase of the oscillator is never asked for.
 """
@@ -16,9 +16,9 @@ import numpy as np
 
 from dialin.effects.spec import Settings
 from dialin.matching.evolution import plain_cma
-from dialin.matching.hearing.motion_ears import APART, COARSE, FINE
-from dialin.matching.hearing.motion_listener import HOPELESS, WINDOW, MotionListener
-from dialin.matching.hearing.motion_turns import TriedMotion
+from dialin.matching.hearing.motion.ears import APART, COARSE, FINE
+from dialin.matching.hearing.motion.listener import HOPELESS, WINDOW, MotionListener
+from dialin.matching.hearing.motion.turns import TriedMotion
 from dialin.measures.turning import Turning
 
 DRAWS, MORE_DRAWS, MOST_DRAWS = 23, 24, 3

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dialin.matching.hearing.motion_search import MotionFit, MotionSearch
-from dialin.matching.hearing.motion_turns import TriedMotion
+from dialin.matching.hearing.motion.search import MotionFit, MotionSearch
+from dialin.matching.hearing.motion.turns import TriedMotion
 
 
 def fit(score, half, phased, rounds=20.0):
