@@ -16,6 +16,11 @@ budget, and says what either comes to:
 
     python benchmarks/guess.py stop SONGS -o folder --group known,mda -n 20
 
+`first` renders the one candidate that a match with one render takes, drawn from few, from many, and
+from parts of the recordings as well:
+
+    python benchmarks/guess.py first SONGS -o folder --group known -n 40 --seed 3
+
 Distances are L_d, estimated from a quarter of the frames, for chains, MRSTFT for single effects.
 """
 
@@ -31,6 +36,7 @@ from unittest import mock
 
 import numpy as np
 
+import dialin.matching.guessing.guess as guess_module
 import dialin.matching.search as search_module
 from dialin.data.augment import to_peak
 from dialin.effects import chain_slots, chain_uri, parse_chain
@@ -196,15 +202,55 @@ def stopped(item: Item, budget: int, pool: RenderPool) -> dict[str, Any]:
     return kept
 
 
+FIRST = {"of 8": (8, False), "of 48": (48, False), "of 48 and of parts": (48, True)}
+"""Candidates drawn for each pair, and whether parts of the recordings are heard as well."""
+
+
+def firsts(item: Item, budget: int, pool: RenderPool) -> dict[str, Any]:
+    """The first candidates of several ways to draw, and what they are worth."""
+    task, slots, worth = item.task, chain_slots(item.task.spec), judged_by(item)
+    sounds = ((task.input, task.sample_rate), (task.reference, task.sample_rate))
+    kept: dict[str, Any] = {"untouched": worth(task.input)}
+    for name, (drawn, careful) in FIRST.items():
+        with mock.patch.object(guess_module, "DRAWN", drawn):
+            guess = guess_chain(
+                task.spec, sounds[0], sounds[1:], certain=not task.hidden, count=budget,
+                seed=task.seed % 2**31, careful=careful,
+            )  # fmt: skip
+        there, settings = guess.tries[0]
+        uri = chain_uri([slots[s][1] for s in there])
+        knobs = np.concatenate([settings[slots[s][2]] for s in there])
+        (result,) = pool.render([Job(uri, task.input, knobs, task.sample_rate)])
+        kept[name] = worth(result.get())
+    return kept
+
+
+def show_firsts(folder: Path) -> None:
+    """Print what each way of drawing comes to, and how far it is from the first."""
+    rows: dict[str, list[list[float]]] = {}
+    ways = ["untouched", *FIRST]
+    for path in sorted(folder.glob("*.npz")):
+        kept = np.load(path)
+        group = path.name.partition("-")[0]
+        rows.setdefault(group, []).append([float(kept[way]) for way in ways])
+    print("| | n | " + " | ".join(ways) + " |")
+    print("|---|---|" + "---|" * len(ways))
+    for group, values in rows.items():
+        table = np.array(values)
+        gaps = table - table[:, 1:2]
+        error = gaps.std(axis=0) / np.sqrt(len(table))
+        cells = [f"{m:.3f}" for m in table.mean(axis=0)]
+        for n in range(2, len(ways)):
+            cells[n] += f" ({gaps[:, n].mean():+.3f} ±{error[n]:.3f})"
+        print(f"| {group} | {len(table)} | " + " | ".join(cells) + " |")
+
+
 def collect(arguments: argparse.Namespace) -> None:
     """Look at items that the folder has not."""
     folder = Path(arguments.output)
     folder.mkdir(parents=True, exist_ok=True)
-    look = (
-        stopped
-        if arguments.command == "stop"
-        else functools.partial(looked_at, alone=arguments.alone)
-    )
+    ways = {"stop": stopped, "first": firsts}
+    look = ways.get(arguments.command, functools.partial(looked_at, alone=arguments.alone))
     with RenderPool(1) as pool:
         for index, group in itertools.product(range(arguments.items), arguments.group.split(",")):
             path = folder / f"{group}-{arguments.seed}-{index}.npz"
@@ -226,8 +272,9 @@ def collect(arguments: argparse.Namespace) -> None:
             np.savez_compressed(part, group=inner, effects=",".join(item.effects), **kept)
             part.replace(path)
             print(path.name, inner, flush=True)
-    if arguments.command == "stop":
-        show_stopped(folder)
+    shown = {"stop": show_stopped, "first": show_firsts}.get(arguments.command)
+    if shown is not None:
+        shown(folder)
 
 
 def show_stopped(folder: Path) -> None:
@@ -307,7 +354,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, budget in (("collect", 64), ("stop", 0)):
+    for name, budget in (("collect", 64), ("stop", 0), ("first", 1)):
         one = commands.add_parser(name)
         one.add_argument("songs")
         one.add_argument("-o", dest="output", required=True)
