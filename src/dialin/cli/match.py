@@ -15,6 +15,7 @@ from dialin.cli._match_printing import show
 from dialin.cli._match_task import InputTask
 from dialin.cli._match_words import chosen_effects
 from dialin.errors import UsageError
+from dialin.matching.first_guess import LEAST_LISTENED
 
 if TYPE_CHECKING:
     from dialin.cli._console import Output
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 MEASURING = "dialin.matching.candidate"
 """What workers import, by name: it leans on SciPy, and they start before the command needs that."""
-
-FEW = 8
-"""Renders below which a match is a first guess, as `dialin.matching.searching` has it."""
 
 HELP = """Find the settings that make INPUT sound like REFERENCE.
 
@@ -88,7 +86,7 @@ def _is_guess(files: FileArguments, search: SearchArguments) -> bool:
     """Whether so little is rendered, of built-ins, that a last worker would only start."""
     single = len(files.references or ()) < 2 and not files.input.is_dir()
     auto = all(name.partition(":")[0] == "auto" for name in search.fx or ())
-    return single and auto and (search.budget or FEW) < FEW
+    return single and auto and (search.budget or LEAST_LISTENED) < LEAST_LISTENED
 
 
 def _match(

@@ -13,6 +13,7 @@ from dialin.errors import MissingPackageError, ModelError
 from dialin.matching.answer import Answer
 from dialin.matching.equaliser_guesses import equaliser_guesses
 from dialin.matching.features import Vector
+from dialin.matching.first_guess import FIRST_GUESS, LEAST_LISTENED
 from dialin.matching.guessing.auto import bending_slots, likely_settings, nearest_guess, slot_costs
 from dialin.matching.guessing.auto_sureness import as_guesses
 from dialin.matching.guessing.guess import KNOWN_EFFECTS, Guess, guess_chain
@@ -36,15 +37,6 @@ AUTO_HALVING = 0.6
 
 AUTO_SLOT_COST = 0.08
 """Distance that an effect must take away there: of more effects the best gains more by chance."""
-
-LEAST_LISTENED = 8
-"""Renders below which a believed guess is taken without listening for echoes, rooms and motion, and
-the first guess of what somebody named is made with more care."""
-
-FIRST_GUESS = (
-    f"with fewer than {LEAST_LISTENED} renders this is a first guess: echoes, rooms and motion "
-    "were not listened for; leave out --budget for more"
-)
 
 ALL_TRIES, MOST_TRIES = 16, 48
 """Renders up to which all are of a network's guesses, and how many guesses are rendered at most."""
