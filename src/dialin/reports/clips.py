@@ -80,30 +80,12 @@ class Clip:
     natural_db: float = 0.0
 
 
-def make_clips(tracks: Sequence[Track], limit: int = AUDIO_BYTES) -> list[Clip]:
-    """Compress tracks and find the gains at which they are equally loud.
-
-    The common loudness is the highest at which no track's peak passes -0.5 dBFS, but -16 LUFS at
-    most. With equal loudness off the tracks keep their levels to each other, turned down together
-    if one would otherwise clip.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        In the order of the page.
-    limit : int, default AUDIO_BYTES
-        Bytes that all clips together may have.
-
-    Returns
-    -------
-    list of Clip
-        In the order of `tracks`.
-    """
-    return equally_loud([compress(track, limit // max(1, len(tracks))) for track in tracks])
-
-
 def equally_loud(clips: Sequence[Clip]) -> list[Clip]:
-    """Find the gains of `make_clips`.
+    """Find the gains at which clips are equally loud.
+
+    The common loudness is the highest at which no clip's peak passes -0.5 dBFS, but -16 LUFS at
+    most. With equal loudness off the clips keep their levels to each other, turned down together
+    if one would otherwise clip.
 
     Parameters
     ----------
