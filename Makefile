@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SETUP := pyproject.toml constraints.txt $(wildcard setup.py)
+# What pip does for a copy: where PYTHONDONTWRITEBYTECODE is set each start would compile all of src.
+COMPILE = @$(BIN)/python -m compileall -q src
 
 FUZZ_SEED ?= 1
 
@@ -71,18 +73,22 @@ $(BIN)/python:
 
 $(VENV)/.core: $(SETUP) | $(BIN)/python
 	$(PIP) install -c constraints.txt -e .
+	$(COMPILE)
 	@touch $@
 
 $(VENV)/.dev: $(SETUP) | $(BIN)/python
 	$(PIP) install -c constraints.txt -e '.[dev,data,ray,training]'
 	@$(PIP) install -c constraints.txt -e '.[speech]' || \
 		echo "pesq could not be built (no C compiler?): its test will be skipped"
+	$(COMPILE)
 	@touch $@ $(VENV)/.core
 
 $(VENV)/.studio: $(SETUP) | $(BIN)/python
 	$(PIP) install -c constraints.txt -e '.[studio]'
+	$(COMPILE)
 	@touch $@ $(VENV)/.core
 
 $(VENV)/.docs: $(SETUP) | $(BIN)/python
 	$(PIP) install -c constraints.txt -e '.[docs]'
+	$(COMPILE)
 	@touch $@

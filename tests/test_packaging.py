@@ -102,3 +102,12 @@ def test_what_only_some_systems_have_stands_in_one_file():
     assert found == {"files/system.py"}
     check = (ROOT / "Makefile").read_text()
     assert "--platform win32" in check and "--platform darwin" in check
+
+
+def test_what_make_installs_in_place_is_compiled_as_pip_compiles_a_copy():
+    """Each start would compile it again, where PYTHONDONTWRITEBYTECODE is set."""
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    assert any(line.startswith("COMPILE =") and "compileall" in line for line in lines)
+    rules = "\n".join(lines).split("\n\n")
+    inplace = [rule for rule in rules if " -e " in rule]
+    assert inplace and all("\t$(COMPILE)" in rule for rule in inplace)
