@@ -19,3 +19,15 @@ print(loaded, numpy.f2py.__file__ is not None, numpy.polynomial.Polynomial([1, 2
 def test_what_was_left_out_is_there_for_whoever_asks():
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True)
     assert done.stdout.split() == ["[]", "True", "3.0"], done.stdout + done.stderr
+
+
+def test_nothing_is_looked_through_for_garbage_at_the_end():
+    code = (
+        "import atexit, gc\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 0))\n"
+        "from dialin.quick_imports import collect_rarely\n"
+        "print(gc.get_freeze_count())\n"
+        "collect_rarely()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["0", "True"], done.stdout + done.stderr

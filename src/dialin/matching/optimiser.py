@@ -8,7 +8,6 @@ the machine, so that a seed gives the same search everywhere.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from dialin.effects.parameter import Parameter
 from dialin.matching.evolution import plain_cma
+from dialin.matching.sobol import sobol_points
 from dialin.matching.surrogate import LinearModel
 
 if TYPE_CHECKING:
@@ -130,15 +130,8 @@ class KnobSearch:
         return [self._snap(p) for p in [*self._proposed, *self._pending][:count]]
 
     def _space_filling(self, count: int) -> list[Positions]:
-        # See `_restart`; by now the first renders are on their way.
-        from scipy.stats import qmc
-
-        with warnings.catch_warnings():
-            # Sobol points are balanced only in powers of two; any number serves here.
-            warnings.simplefilter("ignore", UserWarning)
-            points = qmc.Sobol(self._size, seed=np.random.default_rng([self._seed, 2])).random(
-                count
-            )
+        rng = np.random.default_rng([self._seed, 2])
+        points = sobol_points(self._size, count, rng)
         return [self._snap(point) for point in points]
 
     def _model_positions(self) -> list[Positions]:

@@ -85,6 +85,9 @@ def search_settings(
     echoes, guess = Echoes(), Guess()
     notes: tuple[str, ...] = ()
     unbelieved = plan is not None and not plan.told
+    nearest = () if plan is None else nearest_guess(plan, spec)
+    # What a voter's settings explain need not be listened for, where a first guess is asked for.
+    first_guess = plan is not None and plan.told and budget < LEAST_LISTENED
     if listen and options.models is None and not unbelieved:
         try:
             guess = guess_chain(
@@ -96,11 +99,10 @@ def search_settings(
                 seed=seed,
                 heard_before=prepared.heard_input,
                 careful=plan is None and budget < LEAST_LISTENED,
+                drawn=not first_guess or budget > len(nearest),
             )
         except (MissingPackageError, ModelError) as error:
             notes = (*notes, f"the networks of this package cannot be used: {error}")
-    # What a voter's settings explain need not be listened for, where a first guess is asked for.
-    first_guess = plan is not None and plan.told and budget < LEAST_LISTENED
     if first_guess:
         notes = (*notes, FIRST_GUESS)
     elif listen:
@@ -123,9 +125,8 @@ def search_settings(
         how = replace(how, least_budget=1, least_renders=int(np.clip(each, 3, usual.least_renders)))
     # Echoes that listening left in doubt are doubted as they are without networks.
     doubted = len(probed.slots) == 1 and any(e.exact and e.verdict != "heard" for e in echoes.found)
-    if guess.tries and not doubted and how.temperature == usual.temperature:
+    if guess.names and not doubted and how.temperature == usual.temperature:
         how = replace(how, temperature=GUESSED_TEMPERATURE)
-    nearest = () if plan is None else nearest_guess(plan, spec)
     guessed = echoes if plan is None else as_guesses(echoes, plan)
     search = ChainSearch(
         prepared.pool,
@@ -149,7 +150,7 @@ def search_settings(
         tries=(*nearest, *guess.tries) or _probed_guesses(prepared, learned, echoes),
         judge=guess.judge,
         staying=_staying(prepared),
-        near=bool(guess.tries),
+        near=bool(guess.names),
         bending=None if plan is None else bending_slots(plan),
         moving=_moving(prepared) if guessed.moves else None,
         costs=None if plan is None or options.search != usual else slot_costs(plan),

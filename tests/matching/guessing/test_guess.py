@@ -232,3 +232,19 @@ def test_a_careful_guess_hears_beginnings_beside_ends(monkeypatch) -> None:
     short = dry[:, : 2 * RATE]
     guess_chain(spec, (short, RATE), [(wet, RATE)], certain=True, count=1, seed=0, careful=True)
     assert len(heard) == 1
+
+
+def test_where_no_candidate_is_rendered_none_is_drawn_and_the_judge_is_the_same(
+    monkeypatch,
+) -> None:
+    spec = _spec("lowpass", "delay")
+    sounds = (_music(3.0, 3), RATE), [(_music(3.0, 4), RATE)]
+    whole = guess_chain(spec, *sounds, certain=False, count=1, seed=1)
+
+    def asked(*_: object) -> None:
+        raise AssertionError("the network was asked for settings")
+
+    monkeypatch.setattr(GuessModel, "answer", asked)
+    judge = guess_chain(spec, *sounds, certain=False, count=1, seed=1, drawn=False)
+    assert not judge.tries and judge.names == whole.names
+    assert judge.judge.untouched() == whole.judge.untouched()

@@ -122,6 +122,7 @@ def guess_chain(
     seed: int,
     heard_before: RecordingFeatures | None = None,
     careful: bool = False,
+    drawn: bool = True,
 ) -> Guess:
     """Guess settings of a chain.
 
@@ -144,11 +145,13 @@ def guess_chain(
     careful : bool
         Whether to listen to parts of the recordings as well, for the sake of the first candidate:
         the beginning of one beside the end of the other.
+    drawn : bool
+        Whether candidates are wanted; without, only who judges renders is, and there are none.
 
     Returns
     -------
     Guess
-        Without tries where no model knows any of its effects.
+        Without tries, and without names, where no model knows any of its effects.
     """
     uris = [uri for _, uri, _ in chain_slots(spec)]
     name = _model_for(uris)
@@ -167,13 +170,15 @@ def guess_chain(
         one, two = _listened(name, input, reference, before)
         before = one
         heard.append((one, two))
+        if not drawn:
+            continue
         answers = _ask(model, one, two, known, DRAWN, seed + number)
-        drawn = [answers.drawn]
+        crowd = [answers.drawn]
         if careful:
             for first, second in _crossed(input, reference):
                 pair = _listened(name, first, second)
-                drawn.append(_ask(model, *pair, known, DRAWN, seed + number).drawn)
-        pool = np.concatenate(drawn)
+                crowd.append(_ask(model, *pair, known, DRAWN, seed + number).drawn)
+        pool = np.concatenate(crowd)
         best = pool[model.centrality(one.features, pool)[0]]
         for slot, entry in enumerate(entries):
             if entry is not None:
