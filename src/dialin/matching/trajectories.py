@@ -30,6 +30,7 @@ from scipy import fft as sfft
 
 from dialin.audio import Audio
 from dialin.measures.short_cepstra import HIGHEST_HZ, LONG, SHORT, Floats, frame_cepstra
+from dialin.measures.transforms import hann
 
 FRAMES = ((SHORT, HIGHEST_HZ), (LONG, 3_000.0))
 """Seconds of a frame, and end in hertz of its band."""
@@ -89,15 +90,16 @@ class _Views:
             return nothing
         rows = self._cepstra[view]
         frames = rows.shape[0]
-        window = np.hanning(frames)[:, None].astype(np.float32)
+        window = hann(frames)[:, None].astype(np.float32)
         spectrum = sfft.rfft(rows * window, axis=0)
+        rates = np.arange(spectrum.shape[0]) / (frames * self._step)
+        bounds = np.searchsorted(rates, RATES_HZ)
+        spectrum = spectrum[: bounds[-1]]
         power = (spectrum.real**2 + spectrum.imag**2) / frames
-        rates = np.arange(power.shape[0]) / (frames * self._step)
         edges = np.minimum(np.round(self._edges * self._scale).astype(int), power.shape[1])
         values = []
-        for low, high in itertools.pairwise(RATES_HZ):
-            inside = (rates >= low) & (rates < high)
-            energy = power[inside].mean(axis=0) if inside.any() else None
+        for low, high in itertools.pairwise(bounds):
+            energy = power[low:high].mean(axis=0) if high > low else None
             for first, last in itertools.pairwise(edges):
                 if energy is None or last <= first:
                     values.append(np.nan)
