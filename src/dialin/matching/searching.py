@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -88,31 +89,25 @@ def search_settings(
     nearest = () if plan is None else nearest_guess(plan, spec)
     # What a voter's settings explain need not be listened for, where a first guess is asked for.
     first_guess = plan is not None and plan.told and budget < LEAST_LISTENED
-    if listen and options.models is None and not unbelieved:
-        try:
-            guess = guess_chain(
-                spec,
-                excerpt,
-                [(sound.pieces[0], sound.sample_rate) for sound in heard.whole],
-                certain=prepared.named,
-                count=_tries(budget),
-                seed=seed,
-                heard_before=prepared.heard_input,
-                careful=plan is None and budget < LEAST_LISTENED,
-                drawn=not first_guess or budget > len(nearest),
+    # The network is asked while the recordings are listened to.
+    with ThreadPoolExecutor(1) as beside:
+        asked: Future[tuple[Guess, tuple[str, ...]]] | None = None
+        if listen and options.models is None and not unbelieved:
+            drawn = not first_guess or budget > len(nearest)
+            asked = beside.submit(_network_guess, prepared, drawn)
+        if listen and not first_guess:
+            likely = {} if plan is None else likely_settings(plan)
+            echoes = find_time_and_motion(
+                *(prepared.pool, probed, heard, prepared.locked, seed, likely),
+                shapes=lambda: _shapes(prepared, Guess() if asked is None else asked.result()[0]),
             )
-        except (MissingPackageError, ModelError) as error:
-            notes = (*notes, f"the networks of this package cannot be used: {error}")
+            # What narrow bands ring on is no room.
+            kept = tuple(echo for echo in echoes.found if echo.slot not in equalisers)
+            echoes = replace(echoes, found=kept)
+        if asked is not None:
+            guess, notes = asked.result()
     if first_guess:
         notes = (*notes, FIRST_GUESS)
-    elif listen:
-        likely = {} if plan is None else likely_settings(plan)
-        echoes = find_time_and_motion(
-            prepared.pool, probed, heard, prepared.locked, seed, likely, _shapes(prepared, guess)
-        )
-        # What narrow bands ring on is no room.
-        kept = tuple(echo for echo in echoes.found if echo.slot not in equalisers)
-        echoes = replace(echoes, found=kept)
     how = options.search
     # What somebody set is theirs.
     usual = SearchOptions()
@@ -159,6 +154,26 @@ def search_settings(
     return Answer(search.run(), echoes, guess, notes=notes)
 
 
+def _network_guess(prepared: Prepared, drawn: bool) -> tuple[Guess, tuple[str, ...]]:
+    """What the networks of the package say of the chain, or a note of why they cannot be used."""
+    excerpt = (prepared.excerpt, prepared.sample_rate)
+    try:
+        guess = guess_chain(
+            prepared.probed.spec,
+            excerpt,
+            [(sound.pieces[0], sound.sample_rate) for sound in prepared.heard.whole],
+            certain=prepared.named,
+            count=_tries(prepared.budget),
+            seed=prepared.options.seed,
+            heard_before=prepared.heard_input,
+            careful=prepared.plan is None and prepared.budget < LEAST_LISTENED,
+            drawn=drawn,
+        )
+    except (MissingPackageError, ModelError) as error:
+        return Guess(), (f"the networks of this package cannot be used: {error}",)
+    return guess, ()
+
+
 def _probed_guesses(
     prepared: Prepared, learned: Learned, echoes: Echoes
 ) -> list[tuple[tuple[int, ...], Settings]]:
@@ -194,8 +209,11 @@ def _staying(prepared: Prepared) -> range:
 
 def _moving(prepared: Prepared) -> tuple[TrajectoryTarget, Vector]:
     """How the references and the input move."""
-    target = make_trajectory_target([(*s.whole, s.weight) for s in prepared.heard.whole])
-    return target, trajectory_features(prepared.excerpt, prepared.sample_rate)
+    whole = [(*s.whole, s.weight) for s in prepared.heard.whole]
+    with ThreadPoolExecutor(1) as beside:
+        target = beside.submit(make_trajectory_target, whole)
+        own = trajectory_features(prepared.excerpt, prepared.sample_rate)
+        return target.result(), own
 
 
 def _shapes(prepared: Prepared, guess: Guess) -> dict[int, list[Settings]]:

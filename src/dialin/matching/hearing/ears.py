@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +30,9 @@ LISTENED_SECONDS = 120.0
 
 SHORTEST_REFERENCE = 1.0
 """Seconds of a reference below which nothing is said of echoes."""
+
+MOST_THREADS = 4
+"""Transforms that are taken at a time, each of which takes a hundred megabytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,37 +149,42 @@ def make_ear(own: tuple[Audio, int], references: Sequence[tuple[Audio, int, floa
     -------
     Ear or None
     """
-    mine = _Listening(*own)
-    theirs = [_Listening(*r) for r in references]
-    if min(r.audio.shape[1] / r.sample_rate for r in (mine, *theirs)) < SHORTEST_REFERENCE:
-        return None
-    end = min(r.end for r in (mine, *theirs))
-    dry = recording_cepstrum(mine.audio, mine.sample_rate, highest=end)
     wholes: list[tuple[Cepstrum, float]] = []
     halves: list[list[tuple[Cepstrum, float]]] = [[], []]
     parts: list[list[tuple[Cepstrum, float]]] = [[], []]
-    for r in theirs:
-        count = r.audio.shape[1]
+    # Long transforms leave the interpreter to others.
+    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as threads:
+        mine, *theirs = threads.map(lambda sound: _Listening(*sound), (own, *references))
+        if min(r.audio.shape[1] / r.sample_rate for r in (mine, *theirs)) < SHORTEST_REFERENCE:
+            return None
+        end = min(r.end for r in (mine, *theirs))
 
-        def heard(piece: slice, r: _Listening = r) -> Cepstrum:
-            return recording_cepstrum(r.audio[:, piece], r.sample_rate, highest=end)
+        def heard(sound: _Listening, piece: slice = slice(None)) -> Future[Cepstrum]:
+            audio = sound.audio[:, piece]
+            return threads.submit(recording_cepstrum, audio, sound.sample_rate, highest=end)
 
-        one, two = heard(slice(count // 2)), heard(slice(count // 2, count))
-        if count // 2 >= BLOCK_SECONDS * r.sample_rate:
-            wholes.append((mean_cepstrum(one, two), r.weight))
-            longer = one, two
-        else:
-            wholes.append((heard(slice(count)), r.weight))
-            longer = heard(slice(3 * count // 4)), heard(slice(count // 4, count))
-        for number in range(2):
-            halves[number].append(((one, two)[number], r.weight))
-            parts[number].append((longer[number], r.weight))
-    whole, first, second, early, late = (
-        echo_target(cepstra, dry, end) for cepstra in (wholes, *halves, *parts)
-    )
+        dry = heard(mine)
+        asked = []
+        for r in theirs:
+            count = r.audio.shape[1]
+            pieces = [slice(count // 2), slice(count // 2, count)]
+            if count // 2 < BLOCK_SECONDS * r.sample_rate:
+                pieces += [slice(count), slice(3 * count // 4), slice(count // 4, count)]
+            asked.append([heard(r, piece) for piece in pieces])
+        for r, futures in zip(theirs, asked, strict=True):
+            one, two, *more = (future.result() for future in futures)
+            whole, *longer = more or (mean_cepstrum(one, two), one, two)
+            wholes.append((whole, r.weight))
+            for number in range(2):
+                halves[number].append(((one, two)[number], r.weight))
+                parts[number].append((longer[number], r.weight))
+        own_cepstrum = dry.result()
+        every, first, second, early, late = threads.map(
+            lambda cepstra: echo_target(cepstra, own_cepstrum, end), (wholes, *halves, *parts)
+        )
     seconds, half, part = (_length(c) for c in (wholes, halves[0], parts[0]))
     return Ear(
-        *(whole, (first, second), own, tuple(references), seconds, half, (early, late), part)
+        *(every, (first, second), own, tuple(references), seconds, half, (early, late), part)
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from dialin.audio import Audio
@@ -23,7 +23,7 @@ def find_time_and_motion(
     locked: Mapping[int, float],
     seed: int,
     seeds: Mapping[int, Sequence[Settings]] | None = None,
-    shapes: Mapping[int, Sequence[Settings]] | None = None,
+    shapes: Callable[[], Mapping[int, Sequence[Settings]]] = dict,
 ) -> Echoes:
     """What is heard of echoes and motion in the references, and which settings make them.
 
@@ -41,8 +41,9 @@ def find_time_and_motion(
         Of what is drawn.
     seeds : mapping of int to sequence of ndarray, optional
         Slot -> settings of its effect that are likely.
-    shapes : mapping of int to sequence of ndarray, optional
-        The same, from which motions alone are looked for.
+    shapes : callable
+        Returns the same, from which motions alone are looked for; called after echoes were, so
+        that who makes them has the time until then.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def find_time_and_motion(
         sample_rate=rate,
         channels=channels,
         seed=seed,
-        seeds={**(seeds or {}), **(shapes or {})},
+        seeds={**(seeds or {}), **shapes()},
     )
     moved = {e.slot for e in motions}
     stay = (e for e in echoes.found if e.slot not in moved)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,16 +83,25 @@ def make_motion_ears(
     length = min(a.shape[1] / r for a, r in cut)
     cut = [(a[:, : round(length * r)], r) for a, r in cut]
     dry = _stretches(_few(own[0], channels), own[1])
-    whole, mine, halves = [], [], []
-    for frame, end in bands_of(highest):
+
+    def heard(band: tuple[float, float]) -> tuple[MotionEar, MotionEar, MotionEar, MotionEar]:
+        frame, end = band
         rows = _even([frame_cepstra(a, r, frame, end) for a, r in dry])
         parts = [frame_cepstra(a, r, frame, end) for a, r in cut]
-        whole.append(MotionEar(_even(parts), frame, rows))
         middle = min(p.shape[1] for p in parts) // 2
         both = [p[:, :middle] for p in parts], [p[:, -middle:] for p in parts]
-        halves.append((MotionEar(both[0], frame, rows), MotionEar(both[1], frame, rows)))
-        mine.append(MotionEar(rows, frame))
-    return MotionEars(tuple(whole), tuple(mine), tuple(halves), highest)
+        return (
+            MotionEar(_even(parts), frame, rows),
+            MotionEar(rows, frame),
+            MotionEar(both[0], frame, rows),
+            MotionEar(both[1], frame, rows),
+        )
+
+    # Long transforms leave the interpreter to others.
+    with ThreadPoolExecutor(min(len(BANDS), os.cpu_count() or 1)) as threads:
+        bands = list(threads.map(heard, bands_of(highest)))
+    whole, own_ears, firsts, seconds = zip(*bands, strict=True)
+    return MotionEars(whole, own_ears, tuple(zip(firsts, seconds, strict=True)), highest)
 
 
 def bands_of(highest: float) -> list[tuple[float, float]]:
