@@ -21,6 +21,7 @@ from dialin.matching.result import Match
 from dialin.rendering import RenderPool
 from dialin.reports import (
     AspectReport,
+    ChoiceReport,
     KnobReport,
     MatchReport,
     SlotReport,
@@ -254,7 +255,7 @@ def test_a_folder_that_vanishes_during_the_search_is_made_again(place, pool):
     assert (place / "out" / "dry.flac").exists()
 
 
-@pytest.mark.parametrize("broken", ["report_html", "render_file", "_native", "settings_for"])
+@pytest.mark.parametrize("broken", ["report_html", "file_steps", "_native", "settings_for"])
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyError(1)])
 def test_what_was_found_is_kept_whatever_breaks(place, pool, monkeypatch, broken, error):
     def fail(*_, **__):
@@ -293,7 +294,7 @@ def test_half_a_result_does_not_replace_a_whole_one(place, pool, monkeypatch):
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-@pytest.mark.parametrize("where", ["render_file", "report_html", "_native"])
+@pytest.mark.parametrize("where", ["file_steps", "report_html", "_native"])
 def test_stopping_after_the_search_keeps_what_it_found(place, pool, monkeypatch, where, stop):
     def press(*_, **__):
         raise stop
@@ -404,3 +405,33 @@ def test_a_preset_finds_room_on_a_disk_that_filled_up(place, pool):
         assert sum(path.stat().st_size for path in held.work.rglob("*")) >= 1 << 20
         save_match(stub_match(), held, [place / "ref.wav"], pool=pool)
     assert not list((place / "out").rglob("reserve"))
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_choices_are_rendered_beside_the_match_and_cost_nothing_but_themselves(
+    place, pool, monkeypatch, broken
+):
+    choices = tuple(ChoiceReport(number, 0.4, 0.5, ()) for number in (2, 3))
+    match = replace(stub_match(choices=choices), choices=(StubPreset(), StubPreset()))
+    made = module.file_steps
+
+    def steps(source, target, *rest, **options):
+        if broken and target.parent.name == "2":
+            raise OSError("the disk is on fire")
+        return made(source, target, *rest, **options)
+
+    monkeypatch.setattr(module, "file_steps", steps)
+    told = []
+    with match_folder(place / "out", place / "dry.flac") as held:
+        saved = save_match(match, held, [], pool=pool, progress=lambda *now: told.append(now))
+    there = contents(place / "out").keys()
+    assert {"dry.flac", "preset.json", "report.html", "report.json"} <= there
+    lying = {name for name in there if name.startswith("choices/")}
+    if broken:
+        assert not lying and "on fire" in str(saved.error)
+        assert [choice.folder for choice in saved.report.choices] == ["", ""]
+    else:
+        assert saved.error is None
+        assert lying == {f"choices/{n}/{f}" for n in "23" for f in ("dry.flac", "preset.json")}
+        assert [choice.folder for choice in saved.report.choices] == ["choices/2", "choices/3"]
+    assert all(done <= seconds or not seconds for _, done, seconds in told)

@@ -405,7 +405,9 @@ def side_by_side(
     pool: RenderPool,
     tell: Callable[[int, float], None] | None = None,
 ) -> list[T]:
-    """Go through the steps of several files, as many at a time as the pool has workers.
+    """Go through the steps of several files, one more at a time than the pool has workers.
+
+    So none of them waits while what another made is put into its place.
 
     Parameters
     ----------
@@ -434,7 +436,7 @@ def side_by_side(
     failure: Exception | None = None
     try:
         while todo or begun:
-            while todo and len(begun) < pool.workers:
+            while todo and len(begun) <= pool.workers:
                 index, begin = todo.popleft()
                 begun[index] = begin()
             if steps:

@@ -202,28 +202,10 @@ def save_match(
     with suppress(OSError):
         (held.work / RESERVE).unlink()
     making.attempt("preset.json", making.save_preset)
-    length = held.plan.source.seconds
     tell = progress or (lambda what, done, seconds: None)
     heard = listening or Listening(pool, held.plan.source.path, references)
     try:
-        making.attempt(
-            held.plan.target.name,
-            lambda: making.render(lambda done: tell("rendering", done, length)),
-        )
-        if match.nearest is not None:
-            making.attempt(
-                "nearest",
-                lambda: making.render_nearest(
-                    lambda done: tell("rendering the nearest candidate", done, length)
-                ),
-            )
-        if match.choices:
-            making.attempt(
-                "choices",
-                lambda: making.render_choices(
-                    lambda done: tell("rendering the other choices", done, length)
-                ),
-            )
+        making.render(lambda done, seconds: tell("rendering", done, seconds))
         making.attempt("native", making.write_native)
         tell("writing the report", 0.0, 0.0)
         making.attempt("report.html", lambda: making.write_page(heard))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,6 @@ from dialin.matching.files.file_render import (
     Steps,
     file_steps,
     level_remark,
-    render_file,
     side_by_side,
 )
 from dialin.matching.files.listening import Listening
@@ -28,6 +27,7 @@ from dialin.matching.fit import Fitted, FittedSlot, settings_for
 from dialin.matching.options import RenderOptions
 from dialin.reports import (
     Applied,
+    ChoiceReport,
     Kind,
     KnobReport,
     NearestReport,
@@ -105,6 +105,15 @@ class MatchFolder:
     overwrite: bool
 
 
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """What else is as likely, to be rendered."""
+
+    report: ChoiceReport
+    fitted: Fitted
+    target: Path
+
+
 @dataclass(eq=False)
 class Making:
     """Results in the making: what is there, and what could not be made.
@@ -164,9 +173,13 @@ class Making:
             make()
         except Exception as error:
             self._errors[name] = UnexpectedError.of(error)
-            with suppress(OSError):
-                (self._staged / name).unlink()
-            shutil.rmtree(self._staged / name, ignore_errors=True)
+            self._take_away(name)
+
+    def _take_away(self, name: str) -> None:
+        """Leave no half of what could not be made."""
+        with suppress(OSError):
+            (self._staged / name).unlink()
+        shutil.rmtree(self._staged / name, ignore_errors=True)
 
     def save_preset(self) -> None:
         """Write what took longest to find."""
@@ -178,14 +191,54 @@ class Making:
                 str(error).replace(str(part), str(self.held.folder / part.name))
             ) from error
 
-    def render(self, progress: Callable[[float], None]) -> None:
-        """Render the input through the match.
+    def render(self, progress: Callable[[float, float], None]) -> None:
+        """Render the input through the match, and through what else is kept of it, side by side.
+
+        That is the candidate that was not sure, with its preset, or what else is as likely: their
+        presets, and the input through them where it is short. As in `attempt`, one that fails
+        leaves the others as they are.
 
         Parameters
         ----------
         progress : callable
-            Called with seconds done.
+            Called with seconds done, and seconds in all.
         """
+        todo: list[tuple[str, Callable[[], Steps[None]]]] = []
+        todo.append((self.held.plan.target.name, self._match_steps))
+        if self.match.nearest is not None:
+            todo.append(("nearest", self._nearest_steps))
+        choices: list[_Choice] = []
+        if self.match.choices:
+            self.attempt("choices", lambda: choices.extend(self._begin_choices()))
+        if self.held.plan.source.seconds <= CHOICE_SECONDS:
+            todo += [("choices", functools.partial(self._choice_steps, one)) for one in choices]
+        failed: dict[str, Exception] = {}
+
+        def guarded(name: str, begin: Callable[[], Steps[None]]) -> Steps[None]:
+            try:
+                yield from begin()
+            except Exception as error:
+                failed.setdefault(name, error)
+
+        done: dict[int, float] = {}
+
+        def tell(index: int, seconds: float) -> None:
+            done[index] = seconds
+            progress(sum(done.values()), len(todo) * self.held.plan.source.seconds)
+
+        try:
+            side_by_side([functools.partial(guarded, *one) for one in todo], self.pool, tell)
+        finally:
+            # In one order, however they come.
+            for name in dict.fromkeys(name for name, _ in todo if name in failed):
+                self._errors[name] = UnexpectedError.of(failed[name])
+                self._take_away(name)
+        if choices and "choices" not in failed:
+            reports = tuple(one.report for one in choices)
+            self._report = replace(self._report, choices=reports)
+
+    def _match_steps(self) -> Steps[None]:
+        """Render the input through the match."""
         target = self.held.plan.target
         fitted = settings_for(self.match.preset, self.options.amount, self.pool)
         slots = rendered_slots(self._report.slots, fitted, self.options.amount)
@@ -194,7 +247,7 @@ class Making:
         try:
             whole = self.options.amount == 100 and not self.options.tail
             ready = self.match.rendered if whole else None
-            audio = self._render_file(fitted, rendered, progress, ready)
+            audio = yield from self._file_steps(fitted, rendered, ready)
         except OutputError as error:
             raise OutputError(str(error).replace(str(rendered), str(target))) from error
         audio = replace(audio, target=target)
@@ -202,21 +255,15 @@ class Making:
         self._report = replace(self._report, rendered=audio)
         self._note(*fitted.notes, *([remark] if remark else []))
 
-    def render_nearest(self, progress: Callable[[float], None]) -> None:
-        """Write the candidate that was not sure: its preset, and the input through it.
-
-        Parameters
-        ----------
-        progress : callable
-            Called with seconds done.
-        """
+    def _nearest_steps(self) -> Steps[None]:
+        """Write the candidate that was not sure: its preset, and the input through it."""
         nearest, name = self.match.nearest, self.held.plan.target.name
         assert nearest is not None
         folder = self._staged / "nearest"
         folder.mkdir()
         nearest.preset.save(folder / "preset.json", overwrite=True)
         fitted = settings_for(nearest.preset, self.options.amount, self.pool)
-        audio = self._render_file(fitted, folder / name, progress)
+        audio = yield from self._file_steps(fitted, folder / name)
         report = NearestReport(
             after=nearest.report.after,
             aspects=nearest.report.aspects,
@@ -227,28 +274,23 @@ class Making:
         )
         self._report = replace(self._report, nearest=report)
 
-    def render_choices(self, progress: Callable[[float], None]) -> None:
-        """Write what else is as likely: presets, and the input through them where it is short.
-
-        Parameters
-        ----------
-        progress : callable
-            Called with seconds done.
-        """
-        name, choices = self.held.plan.target.name, []
-        files = []
+    def _begin_choices(self) -> Iterator[_Choice]:
+        """Write presets of what else is as likely."""
         for report, preset in zip(self._report.choices, self.match.choices, strict=True):
             relative = Path("choices") / str(report.number)
             folder = self._staged / relative
             folder.mkdir(parents=True)
             preset.save(folder / "preset.json", overwrite=True)
             fitted = settings_for(preset, self.options.amount, self.pool)
-            files.append(functools.partial(self._file_steps, fitted, folder / name))
             slots = rendered_slots(report.slots, fitted, self.options.amount)
-            choices.append(replace(report, slots=slots, folder=relative.as_posix()))
-        if self.held.plan.source.seconds <= CHOICE_SECONDS:
-            side_by_side(files, self.pool, lambda _, done: progress(done))
-        self._report = replace(self._report, choices=tuple(choices))
+            yield _Choice(
+                replace(report, slots=slots, folder=relative.as_posix()),
+                fitted,
+                folder / self.held.plan.target.name,
+            )
+
+    def _choice_steps(self, choice: _Choice) -> Steps[None]:
+        yield from self._file_steps(choice.fitted, choice.target)
 
     def write_native(self) -> None:
         """Write presets for other hosts."""
@@ -346,31 +388,15 @@ class Making:
         words += ["--tail", f"{tail:g}"] if tail else []
         return shlex.join(words)
 
-    def _render_file(
-        self,
-        fitted: Fitted,
-        target: Path,
-        progress: Callable[[float], None],
-        rendered: Audio | None = None,
-    ) -> Applied:
-        return render_file(
-            self.held.plan.source.path,
-            target,
-            fitted.effect,
-            fitted.settings,
-            pool=self.pool,
-            headroom=self.options.headroom,
-            tail=self.options.tail,
-            progress=progress,
-            rendered=rendered,
-        )
-
-    def _file_steps(self, fitted: Fitted, target: Path) -> Steps[Applied]:
+    def _file_steps(
+        self, fitted: Fitted, target: Path, rendered: Audio | None = None
+    ) -> Steps[Applied]:
         return file_steps(
             *(self.held.plan.source.path, target, fitted.effect, fitted.settings),
             pool=self.pool,
             headroom=self.options.headroom,
             tail=self.options.tail,
+            rendered=rendered,
         )
 
     def _note(self, *notes: str) -> None:
