@@ -22,6 +22,7 @@ from dialin.matching.hearing.echo_verdicts import is_loop, is_note, verdict_of
 from dialin.matching.hearing.impulses import (
     EchoTarget,
     ImpulseLab,
+    PartPair,
     agreed_drop,
     echo_target,
     impulse,
@@ -523,6 +524,47 @@ def test_beats_that_the_input_has_too_make_no_beat_of_an_echo():
     assert is_loop(echo, target_with(music, own=[(0.543, 0.26), (0.145, 0.2)]))
 
 
+def test_a_comb_that_is_heard_before_any_beat_is_none_where_its_multiples_lie_among_beats():
+    comb = [(0.0658 * n, 0.29 * 0.75 ** (n - 1)) for n in range(1, 7)]
+    music = [*comb, (0.682, 0.19), (0.341, 0.1)]
+    (answer,) = target_with(comb).values[None]
+    assert not is_loop(answer, target_with(music))
+    # Two beats without what comes before them tell nothing else.
+    assert is_loop(target_with(comb[1:]).values, target_with(music))
+
+
+def test_a_beat_that_one_half_lacks_does_not_speak_against_an_echo_that_both_show():
+    (echo,) = target_with([(0.2367, 0.12)]).values[None]
+    whole = target_with([(0.2367, 0.12), (0.687, 0.1)])
+    alone = target_with([(0.2367, 0.12), (0.687, 0.01)])
+    share = np.full(24_000, 0.8)
+    assert is_loop(echo, whole)
+    assert is_loop(echo, whole, PartPair((whole, whole), share))
+    assert not is_loop(echo, whole, PartPair((whole, alone), share))
+    # Where the halves are too short to tell, the whole does.
+    assert is_loop(echo, whole, PartPair((whole, alone), np.full(24_000, 0.4)))
+
+
+def test_of_what_both_halves_show_tone_makes_no_note():
+    (echo,) = target_with([(0.0282, 0.12)]).values[None]
+    whole = target_with([(0.0282, 0.12), (0.0027, -0.21)])
+    assert is_note(echo, whole, evenly=True)
+    weight = whole.weight.copy()
+    weight[:, : round(0.01 * LAG_RATE)] /= 49
+    noisy = EchoTarget(whole.values, weight, whole.highest, whole.own)
+    assert is_note(echo, noisy)
+    assert not is_note(echo, noisy, evenly=True)
+
+
+def test_what_the_input_has_of_another_sign_is_no_note_and_no_beat_of_its():
+    note, beat = [(0.0024, 0.25)], [(0.145, 0.32)]
+    for judge, heard in ((is_note, note), (is_loop, beat)):
+        (echo,) = target_with(heard).values[None]
+        ((lag, height),) = heard
+        assert judge(echo, target_with(heard, own=[(lag, 0.5 * height)]))
+        assert not judge(echo, target_with(heard, own=[(lag, -0.5 * height)]))
+
+
 def test_a_late_clear_echo_may_be_softer_in_one_half(monkeypatch):
     (echo,) = target_with([(0.435, 0.5)]).values[None]
     whole, none = target_with([(0.435, 0.5)]), target_with([])
@@ -533,6 +575,7 @@ def test_a_late_clear_echo_may_be_softer_in_one_half(monkeypatch):
         half_seconds=2.7,
         parts=(three_quarters, whole),
         part_seconds=4.1,
+        pairs=(PartPair((whole, none), np.ones(24_000)),),
     )
     lab = SimpleNamespace()
     monkeypatch.setattr(
@@ -548,7 +591,8 @@ def test_a_late_clear_echo_may_be_softer_in_one_half(monkeypatch):
 @pytest.mark.parametrize("height, chosen", [(0.18, 1.0), (0.5, 0.0)])
 def test_what_may_be_a_beat_gives_way_to_an_echo_that_comes_before_any(monkeypatch, height, chosen):
     late, comb = target_with([(0.968, height)]).values, target_with([(0.02, 0.2)]).values
-    rival = EchoFit(np.ones(3), 205.0, 0.0, comb, [])
+    finer = EchoFit(np.ones(3), 210.0, 0.0, comb, [])
+    rival = EchoFit(np.full(3, 0.9), 205.0, 0.0, comb, [], refine=lambda: finer)
     best = EchoFit(np.zeros(3), 1_400.0, 0.0, late, [], lambda: [rival])
     monkeypatch.setattr(time_guesses, "verdict_of", lambda *_: ("heard", 0.9))
     ear = SimpleNamespace(whole=target_with([(0.968, height), (0.02, 0.2)]), order=lambda lag: 0.0)

@@ -80,6 +80,8 @@ class EchoFit:
     find_rivals : callable
         Asks for settings with other lags, that explain less but something, the best first: what
         explains most may be a beat.
+    refine : callable, optional
+        Searches the smooth knobs of such settings as thoroughly as those of the best.
     """
 
     settings: Settings
@@ -88,6 +90,7 @@ class EchoFit:
     answer: Values
     alike: list[tuple[Settings, float]]
     find_rivals: Callable[[], list[EchoFit]] = list
+    refine: Callable[[], EchoFit] | None = None
 
 
 class EchoSearch:
@@ -170,19 +173,22 @@ class EchoSearch:
         left = max(MOST_REFINING, self._budget - trials.lab.renders) // max(1, len(beams))
         for beam in beams:
             self._smooth.refine(beam, max(LEAST_REFINING, left))
+        self._finish(trials.best)
         best = trials.best
-        if trials.lags:
+        alike = self._alike(best)
+        rivals = functools.partial(self._rivals, best, chance)
+        return EchoFit(best.settings, best.drop, chance, best.answer, alike, rivals)
+
+    def _finish(self, best: TriedEcho) -> None:
+        """Look for what is left of settings, and for others that cannot be told from them."""
+        if self._trials.lags:
             best = self._lags.polish(best)
             mirrored = self._smooth.mirror(best)
             if mirrored is not None and mirrored.drop >= least_alike(best.drop):
                 # Which of both it is, is told by the sound: both must be exact.
                 self._smooth.refine(mirrored, LEAST_REFINING, sigma=0.05)
-        if trials.smooth:
+        if self._trials.smooth:
             self._smooth.refine(best, LEAST_REFINING, sigma=0.05)
-        best = trials.best
-        alike = self._alike(best)
-        rivals = functools.partial(self._rivals, best, chance)
-        return EchoFit(best.settings, best.drop, chance, best.answer, alike, rivals)
 
     def _patterns(self, beams: list[TriedEcho], taps: StepTaps) -> tuple[list[TriedEcho], bool]:
         """What known patterns explain, and whether that is more than anything asked before.
@@ -212,7 +218,19 @@ class EchoSearch:
             if all(self._trials.differ(tried, k) for k in kept):
                 kept.append(tried)
         refined = [self._smooth.refine(t, LEAST_REFINING, sigma=0.1, fresh=False) for t in kept[1:]]
-        return [EchoFit(t.settings, t.drop, chance, t.answer, self._alike(t)) for t in refined]
+        return [
+            EchoFit(
+                *(t.settings, t.drop, chance, t.answer, self._alike(t)),
+                refine=functools.partial(self._refined, t, chance),
+            )
+            for t in refined
+        ]
+
+    def _refined(self, rival: TriedEcho, chance: float) -> EchoFit:
+        self._finish(self._smooth.refine(rival, MOST_REFINING))
+        there = [t for t in self._trials.tried if not self._trials.differ(t, rival)]
+        best = max(there, key=lambda t: t.drop - t.stray)
+        return EchoFit(best.settings, best.drop, chance, best.answer, self._alike(best))
 
     def _alike(self, best: TriedEcho) -> list[tuple[Settings, float]]:
         least = least_alike(best.drop)

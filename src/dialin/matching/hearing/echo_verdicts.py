@@ -15,7 +15,7 @@ from scipy.ndimage import maximum_filter1d
 
 from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit
-from dialin.matching.hearing.impulses import SHORTEST, EchoTarget, ImpulseLab, Values
+from dialin.matching.hearing.impulses import SHORTEST, EchoTarget, ImpulseLab, PartPair, Values
 from dialin.measures.cepstrum import LAG_RATE
 
 HEARD_DROP, HEARD_HALF, HEARD_SHARE = 60.0, 25.0, 0.45
@@ -73,6 +73,9 @@ CLEAR_DROP, CLEAR_SHARE = 1500.0, 0.5
 shows little of it, and share that both must show. Of 40 dry pieces of the validation split no such
 echo had more than 1080."""
 
+SHOWS = 0.5
+"""Share of a lag's height that a half shows, from which it tells whether a beat is in it."""
+
 OWN, OWN_WIDE = 0.4, 3
 """Share of a peak's height at which the input may have one by itself, and lags beside it."""
 
@@ -97,6 +100,8 @@ def verdict_of(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> tuple[str, float]:
     lag, _ = single_echo(fit.answer, ear.whole)
     late = lag is not None and lag > LATE * ear.half_seconds
     told = None if late else _shown(fit, lab, ear.halves, ear.half_seconds)
+    # Beats repeat in one half and not in the other, an echo as much in both.
+    both = ear.pairs[0] if told is not None and min(told[1]) >= EVENLY else None
     clear = (
         fit.drop >= CLEAR_DROP and _highest(ear.whole.fit(fit.answer))[1] >= BEATS_FROM * LAG_RATE
     )
@@ -115,7 +120,9 @@ def verdict_of(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> tuple[str, float]:
     if lag is None or lag < BEATS_FROM:
         # Of short lags each half holds many turns: notes come and go, an echo stays.
         enough = enough and least >= EVEN * max(shares)
-    music = is_loop(fit.answer, ear.whole) or is_note(fit.answer, ear.whole)
+    music = is_loop(fit.answer, ear.whole, both) or is_note(
+        fit.answer, ear.whole, evenly=both is not None
+    )
     return ("heard" if enough and not music else "doubt"), least
 
 
@@ -151,7 +158,7 @@ def _shown(
     return [part.drop(answer) for part in parts], [part.share(answer) for part in parts]
 
 
-def is_note(answer: Values, target: EchoTarget) -> bool:
+def is_note(answer: Values, target: EchoTarget, *, evenly: bool = False) -> bool:
     """Whether an answer may be the period of notes, which the input plays too or others beside.
 
     Parameters
@@ -160,6 +167,9 @@ def is_note(answer: Values, target: EchoTarget) -> bool:
         Cepstra of the effect's answer to the impulse.
     target : EchoTarget
         What the reference holds beyond the input.
+    evenly : bool
+        Whether both halves of the reference show all of it: what is left beside it must stand out
+        of the noise as far then, and not only be as high.
 
     Returns
     -------
@@ -175,9 +185,20 @@ def is_note(answer: Values, target: EchoTarget) -> bool:
         return False
     if _wanders(rows, view, peak, target):
         return True
-    own = float(np.abs(target.own[view, max(0, peak - 1) : peak + 2]).max())
-    left = np.abs(target.values - rows)[:, first : round(NOTES_TO * LAG_RATE)]
+    own = _of_input(rows, view, peak, target)
+    notes = slice(first, round(NOTES_TO * LAG_RATE))
+    left = np.abs(target.values - rows)[:, notes]
+    if evenly:
+        # Tones differ by more at the shortest lags, whatever is played.
+        standing = left * np.sqrt(target.weight[:, notes] / target.weight[view, peak])
+        left = np.minimum(left, standing)
     return own > OWN * height or float(left.max(initial=0.0)) > OTHER_NOTES * height
+
+
+def _of_input(rows: Values, view: int, peak: int, target: EchoTarget) -> float:
+    """How high the input's own peak is in the place of an answer's; one of another sign is none."""
+    own = target.own[view, max(0, peak - 1) : peak + 2]
+    return float((np.sign(rows[view, peak]) * own).max())
 
 
 def _wanders(rows: Values, view: int, peak: int, target: EchoTarget) -> bool:
@@ -197,13 +218,13 @@ def _is_pattern(rows: Values, peak: int, target: EchoTarget) -> bool:
     return target.drop(rest) >= HEARD_DROP and target.share(rest) >= HEARD_SHARE
 
 
-def is_loop(answer: Values, target: EchoTarget) -> bool:
+def is_loop(answer: Values, target: EchoTarget, both: PartPair | None = None) -> bool:
     """Whether a few echoes may be beats of the music.
 
     Music made of loops repeats at several beats, an echo at multiples of its own lag alone. Beats
     that the input has do not count: an echo in music of the same beats stands among them, and what
     the input has at its lag is asked besides. Nothing is said of what comes sooner than any beat,
-    nor of patterns of many reflections.
+    of a comb whose first echoes do, nor of patterns of many reflections.
 
     Parameters
     ----------
@@ -211,12 +232,17 @@ def is_loop(answer: Values, target: EchoTarget) -> bool:
         Cepstra of the effect's answer to the impulse.
     target : EchoTarget
         What the reference holds beyond the input.
+    both : PartPair, optional
+        Halves of the reference, where both show all of the answer: a beat that one of them lacks
+        does not speak against it then.
 
     Returns
     -------
     bool
     """
     rows = target.fit(answer)
+    if _comes_before_beats(rows, target):
+        return False
     late = rows.copy()
     late[:, : round(BEATS_FROM * LAG_RATE)] = 0.0
     view, peak, highest = _highest(rows, BEATS_FROM)
@@ -232,11 +258,34 @@ def is_loop(answer: Values, target: EchoTarget) -> bool:
     # Beats that the input has as well are known: what it lacks is none of them.
     beats = maximum_filter1d(np.abs(target.own), 2 * OWN_WIDE + 1, axis=1)
     left[beats >= OWN * left] = 0.0
-    own = float(np.abs(target.own[view, max(0, peak - 1) : peak + 2]).max())
+    if both is not None:
+        left = np.minimum(left, _in_both(both, left.shape[1]))
+    own = _of_input(rows, view, peak, target)
     # An echo that is filtered is lower than it would be, and broader.
     power = float((late * (2 * target.values - late)).sum()) / late.shape[0]
     spread = SPREAD * float(np.sqrt(max(power, 0.0)))
     return max(highest, spread) < BEAT or highest < max(LOOP * float(left.max()), own / OWN)
+
+
+def _comes_before_beats(rows: Values, target: EchoTarget) -> bool:
+    """Whether an answer is heard by what comes sooner than any beat, its highest peak among it."""
+    early = rows.copy()
+    early[:, round(BEATS_FROM * LAG_RATE) :] = 0.0
+    if _highest(rows)[1] >= BEATS_FROM * LAG_RATE:
+        return False
+    return target.drop(early) >= HEARD_DROP and target.share(early) >= HEARD_SHARE
+
+
+def _in_both(pair: PartPair, count: int) -> Values:
+    """How high both of two parts are at each lag; without end where they are too short to tell."""
+    result = np.full((pair.parts[0].values.shape[0], count), np.inf)
+    for part in pair.parts:
+        shown = min(count, part.values.shape[1])
+        there = maximum_filter1d(np.abs(part.values[:, :shown]), 2 * OWN_WIDE + 1, axis=1)
+        share = pair.share[:shown]
+        there[:, share < SHOWS] = np.inf
+        result[:, :shown] = np.minimum(result[:, :shown], there / np.maximum(share, SHOWS))
+    return result
 
 
 def _highest(rows: Values, since: float = FIRST) -> tuple[int, int, float]:

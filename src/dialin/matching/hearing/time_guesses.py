@@ -302,7 +302,7 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
             other, share = verdict_of(rival, lab, ear)
             sure = share >= EVENLY and not may_be_beat(rival, ear)
             if other == "heard" and (sure or not beat):
-                verdict, fit = "heard", rival
+                verdict, fit = "heard", rival if rival.refine is None else rival.refine()
                 break
         comb = None if verdict == "heard" else find_comb(ear, lab, fitted.search)
         if comb is not None and comb.heard:
