@@ -1,7 +1,7 @@
 """How well matching sets echoes, rooms and motion: time-based and modulation effects, one by one.
 
 Items come from the evaluation's protocols, on songs of the test split (`valid` while you tune),
-24 kHz mono, the reference from the other half of the same excerpt:
+24 kHz mono, 5.5 s or `--seconds`, the reference from the other half of the same excerpt:
 
 * the nine mda effects by name (Delay, Ambience ...): protocol `half`, all knobs uniform, redrawn
   while the result makes no sense;
@@ -15,7 +15,7 @@ shares left alone, false alarms and seconds a match by the clock.
 
     python benchmarks/time_effects.py SONGS -o rows/ [--effects builtin:delay,Delay,lv2:URI]
         [--n 60] [--dry 60] [--seed 1] [--budget 100] [--methods match,search] [--split test]
-        [--workers 1] [--quick]
+        [--seconds 11] [--workers 1] [--quick]
 
 `match` is what `dialin match` does with the effect named; `search` is the same without networks.
 Rows are kept in the folder, and a run that was stopped goes on from there.
@@ -35,7 +35,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dialin.data.mda import NINE
-from dialin.evaluation.protocols import Dry, OneEffect, get_protocol
+from dialin.evaluation.items import ItemProtocol
+from dialin.evaluation.protocols import AUDIBLE_DB, Dry, OneEffect
+from dialin.evaluation.protocols.one_effect import RATE, SAMPLES
 from dialin.evaluation.runner import Plan, run_plan
 from dialin.evaluation.runner import Progress as State
 from dialin.files import write_text
@@ -155,10 +157,14 @@ def plans_of(arguments: argparse.Namespace) -> list[Plan]:
     seed = tuple(e for e in effects if e in NINE)
     audible = tuple(e for e in effects if e not in NINE)
     shared = (str(arguments.songs),)
-    tasks = [
-        (OneEffect("half"), seed, arguments.n, methods, METRICS),
-        (get_protocol("audible"), audible, arguments.n, methods, METRICS),
-        (Dry(), effects, arguments.dry, searches, ("coarse",)),
+    samples = SAMPLES if arguments.seconds is None else 2 * round(arguments.seconds * RATE)
+    tasks: list[tuple[ItemProtocol, tuple[str, ...], int, tuple[str, ...], tuple[str, ...]]] = [
+        (OneEffect("half", samples=samples), seed, arguments.n, methods, METRICS),
+        (
+            OneEffect("audible", audible_db=AUDIBLE_DB, samples=samples),
+            *(audible, arguments.n, methods, METRICS),
+        ),
+        (Dry(samples=samples), effects, arguments.dry, searches, ("coarse",)),
     ]
     return [
         Plan(
@@ -171,7 +177,8 @@ def plans_of(arguments: argparse.Namespace) -> list[Plan]:
     ]
 
 
-def main() -> None:
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """Options of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -183,14 +190,20 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=100)
     parser.add_argument("--methods", default="match", help="match, search or both, by commas")
     parser.add_argument("--split", default="test", choices=["test", "valid"])
+    parser.add_argument("--seconds", type=float, help="of input and reference; 5.5 by default")
     parser.add_argument("--workers", type=int, help="processes; one a core by default")
     parser.add_argument("--quick", action="store_true", help="4 items, 20 renders: does it run?")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     if arguments.quick:
         arguments.n, arguments.budget = QUICK_ITEMS, QUICK_BUDGET
     if arguments.dry is None:
         arguments.dry = arguments.n
+    return arguments
+
+
+def main() -> None:
+    arguments = parsed(sys.argv[1:])
     plans = plans_of(arguments)
     rows: list[Row] = []
     dry: list[Row] = []

@@ -41,6 +41,23 @@ def test_quick(tmp_path):
     assert (tmp_path / "rows" / "rows.jsonl").read_text() == rows
 
 
+def test_seconds_are_those_of_a_half(script):
+    command = [
+        "time_effects.py",
+        "songs",
+        "--seconds",
+        "20",
+        "-o",
+        "rows",
+        "--n",
+        "1",
+        "--dry",
+        "1",
+    ]
+    protocols = [plan.protocol for plan in script.plans_of(script.parsed(command[1:]))]
+    assert {p.identity()["samples"] for p in protocols} == {960_000}
+
+
 def row(item, method, coarse, **more):
     body = {"group": "delay", "item": item, "method": method, "error": None, "seconds": 1.0}
     return {**body, "metrics": {"coarse": coarse, **more.pop("metrics", {})}, **more}

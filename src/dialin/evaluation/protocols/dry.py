@@ -42,11 +42,14 @@ class Dry:
         In tables.
     metrics : tuple of str
         The leading one first.
+    samples : int
+        Length of an excerpt, of which the reference is one half.
     """
 
     groups: tuple[str, ...] = NINE
     name: str = "dry"
     metrics: tuple[str, ...] = METRICS
+    samples: int = SAMPLES
 
     def effects(self, group: str) -> str:
         """URI of the effect on offer.
@@ -65,7 +68,7 @@ class Dry:
 
     def identity(self) -> Mapping[str, Any]:
         """Options that decide an item."""
-        return {"name": self.name, "rate": RATE, "samples": SAMPLES}
+        return {"name": self.name, "rate": RATE, "samples": self.samples}
 
     def clean(self, source: Source, rng: np.random.Generator) -> Audio:
         """Half an excerpt, as inputs are.
@@ -82,7 +85,9 @@ class Dry:
         ndarray, float32, shape (channels, samples)
             Untouched music, as items are made from.
         """
-        return np.ascontiguousarray(excerpt(source, rng)[0][:, : SAMPLES // 2])
+        return np.ascontiguousarray(
+            excerpt(source, rng, samples=self.samples)[0][:, : self.samples // 2]
+        )
 
     def make(self, source: Source, group: str, index: int) -> Item:
         """See `ItemProtocol.make`; all groups have the same sounds.
@@ -103,7 +108,7 @@ class Dry:
         """
         spec = source.pool.describe(effect_of(group))
         rng = generator(source.seed, self.name, index)
-        audio, where = excerpt(source, rng)
+        audio, where = excerpt(source, rng, samples=self.samples)
         halves = [np.ascontiguousarray(h) for h in np.split(audio, 2, axis=1)]
         a, b = (0, 1) if rng.random() < 0.5 else (1, 0)
         task = MatchTask(

@@ -1,9 +1,10 @@
 """One effect, one excerpt (or two): the protocol of the research project dialin starts from.
 
-Excerpts of 262,144 samples at 24 kHz, mono, 50 ms fades, peak at -12 dBFS, cut into halves A and
-B. Settings are uniform in 0.01 to 0.99 and drawn again, up to 100 times, while the result makes no
-sense (`dialin.data.checks`). Input x_A, reference y_B, truth y_A, or the other way round with
-probability one half; reference, truth and every answer are normalised to a peak of -12 dBFS.
+Excerpts of 262,144 samples (or more, where it is asked for longer ones) at 24 kHz, mono, 50 ms
+fades, peak at -12 dBFS, cut into halves A and B. Settings are uniform in 0.01 to 0.99 and drawn
+again, up to 100 times, while the result makes no sense (`dialin.data.checks`). Input x_A, reference
+y_B, truth y_A, or the other way round with probability one half; reference, truth and every answer
+are normalised to a peak of -12 dBFS.
 
 One thing is done better than in the original, which cuts the truth from a render of the whole
 excerpt: there the tail of one half rings into the other, and level is normalised over both, so
@@ -153,6 +154,7 @@ def draw_halves(
     uri: str,
     options: SettingsOptions,
     *,
+    samples: int = SAMPLES,
     other_song: bool = False,
     exact: bool = False,
     audible_db: float = 0.0,
@@ -169,6 +171,8 @@ def draw_halves(
         Of the effect.
     options : SettingsOptions
         How settings are drawn.
+    samples : int
+        Length of an excerpt.
     other_song : bool, default False
         Make the reference of another song.
     exact, audible_db
@@ -183,12 +187,12 @@ def draw_halves(
     Refused
         If no settings make sense there, or the effect cannot be rendered.
     """
-    audio, origin = excerpt(source, rng)
+    audio, origin = excerpt(source, rng, samples=samples)
     excerpts, where = [audio], {"input": origin}
     if other_song:
-        other, where["reference"] = excerpt(source, rng, besides=origin["song"])
+        other, where["reference"] = excerpt(*(source, rng), besides=origin["song"], samples=samples)
         excerpts.append(other)
-    near, far = slice(0, SAMPLES // 2), slice(SAMPLES // 2, SAMPLES)
+    near, far = slice(0, samples // 2), slice(samples // 2, samples)
     if rng.random() < 0.5:
         near, far = far, near
     seed = [int(v) for v in rng.integers(2**31, size=4)]
@@ -226,6 +230,8 @@ class OneEffect:
     audible_db : float
         Settings that change the coarse levels (`dialin.measures.music`) by less are drawn again;
         0 takes all that make sense.
+    samples : int
+        Length of an excerpt, of which the reference is one half.
     """
 
     name: str = "half"
@@ -233,6 +239,7 @@ class OneEffect:
     exact: bool = False
     metrics: tuple[str, ...] = METRICS
     audible_db: float = 0.0
+    samples: int = SAMPLES
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", FORMER_NAMES.get(self.name, self.name))
@@ -254,7 +261,7 @@ class OneEffect:
 
     def identity(self) -> Mapping[str, Any]:
         """Options that decide an item."""
-        options = {"name": self.name, "exact": self.exact, "rate": RATE, "samples": SAMPLES}
+        options = {"name": self.name, "exact": self.exact, "rate": RATE, "samples": self.samples}
         return options | ({"audible_db": self.audible_db} if self.audible_db else {})
 
     def clean(self, source: Source, rng: np.random.Generator) -> Audio:
@@ -272,8 +279,8 @@ class OneEffect:
         ndarray, float32, shape (channels, samples)
             Untouched music, as items are made from.
         """
-        audio, _ = excerpt(source, rng)
-        return np.ascontiguousarray(audio[:, : SAMPLES // 2])
+        audio, _ = excerpt(source, rng, samples=self.samples)
+        return np.ascontiguousarray(audio[:, : self.samples // 2])
 
     def make(self, source: Source, group: str, index: int) -> Item:
         """See `ItemProtocol.make`.
@@ -306,6 +313,7 @@ class OneEffect:
             rng = generator(source.seed, f"{drawn_as(self.name)}/{group}", index, attempt)
             halves = draw_halves(
                 *(source, rng, uri, options),
+                samples=self.samples,
                 other_song=self.name == "song",
                 exact=self.exact,
                 audible_db=self.audible_db,
@@ -348,7 +356,10 @@ def fixed_knobs(spec: EffectSpec, ids: tuple[str, ...]) -> dict[int, float]:
 
 
 def excerpt(
-    source: Source, rng: np.random.Generator, besides: str | None = None
+    source: Source,
+    rng: np.random.Generator,
+    besides: str | None = None,
+    samples: int = SAMPLES,
 ) -> tuple[Audio, dict[str, Any]]:
     """Cut a whole excerpt, faded, at its peak level.
 
@@ -360,12 +371,14 @@ def excerpt(
         Source of chance; drawn from in a fixed order.
     besides : str, optional
         A song that it must not be cut from.
+    samples : int
+        Length of the excerpt.
 
     Returns
     -------
     (ndarray, dict)
         Shape (channels, samples); track, song and start in seconds.
     """
-    audio, where = cut(source.corpus, rng, SAMPLES, RATE, besides=besides)
+    audio, where = cut(source.corpus, rng, samples, RATE, besides=besides)
     faded = fade(to_peak(audio, PEAK_DBFS), FADE)
     return to_peak(faded, PEAK_DBFS), where
