@@ -104,12 +104,12 @@ def test_audible_settings_are_audible(source):
 
 
 def test_longer_excerpts_have_longer_halves(source):
-    items = [protocol.make(source, PEAK, 0) for protocol in (OneEffect(samples=480_000), Dry())]
-    longer = Dry(samples=480_000).make(source, PEAK, 0)
+    items = [protocol.make(source, PEAK, 0) for protocol in (OneEffect(samples=288_000), Dry())]
+    longer = Dry(samples=288_000).make(source, PEAK, 0)
     lengths = [item.task.reference.shape[1] for item in (*items, longer)]
-    assert lengths == [240_000, 131_072, 240_000]
-    assert items[0].task.input.shape == items[0].truth.shape == (1, 240_000)
-    assert OneEffect(samples=480_000).identity() != OneEffect().identity()
+    assert lengths == [144_000, 131_072, 144_000]
+    assert items[0].task.input.shape == items[0].truth.shape == (1, 144_000)
+    assert OneEffect(samples=288_000).identity() != OneEffect().identity()
 
 
 def test_a_dry_reference_is_the_other_half_as_it_is(source):
