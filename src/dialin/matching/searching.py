@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -96,6 +97,8 @@ def search_settings(
             drawn = not first_guess or budget > len(nearest)
             asked = beside.submit(_network_guess, prepared, drawn)
         if listen and not first_guess:
+            # The search will need it, and it takes a fifth of a second of processor time.
+            beside.submit(importlib.import_module, "scipy.optimize")
             likely = {} if plan is None else likely_settings(plan)
             echoes = find_time_and_motion(
                 *(prepared.pool, probed, heard, prepared.locked, seed, likely),

@@ -159,9 +159,9 @@ def steady_part(answers: Values) -> Values:
     ndarray, shape (views, lags)
         Of one impulse its own answer.
     """
-    mean = np.asarray(answers.mean(axis=0))
     if answers.shape[0] == 1:
-        return mean
+        return np.asarray(answers[0])
+    mean = np.asarray(answers.mean(axis=0))
     power = uniform_filter1d(mean**2, SMOOTHING, axis=1)
     chance = uniform_filter1d(answers.var(axis=0, ddof=1) / answers.shape[0], SMOOTHING, axis=1)
     return np.asarray(mean * np.clip(1.0 - chance / np.maximum(power, 1e-15), 0.0, 1.0))
@@ -429,10 +429,12 @@ class PartPair:
         list of (float, float)
         """
         result = []
+        scaled: dict[int, Values] = {}
         for part in self.parts:
             count = min(part.values.shape[1], rows.shape[1])
-            there = part.fit(rows[:, :count] * self.share[:count], whole=False)
-            result.append(part.products(there))
+            if count not in scaled:
+                scaled[count] = rows[:, :count] * self.share[:count]
+            result.append(part.products(part.fit(scaled[count], whole=False)))
         return result
 
 

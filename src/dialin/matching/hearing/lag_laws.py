@@ -12,6 +12,7 @@ from scipy import fft as sfft
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.impulses import SHORTEST, EchoTarget, Values
 from dialin.measures.cepstrum import LAG_RATE
+from dialin.measures.pchip import Pchip
 
 SPARSE = 0.2
 """Share of a pattern's energy in its highest peak, from which it counts as a peak."""
@@ -171,8 +172,6 @@ class LagLaw:
         self, points: Sequence[tuple[float, float]], low: float, high: float, lag: float
     ) -> float:
         """Invert between two neighbours; the curve through all, where they rise or fall as one."""
-        from scipy.interpolate import PchipInterpolator
-
         u = np.array([p[0] for p in points])
         logs = np.log(np.array([p[1] for p in points]))
         fine = np.linspace(low, high, 257)
@@ -180,7 +179,7 @@ class LagLaw:
         if (steps > 0).all() or (steps < 0).all():
             # Through the square root of the lags: exact for linear and quadratic laws between
             # grid points, near enough for exponential ones.
-            values = PchipInterpolator(u, logs)(fine)
+            values = Pchip(u, logs)(fine)
         else:
             values = np.interp(fine, u, logs)
         return float(fine[int(np.argmin(np.abs(values - np.log(lag))))])

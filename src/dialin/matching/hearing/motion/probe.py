@@ -19,6 +19,7 @@ from dialin.audio import Audio
 from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
 from dialin.effects.spec import Settings
+from dialin.measures.pchip import Pchip
 from dialin.measures.short_cepstra import SHORT, Floats, impulse_cepstra
 from dialin.measures.turning import STEADY, Turning, exact_rate, motion_depth, turning
 
@@ -194,8 +195,6 @@ class MotionProbe:
         self,
     ) -> tuple[Callable[[Floats], Floats], tuple[float, float], tuple[_Line, _Line]]:
         """Logarithm of the rate over the knob's position, its ends, and rates beyond them."""
-        from scipy.interpolate import PchipInterpolator
-
         positions, hertz = (np.array(column) for column in zip(*self.law, strict=True))
         logs = np.log(hertz)
         if len(positions) == 1:
@@ -203,7 +202,7 @@ class MotionProbe:
             return lambda at: np.full_like(at, logs[0]), (0.0, 1.0), (same, same)
         ends = float(positions[0]), float(positions[-1])
         lines = _beyond(positions, hertz), _beyond(positions[::-1], hertz[::-1])
-        return PchipInterpolator(positions, logs), ends, lines
+        return Pchip(positions, logs), ends, lines
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> MotionProbe:
