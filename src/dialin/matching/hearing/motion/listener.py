@@ -8,6 +8,7 @@ same rate. All that was tried is kept: a shape says as much of other rates.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -158,6 +159,8 @@ class MotionListener:
         enough = self._from + self._step * int(np.ceil(LEAST_SECONDS / probe.spacing))
         self._enough = self._train[:, : enough if easy is not None else None]
         self._shared: tuple[SharedAudio, SharedAudio] | None = None
+        # The input is listened to beside the references: large products leave the interpreter.
+        self._beside = ThreadPoolExecutor(1)
         self.lines = [] if self.knob is None else line_rates(ears)
         self.renders = 0
 
@@ -311,11 +314,12 @@ class MotionListener:
         # Overtones tell rates apart more finely than is looked for by energy.
         finely = rate * np.exp(FINE_STEP * np.arange(-FINELY, FINELY + 1))
         rates = finely[FINES:-FINES:EACH]
+        # Of the input a look at some rates near by is enough.
+        asked = self._beside.submit(own.drops_of, turns, rates)
+        beating = self._beside.submit(own.spreads_of, turns, rate * np.exp(BY))
         phased = ear.drops_of(turns, finely)[0]
         spreads = ear.spreads_of(turns, rates)
-        # Of the input a look at some rates near by is enough.
-        mine = own.drops_of(turns, rates)[0]
-        beats = own.spreads_of(turns, rate * np.exp(BY)).max(axis=1)
+        mine, beats = asked.result()[0], beating.result().max(axis=1)
         found: list[_Found | None] = []
         for row, (vector, turn) in enumerate(zip(vectors, turns, strict=True)):
             reached = np.flatnonzero(self._reached(vector, turn, rates))
@@ -344,12 +348,13 @@ class MotionListener:
         every = ear.rates
         # Where a motion may be is told by its first overtones.
         turns = [replace(turn, lines=turn.lines[:, :SCANNED]) for turn in turns]
+        asked = self._beside.submit(own.drops_of, turns, every)
         phased = ear.drops_of(turns, every)[0]
-        mine = own.drops_of(turns, every)[0]
         beside = np.linspace(-1, 1, 5) * LINE_WIDTH / ear.seconds
         some = np.sort((np.array(self.lines)[:, None] + beside).ravel())
         some = some[(some >= every[0]) & (some <= every[-1])]
         spreads = ear.spreads_of(turns, some)
+        mine = asked.result()[0]
         found: list[_Found | None] = []
         for row, (vector, turn) in enumerate(zip(vectors, turns, strict=True)):
             reached = self._reached(vector, turn, every)
