@@ -114,8 +114,8 @@ class KnobSearch:
             0 to 1; empty where there is no knob.
         """
         count = self.batch + 2 if limit is None else min(limit, self.batch + 2)
-        if not self._queue and self._points:
-            self._queue, self._points = self._space_filling(self._points), 0
+        if self._points:
+            self._queue, self._points = [*self._queue, *self._space_filling(self._points)], 0
         if self._queue:
             count = len(self._queue) if limit is None else min(limit, len(self._queue))
             asked, self._queue = self._queue[:count], self._queue[count:]

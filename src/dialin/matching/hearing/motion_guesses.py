@@ -9,7 +9,9 @@ itself. Where none is heard nothing is said: the effect may have other uses.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,7 +34,23 @@ SAME_RATE = 0.05
 """Logarithm of the rates' ratio up to which two effects explain one and the same motion."""
 
 
-def find_motions(
+@dataclass(frozen=True, eq=False)
+class MotionFits:
+    """What was found of some slots.
+
+    Attributes
+    ----------
+    found : tuple of (int, MotionFit, MotionSearch)
+        Slots whose motion may be there.
+    moves : bool
+        Whether any of the effects goes round.
+    """
+
+    found: tuple[tuple[int, MotionFit, MotionSearch], ...]
+    moves: bool
+
+
+def fit_motions(
     pool: Renderer,
     spec: EffectSpec,
     slots: Sequence[EffectSpec],
@@ -43,9 +61,10 @@ def find_motions(
     sample_rate: int,
     channels: int,
     seed: int = 0,
-    seeds: Mapping[int, Sequence[Settings]] | None = None,
-) -> tuple[tuple[Echo, ...], bool]:
-    """Find settings of the effects that move in a chain.
+    seeds: Callable[[], Mapping[int, Sequence[Settings]]] = dict,
+    stop: threading.Event | None = None,
+) -> MotionFits:
+    """Find settings of some effects that move in a chain, of each by itself.
 
     Parameters
     ----------
@@ -66,15 +85,15 @@ def find_motions(
         As the input is rendered.
     seed : int
         Of the settings that are drawn.
-    seeds : mapping of int to sequence of ndarray, optional
-        Slot -> settings of its effect that are likely, the likeliest first.
+    seeds : callable
+        Returns slot -> settings of its effect that are likely, the likeliest first; called only
+        where something moves.
+    stop : Event, optional
+        Ends the search once it is set, by `MotionStopped`.
 
     Returns
     -------
-    echoes : tuple of Echo
-        Of the slots whose motion is heard, or may be.
-    moves : bool
-        Whether any of the effects goes round.
+    MotionFits
     """
     chain = chain_slots(spec)
     probes = {
@@ -84,7 +103,8 @@ def find_motions(
     moving = [n for n in wanted if (p := probes[chain[n][1]]) is not None and p.moves]
     ears = make_motion_ears(*listen()) if moving else None
     if ears is None:
-        return (), bool(moving)
+        return MotionFits((), bool(moving))
+    likely = seeds()
     fits: list[tuple[int, MotionFit, MotionSearch]] = []
     for number in moving:
         _, uri, span = chain[number]
@@ -98,16 +118,42 @@ def find_motions(
             n for n, p in enumerate(own_spec.parameters) if n not in kept and p.status == "live"
         ]
         listener = MotionListener(
-            *(pool, own_spec, ears, probe, start, free), sample_rate=sample_rate, channels=channels
+            *(pool, own_spec, ears, probe, start, free),
+            sample_rate=sample_rate,
+            channels=channels,
+            stop=stop,
         )
-        search = MotionSearch(listener, seed=seed, seeds=(seeds or {}).get(number, ()))
+        search = MotionSearch(listener, seed=seed, seeds=likely.get(number, ()))
         fit = search.run() if search.places else None
         if fit is not None and fit.verdict != "absent":
             # How deep it goes is heard less well than how fast, and searched for by the sound.
             fits.append((number, fit, search))
+    return MotionFits(tuple(fits), True)
+
+
+def motions_of(
+    slots: Sequence[EffectSpec], fits: Sequence[MotionFits]
+) -> tuple[tuple[Echo, ...], bool]:
+    """What all that was found comes to: of effects that explain the same motion, the best.
+
+    Parameters
+    ----------
+    slots : sequence of EffectSpec
+        Effects of the chain.
+    fits : sequence of MotionFits
+        Of any of them.
+
+    Returns
+    -------
+    echoes : tuple of Echo
+        Of the slots whose motion is heard, or may be.
+    moves : bool
+        Whether any of the effects goes round.
+    """
     echoes: list[Echo] = []
     rates: list[float] = []
-    for number, fit, search in sorted(fits, key=lambda f: -f[1].score):
+    found = sorted((one for some in fits for one in some.found), key=lambda f: f[0])
+    for number, fit, search in sorted(found, key=lambda f: -f[1].score):
         if any(abs(np.log(fit.rate / rate)) < SAME_RATE for rate in rates):
             continue
         rates.append(fit.rate)
@@ -129,4 +175,4 @@ def find_motions(
                 refine=functools.partial(search.refined, fit),
             )
         )
-    return tuple(sorted(echoes, key=lambda e: e.slot)), True
+    return tuple(sorted(echoes, key=lambda e: e.slot)), any(some.moves for some in fits)

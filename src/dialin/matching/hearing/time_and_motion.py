@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from dialin.audio import Audio
+from dialin.effects.chain import chain_slots
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.ears import Ear, listened, make_ear
-from dialin.matching.hearing.motion_guesses import find_motions
+from dialin.matching.hearing.motion_guesses import fit_motions, motions_of
 from dialin.matching.hearing.time_guesses import Echoes, find_echoes
-from dialin.matching.probing import Probed
+from dialin.matching.hearing.time_probe import TimeProbe, probe_time
+from dialin.matching.probing import Probed, ask_effect
 from dialin.matching.recordings import Heard
 from dialin.rendering import Renderer
 
@@ -51,31 +55,59 @@ def find_time_and_motion(
     """
     rate, channels = heard.input.sample_rate, heard.input.pieces[0].shape[0]
 
+    reading = threading.Lock()
+
     @functools.cache
-    def recordings() -> tuple[tuple[Audio, int], list[tuple[Audio, int, float]]]:
+    def read() -> tuple[tuple[Audio, int], list[tuple[Audio, int, float]]]:
         theirs = [(listened(s.recording), s.sample_rate, s.weight) for s in heard.whole]
         return (listened(heard.input.recording), rate), theirs
+
+    def recordings() -> tuple[tuple[Audio, int], list[tuple[Audio, int, float]]]:
+        # Once, whoever comes first.
+        with reading:
+            return read()
 
     def listen() -> Ear | None:
         return make_ear(*recordings())
 
-    echoes = find_echoes(
-        *(pool, probed.spec, probed.slots, listen, locked),
+    chain = [uri for _, uri, _ in chain_slots(probed.spec)]
+    probes = {uri: ask_effect(pool, probe_time, uri) for uri in dict.fromkeys(chain)}
+    # What has no echoes is not told by them, and may be looked at beside.
+    apart = [n for n, uri in enumerate(chain) if not _answers(probes[uri])]
+    stop = threading.Event()
+    search = functools.partial(
+        fit_motions,
+        *(pool, probed.spec, probed.slots),
         sample_rate=rate,
         channels=channels,
         seed=seed,
-        seeds=seeds,
+        seeds=lambda: {**(seeds or {}), **shapes()},
+        stop=stop,
     )
-    # What answers impulses alike at any time does not move; what is in doubt may wobble.
-    told = {e.slot for e in echoes.found if e.verdict != "doubt"}
-    others = sorted(set(range(len(probed.slots))) - told)
-    motions, moves = find_motions(
-        *(pool, probed.spec, probed.slots, others, recordings, locked),
-        sample_rate=rate,
-        channels=channels,
-        seed=seed,
-        seeds={**(seeds or {}), **shapes()},
-    )
+    with ThreadPoolExecutor(1) as beside:
+        moving = beside.submit(search, apart, recordings, locked)
+        try:
+            echoes = find_echoes(
+                *(pool, probed.spec, probed.slots, listen, locked),
+                sample_rate=rate,
+                channels=channels,
+                seed=seed,
+                seeds=seeds,
+                probes=probes,
+            )
+            # What answers impulses alike at any time does not move; what is in doubt may wobble.
+            told = {e.slot for e in echoes.found if e.verdict != "doubt"}
+            others = sorted(set(range(len(chain))) - told - set(apart))
+            fits = [moving.result(), search(others, recordings, locked)]
+        except BaseException:
+            stop.set()
+            raise
+    motions, moves = motions_of(probed.slots, fits)
     moved = {e.slot for e in motions}
     stay = (e for e in echoes.found if e.slot not in moved)
     return replace(echoes, found=(*stay, *motions), moves=moves)
+
+
+def _answers(probe: TimeProbe | None) -> bool:
+    """Whether something may be heard of an effect's echoes, or of a ring modulator."""
+    return probe is not None and bool(probe.echoes or probe.carriers)

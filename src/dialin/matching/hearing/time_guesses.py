@@ -139,6 +139,7 @@ def find_echoes(
     channels: int,
     seed: int = 0,
     seeds: Mapping[int, Sequence[Settings]] | None = None,
+    probes: Mapping[str, TimeProbe | None] | None = None,
 ) -> Echoes:
     """Find settings of the effects of echoes in a chain.
 
@@ -161,6 +162,8 @@ def find_echoes(
         Of all chance.
     seeds : mapping of int to sequence of ndarray, optional
         Slot -> settings of its effect that are likely.
+    probes : mapping of str to TimeProbe or None, optional
+        URI -> what is known of each effect, where that was asked for before.
 
     Returns
     -------
@@ -170,15 +173,19 @@ def find_echoes(
     impulses = 0
     rings: list[Echo] = []
     chain = chain_slots(spec)
-    probes = {uri: ask_effect(pool, probe_time, uri) for uri in dict.fromkeys(s[1] for s in chain)}
+    if probes is None:
+        probes = {
+            uri: ask_effect(pool, probe_time, uri) for uri in dict.fromkeys(s[1] for s in chain)
+        }
+    known = probes
 
     def wobbles(slot: int) -> bool:
-        probe = probes[chain[slot][1]]
+        probe = known[chain[slot][1]]
         return probe is not None and (bool(probe.still) or probe.inside)
 
     ear = (
         listen()
-        if any(p is not None and (p.echoes or p.carriers) for p in probes.values())
+        if any(p is not None and (p.echoes or p.carriers) for p in known.values())
         else None
     )
     if ear is None:
@@ -186,7 +193,7 @@ def find_echoes(
     try:
         for number, (_, uri, span) in enumerate(chain):
             own = slots[number]
-            probe = probes[uri]
+            probe = known[uri]
             if probe is None or not (probe.echoes or probe.carriers):
                 continue
             start = own.default

@@ -7,6 +7,7 @@ same rate. All that was tried is kept: a shape says as much of other rates.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -71,6 +72,10 @@ LEAST_DEPTH = 0.05
 """Depth in dB below which nothing moves."""
 
 
+class MotionStopped(Exception):
+    """Nobody waits for what is listened for any more."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Found:
     """Where a turn explains most; see `TriedMotion`."""
@@ -105,6 +110,8 @@ class MotionListener:
         Places of the knobs that may be moved.
     sample_rate, channels : int
         As the input is rendered.
+    stop : Event, optional
+        Nothing more is rendered once it is set.
 
     Attributes
     ----------
@@ -135,6 +142,7 @@ class MotionListener:
         *,
         sample_rate: int,
         channels: int,
+        stop: threading.Event | None = None,
     ) -> None:
         self._pool, self.spec, self.ears, self.probe = pool, spec, ears, probe
         self.start, self._rate = start.copy(), sample_rate
@@ -161,6 +169,7 @@ class MotionListener:
         self._shared: tuple[SharedAudio, SharedAudio] | None = None
         # The input is listened to beside the references: large products leave the interpreter.
         self._beside = ThreadPoolExecutor(1)
+        self._stop = stop
         self.lines = [] if self.knob is None else line_rates(ears)
         self.renders = 0
 
@@ -241,6 +250,8 @@ class MotionListener:
         self, settings: Sequence[Settings], frame: int | None
     ) -> list[tuple[Turning | None, ...]]:
         assert self._shared is not None
+        if self._stop is not None and self._stop.is_set():
+            raise MotionStopped
         args = (self._from, self._step, self.ears.highest)
         jobs = []
         for vector in settings:
