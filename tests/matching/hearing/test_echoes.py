@@ -29,6 +29,8 @@ from dialin.matching.hearing.impulses import (
     impulse_answer,
     steady_part,
 )
+from dialin.matching.hearing.lag_laws import LagLaw
+from dialin.matching.hearing.lag_search import LagSearch
 from dialin.matching.hearing.time_guesses import find_echoes
 from dialin.matching.hearing.time_probe import probe_time
 from dialin.measures.cepstrum import LAG_RATE, recording_cepstrum
@@ -475,6 +477,67 @@ def test_switches_that_mean_something_only_together_are_found():
     trials = EchoTrials(lab, effect.spec, ear.whole, kinds, start, places, seed=3)
     fit = EchoSearch(trials).run()
     assert fit.settings == pytest.approx(true, abs=0.1)
+
+
+class WideTimes:
+    """An echo that comes after a thousandth of a second to eight, evenly along the travel."""
+
+    spec = open_effect("builtin:delay").spec
+
+    def process(self, audio, sample_rate, settings):
+        lag = round((0.001 + 7.999 * settings[0]) * sample_rate)
+        wet = audio.copy()
+        if lag < audio.shape[1]:
+            wet[:, lag:] += 0.8 * float(settings[2]) * audio[:, :-lag]
+        return wet
+
+
+def test_an_even_law_of_seconds_leads_to_short_echoes_too():
+    time = 0.0646
+    effect = WideTimes()
+    true = np.array([time, effect.spec.default[1], 0.6])
+    reference = effect.process(music(RATE, 1), RATE, true)
+    ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
+    lab = ImpulseLab(Here(effect), "", RATE, 1, ear.whole.highest, ear.seconds, 3.0)
+    kinds = {"time": "lag", "feedback": "none", "mix": "smooth"}
+    trials = EchoTrials(lab, effect.spec, ear.whole, kinds, effect.spec.default, (0, 2))
+    beams = trials.answered([with_knob(true, 0, 0.2)])
+    (best, *_) = LagSearch(trials).along(0, beams, otherwise=False)
+    assert best.settings[0] == pytest.approx(time, abs=1e-5)
+
+
+def test_a_law_goes_on_beyond_the_positions_at_which_an_echo_is_heard():
+    there = []
+    for u, lag in ((0.25, 0.5), (0.5, 1.0), (0.75, None)):
+        answer = np.zeros((1, 30_000))
+        if lag is not None:
+            answer[0, round(lag * LAG_RATE)] = 0.5
+        there.append((np.array([u]), answer))
+    law = LagLaw(0, there, 24)
+    assert law.positions(0, 0.1) == pytest.approx([0.05])
+    assert law.positions(0, 1.2) == pytest.approx([0.6])
+    assert law.positions(0, 2.5) == []
+    # It led elsewhere than it seemed: what has moved is taken down wherever it is.
+    far = np.zeros((1, 30_000))
+    far[0, round(0.15 * LAG_RATE)] = 0.5
+    assert law.add(0, 0.05, 0.1, far) == pytest.approx(0.15)
+    assert law.closer(0, 0.1, 0.05) == pytest.approx(0.0214, abs=1e-3)
+
+
+def test_rivals_have_other_echoes_and_not_other_positions_of_a_knob_that_says_nothing(pool):
+    effect = open_effect("builtin:delay")
+    ear = make_ear((music(RATE, 2), RATE), [(wet("builtin:delay", time=200), RATE, 1.0)])
+    lab = ImpulseLab(pool, "builtin:delay", RATE, 2, ear.whole.highest, ear.seconds)
+    # As if feedback were a knob of times.
+    kinds = {"time": "lag", "feedback": "lag", "mix": "smooth"}
+    places = (0, 1, 2)
+    trials = EchoTrials(lab, effect.spec, ear.whole, kinds, effect.spec.default, places, ear.pairs)
+    true = effect.spec.vector({"time": 200})
+    other = with_knob(true, 1, true[1] + 0.02)
+    trials.ask([true, other, with_knob(true, 0, 0.2)])
+    assert trials.tried[1].drop > 60
+    assert EchoSearch(trials)._rivals(trials.tried[0], 0.0) == []
+    lab.close()
 
 
 class PreDelay:

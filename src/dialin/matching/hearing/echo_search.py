@@ -17,11 +17,12 @@ import numpy as np
 
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.echo_trials import HOPELESS, EchoTrials, TriedEcho, peak_height
-from dialin.matching.hearing.impulses import Values
+from dialin.matching.hearing.impulses import SHORTEST, Values
 from dialin.matching.hearing.lag_search import BEAMS, LagSearch
 from dialin.matching.hearing.smooth_search import MOST_REFINING, RIVAL_DROP, SmoothSearch
 from dialin.matching.hearing.step_taps import StepTaps
 from dialin.matching.hearing.taps_search import ask_taps
+from dialin.measures.cepstrum import LAG_RATE
 
 MOST_IMPULSES = 1200
 """After so many no lag knob is moved along its travel any more."""
@@ -50,6 +51,9 @@ MOST_ALIKE, APART = 8, 0.08
 
 RIVALS = 2
 """How many settings with other lags are handed on besides, that explain `RIVAL_DROP` or more."""
+
+SAME_ECHO = 3
+"""Steps of `LAG_RATE` within which two answers have the same echo."""
 
 MOST_PATTERNS, PATTERN_REFINING, SWITCH = 6, 40, 4
 """Patterns of knobs in steps whose smooth knobs are searched, impulses for each, and steps of a
@@ -105,6 +109,9 @@ class EchoSearch:
         impulses do.
     taps : StepTaps, optional
         Patterns of the effect's echoes, where knobs in steps make them together.
+    exact : bool
+        Whether all knobs are set by what is heard, so that two answers which cannot be told apart
+        are both of use; else smooth knobs are searched on by the sound.
     budget : int
         Impulses, about.
     """
@@ -115,9 +122,10 @@ class EchoSearch:
         *,
         seeds: Sequence[Settings] = (),
         taps: StepTaps | None = None,
+        exact: bool = True,
         budget: int = 280,
     ) -> None:
-        self._trials, self._taps = trials, taps
+        self._trials, self._taps, self._exact = trials, taps, exact
         self._lags, self._smooth = LagSearch(trials), SmoothSearch(trials)
         self._seeds = list(seeds)
         self._budget = budget // 2 if self._seeds else budget
@@ -183,7 +191,7 @@ class EchoSearch:
         """Look for what is left of settings, and for others that cannot be told from them."""
         if self._trials.lags:
             best = self._lags.polish(best)
-            mirrored = self._smooth.mirror(best)
+            mirrored = self._smooth.mirror(best) if self._exact else None
             if mirrored is not None and mirrored.drop >= least_alike(best.drop):
                 # Which of both it is, is told by the sound: both must be exact.
                 self._smooth.refine(mirrored, LEAST_REFINING, sigma=0.05)
@@ -215,7 +223,11 @@ class EchoSearch:
         for tried in sorted(self._trials.tried if self._trials.lags else [], key=lambda t: -t.drop):
             if tried.drop < RIVAL_DROP or len(kept) > RIVALS:
                 break
-            if all(self._trials.differ(tried, k) for k in kept):
+            # A knob in steps may say nothing: what has the same echo is no other one.
+            if all(
+                self._trials.differ(tried, k) and abs(tallest(tried) - tallest(k)) > SAME_ECHO
+                for k in kept
+            ):
                 kept.append(tried)
         refined = [self._smooth.refine(t, LEAST_REFINING, sigma=0.1, fresh=False) for t in kept[1:]]
         return [
@@ -255,6 +267,23 @@ class EchoSearch:
             return [self._trials.best]
         loud = sorted(self._trials.tried, key=lambda t: -peak_height(t.answer))[:1]
         return [self._trials.best, *(t for t in loud if t is not self._trials.best)]
+
+
+def tallest(tried: TriedEcho) -> int:
+    """Place of the highest peak of an answer.
+
+    Parameters
+    ----------
+    tried : TriedEcho
+        What was asked.
+
+    Returns
+    -------
+    int
+        In steps of `LAG_RATE`.
+    """
+    first = round(SHORTEST * LAG_RATE)
+    return first + int(np.argmax(np.abs(tried.answer[:, first:]).max(axis=0)))
 
 
 def least_alike(drop: float) -> float:

@@ -69,7 +69,8 @@ class LagLaw:
         rows = rows.copy()
         rows[:, :, :first] = 0.0
         # What stays where it is belongs to other knobs.
-        self._moving = rows - np.median(rows, axis=0)
+        self._staying = np.median(rows, axis=0)
+        self._moving = rows - self._staying
         self._views = rows.shape[1]
         self._points: list[dict[float, float]] = [{} for _ in range(self._views)]
         shares = []
@@ -106,7 +107,7 @@ class LagLaw:
             if (l1 - lag) * (l2 - lag) > 0 or l1 == l2:
                 continue
             solved.append(self._between(points, u1, u2, lag))
-        return solved[:4]
+        return solved[:4] or _beyond(points, lag)[:1]
 
     def closer(self, view: int, lag: float, position: float) -> float | None:
         """The next guess after what was measured at one position.
@@ -123,7 +124,7 @@ class LagLaw:
         Returns
         -------
         float or None
-            None where no two known positions lie on both sides.
+            None where it cannot be told from those that are known.
         """
         points = sorted(self._points[min(view, self._views - 1)].items())
         best = None
@@ -132,7 +133,7 @@ class LagLaw:
                 u = u1 + (u2 - u1) * (lag - l1) / (l2 - l1)
                 if best is None or abs(u - position) < abs(best - position):
                     best = u
-        return best
+        return best if best is not None else next(iter(_beyond(points, lag)), None)
 
     def add(self, view: int, position: float, lag: float, answer: Values) -> float | None:
         """Note where the peak lies that should be at a lag.
@@ -158,14 +159,14 @@ class LagLaw:
         near = max(24.0, 0.1 * lag * LAG_RATE)
         low = max(self._first, int(lag * LAG_RATE - near))
         high = min(row.size - 1, int(lag * LAG_RATE + near) + 1)
-        if high - low < 3:
-            return None
-        piece = np.abs(row[low:high])
-        peak = low + int(np.argmax(piece))
-        if piece.max() < 4 * np.median(piece) + 1e-4:
-            return None
-        measured = vertex(row, peak)
-        self._points[view][position] = measured
+        measured = _peak_within(row, low, high)
+        if measured is None:
+            # Far from where the law led: whatever has moved.
+            count = min(row.size, self._staying.shape[1])
+            moved = row[:count] - self._staying[view, :count]
+            measured = _peak_within(moved, self._first, count - 1)
+        if measured is not None:
+            self._points[view][position] = measured
         return measured
 
     def _between(
@@ -183,6 +184,36 @@ class LagLaw:
         else:
             values = np.interp(fine, u, logs)
         return float(fine[int(np.argmin(np.abs(values - np.log(lag))))])
+
+
+def _peak_within(row: Values, low: int, high: int) -> float | None:
+    """Lag in seconds of the highest peak between two places; None where none stands out."""
+    if high - low < 3:
+        return None
+    piece = np.abs(row[low:high])
+    if piece.max() < 4 * np.median(piece) + 1e-4:
+        return None
+    return vertex(row, low + int(np.argmax(piece)))
+
+
+def _beyond(points: Sequence[tuple[float, float]], lag: float) -> list[float]:
+    """Positions beyond those that are known, where a law that goes on evenly has a lag.
+
+    Where a time is in milliseconds, evenly from next to nothing to seconds, many positions of a
+    grid show no echo: it comes too soon, or too late.
+    """
+    if len(points) < 2:
+        return []
+    solved = []
+    for (end, there), (inner, other), least, most in (
+        (points[0], points[1], 0.0, points[0][0]),
+        (points[-1], points[-2], points[-1][0], 1.0),
+    ):
+        if there != other:
+            u = end + (lag - there) * (end - inner) / (there - other)
+            if least < u < most:
+                solved.append(u)
+    return solved
 
 
 class LagPatterns:
