@@ -619,6 +619,17 @@ def test_of_what_both_halves_show_tone_makes_no_note():
     assert not is_note(echo, noisy, evenly=True)
 
 
+def test_an_echo_of_the_other_sign_is_no_beat():
+    (echo,) = target_with([(0.5, -0.2)]).values[None]
+    both = PartPair((target_with([]), target_with([])), np.full(24_000, 0.4))
+    music = [(0.5, -0.2), (0.34, 0.18), (0.68, 0.15)]
+    assert is_loop(echo, target_with(music))
+    assert not is_loop(echo, target_with(music), both)
+    # A beat's own peak swings below nothing beside it.
+    assert is_loop(echo, target_with([*music, (0.501, 0.5)]), both)
+    assert is_loop(echo, target_with(music, own=[(0.5, 0.4)]), both)
+
+
 def test_what_the_input_has_of_another_sign_is_no_note_and_no_beat_of_its():
     note, beat = [(0.0024, 0.25)], [(0.145, 0.32)]
     for judge, heard in ((is_note, note), (is_loop, beat)):

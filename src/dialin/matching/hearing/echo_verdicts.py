@@ -73,6 +73,9 @@ CLEAR_DROP, CLEAR_SHARE = 1500.0, 0.5
 shows little of it, and share that both must show. Of 40 dry pieces of the validation split no such
 echo had more than 1080."""
 
+SIDES = 240
+"""Lags to both sides of a beat within which its peak swings below nothing."""
+
 SHOWS = 0.5
 """Share of a lag's height that a half shows, from which it tells whether a beat is in it."""
 
@@ -224,7 +227,8 @@ def is_loop(answer: Values, target: EchoTarget, both: PartPair | None = None) ->
     Music made of loops repeats at several beats, an echo at multiples of its own lag alone. Beats
     that the input has do not count: an echo in music of the same beats stands among them, and what
     the input has at its lag is asked besides. Nothing is said of what comes sooner than any beat,
-    of a comb whose first echoes do, nor of patterns of many reflections.
+    of a comb whose first echoes do, of an echo of the other sign, which no music repeats with, nor
+    of patterns of many reflections.
 
     Parameters
     ----------
@@ -250,6 +254,8 @@ def is_loop(answer: Values, target: EchoTarget, both: PartPair | None = None) ->
     energy = float((rows[:, round(FIRST * LAG_RATE) :] ** 2).max(axis=0).sum())
     if highest < 0.5 * _highest(rows)[2] or peaks[:FEW].sum() < 0.4 * energy:
         return False
+    if both is not None and _is_inverted(rows, view, peak, target):
+        return False
     left = np.abs(target.values - rows)
     left[:, : round(BEATS_FROM * LAG_RATE)] = 0.0
     # What an answer misses of its own peaks is no other beat.
@@ -274,6 +280,14 @@ def _comes_before_beats(rows: Values, target: EchoTarget) -> bool:
     if _highest(rows)[1] >= BEATS_FROM * LAG_RATE:
         return False
     return target.drop(early) >= HEARD_DROP and target.share(early) >= HEARD_SHARE
+
+
+def _is_inverted(rows: Values, view: int, peak: int, target: EchoTarget) -> bool:
+    """Whether an answer's highest peak is negative, and no side of a beat of reference or input."""
+    near = slice(max(0, peak - SIDES), peak + SIDES + 1)
+    depth = float(-target.values[view, near].min())
+    beats = max(float(target.values[view, near].max()), float(target.own[view, near].max()))
+    return float(rows[view, peak]) < 0.0 and beats < depth
 
 
 def _in_both(pair: PartPair, count: int) -> Values:
