@@ -619,6 +619,21 @@ def test_of_what_both_halves_show_tone_makes_no_note():
     assert not is_note(echo, noisy, evenly=True)
 
 
+def test_a_comb_of_broad_peaks_may_be_a_note_too_and_a_room_is_none():
+    shape = np.hanning(27)[1:-1]
+    (comb, room) = (np.zeros((1, 24_000)) for _ in range(2))
+    for multiple, height in ((163, 0.03), (326, 0.015), (489, 0.01)):
+        comb[0, multiple - 12 : multiple + 13] = height * shape
+    room[0, 48:1_500] = 0.02 * np.random.default_rng(3).standard_normal(1_452)
+    for answer, note in ((comb, True), (room, False)):
+        values = answer.copy()
+        # The period of another note, which is as long in the reference.
+        values[0, 600] += 0.1
+        weight = np.full((1, 24_000), 1e4)
+        target = EchoTarget(values, weight, 10_500.0, np.zeros_like(values))
+        assert is_note(answer, target) is note
+
+
 def test_an_echo_of_the_other_sign_is_no_beat():
     (echo,) = target_with([(0.5, -0.2)]).values[None]
     both = PartPair((target_with([]), target_with([])), np.full(24_000, 0.4))

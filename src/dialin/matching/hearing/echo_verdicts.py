@@ -58,8 +58,9 @@ NOTES_TO, OTHER_NOTES, SINGLE = 0.06, 1.25, 0.1
 many times higher than itself; patterns with less than a share of their energy in one peak are no
 notes."""
 
-BESIDE = 6
-"""Lags beside a peak that are still the peak."""
+BESIDE, BETWEEN = 6, 0.3
+"""Lags beside a peak that are still the peak, and share of its energy that a comb may have between
+its peaks."""
 
 PATTERN = 0.3
 """Share of its energy in one peak below which an answer may be a pattern that no note makes."""
@@ -182,7 +183,8 @@ def is_note(answer: Values, target: EchoTarget, *, evenly: bool = False) -> bool
     first, last = (round(s * LAG_RATE) for s in (SHORTEST, BEATS_FROM))
     view, peak, height = _highest(rows, SHORTEST)
     energy = float((rows[:, first:] ** 2).max(axis=0).sum())
-    if peak >= last or height**2 < SINGLE * energy:
+    single = height**2 >= SINGLE * energy
+    if peak >= last or not (single or _is_comb(rows, peak)):
         return False
     if height**2 < PATTERN * energy and _is_pattern(rows, peak, target):
         return False
@@ -191,7 +193,7 @@ def is_note(answer: Values, target: EchoTarget, *, evenly: bool = False) -> bool
     own = _of_input(rows, view, peak, target)
     notes = slice(first, round(NOTES_TO * LAG_RATE))
     left = np.abs(target.values - rows)[:, notes]
-    if evenly:
+    if evenly and single:
         # Tones differ by more at the shortest lags, whatever is played.
         standing = left * np.sqrt(target.weight[:, notes] / target.weight[view, peak])
         left = np.minimum(left, standing)
@@ -213,11 +215,23 @@ def _wanders(rows: Values, view: int, peak: int, target: EchoTarget) -> bool:
     return float(left.max()) > max(WANDERING * height, SURELY * float(noise))
 
 
-def _is_pattern(rows: Values, peak: int, target: EchoTarget) -> bool:
-    """Whether an answer is heard without its highest peak and the multiples of that, too."""
+def _is_comb(rows: Values, peak: int) -> bool:
+    """Whether an answer is its highest peak and the multiples of that, however broad they are."""
+    rest = _without_multiples(rows, peak)
+    first = round(SHORTEST * LAG_RATE)
+    return float((rest[:, first:] ** 2).sum()) < BETWEEN * float((rows[:, first:] ** 2).sum())
+
+
+def _without_multiples(rows: Values, peak: int) -> Values:
     rest = rows.copy()
     for multiple in range(peak, rows.shape[1], peak):
         rest[:, max(0, multiple - BESIDE) : multiple + BESIDE + 1] = 0.0
+    return rest
+
+
+def _is_pattern(rows: Values, peak: int, target: EchoTarget) -> bool:
+    """Whether an answer is heard without its highest peak and the multiples of that, too."""
+    rest = _without_multiples(rows, peak)
     return target.drop(rest) >= HEARD_DROP and target.share(rest) >= HEARD_SHARE
 
 
