@@ -311,7 +311,8 @@ def keep_freed_memory() -> None:
     """Have the C library (glibc) keep what is freed for the next array of that size.
 
     Otherwise it gives it back to the system each time, and each page of the next array faults: a
-    long transform took half as long again.
+    long transform took half as long again. And have all threads share what is kept: the heaps that
+    the library makes for others are too small for such arrays.
     """
     if sys.platform != "linux":
         return
@@ -323,3 +324,5 @@ def keep_freed_memory() -> None:
         # may lie free at the end.
         option(-3, 32 << 20)
         option(-1, 256 << 20)
+        # One heap.
+        option(-8, 1)
