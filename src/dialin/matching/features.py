@@ -39,6 +39,7 @@ from dialin.measures.bands import (
     grouped,
 )
 from dialin.measures.style_spectra import FLOOR
+from dialin.measures.transforms import hann
 
 Vector = NDArray[np.float64]
 
@@ -209,7 +210,7 @@ def _modulation(a: SpectralAnalysis) -> Vector:
     )
     groups = groups - groups.mean(axis=1, keepdims=True)
     frames = groups.shape[1]
-    spectrum = np.abs(sfft.rfft(groups * np.hanning(frames), axis=1)) ** 2 / max(frames, 1)
+    spectrum = np.abs(sfft.rfft(groups * hann(frames), axis=1)) ** 2 / max(frames, 1)
     rates = np.arange(spectrum.shape[1]) / (frames * a.step)
     bounds = np.searchsorted(rates, np.geomspace(0.4, 10.0, RATES + 1))
     pooled = [

@@ -18,6 +18,7 @@ from scipy.ndimage import median_filter
 
 from dialin.audio import Audio
 from dialin.audio.excerpts import middle_of
+from dialin.measures.transforms import hann
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +98,7 @@ def symmetry_spectrum(audio: Audio, sample_rate: int) -> tuple[Floats, Floats]:
     if samples < sample_rate // 2:
         return np.zeros(0), np.zeros(0)
     size = sfft.next_fast_len(samples, real=True)
-    window = np.hanning(samples)
+    window = hann(samples)
     total = np.zeros(size + 1)
     hertz = np.arange(size + 1) * sample_rate / size / 2
     for channel in middle.astype(np.float64):

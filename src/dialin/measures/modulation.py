@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from dialin.audio import Audio
+from dialin.measures.transforms import hann
 
 Floats = NDArray[np.float64]
 
@@ -175,7 +176,7 @@ def line_levels(output: Audio, sample_rate: int) -> Floats:
     size = PERIODS * period
     frames = np.lib.stride_tricks.sliding_window_view(output, size, axis=1)
     frames = frames[:, :: step_of(sample_rate)]
-    window = (np.hanning(size + 1)[:-1]).astype(np.float32)
+    window = (hann(size + 1)[:-1]).astype(np.float32)
     spectra = np.abs(sfft.rfft(frames * window, axis=2))[:, :, PERIODS:-PERIODS:PERIODS]
     spectra = spectra.astype(np.float64)
     return np.asarray(20 * np.log10(np.maximum(spectra, 1e-12)).transpose(1, 0, 2))
@@ -487,7 +488,7 @@ def carrier_of(output: Audio, sound: Audio, sample_rate: int, rate: float = floa
     """
     best, carrier = CARRIER_SHARE, float("nan")
     samples = sound.shape[1]
-    window = np.hanning(samples)
+    window = hann(samples)
     size = 4 * sfft.next_fast_len(samples, real=True)
     first = int(np.ceil(CARRIER_HZ * size / sample_rate))
     loudness = float(np.sqrt(np.square(sound[0]).mean()) * window.sum() / 2)

@@ -24,6 +24,7 @@ from scipy import fft as sfft
 
 from dialin.audio import Audio
 from dialin.measures.batches import compare
+from dialin.measures.transforms import hann
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +67,7 @@ def coarse_levels(audio: Audio, sample_rate: int) -> Floats:
     size = round(FRAME_SECONDS * sample_rate)
     padded = np.pad(audio, ((0, 0), (0, max(0, size - audio.shape[1]))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, :: size // 2]
-    spectra = sfft.rfft(frames * np.hanning(size), axis=2)
+    spectra = sfft.rfft(frames * hann(size), axis=2)
     bank = _bands(size, sample_rate)
     return np.asarray((spectra.real**2 + spectra.imag**2) @ bank[:, bank.any(axis=0)])
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from dialin.audio import Audio
+from dialin.measures.transforms import hann
 
 HOP, FRAME = 0.001, 0.004
 """Seconds between values of the envelopes, and of the frames that they are taken from."""
@@ -63,7 +64,7 @@ def _envelopes(sound: NDArray[np.floating], sample_rate: int) -> NDArray[np.floa
     if sound.size < length:
         return np.zeros((BANDS, 0))
     frames = np.lib.stride_tricks.sliding_window_view(sound.astype(np.float32), length)[::hop]
-    window = np.hanning(length + 2)[1:-1].astype(np.float32)
+    window = hann(length + 2)[1:-1].astype(np.float32)
     power = np.abs(sfft.rfft(frames * window, axis=1)) ** 2
     edges = np.unique(np.geomspace(2, power.shape[1] - 1, BANDS + 1).astype(int))
     means = np.add.reduceat(power, edges[:-1], axis=1) / np.diff([*edges[:-1], power.shape[1]])

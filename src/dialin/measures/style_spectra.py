@@ -22,6 +22,7 @@ from dialin.audio.compiled import (
     Frames,
     compiled,
 )
+from dialin.measures import transforms
 
 Values = NDArray[np.float64]
 
@@ -92,7 +93,7 @@ def hann(length: int) -> NDArray[np.float32]:
     ndarray, float32, shape (length,)
         Not to be written to.
     """
-    return np.hanning(length + 1)[:-1].astype(np.float32)
+    return transforms.hann(length + 1)[:-1].astype(np.float32)
 
 
 def frames_of(signal: NDArray[np.float32], length: int, hop: int) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from dialin.audio import Audio
+from dialin.measures.transforms import hann
 
 HOP_SECONDS, FRAME_SECONDS = 0.01, 0.046
 BANDS = 40
@@ -124,7 +125,7 @@ def onset_strength(audio: Audio, sample_rate: int) -> Floats:
     mono = audio.astype(np.float64).mean(axis=0)
     mono = np.pad(mono, (size // 2, size))
     frames = np.lib.stride_tricks.sliding_window_view(mono, size)[: audio.shape[1] : hop]
-    power = np.abs(sfft.rfft(frames * np.hanning(size), axis=1)) ** 2
+    power = np.abs(sfft.rfft(frames * hann(size), axis=1)) ** 2
     bins = np.arange(power.shape[1]) * sample_rate / size
     top = min(HIGHEST_HZ, 0.48 * sample_rate)
     edges = np.geomspace(LOWEST_HZ, top, BANDS + 1)

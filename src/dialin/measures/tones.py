@@ -20,6 +20,7 @@ import numpy as np
 
 from dialin.audio import Audio
 from dialin.measures.modulation import Floats, fundamental_of, rate_of, steady_tone
+from dialin.measures.transforms import hann
 
 TONES_HZ = (151.0, 487.0, 1511.0, 4801.0)
 WINDOW, STEP = 0.02, 0.0025
@@ -49,7 +50,7 @@ def tone_gains(output: Audio, sample_rate: int, hertz: float) -> Floats:
     size, hop = round(WINDOW * sample_rate), round(STEP * sample_rate)
     turned = output * np.exp(-2j * np.pi * hertz * np.arange(output.shape[1]) / sample_rate)
     frames = np.lib.stride_tricks.sliding_window_view(turned, size, axis=1)[:, ::hop]
-    gains = frames @ (np.hanning(size + 1)[:-1] / (0.5 * size))
+    gains = frames @ (hann(size + 1)[:-1] / (0.5 * size))
     level = np.sqrt(np.mean(np.abs(gains) ** 2, axis=1, keepdims=True))
     gains = np.where(level > 1e-6, gains / np.maximum(level, 1e-6), 0.0)
     gains = gains - gains.mean(axis=1, keepdims=True)
