@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Any, TypeVar
 
 from dialin._version import __version__
 from dialin.effects.spec import EffectSpec
 from dialin.errors import OutputError
 from dialin.files import cache_folder, write_text
-from dialin.files.reading import read_json
+from dialin.files.reading import parse_json, read_json
 
 T = TypeVar("T")
+
+SHIPPED = "builtin_probes.json"
+"""What was found out about the built-in effects when the package was made, by names of cache files
+(``scripts/probe_builtins.py``)."""
 
 
 def read_cache(name: str) -> dict[str, Any]:
@@ -70,6 +76,20 @@ def probe_name(spec: EffectSpec, *details: str, kind: str = "") -> str:
     return f"probes/{kind}{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
 
 
+@functools.cache
+def shipped_probes() -> dict[str, Any]:
+    """What ships with the package: ``probes`` by names of cache files, and of which ``pedalboard``.
+
+    Returns
+    -------
+    dict
+        Not to be changed.
+    """
+    known = parse_json(files("dialin.effects").joinpath(SHIPPED).read_bytes())
+    assert isinstance(known, dict)
+    return known
+
+
 def remembered(
     name: str,
     read: Callable[[Any], T],
@@ -79,6 +99,8 @@ def remembered(
     use_cache: bool = True,
 ) -> T:
     """What a cache file holds; where it is not there, or not what was written, made and kept.
+
+    What ships with the package is taken in place of a file that is not there.
 
     Parameters
     ----------
@@ -103,6 +125,9 @@ def remembered(
     try:
         return read(read_json(cache_folder() / name))
     except (OSError, ValueError, TypeError, KeyError):
+        shipped = shipped_probes()["probes"].get(name)
+        if shipped is not None:
+            return read(shipped)
         result = make()
     write_cache(name, plain(result))
     return result

@@ -10,6 +10,7 @@ import pytest
 from scipy.signal import fftconvolve
 
 import dialin
+from dialin.effects import cache
 from dialin.effects.open import open_effect
 from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec
@@ -196,7 +197,8 @@ def test_what_moves_or_bends_is_no_effect_of_echoes(uri):
     assert not probe_time(open_effect(uri), use_cache=False).echoes
 
 
-def test_probe_is_kept_in_the_cache(tmp_path):
+def test_probe_is_kept_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "shipped_probes", lambda: {"probes": {}})
     effect = open_effect("builtin:delay")
     first = probe_time(effect)
     files = list(tmp_path.rglob("time-*.json"))

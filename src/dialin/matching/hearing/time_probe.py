@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from dialin.audio import Audio
 from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
-from dialin.effects.spec import Settings
+from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.carrier_search import SURE, noise
 from dialin.matching.hearing.impulses import (
     PREROLL,
@@ -143,6 +143,21 @@ class TimeProbe:
         return cls(**{**data, **kept, "still": tuple(data["still"]), "taps": taps})
 
 
+def time_name(spec: EffectSpec) -> str:
+    """Name of the cache file of an effect's probe.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the effect.
+
+    Returns
+    -------
+    str
+    """
+    return probe_name(spec, f"time {VERSION}", kind="time-")
+
+
 def probe_time(effect: Effect, *, use_cache: bool = True) -> TimeProbe:
     """Find out what an effect's knobs do in time, or take what is in the user's cache.
 
@@ -160,12 +175,13 @@ def probe_time(effect: Effect, *, use_cache: bool = True) -> TimeProbe:
     -------
     TimeProbe
     """
-    name = probe_name(effect.spec, f"time {VERSION}", kind="time-")
 
     def probed() -> TimeProbe:
         return _TimeProber(effect).run()
 
-    return remembered(name, TimeProbe.from_dict, probed, asdict, use_cache=use_cache)
+    return remembered(
+        time_name(effect.spec), TimeProbe.from_dict, probed, asdict, use_cache=use_cache
+    )
 
 
 class _TimeProber:

@@ -18,7 +18,7 @@ import numpy as np
 from dialin.audio import Audio
 from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
-from dialin.effects.spec import Settings
+from dialin.effects.spec import EffectSpec, Settings
 from dialin.measures.pchip import Pchip
 from dialin.measures.short_cepstra import SHORT, Floats, impulse_cepstra
 from dialin.measures.turning import STEADY, Turning, exact_rate, motion_depth, turning
@@ -221,6 +221,21 @@ class MotionProbe:
         return cls(**{**data, "law": law, "shape": tuple(data["shape"])})
 
 
+def motion_name(spec: EffectSpec) -> str:
+    """Name of the cache file of an effect's probe.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the effect.
+
+    Returns
+    -------
+    str
+    """
+    return probe_name(spec, f"motion {VERSION}", kind="motion-")
+
+
 def probe_motion(effect: Effect, *, use_cache: bool = True) -> MotionProbe:
     """Find out what an effect's knobs do to its motion, or take what is in the user's cache.
 
@@ -238,12 +253,13 @@ def probe_motion(effect: Effect, *, use_cache: bool = True) -> MotionProbe:
     -------
     MotionProbe
     """
-    name = probe_name(effect.spec, f"motion {VERSION}", kind="motion-")
 
     def probed() -> MotionProbe:
         return _MotionProber(effect).run()
 
-    return remembered(name, MotionProbe.from_dict, probed, asdict, use_cache=use_cache)
+    return remembered(
+        motion_name(effect.spec), MotionProbe.from_dict, probed, asdict, use_cache=use_cache
+    )
 
 
 class _MotionProber:
