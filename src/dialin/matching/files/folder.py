@@ -205,7 +205,7 @@ def save_match(
     tell = progress or (lambda what, done, seconds: None)
     heard = listening or Listening(pool, held.plan.source.path, references)
     try:
-        making.render(lambda done, seconds: tell("rendering", done, seconds))
+        making.render(lambda done, seconds: tell("rendering", done, seconds), heard)
         making.attempt("native", making.write_native)
         tell("writing the report", 0.0, 0.0)
         making.attempt("report.html", lambda: making.write_page(heard))

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from dialin.matching.result import Match
     from dialin.presets.preset import Preset
     from dialin.rendering import RenderPool
+    from dialin.reports.drawing import DrawnTrack
 
 CHOICE_SECONDS = 300.0
 """Input up to which other choices are rendered too; of longer ones there are presets."""
@@ -146,6 +147,7 @@ class Making:
     _staged: Path = field(init=False)
     _report: SavedReport = field(init=False)
     _errors: dict[str, DialinError] = field(init=False, default_factory=dict)
+    _tracks: list[DrawnTrack] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._staged = self.held.work / "staged"
@@ -191,7 +193,9 @@ class Making:
                 str(error).replace(str(part), str(self.held.folder / part.name))
             ) from error
 
-    def render(self, progress: Callable[[float, float], None]) -> None:
+    def render(
+        self, progress: Callable[[float, float], None], listening: Listening | None = None
+    ) -> None:
         """Render the input through the match, and through what else is kept of it, side by side.
 
         That is the candidate that was not sure, with its preset, or what else is as likely: their
@@ -202,9 +206,11 @@ class Making:
         ----------
         progress : callable
             Called with seconds done, and seconds in all.
+        listening : Listening, optional
+            What the page will play, which is drawn while the rest is rendered.
         """
         todo: list[tuple[str, Callable[[], Steps[None]]]] = []
-        todo.append((self.held.plan.target.name, self._match_steps))
+        todo.append((self.held.plan.target.name, lambda: self._match_steps(listening)))
         if self.match.nearest is not None:
             todo.append(("nearest", self._nearest_steps))
         choices: list[_Choice] = []
@@ -237,7 +243,7 @@ class Making:
             reports = tuple(one.report for one in choices)
             self._report = replace(self._report, choices=reports)
 
-    def _match_steps(self) -> Steps[None]:
+    def _match_steps(self, listening: Listening | None) -> Steps[None]:
         """Render the input through the match."""
         target = self.held.plan.target
         fitted = settings_for(self.match.preset, self.options.amount, self.pool)
@@ -254,6 +260,10 @@ class Making:
         remark = level_remark(audio, self.again(self.held.folder, "--headroom"))
         self._report = replace(self._report, rendered=audio)
         self._note(*fitted.notes, *([remark] if remark else []))
+        if listening is not None and self.match.nearest is None:
+            # Where that fails, it fails again where the page is written, and says so.
+            with suppress(Exception):
+                self._tracks = self._draw(listening)
 
     def _nearest_steps(self) -> Steps[None]:
         """Write the candidate that was not sure: its preset, and the input through it."""
@@ -307,9 +317,17 @@ class Making:
         listening : Listening
             What it plays besides what is made here.
         """
-        audio, plan = self._report.rendered, self.held.plan
-        if audio is None:
+        if self._report.rendered is None:
             raise OutputError("it needs the rendered audio")
+        tracks = self._draw(listening) if self._tracks is None else self._tracks
+        self._report = replace(self._report, played=tuple(track.played for track in tracks))
+        page = report_html(self._report, tracks)
+        (self._staged / "report.html").write_text(shown(page), "utf-8")
+
+    def _draw(self, listening: Listening) -> list[DrawnTrack]:
+        """Tracks of the page."""
+        audio, plan = self._report.rendered, self.held.plan
+        assert audio is not None
         nearest = self._staged / "nearest" / plan.target.name
         # What is the input's own sound is no second thing to listen to.
         changed = self.match.preset.slots and self.options.amount != 0
@@ -318,10 +336,7 @@ class Making:
             made.append(("matched", self._staged / plan.target.name))
         if nearest.exists():
             made.append(("nearest", nearest))
-        tracks = listening.tracks(made)
-        self._report = replace(self._report, played=tuple(track.played for track in tracks))
-        page = report_html(self._report, tracks)
-        (self._staged / "report.html").write_text(shown(page), "utf-8")
+        return listening.tracks(made)
 
     def finish(self, *, stopped: bool = False) -> Saved:
         """Put what there is into place.
