@@ -610,17 +610,6 @@ def test_a_beat_that_one_half_lacks_does_not_speak_against_an_echo_that_both_sho
     assert is_loop(echo, whole, PartPair((whole, alone), np.full(24_000, 0.4)))
 
 
-def test_of_what_both_halves_show_tone_makes_no_note():
-    (echo,) = target_with([(0.0282, 0.12)]).values[None]
-    whole = target_with([(0.0282, 0.12), (0.0027, -0.21)])
-    assert is_note(echo, whole, evenly=True)
-    weight = whole.weight.copy()
-    weight[:, : round(0.01 * LAG_RATE)] /= 49
-    noisy = EchoTarget(whole.values, weight, whole.highest, whole.own)
-    assert is_note(echo, noisy)
-    assert not is_note(echo, noisy, evenly=True)
-
-
 def test_a_comb_of_broad_peaks_may_be_a_note_too_and_a_room_is_none():
     shape = np.hanning(27)[1:-1]
     (comb, room) = (np.zeros((1, 24_000)) for _ in range(2))

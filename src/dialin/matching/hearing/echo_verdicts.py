@@ -124,9 +124,7 @@ def verdict_of(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> tuple[str, float]:
     if lag is None or lag < BEATS_FROM:
         # Of short lags each half holds many turns: notes come and go, an echo stays.
         enough = enough and least >= EVEN * max(shares)
-    music = is_loop(fit.answer, ear.whole, both) or is_note(
-        fit.answer, ear.whole, evenly=both is not None
-    )
+    music = is_loop(fit.answer, ear.whole, both) or is_note(fit.answer, ear.whole)
     return ("heard" if enough and not music else "doubt"), least
 
 
@@ -162,7 +160,7 @@ def _shown(
     return [part.drop(answer) for part in parts], [part.share(answer) for part in parts]
 
 
-def is_note(answer: Values, target: EchoTarget, *, evenly: bool = False) -> bool:
+def is_note(answer: Values, target: EchoTarget) -> bool:
     """Whether an answer may be the period of notes, which the input plays too or others beside.
 
     Parameters
@@ -171,9 +169,6 @@ def is_note(answer: Values, target: EchoTarget, *, evenly: bool = False) -> bool
         Cepstra of the effect's answer to the impulse.
     target : EchoTarget
         What the reference holds beyond the input.
-    evenly : bool
-        Whether both halves of the reference show all of it: what is left beside it must stand out
-        of the noise as far then, and not only be as high.
 
     Returns
     -------
@@ -191,12 +186,7 @@ def is_note(answer: Values, target: EchoTarget, *, evenly: bool = False) -> bool
     if _wanders(rows, view, peak, target):
         return True
     own = _of_input(rows, view, peak, target)
-    notes = slice(first, round(NOTES_TO * LAG_RATE))
-    left = np.abs(target.values - rows)[:, notes]
-    if evenly and single:
-        # Tones differ by more at the shortest lags, whatever is played.
-        standing = left * np.sqrt(target.weight[:, notes] / target.weight[view, peak])
-        left = np.minimum(left, standing)
+    left = np.abs(target.values - rows)[:, first : round(NOTES_TO * LAG_RATE)]
     return own > OWN * height or float(left.max(initial=0.0)) > OTHER_NOTES * height
 
 
