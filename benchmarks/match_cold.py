@@ -5,9 +5,10 @@ the reference. Then the command is run, in a process of its own each time, the f
 timed, until all is written. Printed are the seconds by the clock, the seconds of processor
 time of the program and all its workers (which other programs blur less), the most memory that they
 held together (private, and their share of what is shared), and a hash of what was written, so that
-two versions can be told to give the same results.
+two versions can be told to give the same results. With ``--first`` each run has an empty cache, as
+the very first match of a user does; else what was kept of the page of reports is there.
 
-    python benchmarks/match_cold.py songs/ [--repeats 3] [--only drive] [--keep out/]
+    python benchmarks/match_cold.py songs/ [--repeats 3] [--only drive] [--first] [--keep out/]
 """
 
 from __future__ import annotations
@@ -100,10 +101,17 @@ def memory(root: int) -> float:
     return total / 1024
 
 
-def run(command: list[str], watch: bool) -> tuple[float, float, float]:
+def run(command: list[str], watch: bool, first: bool) -> tuple[float, float, float]:
     """Seconds by the clock, of processors, and MiB at most (if watched) of a command."""
+    with tempfile.TemporaryDirectory() as cache:
+        return _run(command, watch, os.environ | ({"XDG_CACHE_HOME": cache} if first else {}))
+
+
+def _run(
+    command: list[str], watch: bool, environment: dict[str, str]
+) -> tuple[float, float, float]:
     began, peak = time.monotonic(), 0.0
-    program = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    program = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
     ended = threading.Event()
 
     def look() -> None:
@@ -138,6 +146,7 @@ def main() -> None:
     parser.add_argument("--split", default="valid")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=[""], help="parts of the names of cases")
+    parser.add_argument("--first", action="store_true", help="an empty cache for each run")
     parser.add_argument("--keep", type=Path, help="folder to leave recordings and results in")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as spare:
@@ -156,8 +165,8 @@ def main() -> None:
             command = [sys.executable, "-m", "dialin", "match", str(root / pair / "in.wav")]
             command += [str(root / pair / "ref.wav"), "-o", str(target), "--overwrite", *options]
             # The first fills caches, and is watched, which the others are not.
-            peak = run(command, watch=True)[2]
-            runs = [run(command, watch=False)[:2] for _ in range(arguments.repeats)]
+            peak = run(command, True, arguments.first)[2]
+            runs = [run(command, False, arguments.first)[:2] for _ in range(arguments.repeats)]
             clock, used = zip(*runs, strict=True)
             print(
                 f"| {name} | {statistics.median(clock):.2f} | {min(clock):.2f} | "
