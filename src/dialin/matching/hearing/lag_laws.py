@@ -11,8 +11,8 @@ from scipy import fft as sfft
 
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.impulses import SHORTEST, EchoTarget, Values
+from dialin.matching.hearing.pchip import Pchip
 from dialin.measures.cepstrum import LAG_RATE
-from dialin.measures.pchip import Pchip
 
 SPARSE = 0.2
 """Share of a pattern's energy in its highest peak, from which it counts as a peak."""

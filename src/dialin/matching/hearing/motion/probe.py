@@ -19,7 +19,7 @@ from dialin.audio import Audio
 from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.measures.pchip import Pchip
+from dialin.matching.hearing.pchip import Pchip
 from dialin.measures.short_cepstra import SHORT, Floats, impulse_cepstra
 from dialin.measures.turning import STEADY, Turning, exact_rate, motion_depth, turning
 

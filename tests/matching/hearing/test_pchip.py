@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import PchipInterpolator
 
-from dialin.measures.pchip import Pchip
+from dialin.matching.hearing.pchip import Pchip
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 9, 40])
