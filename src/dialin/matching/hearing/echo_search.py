@@ -109,9 +109,6 @@ class EchoSearch:
         impulses do.
     taps : StepTaps, optional
         Patterns of the effect's echoes, where knobs in steps make them together.
-    exact : bool
-        Whether all knobs are set by what is heard, so that two answers which cannot be told apart
-        are both of use; else smooth knobs are searched on by the sound.
     budget : int
         Impulses, about.
     """
@@ -122,10 +119,9 @@ class EchoSearch:
         *,
         seeds: Sequence[Settings] = (),
         taps: StepTaps | None = None,
-        exact: bool = True,
         budget: int = 280,
     ) -> None:
-        self._trials, self._taps, self._exact = trials, taps, exact
+        self._trials, self._taps = trials, taps
         self._lags, self._smooth = LagSearch(trials), SmoothSearch(trials)
         self._seeds = list(seeds)
         self._budget = budget // 2 if self._seeds else budget
@@ -191,7 +187,7 @@ class EchoSearch:
         """Look for what is left of settings, and for others that cannot be told from them."""
         if self._trials.lags:
             best = self._lags.polish(best)
-            mirrored = self._smooth.mirror(best) if self._exact else None
+            mirrored = self._smooth.mirror(best)
             if mirrored is not None and mirrored.drop >= least_alike(best.drop):
                 # Which of both it is, is told by the sound: both must be exact.
                 self._smooth.refine(mirrored, LEAST_REFINING, sigma=0.05)

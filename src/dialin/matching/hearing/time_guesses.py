@@ -237,10 +237,9 @@ def find_echoes(
                 free: tuple[int, ...] = free,
                 likely: Sequence[Settings] = likely,
                 taps: StepTaps | None = probe.taps,
-                exact: bool = exact,
             ) -> EchoFit | None:
                 trials = EchoTrials(lab, own, target, dict(kinds), start, free, pairs, seed)
-                return EchoSearch(trials, seeds=likely, taps=taps, exact=exact).run()
+                return EchoSearch(trials, seeds=likely, taps=taps).run()
 
             fit = search(lab, ear.whole, ear.pairs)
             if fit is None:
