@@ -190,7 +190,7 @@ def draw_halves(
     audio, origin = excerpt(source, rng, samples=samples)
     excerpts, where = [audio], {"input": origin}
     if other_song:
-        other, where["reference"] = excerpt(*(source, rng), besides=origin["song"], samples=samples)
+        other, where["reference"] = excerpt(source, rng, besides=origin["song"], samples=samples)
         excerpts.append(other)
     near, far = slice(0, samples // 2), slice(samples // 2, samples)
     if rng.random() < 0.5:

@@ -13,9 +13,8 @@ from dialin.effects.chain import chain_slots
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.ears import Ear, listened, make_ear
 from dialin.matching.hearing.motion_guesses import fit_motions, motions_of
-from dialin.matching.hearing.time_guesses import Echoes, find_echoes
-from dialin.matching.hearing.time_probe import TimeProbe, probe_time
-from dialin.matching.probing import Probed, ask_effect
+from dialin.matching.hearing.time_guesses import Echoes, find_echoes, time_probes
+from dialin.matching.probing import Probed
 from dialin.matching.recordings import Heard
 from dialin.rendering import Renderer
 
@@ -70,10 +69,10 @@ def find_time_and_motion(
     def listen() -> Ear | None:
         return make_ear(*recordings())
 
-    chain = [uri for _, uri, _ in chain_slots(probed.spec)]
-    probes = {uri: ask_effect(pool, probe_time, uri) for uri in dict.fromkeys(chain)}
+    probes = time_probes(pool, probed.spec)
+    chain = [probes[uri] for _, uri, _ in chain_slots(probed.spec)]
     # What has no echoes is not told by them, and may be looked at beside.
-    apart = [n for n, uri in enumerate(chain) if not _answers(probes[uri])]
+    apart = [n for n, probe in enumerate(chain) if probe is None or not probe.listened_for]
     stop = threading.Event()
     search = functools.partial(
         fit_motions,
@@ -106,8 +105,3 @@ def find_time_and_motion(
     moved = {e.slot for e in motions}
     stay = (e for e in echoes.found if e.slot not in moved)
     return replace(echoes, found=(*stay, *motions), moves=moves)
-
-
-def _answers(probe: TimeProbe | None) -> bool:
-    """Whether something may be heard of an effect's echoes, or of a ring modulator."""
-    return probe is not None and bool(probe.echoes or probe.carriers)

@@ -128,6 +128,25 @@ class _Fitted:
     spec: EffectSpec
 
 
+def time_probes(pool: Renderer, spec: EffectSpec) -> dict[str, TimeProbe | None]:
+    """What the effects of a chain do in time.
+
+    Parameters
+    ----------
+    pool : Renderer
+        Workers that ask them.
+    spec : EffectSpec
+        Of the chain.
+
+    Returns
+    -------
+    dict of str to TimeProbe or None
+        By URI; None where one cannot be asked.
+    """
+    uris = dict.fromkeys(uri for _, uri, _ in chain_slots(spec))
+    return {uri: ask_effect(pool, probe_time, uri) for uri in uris}
+
+
 def find_echoes(
     pool: Renderer,
     spec: EffectSpec,
@@ -173,28 +192,20 @@ def find_echoes(
     impulses = 0
     rings: list[Echo] = []
     chain = chain_slots(spec)
-    if probes is None:
-        probes = {
-            uri: ask_effect(pool, probe_time, uri) for uri in dict.fromkeys(s[1] for s in chain)
-        }
-    known = probes
+    known = time_probes(pool, spec) if probes is None else probes
 
     def wobbles(slot: int) -> bool:
         probe = known[chain[slot][1]]
         return probe is not None and (bool(probe.still) or probe.inside)
 
-    ear = (
-        listen()
-        if any(p is not None and (p.echoes or p.carriers) for p in known.values())
-        else None
-    )
+    ear = listen() if any(p is not None and p.listened_for for p in known.values()) else None
     if ear is None:
         return Echoes()
     try:
         for number, (_, uri, span) in enumerate(chain):
             own = slots[number]
             probe = known[uri]
-            if probe is None or not (probe.echoes or probe.carriers):
+            if probe is None or not probe.listened_for:
                 continue
             start = own.default
             kept = {n - span.start: v for n, v in locked.items() if span.start <= n < span.stop}

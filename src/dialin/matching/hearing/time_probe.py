@@ -121,6 +121,11 @@ class TimeProbe:
         return self.heard >= HEARD and (self.invariant <= LINEAR or self.inside)
 
     @property
+    def listened_for(self) -> bool:
+        """Whether impulses tell what is heard of it: of its echoes, or of a ring modulator."""
+        return self.echoes or bool(self.carriers)
+
+    @property
     def turns(self) -> int:
         """Impulses of the trains that it is asked with."""
         return TURNS if self.inside else 1

@@ -167,8 +167,6 @@ class MotionListener:
         enough = self._from + self._step * int(np.ceil(LEAST_SECONDS / probe.spacing))
         self._enough = self._train[:, : enough if easy is not None else None]
         self._shared: tuple[SharedAudio, SharedAudio] | None = None
-        # The input is listened to beside the references: large products leave the interpreter.
-        self._beside = ThreadPoolExecutor(1)
         self._stop = stop
         self.lines = [] if self.knob is None else line_rates(ears)
         self.renders = 0
@@ -180,7 +178,9 @@ class MotionListener:
         enough = self._pool.share(self._enough, self._rate)
         self._shared = whole, enough
         try:
-            yield
+            # The input is listened to beside the references: large products leave the interpreter.
+            with ThreadPoolExecutor(1) as self._beside:
+                yield
         finally:
             self._pool.release(whole)
             self._pool.release(enough)
