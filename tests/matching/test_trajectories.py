@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+from scipy.fft import next_fast_len
 
 from dialin.matching.candidate import MOTION_SHARE, Candidate
 from dialin.matching.trajectories import (
+    RATES_HZ,
     make_trajectory_target,
     trajectory_features,
     trajectory_noise,
 )
+from dialin.measures.short_cepstra import SHORT, frame_cepstra
 from tests.measures.test_cepstrum import music
 from tests.measures.test_turning import flanged
 
@@ -47,3 +52,29 @@ def test_very_short_sounds_are_not_compared():
 def test_motion_counts_beside_the_style_where_there_is_any(motion, value):
     candidate = Candidate(None, np.zeros(1), np.zeros(1), 1.0, motion=motion)
     assert candidate.value == pytest.approx(value)
+
+
+def test_each_feature_is_the_mean_energy_of_its_rates_and_quefrencies():
+    """Of 1,497 frames, which have a large prime in them, as of any other number."""
+    audio = music(RATE, 1)[:, : 160 * 1_497 + 480]
+    rows = frame_cepstra(audio, RATE)[0].astype(np.float64)
+    count, size = len(rows), next_fast_len(len(rows), real=True)
+    power = np.abs(np.fft.rfft(rows * np.hanning(count)[:, None], size, axis=0)) ** 2 / count
+    rates = np.arange(len(power)) / (size * SHORT / 4)
+    told = iter(trajectory_features(audio, RATE))
+    edges = np.unique(np.concatenate([[0], np.geomspace(1, 267, 12).astype(int)]))
+    edges = np.minimum(edges, rows.shape[1])
+    for slow, fast in itertools.pairwise(RATES_HZ):
+        some = power[(rates >= slow) & (rates < fast)].mean(axis=0)
+        for low, high in itertools.pairwise(edges):
+            assert next(told) == pytest.approx(
+                10 * np.log10(some[low:high].mean() + 1e-3), abs=0.01
+            )
+
+
+def test_a_frame_more_or_less_tells_the_same():
+    audio = music(RATE, 1)
+    counts = [160 * n + 480 for n in (1_497, 1_500)]
+    one, two = (trajectory_features(audio[:, :count], RATE) for count in counts)
+    apart = np.abs(one - two) / trajectory_noise()
+    assert np.nanmean(apart) < 0.05

@@ -48,3 +48,16 @@ def test_an_answer_is_seen_as_a_window_over_it_shows_it(frame, highest):
     # The first coefficient is the mean level.
     assert told[0, 0] == pytest.approx(level.sum() / np.sqrt(bins.size), rel=1e-3)
     assert np.sqrt((told[0] ** 2).sum()) == pytest.approx(np.sqrt((level**2).sum()), rel=1e-3)
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+def test_channels_that_answer_alike_are_told_as_they_are_one_by_one(channels):
+    step = round(0.025 * RATE)
+    answer = np.random.default_rng(4).standard_normal((1, 6 * step)).astype(np.float32)
+    both = np.repeat(answer, channels, axis=0)
+    told = impulse_cepstra(both, RATE, step)
+    assert told.shape[0] == 2
+    assert (told[0] == impulse_cepstra(answer, RATE, step)[0]).all()
+    assert not told[1].any()
+    both[1, 7] += 0.5
+    assert impulse_cepstra(both, RATE, step)[1].any()

@@ -132,7 +132,10 @@ def impulse_cepstra(
     """
     size = round(frame * sample_rate)
     count = responses.shape[1] // spacing
-    pieces = responses[:2, : count * spacing].reshape(-1, count, spacing)
+    heard = responses[:2, : count * spacing]
+    # Of two channels that are alike, as most effects answer, one says all.
+    alike = heard.shape[0] == 2 and np.array_equal(heard[0], heard[1])
+    pieces = (heard[:1] if alike else heard).reshape(-1, count, spacing)
     fold = max(1, int(np.ceil(2 * spacing / size)))
     points = fold * size
     first, last = _bins(frame, highest)
@@ -144,10 +147,9 @@ def impulse_cepstra(
     own *= _overlap(kept, points / (kept * size))
     power = sfft.rfft(own, axis=2).real[:, :, fold * first : fold * last : fold]
     floor = max(float(power.max(initial=0.0)) * 1e-6, 1e-20)
-    return np.asarray(
-        sfft.dct(_views(10 * np.log10(np.maximum(power, floor))), axis=2, norm="ortho"),
-        dtype=np.float64,
-    )
+    level = _views(10 * np.log10(np.maximum(power, floor)))
+    cepstra = sfft.dct(level, axis=2, norm="ortho").astype(np.float64)
+    return np.concatenate([cepstra, np.zeros_like(cepstra)]) if alike else cepstra
 
 
 @functools.lru_cache(maxsize=16)
