@@ -10,6 +10,7 @@ KERNELS = {
     ],
     "dialin.measures._gaps": ["src/dialin/measures/_gaps.c"],
     "dialin.measures._style": ["src/dialin/measures/_style.c"],
+    "dialin.measures._frames": ["src/dialin/measures/_frames.c"],
     "dialin.audio._biquads": ["src/dialin/audio/_biquads.c"],
     "dialin.effects._builtins": ["src/dialin/effects/_builtins.c"],
 }

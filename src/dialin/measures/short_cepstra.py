@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from dialin.audio import Audio
-from dialin.measures.transforms import hann
+from dialin.measures.frame_powers import frame_powers
 
 Floats = NDArray[np.float64]
 
@@ -33,9 +33,6 @@ CLIP_DB = 15.0
 """Farther from its mean no level is believed: onsets and silences are no filters."""
 
 FLOOR_DB = -80.0
-
-AT_ONCE = 48
-"""Frames that are transformed at a time."""
 
 BLUR_BINS = 24
 """Bins above a band that may still tell something of it."""
@@ -65,33 +62,13 @@ def frame_cepstra(
     size, hop = round(frame * sample_rate), round(frame / 4 * sample_rate)
     if audio.shape[1] < 2 * size:
         return np.zeros((1, 0, 0))
-    frames = np.lib.stride_tricks.sliding_window_view(audio[:2], size, axis=1)[:, ::hop]
-    power = _powers(frames, *_bins(frame, highest))
+    power = frame_powers(audio[:2], size, hop, *_bins(frame, highest))
     power += np.float32(max(float(power.max()) * 10 ** (FLOOR_DB / 10), 1e-20))
     level = _views(10 * np.log10(power, out=power))
     level -= level.mean(axis=1, keepdims=True)
     np.clip(level, -CLIP_DB, CLIP_DB, out=level)
     level -= level.mean(axis=1, keepdims=True)
     return np.asarray(sfft.dct(level, axis=2, norm="ortho"))
-
-
-def _powers(frames: NDArray[np.floating], first: int, last: int) -> NDArray[np.floating]:
-    """Power of Hann-windowed frames in some bins, ``(channels, frames, bins)``."""
-    channels, count, size = frames.shape
-    last = min(last, size // 2 + 1)
-    window = hann(size + 1)[:-1].astype(np.float32)
-    kind = np.result_type(frames, window)
-    power = np.empty((channels, count, last - first), kind)
-    # A few at a time, which stay near the processor.
-    some = np.empty((min(count, AT_ONCE), size), kind)
-    for rows, result in zip(frames, power, strict=True):
-        for start in range(0, count, AT_ONCE):
-            part = rows[start : start + AT_ONCE]
-            given = np.multiply(part, window, out=some[: len(part)])
-            spectra = sfft.rfft(given, axis=1, overwrite_x=True)[:, first:last]
-            there = np.square(spectra.real, out=result[start : start + AT_ONCE])
-            there += np.square(spectra.imag)
-    return power
 
 
 def _bins(frame: float, highest: float) -> tuple[int, int]:
