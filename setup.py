@@ -11,10 +11,12 @@ KERNELS = {
     "dialin.measures._gaps": ["src/dialin/measures/_gaps.c"],
     "dialin.measures._style": ["src/dialin/measures/_style.c"],
     "dialin.measures._frames": ["src/dialin/measures/_frames.c"],
+    "dialin.measures._rows": ["src/dialin/measures/_rows.c"],
     "dialin.audio._biquads": ["src/dialin/audio/_biquads.c"],
     "dialin.effects._builtins": ["src/dialin/effects/_builtins.c"],
 }
-HEADERS = [f"src/dialin/audio/{name}.h" for name in ("_kernels", "_transform")]
+HEADERS = [f"src/dialin/{name}.h" for name in ("audio/_kernels", "audio/_transform")]
+HEADERS += ["src/dialin/measures/_radix.h"]
 OPTIONS = ["-O3", "-fno-math-errno"]
 # Effects sound the same on every processor.
 EXACT = ["-ffp-contract=off"]

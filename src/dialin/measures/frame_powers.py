@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from dialin.audio import Audio
-from dialin.audio.compiled import FRAME_LANES, LONG, LONGS, POINTER, compiled, turns
-from dialin.measures.transforms import hann
-
-RADICES = (7, 5, 4, 3, 2)
-"""Factors that the compiled transform knows."""
+from dialin.audio.compiled import FRAME_LANES, LONG, POINTER, compiled, turns
+from dialin.measures.transforms import hann, radices_of
 
 AT_ONCE = 48
 """Frames that SciPy transforms at a time."""
@@ -39,7 +35,7 @@ def frame_powers(audio: Audio, size: int, hop: int, first: int, last: int) -> ND
         Of float64 audio in float64.
     """
     last = min(last, size // 2 + 1)
-    radices = None if audio.dtype != np.float32 or size % 2 else _radices(size // 2)
+    radices = None if audio.dtype != np.float32 or size % 2 else radices_of(size // 2)
     if _compiled is None or radices is None:
         return _by_scipy(audio, size, hop, first, last)
     count = (audio.shape[1] - size) // hop + 1
@@ -79,17 +75,6 @@ def _window(size: int) -> NDArray[np.float32]:
     window = hann(size + 1)[:-1].astype(np.float32)
     window.flags.writeable = False
     return window
-
-
-@functools.lru_cache(maxsize=64)
-def _radices(points: int) -> NDArray[Any] | None:
-    """Factors of a number and a 0 behind them; None where one is too large a prime."""
-    found = []
-    for radix in RADICES:
-        while points % radix == 0:
-            points //= radix
-            found.append(radix)
-    return np.array([*found, 0], dtype=LONGS) if points == 1 else None
 
 
 class _FramePowers(ctypes.Structure):
