@@ -119,6 +119,17 @@ def test_overtones_of_a_tremolo_are_no_carrier():
     assert np.isnan(motion.carrier_of(noise * square, noise, RATE, rate=10.0))
 
 
+def test_overtones_of_a_deep_sweep_without_a_mean_are_no_carrier():
+    """As a phaser's at 14 Hz, whose gain turns to and fro about nought."""
+    noise = motion.sign_noise(RATE, 4.0)
+    gain = np.cos(2.405 * np.sin(2 * np.pi * 14 * clock(noise.shape[1])) + 0.7)
+    assert motion.carrier_of(noise * gain, noise, RATE) == pytest.approx(28.0, abs=0.1)
+    assert np.isnan(motion.carrier_of(noise * gain, noise, RATE, rate=14.0))
+    # What stands alone is one, whatever else is known to go round.
+    ring = np.cos(2 * np.pi * 28 * clock(noise.shape[1]))
+    assert motion.carrier_of(noise * ring, noise, RATE, rate=14.0) == pytest.approx(28.0, abs=0.1)
+
+
 @pytest.mark.parametrize("block", [480, 512])
 def test_an_oscillator_set_once_a_block_has_its_own_rate_not_a_fraction(block):
     # After ten blocks and more the blocks fall into the same places again.

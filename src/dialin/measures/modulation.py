@@ -47,6 +47,9 @@ CARRIER_HZ = 25.0
 CARRIER_SHARE = 0.1
 """Least amplitude of a carrier, re the output."""
 
+BESIDE = 0.25
+"""Share of a line that the gain's mean or a neighbouring overtone must have for it to be one."""
+
 TOLD, OVERTONES = 0.3, 12
 """Share of what moves that overtones must hold to tell a rate from its fractions, and how many."""
 
@@ -504,7 +507,12 @@ def carrier_of(output: Audio, sound: Audio, sample_rate: int, rate: float = floa
                 continue
             hertz = (first + _vertex(line, at)[0]) * sample_rate / size
             turns = hertz / rate
-            if turns < 8.5 and abs(turns - round(turns)) < 0.05 and spectrum[0] > line[at]:
-                continue
+            if turns < 8.5 and abs(turns - round(turns)) < 0.05:
+                # A carrier is alone; an overtone has the gain's mean, or others, beside it.
+                others = round(turns) + np.array([-1, 1])
+                places = np.round(others * rate * size / sample_rate).astype(int)
+                beside = [spectrum[max(0, n - 2) : n + 3].max() for n in places]
+                if max(spectrum[0], *beside) > BESIDE * line[at]:
+                    continue
             best, carrier = float(line[at]), hertz
     return carrier
