@@ -14,7 +14,7 @@ from dialin.matching.detail import detail
 from dialin.matching.features import style_features
 from dialin.matching.forward import select_forward
 from dialin.matching.options import SearchOptions
-from dialin.matching.prune import prune, without
+from dialin.matching.prune import least_brought, prune, without
 from dialin.matching.space import SearchSpace
 from dialin.matching.style import make_target, noise_growth, with_gain
 from dialin.matching.trials import Trials
@@ -158,3 +158,25 @@ def test_an_effect_that_brings_less_than_voters_ask_of_it_goes():
         for asked, kept in ((0.9 * brought, (0, 1)), (1.1 * brought, (0,))):
             told = trials(pool, spec, shared, target, 40, costs={1: asked})
             assert prune(told, choice).slots == kept
+
+
+def test_an_effect_goes_the_sooner_the_less_likely_a_network_held_it():
+    uris = ["fake:drive", "fake:tilt"]
+    slots = [open_effect(uri).spec for uri in uris]
+    spec = chain_spec("chain:" + json.dumps(uris), slots)
+    drive, tilt = slots[0].vector({"drive": 30, "mix": 100}), slots[1].default
+    tilt[slots[1].index("tilt")] = 0.52
+    settings = np.concatenate([drive, tilt])
+    wet = open_effect(spec.uri).process(music(1), RATE, settings)
+    target = make_target([style_features(wet, RATE)])
+    with RenderPool(workers=1) as pool:
+        tried = trials(pool, spec, pool.share(music(1), RATE), target, 40)
+        (best,) = tried.render((0, 1), [settings])
+        (alone,) = without(tried, settings, [(0,)])
+        choice = Pick(best, sure=True, slots=(0, 1))
+        brought = alone.distance - best.distance
+        assert least_brought(0.99) < brought < least_brought(0.01)
+        for chance, kept in ((0.99, (0, 1)), (0.01, (0,))):
+            pruned = prune(tried, choice, {0: 0.9, 1: chance})
+            assert pruned.slots == kept
+    assert "less than the" in pruned.left_out[1]

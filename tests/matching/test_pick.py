@@ -44,6 +44,32 @@ def test_a_faint_echo_that_takes_the_sound_surely_away_is_not_sure(there, score)
     assert chosen.sure is (there or score > 20)
 
 
+@pytest.mark.parametrize(("drop", "sure"), [(60.0, False), (600.0, True)])
+def test_a_motion_that_is_clearly_heard_is_set_though_the_sound_is_a_little_farther(drop, sure):
+    """As a chorus is whose feedback is not right yet; what is hardly heard is left alone."""
+    with RenderPool(workers=1) as pool:
+        spec = pool.describe("builtin:chorus")
+        echo = Echo(
+            *(0, "heard", spec.default, [], (0,), drop, 20.0, "motion at 1 Hz"),
+            exact=False,
+            weigh=lambda settings: [drop] * len(settings),
+        )
+        space = SearchSpace(spec, {}, [], Echoes((echo,)))
+        trials = Trials(
+            *(pool, space, pool.share(music(RATE, 1), RATE), measure(music(RATE, 1), RATE)),
+            make_target([measure(music(RATE, 2), RATE)[0]]),
+            budget=10,
+            options=SearchOptions(),
+        )
+        trials.render((0,), [space.start])
+        (candidate,) = trials.candidates
+        # A twentieth farther than the input is.
+        candidate.distance = trials.untouched.distance + 0.05
+        chosen = pick(trials, [], [])
+    assert -0.1 < chosen.gain < 0.0
+    assert chosen.sure is sure
+
+
 class Seen(Exception):
     """What a search was asked for."""
 

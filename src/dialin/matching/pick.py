@@ -89,13 +89,14 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     gain = weighed - base.unexplained + field[best].unexplained
     share = float(risk[best] / max(risk[0], 1e-12))
     asked = asked_gain(trials)
-    # A motion's rate is heard more surely than how deep it goes: what brings the sound no nearer to
-    # the reference, nor explains enough of the motion, is no answer. Where it is hardly heard, the
-    # sound must say so by itself.
-    moved = weighed > 0 and gain >= FAINT * (1.0 - trials.certainty)
     # Echoes are set by exact means whatever the sound says, but for faint ones that take it surely
     # away.
     near = gain > -asked
+    # A motion's rate is heard more surely than how deep it goes: what explains too little of the
+    # motion, or takes the sound surely away, is no answer. Where it is hardly heard, the sound must
+    # say so by itself.
+    certain = trials.certainty
+    moved = weighed > 0 and gain >= FAINT * (1.0 - certain) - asked * certain
     told = any(near or echo.score >= PLAIN if echo.exact else moved for echo in space.heard)
     sure = bool(space.wanted or told) or (
         bool(space.active) and first > 0 and gain >= asked and share <= options.max_risk

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from dialin.effects.spec import Settings
 from dialin.matching.candidate import Candidate, Pick
+from dialin.matching.guessing.auto_voters import log_odds
 from dialin.matching.trials import Trials
 
+EVEN_BROUGHT, ODDS_BROUGHT, BROUGHT = 0.02, 0.005, (-0.02, 0.1)
+"""Distance that an effect must take away which is as likely as not, how much less for each unit of
+log odds, and within which limits."""
 
-def prune(trials: Trials, choice: Pick) -> Pick:
+
+def prune(trials: Trials, choice: Pick, chances: Mapping[int, float] | None = None) -> Pick:
     """Take out effects that bring too little, the least useful first.
 
     Each slot is left out once by itself, to rank them; then they go one after another, as long as
     what is lost altogether stays within `SearchOptions.prune_tolerance`, or each loses less than
-    voters ask of it. Last go two that undo each other.
+    voters ask of it. An effect that a network told the chance of must bring less, the likelier it
+    is (`least_brought`). Last go two that undo each other.
 
     Parameters
     ----------
@@ -26,6 +32,8 @@ def prune(trials: Trials, choice: Pick) -> Pick:
         Renders.
     choice : Pick
         What was picked.
+    chances : mapping of int to float, optional
+        Slot -> probability that its effect is there, as a network had it before the search.
 
     Returns
     -------
@@ -53,24 +61,29 @@ def prune(trials: Trials, choice: Pick) -> Pick:
     costs = [np.inf if c is None else c.distance - reached for c in alone]
     for number in np.argsort(costs, kind="stable"):
         gone, cost = removable[int(number)], costs[int(number)]
-        asked = trials.told_cost(gone)
-        if not np.isfinite(cost) or cost > max(allowed - reached, asked):
+        told = (chances or {}).get(gone)
+        asked = trials.told_cost(gone) if told is None else least_brought(told)
+        enough = max(allowed - reached, asked) if told is None else asked
+        if not np.isfinite(cost) or cost > enough:
             continue
         trial = tuple(s for s in slots if s != gone)
         again = len(trial) < complete - 1
         if all(s == last for s in trial) or (again and trials.renders >= trials.budget):
             break
         (candidate,) = without(trials, whole, [trial]) if again else [alone[int(number)]]
-        if candidate is None or candidate.distance > max(allowed, reached + spared + asked):
+        most = max(allowed, reached + spared + asked)
+        if told is not None:
+            most = best.distance + asked
+        if candidate is None or candidate.distance > most:
             continue
-        spared += asked
+        spared += max(asked, 0.0)
         share = 100 * cost / max(gain, 1e-9)
         left_out[gone] = (
             "with it off, and all else as it is, the match is no further from the reference"
             if share <= 0
             else f"it brought {share:.1f} % of the gain, less than the "
             f"{100 * options.prune_tolerance:.0f} % it must"
-            if share <= 100 * options.prune_tolerance
+            if told is None and share <= 100 * options.prune_tolerance
             else f"it brought {cost:.2f}, less than the {asked:.2f} that it must, being as likely "
             "as it is"
         )
@@ -84,6 +97,25 @@ def prune(trials: Trials, choice: Pick) -> Pick:
             left_out[slots[-1]] = "the level is right without it"
             slots = slots[:-1]
     return replace(choice, candidate=best, slots=slots, left_out=choice.left_out | left_out)
+
+
+def least_brought(chance: float) -> float:
+    """Distance that an effect must take away to stay in a chain.
+
+    The likelihood of a chain falls by 1/e with every bit of distance, so what was known of an
+    effect beforehand is worth a distance that grows with the logarithm of its odds. A sure one
+    stays even where the sound comes no nearer with it.
+
+    Parameters
+    ----------
+    chance : float
+        Probability that the effect is there, before anything was rendered, 0 to 1.
+
+    Returns
+    -------
+    float
+    """
+    return float(np.clip(EVEN_BROUGHT - ODDS_BROUGHT * log_odds(chance), *BROUGHT))
 
 
 def _part_pairs(

@@ -92,6 +92,8 @@ class ChainSearch:
         How the references move, and the excerpt as it is; where the chain moves.
     costs : mapping of int to float, optional
         Slot -> distance that its effect must take away, where that is not what all must.
+    chances : mapping of int to float, optional
+        Slot -> probability that its effect is there, where a network told it and nobody named it.
     progress : callable, optional
         ``progress(renders, seconds, best)``.
     """
@@ -120,6 +122,7 @@ class ChainSearch:
         bending: Collection[int] | None = None,
         moving: tuple[TrajectoryTarget, Vector] | None = None,
         costs: Mapping[int, float] | None = None,
+        chances: Mapping[int, float] | None = None,
         progress: Callable[[int, float, float], None] | None = None,
     ) -> None:
         self._space = SearchSpace(spec, locked, guesses, echoes, staying)
@@ -139,6 +142,7 @@ class ChainSearch:
         self._explorer = Explorer(self._trials, seed, len(guesses) if trusted else 0)
         self._parts, self._bending = parts, bending
         self._tries, self._near, self._judge = tries, near, judge
+        self._chances = chances
         self._ordered: Ordered | None = None
         self._spent = False
 
@@ -186,7 +190,7 @@ class ChainSearch:
             return self._result(level, interrupted=interrupted)
         if pruning and len(choice.slots) > 1:
             try:
-                choice = self._in_order(prune(trials, choice))
+                choice = self._in_order(prune(trials, choice, self._chances))
             except (KeyboardInterrupt, TimeUp):
                 interrupted = True
         return self._result(choice, interrupted=interrupted)

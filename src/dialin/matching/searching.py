@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -152,6 +152,7 @@ def search_settings(
         bending=None if plan is None else bending_slots(plan),
         moving=_moving(prepared) if guessed.moves else None,
         costs=None if plan is None or options.search != usual else slot_costs(plan),
+        chances=_chances(prepared, guess),
         progress=tell,
     )
     return Answer(search.run(), echoes, guess, notes=notes)
@@ -201,6 +202,13 @@ def _probed_guesses(
         options.seed,
     )
     return [((0,), settings) for settings in made]
+
+
+def _chances(prepared: Prepared, guess: Guess) -> Mapping[int, float] | None:
+    """How likely effects are there, by the network, where many are on offer and none is named."""
+    offered = len(prepared.probed.slots) > KNOWN_EFFECTS and prepared.plan is None
+    usual = prepared.options.search == SearchOptions()
+    return guess.there if offered and usual and guess.there else None
 
 
 def _staying(prepared: Prepared) -> range:

@@ -87,6 +87,10 @@ NARROW = (0.03, 0.01)
 NEAR_DESCENTS, NEAR_ROUNDS, NEAR_SIGMA = 4, 4, 0.025
 """Steps, or rounds and how far, around settings that came near by the sound."""
 
+SHARP_STEP, SHARP, REDRAWN, REDRAWN_STARTS = 0.04, 0.6, 32, 2
+"""How far a knob is moved to see whether it is known sharply; what is left of a shape's worth then,
+at most; settings at which the other knobs are drawn anew, and how many of these are followed."""
+
 CALM, GAINED = 4, 1.02
 """Rounds after which nothing more is hoped for where the best is not so many times better."""
 
@@ -192,6 +196,7 @@ class MotionSearch:
         self._spec, self._ears, self._probe = listener.spec, listener.ears, listener.probe
         self._knob, self._shape, self._start = listener.knob, listener.shape, listener.start
         self._rng = np.random.default_rng([seed, 31])
+        self._redraws = np.random.default_rng([seed, 37])
         self._seeds, self._likely_rates = self._told(seeds[:MOST_SEEDS])
 
     def _told(self, seeds: Sequence[Settings]) -> tuple[list[Settings], list[float]]:
@@ -308,7 +313,10 @@ class MotionSearch:
                     before, best = best, self._octave(best)
                     if best is before or self._listener.renders > MANY_RENDERS:
                         break
-            self._narrowed(best)
+            narrowed = self._narrowed(best)
+            again = self._redrawn(narrowed)
+            if again is not narrowed:
+                self._narrowed(again)
             beams = self._listener.at_rate(best.rate)
         return self._finish(max(beams, key=lambda t: t.worth - self._stray(t.settings)))
 
@@ -381,6 +389,37 @@ class MotionSearch:
             for sigma in NARROW:
                 refined = self._refine(refined, MORE_ROUNDS, sigma, near=True)
         return self._descend(refined, LAST_DESCENTS)
+
+    def _redrawn(self, best: TriedMotion) -> TriedMotion:
+        """The same shape or one that tells more: what is known sharply stays, the rest is drawn.
+
+        A comb's lags are known to thousandths of a knob's travel, and no draw but one that has them
+        tells anything of its feedback and its mix, which have tops of their own for either sign.
+        """
+        parameters = self._spec.parameters
+        knobs = [n for n in self._shape if not parameters[n].is_stepped]
+        if best.score < LIKELY or len(knobs) < 2:
+            return best
+        asked = []
+        for place in knobs:
+            for step in (-SHARP_STEP, SHARP_STEP):
+                vector = best.settings.copy()
+                vector[place] = np.clip(vector[place] + step, 0.0, 1.0)
+                asked.append(self._spec.check(vector))
+        worths = [0.0 if t is None else t.worth for t in self._listener.try_settings(asked, best)]
+        left = np.array(worths).reshape(-1, 2).max(axis=1)
+        free = [n for n, worth in zip(knobs, left, strict=True) if worth > SHARP * best.worth]
+        if not free or len(free) == len(knobs):
+            return best
+        vectors = []
+        for _ in range(REDRAWN):
+            vector = best.settings.copy()
+            vector[free] = 0.03 + 0.94 * self._redraws.random(len(free))
+            vectors.append(self._spec.check(vector))
+        tried = [t for t in self._listener.try_settings(vectors, best) if t is not None]
+        for start in sorted(tried, key=lambda t: -t.worth)[:REDRAWN_STARTS]:
+            best = max(best, self._descend(start, MOST_DESCENTS), key=lambda t: t.worth)
+        return best
 
     def _starts(self, rate: float, most: int) -> list[TriedMotion]:
         """Shapes at a rate that explain most in each band, no two of a band near each other."""
