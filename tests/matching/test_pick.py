@@ -44,7 +44,9 @@ def test_a_faint_echo_that_takes_the_sound_surely_away_is_not_sure(there, score)
     assert chosen.sure is (there or score > 20)
 
 
-@pytest.mark.parametrize(("drop", "sure"), [(60.0, False), (600.0, True)])
+@pytest.mark.parametrize(
+    ("drop", "rounds", "sure"), [(60.0, 9.0, False), (600.0, 9.0, True), (600.0, 0.9, False)]
+)
 def test_a_motion_that_is_clearly_heard_is_set_though_the_sound_is_a_little_farther(drop, sure):
     """As a chorus is whose feedback is not right yet; what is hardly heard is left alone."""
     with RenderPool(workers=1) as pool:
@@ -53,6 +55,7 @@ def test_a_motion_that_is_clearly_heard_is_set_though_the_sound_is_a_little_fart
             *(0, "heard", spec.default, [], (0,), drop, 20.0, "motion at 1 Hz"),
             exact=False,
             weigh=lambda settings: [drop] * len(settings),
+            rounds=rounds,
         )
         space = SearchSpace(spec, {}, [], Echoes((echo,)))
         trials = Trials(

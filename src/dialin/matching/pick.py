@@ -38,6 +38,10 @@ FAINT = 0.1
 """Distance that a motion must take away, what it explains apart, which is hardly heard; less, the
 clearer it is."""
 
+ROUNDS = 3.0
+"""Turns in the references from which the sound may be a little farther with a motion that is heard:
+a piece that grows brighter moves as a slow sweep does."""
+
 
 def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> Pick:
     """The candidate of least expected difference to what the reference may be.
@@ -94,9 +98,10 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     near = gain > -asked
     # A motion's rate is heard more surely than how deep it goes: what explains too little of the
     # motion, or takes the sound surely away, is no answer. Where it is hardly heard, the sound must
-    # say so by itself.
+    # say so by itself, and of what goes round once or twice it must not be farther.
     certain = trials.certainty
-    moved = weighed > 0 and gain >= FAINT * (1.0 - certain) - asked * certain
+    plain = any(echo.rounds >= ROUNDS for echo in space.heard if not echo.exact)
+    moved = weighed > 0 and gain >= FAINT * (1.0 - certain) - asked * certain * plain
     told = any(near or echo.score >= PLAIN if echo.exact else moved for echo in space.heard)
     sure = bool(space.wanted or told) or (
         bool(space.active) and first > 0 and gain >= asked and share <= options.max_risk

@@ -173,6 +173,7 @@ def motions_of(
                 exact=False,
                 weigh=functools.partial(search.weigh, fit),
                 refine=functools.partial(search.refined, fit),
+                rounds=fit.rounds,
             )
         )
     return tuple(sorted(echoes, key=lambda e: e.slot)), any(some.moves for some in fits)

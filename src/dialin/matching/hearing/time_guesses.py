@@ -73,6 +73,8 @@ class Echo:
         settings that were not found by listening may be weighed by what is heard as well.
     refine : callable, optional
         Settings of the slot near some that explain more of what is heard.
+    rounds : float
+        How often a motion goes round in the references.
     """
 
     slot: int
@@ -90,6 +92,7 @@ class Echo:
     guesses: tuple[Settings, ...] = ()
     weigh: Callable[[Sequence[Settings]], list[float]] | None = None
     refine: Callable[[Settings], Settings] | None = None
+    rounds: float = np.inf
 
 
 @dataclass(frozen=True, eq=False)

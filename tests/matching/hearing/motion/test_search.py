@@ -92,3 +92,38 @@ def test_a_rate_is_told_from_its_double_by_the_lines_between(between, chosen, be
     search._refine = lambda tried, rounds: tried
     search._settle = lambda tried: tried
     assert search._octave(slow if begun == 6.9 else fast).rate == chosen
+
+
+class CombListener:
+    """A knob that must be right to hundredths for anything to be told, and one with two tops."""
+
+    def __init__(self, sharp):
+        self.sharp = sharp
+
+    def try_settings(self, settings, near):
+        return [self._tried(vector) for vector in settings]
+
+    def _tried(self, vector):
+        lag, feedback = vector
+        right = np.exp(-(((lag - 0.4) / (0.01 if self.sharp else 1.0)) ** 2))
+        tops = [(0.2, 0.1, 0.5), (0.75, 0.1, 1.0)]
+        told = sum(h * np.exp(-(((feedback - at) / wide) ** 2)) for at, wide, h in tops)
+        score = 4000.0 * right * (0.05 + told)
+        return TriedMotion(vector, (), 0, 1.0, score, phased=score)
+
+
+@pytest.mark.parametrize("sharp", [True, False])
+def test_a_comb_with_the_right_lags_and_the_wrong_feedback_is_drawn_anew(sharp):
+    listener = CombListener(sharp)
+    search = object.__new__(MotionSearch)
+    search._listener, search._shape = listener, (0, 1)
+    search._redraws = np.random.default_rng(1)
+    knob = SimpleNamespace(is_stepped=False)
+    search._spec = SimpleNamespace(parameters=(knob, knob), check=np.copy)
+    search._descend = lambda tried, steps: tried
+    best = listener._tried(np.array([0.4, 0.2]))
+    again = search._redrawn(best)
+    # Where nothing is known sharply, draws elsewhere have had their turn.
+    assert (again is best) is not sharp
+    if sharp:
+        assert again.settings[0] == 0.4 and again.worth > 1.5 * best.worth
