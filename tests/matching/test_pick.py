@@ -47,7 +47,9 @@ def test_a_faint_echo_that_takes_the_sound_surely_away_is_not_sure(there, score)
 @pytest.mark.parametrize(
     ("drop", "rounds", "sure"), [(60.0, 9.0, False), (600.0, 9.0, True), (600.0, 0.9, False)]
 )
-def test_a_motion_that_is_clearly_heard_is_set_though_the_sound_is_a_little_farther(drop, sure):
+def test_a_motion_that_is_clearly_heard_is_set_though_the_sound_is_a_little_farther(
+    drop, rounds, sure
+):
     """As a chorus is whose feedback is not right yet; what is hardly heard is left alone."""
     with RenderPool(workers=1) as pool:
         spec = pool.describe("builtin:chorus")

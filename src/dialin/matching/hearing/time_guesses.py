@@ -8,6 +8,7 @@ they are heard is judged by what they explain (`dialin.matching.hearing.echo_ver
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -92,7 +93,7 @@ class Echo:
     guesses: tuple[Settings, ...] = ()
     weigh: Callable[[Sequence[Settings]], list[float]] | None = None
     refine: Callable[[Settings], Settings] | None = None
-    rounds: float = np.inf
+    rounds: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
