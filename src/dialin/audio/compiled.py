@@ -11,6 +11,10 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
+import importlib.util
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,6 +103,39 @@ def compiled(module: str, name: str, result: Any, *arguments: Any) -> Any:
         return declared(library(module), name, result, *arguments)
     except (ImportError, OSError, AttributeError):
         return None
+
+
+def part_of_scipy(name: str) -> Any:
+    """An extension module of SciPy by itself, without the packages it lies in.
+
+    Parameters
+    ----------
+    name : str
+        Its full name, such as ``scipy.ndimage._nd_image``.
+
+    Returns
+    -------
+    module or None
+        None where SciPy has no such file, or it cannot be loaded alone.
+    """
+    import scipy  # whose own file makes its libraries known, on Windows
+
+    known = sys.modules.get(name)
+    if known is not None:
+        return known
+    place = Path(scipy.__file__).parent.joinpath(*name.split(".")[1:])
+    for suffix in EXTENSION_SUFFIXES:
+        path = place.with_name(place.name + suffix)
+        if path.is_file():
+            spec = importlib.util.spec_from_file_location(name, path)
+            assert spec is not None and spec.loader is not None
+            try:
+                module = importlib.util.module_from_spec(spec)
+                spec.loader.exec_module(module)
+            except (ImportError, OSError):
+                return None
+            return module
+    return None
 
 
 @functools.lru_cache(maxsize=16)

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
+from dialin.audio import fourier as sfft
 from dialin.audio.biquads import COMPILED, Biquads
 from dialin.audio.files import audio_info, read_audio, read_blocks
 from dialin.audio.gate import Audio

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
+from dialin.audio import fourier as sfft
 from dialin.audio.gate import Audio
 
 PASSED_HZ, STOPPED_HZ = 20.0, 12.0

@@ -12,9 +12,9 @@ import functools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
 from dialin.audio import Audio, peak_of, without_infrasound
+from dialin.audio import fourier as sfft
 from dialin.measures.style_spectra import frames_of, hann
 
 Detail = NDArray[np.float16]

@@ -25,9 +25,9 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
 from dialin.audio import Audio, without_infrasound
+from dialin.audio import fourier as sfft
 from dialin.measures.bands import (
     BANDS,
     GROUPS,

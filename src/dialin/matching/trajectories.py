@@ -25,9 +25,9 @@ from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
 from dialin.audio import Audio
+from dialin.audio import fourier as sfft
 from dialin.measures.short_cepstra import HIGHEST_HZ, LONG, SHORT, Floats, frame_cepstra
 from dialin.measures.transforms import hann
 

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 from scipy.ndimage import median_filter
 
 from dialin.audio import Audio
+from dialin.audio import fourier as sfft
 from dialin.audio.excerpts import middle_of
 from dialin.measures.transforms import hann
 

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
-from scipy.ndimage import uniform_filter1d
 
 from dialin.audio import Audio
+from dialin.audio import fourier as sfft
 from dialin.audio.excerpts import middle_of
+from dialin.measures.smoothing import uniform_filter1d
 from dialin.measures.transforms import hann, irfft_rows, rfft_rows
 
 Values = NDArray[np.float64]

@@ -7,9 +7,9 @@ import functools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
 from dialin.audio import Audio
+from dialin.audio import fourier as sfft
 from dialin.audio.compiled import FRAME_LANES, LONG, POINTER, compiled, turns
 from dialin.measures.transforms import hann, radices_of
 

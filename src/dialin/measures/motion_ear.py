@@ -32,9 +32,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 from scipy.ndimage import maximum_filter1d, median_filter, uniform_filter
 
+from dialin.audio import fourier as sfft
 from dialin.measures.short_cepstra import SHORT, Floats, window_smear
 from dialin.measures.turning import Turning
 
@@ -139,7 +139,7 @@ class MotionEar:
             power = weighted.real**2 + weighted.imag**2
             energy += (power / np.maximum(self._inverse, 1e-20)).sum(axis=(0, 2))
         around = median_filter(energy, AROUND * FINER, mode="nearest")
-        hertz = np.arange(energy.size) * self._step
+        hertz = np.arange(energy.size, dtype=np.float64) * self._step
         return hertz, energy / np.maximum(around, 1e-12)
 
     def drops(
@@ -408,7 +408,8 @@ class MotionEar:
             return best
         strength = _blurred(moves.real**2 + moves.imag**2)
         # As near each other as rates are that share a frequency, frames leave as much of them.
-        smear = self._nearest(lines.places * self._step)[1].astype(np.float32)
+        hertz = np.asarray(lines.places * self._step, dtype=np.float64)
+        smear = self._nearest(hertz)[1].astype(np.float32)
         dull = self._dull[:, lines.places] * (smear**2)[:, :, None]
         views = moves.shape[1]
         power = strength[:, :, :, None] * dull[:views]

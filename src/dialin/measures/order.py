@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
 from dialin.audio import Audio
+from dialin.audio import fourier as sfft
 from dialin.measures.transforms import hann
 
 HOP, FRAME = 0.001, 0.004

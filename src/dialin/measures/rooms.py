@@ -23,10 +23,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 from scipy.ndimage import median_filter
 
 from dialin.audio import Audio, power_to_db
+from dialin.audio import fourier as sfft
 
 Floats = NDArray[np.float64]
 

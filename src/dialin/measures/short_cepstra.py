@@ -18,9 +18,9 @@ import functools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
 from dialin.audio import Audio
+from dialin.audio import fourier as sfft
 from dialin.measures.frame_powers import frame_powers
 
 Floats = NDArray[np.float64]
@@ -68,7 +68,7 @@ def frame_cepstra(
     level -= level.mean(axis=1, keepdims=True)
     np.clip(level, -CLIP_DB, CLIP_DB, out=level)
     level -= level.mean(axis=1, keepdims=True)
-    return np.asarray(sfft.dct(level, axis=2, norm="ortho"))
+    return np.asarray(sfft.dct(level, axis=2))
 
 
 def _bins(frame: float, highest: float) -> tuple[int, int]:
@@ -125,7 +125,7 @@ def impulse_cepstra(
     power = sfft.rfft(own, axis=2).real[:, :, fold * first : fold * last : fold]
     floor = max(float(power.max(initial=0.0)) * 1e-6, 1e-20)
     level = _views(10 * np.log10(np.maximum(power, floor)))
-    cepstra = sfft.dct(level, axis=2, norm="ortho").astype(np.float64)
+    cepstra = sfft.dct(level, axis=2).astype(np.float64)
     return np.concatenate([cepstra, np.zeros_like(cepstra)]) if alike else cepstra
 
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
 from dialin.audio import Audio, peak_of, power_to_db, to_db
+from dialin.audio import fourier as sfft
 from dialin.audio.biquads import Biquads
 from dialin.audio.excerpts import music_blocks
 from dialin.audio.levels import gated_loudness, k_sections

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
 from dialin.audio import Audio
+from dialin.audio import fourier as sfft
 from dialin.audio.compiled import (
     FLOAT,
     FRAME_LANES,

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
 from dialin.audio import Audio
+from dialin.audio import fourier as sfft
 from dialin.measures.transforms import hann
 
 HOP_SECONDS, FRAME_SECONDS = 0.01, 0.046

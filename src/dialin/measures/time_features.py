@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
 from dialin.audio import Audio, without_infrasound
+from dialin.audio import fourier as sfft
 from dialin.measures.bands import BANDS, GROUPS, SpectralAnalysis, analyse
 from dialin.measures.cepstrum import LAG_RATE, recording_cepstrum
 from dialin.measures.transforms import hann

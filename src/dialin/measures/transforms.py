@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
+from dialin.audio import fourier as sfft
 from dialin.audio.compiled import FRAME_LANES, INT, LONG, LONGS, POINTER, compiled, turns
 
 LANES = 4

@@ -15,8 +15,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import rfft
 
+from dialin.audio.fourier import rfft
 from dialin.audio.mel import mel_filters
 from dialin.errors import RecipeError
 

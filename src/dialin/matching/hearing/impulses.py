@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from dialin.audio import Audio
 from dialin.effects.spec import Settings
@@ -30,6 +29,7 @@ from dialin.measures.cepstrum import (
     impulse_cepstrum,
     local_noise,
 )
+from dialin.measures.smoothing import uniform_filter1d
 from dialin.rendering import Job, Renderer, SharedAudio
 
 PREROLL, SECONDS = 0.5, 3.0

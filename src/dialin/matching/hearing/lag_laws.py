@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
 
+from dialin.audio import fourier as sfft
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.impulses import SHORTEST, EchoTarget, Values
 from dialin.matching.hearing.pchip import Pchip
