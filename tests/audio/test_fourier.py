@@ -7,10 +7,9 @@ import sys
 
 import numpy as np
 import pytest
-from scipy import fft, ndimage
+from scipy import fft
 
 from dialin.audio import fourier
-from dialin.measures import smoothing
 
 KINDS = (np.float32, np.float64, np.int16, np.float16)
 
@@ -19,8 +18,7 @@ KINDS = (np.float32, np.float64, np.int16, np.float16)
 def way(request, monkeypatch):
     if request.param == "package":
         monkeypatch.setattr(fourier, "_pocketfft", lambda: None)
-        monkeypatch.setattr(smoothing, "_filters", lambda: None)
-    return request.param
+        return request.param
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -58,17 +56,6 @@ def test_lengths_are_those_of_the_package(way):
         fourier.rfft(np.zeros(4), 0)
 
 
-@pytest.mark.parametrize("kind", KINDS[:2])
-@pytest.mark.parametrize("size", [1, 2, 5, 30])
-def test_running_means_are_those_of_the_package(way, kind, size):
-    x = np.random.default_rng(3).standard_normal((4, 21)).astype(kind)
-    for values, axis in ((x, 1), (x, 0), (x[0], -1), (x.T, 1)):
-        known = ndimage.uniform_filter1d(values, size, axis)
-        result = smoothing.uniform_filter1d(values, size, axis)
-        assert result.dtype == known.dtype
-        np.testing.assert_array_equal(result, known)
-
-
 def test_the_package_can_be_imported_afterwards():
     told = subprocess.run(
         [
@@ -91,13 +78,14 @@ def test_the_package_can_be_imported_afterwards():
     assert told.stdout.strip() == "True"
 
 
-def test_what_a_worker_needs_to_measure_leaves_the_packages_out():
+def test_what_a_match_needs_leaves_the_packages_out():
     told = subprocess.run(
         [
             sys.executable,
             "-c",
             "import sys, dialin.rendering.worker, dialin.matching.candidate\n"
             "import dialin.matching.hearing.impulses, dialin.matching.guessing.judging\n"
+            "import dialin.matching.matcher\n"
             "print([m for m in sys.modules if m in ('scipy.fft', 'scipy.ndimage', 'numpy.f2py')])",
         ],
         capture_output=True,

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from dialin.audio import Audio
 from dialin.audio import fourier as sfft
 from dialin.audio.excerpts import middle_of
+from dialin.measures.smoothing import median_filter
 from dialin.measures.transforms import hann
 
 Floats = NDArray[np.float64]
@@ -117,7 +117,7 @@ def symmetry_spectrum(audio: Audio, sample_rate: int) -> tuple[Floats, Floats]:
         return np.zeros(0), np.zeros(0)
     level = np.sqrt(total)
     step = max(1, round(200.0 / (hertz[1] - hertz[0])) // 40)
-    usual = median_filter(level[::step], 41, mode="nearest")
+    usual = median_filter(level[::step], 41)
     usual = np.interp(np.arange(level.size), np.arange(0, level.size, step), usual)
     # About the end of a codec's band hardly a bin has a mirror image: no line can be told there.
     least = LEAST_USUAL * float(usual[hertz > LOWEST_HZ].mean())

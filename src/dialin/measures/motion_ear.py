@@ -32,10 +32,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, median_filter, uniform_filter
 
 from dialin.audio import fourier as sfft
 from dialin.measures.short_cepstra import SHORT, Floats, window_smear
+from dialin.measures.smoothing import maximum_filter1d, median_filter, uniform_filter
 from dialin.measures.turning import Turning
 
 RATES_HZ = (0.08, 20.0)
@@ -138,7 +138,7 @@ class MotionEar:
         for weighted in self._weighted:
             power = weighted.real**2 + weighted.imag**2
             energy += (power / np.maximum(self._inverse, 1e-20)).sum(axis=(0, 2))
-        around = median_filter(energy, AROUND * FINER, mode="nearest")
+        around = median_filter(energy, AROUND * FINER)
         hertz = np.arange(energy.size, dtype=np.float64) * self._step
         return hertz, energy / np.maximum(around, 1e-12)
 

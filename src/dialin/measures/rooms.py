@@ -23,10 +23,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from dialin.audio import Audio, power_to_db
 from dialin.audio import fourier as sfft
+from dialin.measures.smoothing import median_filter
 
 Floats = NDArray[np.float64]
 
@@ -264,7 +264,7 @@ def find_echoes(response: Floats, sample_rate: int) -> tuple[tuple[float, float]
     near = np.maximum(sums[2 * short + 1 :] - sums[: -2 * short - 1], 0.0)
     block = max(1, short)
     coarse = near[: near.size // block * block].reshape(-1, block).max(axis=1)
-    around = median_filter(coarse, size=81, mode="nearest")
+    around = median_filter(coarse, 81)
     echoes: list[tuple[float, float]] = []
     taken = np.zeros(coarse.size, dtype=bool)
     first = int(np.ceil(0.002 * sample_rate / block))

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
 
 from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit
 from dialin.matching.hearing.impulses import SHORTEST, EchoTarget, ImpulseLab, PartPair, Values
 from dialin.measures.cepstrum import LAG_RATE
+from dialin.measures.smoothing import maximum_filter1d
 
 HEARD_DROP, HEARD_HALF, HEARD_SHARE = 60.0, 25.0, 0.45
 """Drop (in units of the noise's variance) in all, and in each half, from which an effect is

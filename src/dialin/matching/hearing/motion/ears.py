@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
 
 from dialin.audio import Audio
 from dialin.measures.cepstrum import band_end
 from dialin.measures.motion_ear import RATES_HZ, MotionEar
 from dialin.measures.short_cepstra import HIGHEST_HZ, LONG, SHORT, Floats, frame_cepstra
+from dialin.measures.smoothing import maximum_filter1d
 
 BANDS = ((SHORT, HIGHEST_HZ), (LONG, 3_000.0), (LONG, 1_000.0))
 """Seconds of a frame, and end in hertz of its band: combs of long lags sweep too fast higher up,

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.motion.ears import APART, MotionEars, line_rates
 from dialin.matching.hearing.motion.probe import EASY_HZ, MotionProbe, impulse_train
 from dialin.matching.hearing.motion.turns import TriedMotion, turns_of
 from dialin.measures.short_cepstra import Floats
+from dialin.measures.smoothing import maximum_filter1d
 from dialin.measures.turning import Turning
 from dialin.rendering import Job, Renderer, SharedAudio
 
