@@ -19,6 +19,7 @@ from dialin.effects.spec import Settings
 from dialin.matching.hearing.echo_trials import HOPELESS, EchoTrials, TriedEcho, peak_height
 from dialin.matching.hearing.impulses import SHORTEST, Values
 from dialin.matching.hearing.lag_search import BEAMS, LagSearch
+from dialin.matching.hearing.room_search import RoomSearch
 from dialin.matching.hearing.smooth_search import MOST_REFINING, RIVAL_DROP, SmoothSearch
 from dialin.matching.hearing.step_taps import StepTaps
 from dialin.matching.hearing.taps_search import ask_taps
@@ -58,6 +59,10 @@ SAME_ECHO = 3
 MOST_PATTERNS, PATTERN_REFINING, SWITCH = 6, 40, 4
 """Patterns of knobs in steps whose smooth knobs are searched, impulses for each, and steps of a
 knob up to which it is a switch that is tried again then."""
+
+ROOM, ROOM_REFINING = 100.0, 120
+"""What a room must explain at whatever strength that was found by size and delay together; and
+impulses for its smooth knobs, once its lags are right."""
 
 NOTHING = 10.0
 """The same of the first random settings of an effect without lag knobs: of 19 rooms on music of the
@@ -158,10 +163,20 @@ class EchoSearch:
         beams, led = self._contexts() + self._lags.combined(), False
         if trials.lags and self._taps is not None:
             beams, led = self._patterns(beams, self._taps)
+        room: RoomSearch | None = None
+        placed = False
         for again in range(0 if led else 2 if len(trials.lags) > 1 else 1):
             for index in trials.lags:
                 if trials.lab.renders < MOST_IMPULSES:
                     beams = self._lags.along(index, beams, otherwise=not again)
+                if not again and room is None and self._lags.shifting:
+                    room = RoomSearch(trials, self._lags.shifting)
+                    rooms = self._rooms(beams, room)
+                    if rooms:
+                        beams, placed = rooms, True
+                        break
+            if placed:
+                break
             if not again and len(trials.lags) > 1:
                 beams += [self._smooth.refine(beam, 32) for beam in beams[:AGAIN]]
                 beams = trials.distinct(beams, BEAMS)
@@ -177,6 +192,9 @@ class EchoSearch:
         left = max(MOST_REFINING, self._budget - trials.lab.renders) // max(1, len(beams))
         for beam in beams:
             self._smooth.refine(beam, max(LEAST_REFINING, left))
+        if room is not None and placed:
+            closer = room.refined(trials.best)
+            self._smooth.refine(closer, ROOM_REFINING)
         self._finish(trials.best)
         best = trials.best
         alike = self._alike(best)
@@ -213,6 +231,12 @@ class EchoSearch:
                 # A switch may change the colour of echoes where they are.
                 kept = self._lags.along(index, kept)
         return kept, True
+
+    def _rooms(self, beams: list[TriedEcho], search: RoomSearch) -> list[TriedEcho]:
+        """What is found of a room by its size and delay together, where one is missed so far."""
+        known = max(t.reach for t in beams)
+        rooms = search.run() if search.missed(known) else []
+        return self._trials.distinct([t for t in rooms if t.reach > max(known, ROOM)], AGAIN)
 
     def _rivals(self, best: TriedEcho, chance: float) -> list[EchoFit]:
         kept = [best]

@@ -142,8 +142,10 @@ def may_be_beat(fit: EchoFit, ear: Ear) -> bool:
     -------
     bool
     """
-    _, peak, height = _highest(ear.whole.fit(fit.answer))
-    return peak / LAG_RATE >= BEATS_FROM and height < HIGH_BEAT
+    rows = ear.whole.fit(fit.answer)
+    _, peak, height = _highest(rows)
+    late = rows[:, round(BEATS_FROM * LAG_RATE) :]
+    return peak / LAG_RATE >= BEATS_FROM and height < HIGH_BEAT and _is_few(late, rows)
 
 
 def _shown(
@@ -254,9 +256,7 @@ def is_loop(answer: Values, target: EchoTarget, both: PartPair | None = None) ->
     late = rows.copy()
     late[:, : round(BEATS_FROM * LAG_RATE)] = 0.0
     view, peak, highest = _highest(rows, BEATS_FROM)
-    peaks = np.sort(np.abs(late).max(axis=0) ** 2)[::-1]
-    energy = float((rows[:, round(FIRST * LAG_RATE) :] ** 2).max(axis=0).sum())
-    if highest < 0.5 * _highest(rows)[2] or peaks[:FEW].sum() < 0.4 * energy:
+    if highest < 0.5 * _highest(rows)[2] or not _is_few(late, rows):
         return False
     if both is not None and _is_inverted(rows, view, peak, target):
         return False
@@ -275,6 +275,13 @@ def is_loop(answer: Values, target: EchoTarget, both: PartPair | None = None) ->
     power = float((late * (2 * target.values - late)).sum()) / late.shape[0]
     spread = SPREAD * float(np.sqrt(max(power, 0.0)))
     return max(highest, spread) < BEAT or highest < max(LOOP * float(left.max()), own / OWN)
+
+
+def _is_few(late: Values, rows: Values) -> bool:
+    """Whether a few late echoes hold most of an answer, rather than a pattern of reflections."""
+    peaks = np.sort(np.abs(late).max(axis=0) ** 2)[::-1]
+    energy = float((rows[:, round(FIRST * LAG_RATE) :] ** 2).max(axis=0).sum())
+    return bool(peaks[:FEW].sum() >= 0.4 * energy)
 
 
 def _comes_before_beats(rows: Values, target: EchoTarget) -> bool:

@@ -32,6 +32,9 @@ LIKE = 0.35
 WIDE, FITTING = 2.5, 4
 """Stretch in log time over which an answer is moved along a known law, and positions kept of it."""
 
+STAYING = 0.4
+"""Share of a pattern's energy that stays where it is, from which that is left out."""
+
 LAW_POINTS = 201
 """Positions at which a law is summed up."""
 
@@ -251,6 +254,7 @@ class LagPatterns:
         self._scale = self._far / FAR
         self._size = sfft.next_fast_len(2 * self._axis.size, real=True)
         self._known: dict[float, Values] = {}
+        self._staying = _staying([answer for _, answer in there], first)
         self._goals: list[tuple[EchoTarget, Values]] = []
         self.add(there)
 
@@ -271,7 +275,11 @@ class LagPatterns:
             At other positions of the knob.
         """
         for settings, answer in there:
-            rows = _log_time(answer, self._axis)
+            moving = answer
+            if self._staying is not None:
+                count = min(answer.shape[1], self._staying.shape[1])
+                moving = answer[:, :count] - self._staying[:, :count]
+            rows = _log_time(moving, self._axis)
             self._known[float(settings[self.index])] = np.asarray(
                 sfft.rfft(rows, self._size, axis=1)
             )
@@ -412,6 +420,11 @@ class LagPatterns:
             wanted = float(solved[int(np.argmin(np.abs(solved - u)))])
         return wanted if -0.01 <= wanted <= 1.01 else None
 
+    @property
+    def law(self) -> tuple[Values, Values]:
+        """Positions along the travel, and log time from its beginning to each."""
+        return self._law
+
     def _summed(self) -> tuple[Values, Values]:
         """Positions along the travel, and log time from its beginning to each."""
         way = np.linspace(0.0, 1.0, LAW_POINTS)
@@ -477,6 +490,18 @@ class LagPatterns:
         count = max(1, min(round(reach / self.step), self._size // 2 - 1))
         lags = np.arange(-count, count + 1)
         return lags, shared[lags] / max(float(np.sqrt(_power(own))), 1e-12)
+
+
+def _staying(answers: Sequence[Values], first: int) -> Values | None:
+    """What is in all answers in the same place, and belongs to other knobs; None for little."""
+    if not answers:
+        return None
+    count = min(answer.shape[1] for answer in answers)
+    rows = np.stack([answer[:, first:count] for answer in answers])
+    middle = np.median(rows, axis=0)
+    if (middle**2).sum() < STAYING * (rows**2).sum() / len(answers):
+        return None
+    return np.asarray(np.pad(middle, ((0, 0), (first, 0))))
 
 
 def _power(spectrum: Values) -> float:

@@ -88,6 +88,8 @@ class LagSearch:
     ----------
     tallest : float
         Height of the reference's tallest peak, in standard deviations.
+    shifting : dict of int to LagPatterns
+        Knobs that shift a dense tail in time, of those that were moved so far, and how they do.
     """
 
     def __init__(self, trials: EchoTrials) -> None:
@@ -106,6 +108,7 @@ class LagSearch:
         self._targets = [goal for view, tops in peaks for goal in _goals(view, tops, shortest)]
         heights = [abs(h) / _noise(target, view) for view, tops in peaks for _, h in tops]
         self.tallest = max(heights, default=0.0)
+        self.shifting: dict[int, LagPatterns] = {}
 
     def combined(self) -> list[TriedEcho]:
         """The best of all positions of several switches together, which mean little one by one.
@@ -176,6 +179,7 @@ class LagSearch:
             shifted = LagPatterns(index, _pairs(there), self._first, shifts=True)
             if shifted.alike > max(patterns.alike, SHIFTED):
                 patterns = shifted
+                self.shifting[index] = patterns
             for _ in range(DENSER):
                 gaps = patterns.gaps()
                 if not gaps or len(patterns) >= MOST_PATTERNS:
@@ -183,6 +187,9 @@ class LagSearch:
                 more = self._trials.ask([with_knob(beam.settings, index, u) for u in gaps])
                 patterns.add(_pairs(more))
                 pool += [t for t in more if t]
+                if not patterns.alike:
+                    # Each position has a pattern of its own.
+                    break
             wanted = [
                 with_knob(beam.settings, index, u) for u in patterns.stretched(self._trials.target)
             ]
