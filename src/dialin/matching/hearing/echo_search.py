@@ -165,13 +165,15 @@ class EchoSearch:
             beams, led = self._patterns(beams, self._taps)
         room: RoomSearch | None = None
         placed = False
+        swept: tuple[int, ...] = ()
         for again in range(0 if led else 2 if len(trials.lags) > 1 else 1):
             for index in trials.lags:
-                if trials.lab.renders < MOST_IMPULSES:
+                # Where a sweep shows nothing with any delay, nothing is to be seen with one.
+                if trials.lab.renders < MOST_IMPULSES and index not in swept:
                     beams = self._lags.along(index, beams, otherwise=not again)
                 if not again and room is None and self._lags.shifting:
                     room = RoomSearch(trials, self._lags.shifting)
-                    rooms = self._rooms(beams, room)
+                    rooms, swept = self._rooms(beams, room)
                     if rooms:
                         beams, placed = rooms, True
                         break
@@ -232,11 +234,18 @@ class EchoSearch:
                 kept = self._lags.along(index, kept)
         return kept, True
 
-    def _rooms(self, beams: list[TriedEcho], search: RoomSearch) -> list[TriedEcho]:
-        """What is found of a room by its size and delay together, where one is missed so far."""
+    def _rooms(
+        self, beams: list[TriedEcho], search: RoomSearch
+    ) -> tuple[list[TriedEcho], tuple[int, ...]]:
+        """What is found of a room by its size and delay together, where one is missed so far.
+
+        And places of the knobs that were swept for it.
+        """
         known = max(t.reach for t in beams)
-        rooms = search.run() if search.missed(known) else []
-        return self._trials.distinct([t for t in rooms if t.reach > max(known, ROOM)], AGAIN)
+        if not search.missed(known):
+            return [], ()
+        rooms = [t for t in search.run() if t.reach > max(known, ROOM)]
+        return self._trials.distinct(rooms, AGAIN), search.swept
 
     def _rivals(self, best: TriedEcho, chance: float) -> list[EchoFit]:
         kept = [best]

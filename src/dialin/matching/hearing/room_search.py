@@ -194,6 +194,11 @@ class RoomSearch:
         self._staying: Values = np.zeros(0)
         self._listeners: dict[tuple[float, int], _Correlator] = {}
 
+    @property
+    def swept(self) -> tuple[int, ...]:
+        """Places of the knobs that `run` sets together."""
+        return self._pairs[0] if self._pairs else ()
+
     def missed(self, explained: float) -> bool:
         """Whether there may be more of a room in the reference than was found.
 
