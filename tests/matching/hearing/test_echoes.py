@@ -249,6 +249,16 @@ def test_an_echo_in_one_half_alone_is_no_effect():
     assert agreed_drop(drop, [], gain) == drop
 
 
+def test_an_echo_that_is_too_long_for_halves_is_asked_for_in_longer_parts():
+    # Of a delay of 1.04 s, mostly wet, in 5.5 s of music: products of halves and three quarters.
+    halves, quarters = [(306.0, 626.0), (487.0, 626.0)], [(3036.0, 2938.0), (2409.0, 2938.0)]
+    assert agreed_drop(4956.0, [halves, quarters], power=4960.0) == 4956.0
+    # Where halves show as much as of any short lag, what they lack is not there.
+    assert agreed_drop(1250.0, [halves, quarters], power=1250.0) < 100.0
+    # And where nothing is longer than halves, they are all there is to ask.
+    assert agreed_drop(4956.0, [halves], power=4960.0) < 100.0
+
+
 def test_what_was_asked_is_not_asked_again(pool):
     effect = open_effect("builtin:delay")
     ear = make_ear((music(RATE, 2), RATE), [(wet("builtin:delay", time=200), RATE, 1.0)])

@@ -154,8 +154,8 @@ class EchoTrials:
         if max(drop, reach) >= HOPELESS:
             # Where less is explained nothing depends on it.
             parts = [pair.products(rows) for pair in self._pairs]
-            drop = drop if drop < HOPELESS else agreed_drop(drop, parts)
-            reach = reach if reach < HOPELESS else agreed_drop(reach, parts, gain)
+            drop = drop if drop < HOPELESS else agreed_drop(drop, parts, power=power)
+            reach = reach if reach < HOPELESS else agreed_drop(reach, parts, gain, power)
         return TriedEcho(vector, answer, drop, max(drop, reach), self.stray(vector))
 
     def answered(self, settings: Sequence[Settings]) -> list[TriedEcho]:

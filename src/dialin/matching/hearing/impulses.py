@@ -49,6 +49,10 @@ ENOUGH = 25.0
 """Power of an answer, in units of the noise's variance, from which a part of a recording tells
 whether it is there."""
 
+TOO_LONG = 0.2
+"""Share of an answer's power that halves show of a lag of three tenths of their length, from which
+`verdict_of` asks longer parts; of short ones it is a half."""
+
 MISSED, THERE = 0.2, 0.5
 """Share of an answer that a part must show, for it to count for anything, and for all."""
 
@@ -465,7 +469,10 @@ def best_of(shared: float, power: float) -> tuple[float, float]:
 
 
 def agreed_drop(
-    drop: float, parts: Sequence[Sequence[tuple[float, float]]], gain: float = 1.0
+    drop: float,
+    parts: Sequence[Sequence[tuple[float, float]]],
+    gain: float = 1.0,
+    power: float = 0.0,
 ) -> float:
     """What an answer explains, less where it is not in all parts of a recording alike.
 
@@ -477,6 +484,9 @@ def agreed_drop(
         `PartPair.products` of the answer; the first pair that can tell does.
     gain : float
         Of the answer.
+    power : float
+        Of the answer in the whole: a pair that shows too little of that, as its lags are too long
+        for it, tells nothing.
 
     Returns
     -------
@@ -486,11 +496,12 @@ def agreed_drop(
     if drop <= 0:
         return drop
     for pair in parts:
-        if min(power for _, power in pair) * gain**2 < ENOUGH:
+        least = min(own for _, own in pair)
+        if least * gain**2 < ENOUGH or (pair is not parts[-1] and least < TOO_LONG * power):
             # Too short to tell.
             continue
         # About 1 for what is there, 0 and below for what is not.
-        least = min(2 * shared / (gain * power) - 1 for shared, power in pair)
+        least = min(2 * shared / (gain * own) - 1 for shared, own in pair)
         return drop * float(np.clip((least - MISSED) / (THERE - MISSED), 0.0, 1.0))
     return drop
 
