@@ -17,7 +17,7 @@ from dialin.matching.equaliser_guesses import equaliser_guesses
 from dialin.matching.features import Vector
 from dialin.matching.first_guess import FIRST_GUESS, LEAST_LISTENED
 from dialin.matching.guessing.auto import bending_slots, likely_settings, nearest_guess, slot_costs
-from dialin.matching.guessing.auto_sureness import as_guesses
+from dialin.matching.guessing.auto_sureness import as_guesses, as_offered
 from dialin.matching.guessing.guess import KNOWN_EFFECTS, Guess, guess_chain
 from dialin.matching.guessing.guess_probe import guess_by_probe
 from dialin.matching.guessing.learned import Learned, guesses
@@ -125,7 +125,8 @@ def search_settings(
     doubted = len(probed.slots) == 1 and any(e.exact and e.verdict != "heard" for e in echoes.found)
     if guess.names and not doubted and how.temperature == usual.temperature:
         how = replace(how, temperature=GUESSED_TEMPERATURE)
-    guessed = echoes if plan is None else as_guesses(echoes, plan)
+    chances = _chances(prepared, guess)
+    guessed = as_offered(echoes, chances) if plan is None else as_guesses(echoes, plan)
     search = ChainSearch(
         prepared.pool,
         spec,
@@ -152,7 +153,7 @@ def search_settings(
         bending=None if plan is None else bending_slots(plan),
         moving=_moving(prepared) if guessed.moves else None,
         costs=None if plan is None or options.search != usual else slot_costs(plan),
-        chances=_chances(prepared, guess),
+        chances=chances,
         progress=tell,
     )
     return Answer(search.run(), echoes, guess, notes=notes)
@@ -204,11 +205,11 @@ def _probed_guesses(
     return [((0,), settings) for settings in made]
 
 
-def _chances(prepared: Prepared, guess: Guess) -> Mapping[int, float] | None:
+def _chances(prepared: Prepared, guess: Guess) -> Mapping[int, float]:
     """How likely effects are there, by the network, where many are on offer and none is named."""
     offered = len(prepared.probed.slots) > KNOWN_EFFECTS and prepared.plan is None
     usual = prepared.options.search == SearchOptions()
-    return guess.there if offered and usual and guess.there else None
+    return guess.there if offered and usual else {}
 
 
 def _staying(prepared: Prepared) -> range:

@@ -6,7 +6,12 @@ import numpy as np
 
 from dialin.matching.guessing.auto import AutoPlan, plan_auto
 from dialin.matching.guessing.auto_families import wanted_families
-from dialin.matching.guessing.auto_sureness import as_guesses, judge_families, probability
+from dialin.matching.guessing.auto_sureness import (
+    as_guesses,
+    as_offered,
+    judge_families,
+    probability,
+)
 from dialin.matching.guessing.auto_voters import Vote
 from dialin.matching.hearing.time_guesses import Echo, Echoes
 from tests.matching.guessing.test_auto import recordings, spec_of
@@ -38,6 +43,19 @@ def test_what_is_faint_is_a_guess_unless_a_voter_says_the_same():
         (replace(plain, exact=False), said, "doubt"),
     ):  # fmt: skip
         assert as_guesses(Echoes((heard,)), by).found[0].verdict == verdict
+
+
+def test_of_many_effects_on_offer_what_a_network_holds_for_unlikely_is_in_doubt():
+    """A chorus is tried for whatever moves; a network has heard all the others."""
+    motion = Echo(0, "heard", np.full(5, 0.5), [], (0,), 700.0, 49.0, "motion", exact=False)
+    faint = Echo(0, "heard", np.full(3, 0.5), [], (0, 1, 2), 700.0, 11.0, "echo at 469 ms")
+    plain = replace(faint, score=200.0)
+    for echo, chances, verdict in (
+        (motion, {0: 0.01}, "doubt"), (motion, {0: 0.99}, "heard"), (motion, {}, "heard"),
+        (faint, {0: 0.2}, "doubt"), (faint, {0: 0.9}, "heard"), (plain, {0: 0.01}, "heard"),
+        (replace(motion, verdict="absent"), {0: 0.01}, "absent"),
+    ):  # fmt: skip
+        assert as_offered(Echoes((echo,)), chances).found[0].verdict == verdict
 
 
 def test_how_things_move_is_compared_where_voters_explain_the_reference_alone():

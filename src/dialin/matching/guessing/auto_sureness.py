@@ -104,6 +104,34 @@ def as_guesses(echoes: Echoes, plan: AutoPlan) -> Echoes:
     return replace(echoes, found=guessed, moves=echoes.moves and moves)
 
 
+def as_offered(echoes: Echoes, chances: Mapping[int, float]) -> Echoes:
+    """What was heard, less what a network holds for unlikely and is no proof by itself.
+
+    Of many effects on offer the one that moves is tried for whatever moves in the reference; a
+    network that knows all of them has the others to tell of.
+
+    Parameters
+    ----------
+    echoes : Echoes
+        What was listened for.
+    chances : mapping of int to float
+        Slot -> probability that its effect is there; of other slots nothing is known.
+
+    Returns
+    -------
+    Echoes
+    """
+    guessed = tuple(
+        replace(e, verdict="doubt")
+        if e.verdict == "heard"
+        and chances.get(e.slot, 1.0) <= LIKELY
+        and (not e.exact or e.score < PLAIN)
+        else e
+        for e in echoes.found
+    )
+    return replace(echoes, found=guessed)
+
+
 def _verdict(echo: Echo, plan: AutoPlan) -> str:
     """What an echo, a room or a motion stands for, as `judge_families` has it."""
     likely = _likely(plan.uris[echo.slot], plan)
