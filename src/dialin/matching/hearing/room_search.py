@@ -17,14 +17,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sfft
-from scipy.ndimage import uniform_filter1d
 
+from dialin.audio import fourier as sfft
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.echo_trials import HOPELESS, EchoTrials, TriedEcho, with_knob
 from dialin.matching.hearing.impulses import SHORTEST, EchoTarget, Values
 from dialin.matching.hearing.lag_laws import LagPatterns
 from dialin.measures.cepstrum import LAG_RATE
+from dialin.measures.smoothing import uniform_filter1d
 
 SECONDS = 0.8
 """For which impulses are followed: later reflections tell little more, and cost as much."""
