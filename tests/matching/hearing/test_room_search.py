@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,21 @@ def test_a_room_is_found_whose_size_and_delay_mean_nothing_one_by_one(wet, true)
     # Its highest peak may be late: a pattern of hundreds is no beat.
     assert verdict_of(fit, trials.lab, ear)[0] == "heard"
     assert not may_be_beat(fit, ear)
+
+
+@pytest.mark.parametrize(("echoes", "beat"), [(1, True), (60, False)])
+def test_dull_echoes_at_beats_may_be_one_and_a_dense_room_may_not(echoes, beat):
+    """A delay's filter spreads each of its echoes over many lags, none of them high."""
+    rng = np.random.default_rng(5)
+    ear, _ = trials_of(music(RATE, 1))
+    answer = np.zeros((1, ear.whole.values.shape[1]))
+    dull = np.hanning(41) / 41
+    for turn in range(1, 9):
+        for beside in rng.integers(0, 4_000, echoes) if echoes > 1 else (0,):
+            start = 3_000 * turn + int(beside)
+            answer[0, start : start + 41] += 0.7**turn * dull
+    fit = SimpleNamespace(answer=answer)
+    assert may_be_beat(fit, ear) is beat
 
 
 def shifts(trials, fixed=0.0):
