@@ -19,6 +19,7 @@ ARCHIVE = (
     *BOTH,
     "src/dialin/audio/_kernels.h",
     "src/dialin/audio/_transform.h",
+    "src/dialin/measures/_radix.h",
     "src/dialin/timbre/_percussion.c",
     "docs/index.md",
     "tests/test_public.py",
