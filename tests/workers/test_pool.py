@@ -53,6 +53,21 @@ def test_a_path_too_long_for_a_socket_is_gone_around(tmp_path):
     door.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such sockets")
+def test_a_program_that_ends_with_its_door_open_and_its_folder_gone_says_nothing(tmp_path):
+    """As one that is ended by a signal while its workers start."""
+    code = (
+        "import shutil, sys; from pathlib import Path; from dialin.workers.start import Door;"
+        "door = Door(Path(sys.argv[1]), print); shutil.rmtree(sys.argv[1])"
+    )
+    folder = tmp_path / "pool"
+    folder.mkdir()
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
 def test_who_does_not_know_the_key_does_not_come_in_and_keeps_nobody_out(tmp_path):
     came = queue.SimpleQueue()
     door = Door(tmp_path, lambda number, connection: came.put(number), "AF_INET")

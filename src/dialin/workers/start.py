@@ -67,6 +67,11 @@ class Door:
                 family = "AF_INET"
         self.key = secrets.token_bytes(32)
         self._listener = mpc.Listener(address, family, backlog=64, authkey=self.key)
+        # The socket goes with its folder. Who is ended before the door is closed has no folder any
+        # more when the program ends, and would be told of a file that is missing.
+        unlink = getattr(getattr(self._listener, "_listener", None), "_unlink", None)
+        if unlink is not None:
+            unlink.cancel()
         self._enter = enter
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="dialin-door", daemon=True)
