@@ -15,8 +15,10 @@ KERNELS = {
     "dialin.audio._biquads": ["src/dialin/audio/_biquads.c"],
     "dialin.effects._builtins": ["src/dialin/effects/_builtins.c"],
 }
-HEADERS = [f"src/dialin/{name}.h" for name in ("audio/_kernels", "audio/_transform")]
-HEADERS += ["src/dialin/measures/_radix.h"]
+HEADERS = [
+    f"src/dialin/{name}.h"
+    for name in ("audio/_kernels", "audio/_lanes", "audio/_transform", "measures/_radix")
+]
 OPTIONS = ["-O3", "-fno-math-errno"]
 # Effects sound the same on every processor.
 EXACT = ["-ffp-contract=off"]

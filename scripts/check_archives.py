@@ -18,6 +18,7 @@ WHEEL = ("dialin/py.typed", "dialin/timbre/_native.c", *(f"dialin/{name}" for na
 ARCHIVE = (
     *BOTH,
     "src/dialin/audio/_kernels.h",
+    "src/dialin/audio/_lanes.h",
     "src/dialin/audio/_transform.h",
     "src/dialin/measures/_radix.h",
     "src/dialin/timbre/_percussion.c",

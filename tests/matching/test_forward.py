@@ -138,15 +138,20 @@ def test_effects_that_undo_each_other_go_together():
     assert {1, 2} <= set(pruned.left_out)
 
 
-def test_an_effect_that_brings_less_than_voters_ask_of_it_goes():
+def driven_and_tilted(position):
+    """A chain, settings of it with the tilt at a position, and what it makes of music."""
     uris = ["fake:drive", "fake:tilt"]
     slots = [open_effect(uri).spec for uri in uris]
     spec = chain_spec("chain:" + json.dumps(uris), slots)
     drive, tilt = slots[0].vector({"drive": 30, "mix": 100}), slots[1].default
-    tilt[slots[1].index("tilt")] = 0.6
+    tilt[slots[1].index("tilt")] = position
     settings = np.concatenate([drive, tilt])
     wet = open_effect(spec.uri).process(music(1), RATE, settings)
-    target = make_target([style_features(wet, RATE)])
+    return spec, settings, make_target([style_features(wet, RATE)])
+
+
+def test_an_effect_that_brings_less_than_voters_ask_of_it_goes():
+    spec, settings, target = driven_and_tilted(0.6)
     with RenderPool(workers=1) as pool:
         shared = pool.share(music(1), RATE)
         tried = trials(pool, spec, shared, target, 40)
@@ -161,14 +166,7 @@ def test_an_effect_that_brings_less_than_voters_ask_of_it_goes():
 
 
 def test_an_effect_goes_the_sooner_the_less_likely_a_network_held_it():
-    uris = ["fake:drive", "fake:tilt"]
-    slots = [open_effect(uri).spec for uri in uris]
-    spec = chain_spec("chain:" + json.dumps(uris), slots)
-    drive, tilt = slots[0].vector({"drive": 30, "mix": 100}), slots[1].default
-    tilt[slots[1].index("tilt")] = 0.52
-    settings = np.concatenate([drive, tilt])
-    wet = open_effect(spec.uri).process(music(1), RATE, settings)
-    target = make_target([style_features(wet, RATE)])
+    spec, settings, target = driven_and_tilted(0.52)
     with RenderPool(workers=1) as pool:
         tried = trials(pool, spec, pool.share(music(1), RATE), target, 40)
         (best,) = tried.render((0, 1), [settings])

@@ -6,13 +6,9 @@
 #ifndef DIALIN_TRANSFORM_H
 #define DIALIN_TRANSFORM_H
 
-#include "_kernels.h"
+#include "_lanes.h"
 #include <stdint.h>
 
-#define VL 16
-#define LOAD(at) (*(wide *)(at))
-
-typedef float wide __attribute__((vector_size(4 * VL), aligned(4), may_alias));
 typedef int marks __attribute__((vector_size(4 * VL), aligned(4), may_alias));
 
 /* Frames of `x`, `hop` apart, `length` long, less their mean if `centre`, times `window` (none if
@@ -124,22 +120,7 @@ static INLINE struct plan prepare(const struct frames *f)
             w[0] = at >= f->length ? 0.0f : f->window ? f->window[at] : 1.0f;
             w[1] = at + 1 >= f->length ? 0.0f : f->window ? f->window[at + 1] : 1.0f;
         }
-    for (long b0 = 0; b0 < p.stride; b0 += 16)
-        for (long r0 = 0; r0 < f->hop; r0 += 16) {
-            long width = f->hop - r0 < 16 ? f->hop - r0 : 16;
-            float tile[16][16];
-            for (long b = 0; b < 16; b++) {
-                long from = (b0 + b) * f->hop + r0;
-                if (from + 16 <= f->n)
-                    memcpy(tile[b], f->x + from, sizeof tile[b]);
-                else
-                    for (long r = 0; r < 16; r++)
-                        tile[b][r] = from + r < f->n ? f->x[from + r] : 0.0f;
-            }
-            for (long r = 0; r < width; r++)
-                for (long b = 0; b < 16; b++)
-                    p.spread[(r0 + r) * p.stride + b0 + b] = tile[b][r];
-        }
+    spread_out(f->x, f->n, f->hop, p.stride, p.spread);
     return p;
 }
 

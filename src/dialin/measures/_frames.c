@@ -14,33 +14,12 @@ struct frame_powers {
     long n, hop, count, size, first, last, stride;
 };
 
-/* The signal with the same sample of frames in a row side by side: (hop, stride). */
-static INLINE void spread_out(const struct frame_powers *f, float *spread)
-{
-    for (long b0 = 0; b0 < f->stride; b0 += 16)
-        for (long r0 = 0; r0 < f->hop; r0 += 16) {
-            long width = f->hop - r0 < 16 ? f->hop - r0 : 16;
-            float tile[16][16];
-            for (long b = 0; b < 16; b++) {
-                long from = (b0 + b) * f->hop + r0;
-                if (from + 16 <= f->n)
-                    memcpy(tile[b], f->x + from, sizeof tile[b]);
-                else
-                    for (long r = 0; r < 16; r++)
-                        tile[b][r] = from + r < f->n ? f->x[from + r] : 0.0f;
-            }
-            for (long r = 0; r < width; r++)
-                for (long b = 0; b < 16; b++)
-                    spread[(r0 + r) * f->stride + b0 + b] = tile[b][r];
-        }
-}
-
 EXPORT WIDE void frame_powers(const struct frame_powers *f)
 {
     long half = f->size / 2, bins = f->last - f->first;
     float *spread = f->work, *here = spread + f->hop * f->stride, *there = here + f->size * VL;
     float *column = there + f->size * VL;
-    spread_out(f, spread);
+    spread_out(f->x, f->n, f->hop, f->stride, spread);
     for (long first = 0; first < f->count; first += VL) {
         float *re = here, *im = here + half * VL, *to_re = there, *to_im = there + half * VL;
         long lanes = f->count - first < VL ? f->count - first : VL;

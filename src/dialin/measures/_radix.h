@@ -3,12 +3,7 @@
 #ifndef DIALIN_RADIX_H
 #define DIALIN_RADIX_H
 
-#include "../audio/_kernels.h"
-
-#define VL 16
-#define LOAD(at) (*(wide *)(at))
-
-typedef float wide __attribute__((vector_size(4 * VL), aligned(4), may_alias));
+#include "../audio/_lanes.h"
 
 /* cos and sin of 2 pi k / r. */
 static const float COS3[3] = {1.0f, -0.5f, -0.5f};

@@ -62,11 +62,12 @@ def rfft_rows(rows: NDArray[np.float32], size: int) -> NDArray[np.complex64]:
     """
     plan = _plan(size) if rows.dtype == np.float32 else None
     if _forward is None or plan is None:
-        full = _filled_up(rows, rows.shape[0], size)
+        full = _filled_up(rows, size)
         return np.asarray(sfft.rfft(full, axis=1, overwrite_x=full is not rows)[: rows.shape[0]])
     spectra = np.empty((rows.shape[0], size // 2 + 1), np.complex64)
     handed, _work = plan.handed()
-    for row, spectrum in zip(_longer(rows, size), spectra, strict=True):
+    given = np.ascontiguousarray(_filled_up(rows, size, lanes=1))
+    for row, spectrum in zip(given, spectra, strict=True):
         _forward(ctypes.byref(handed), row.ctypes.data, spectrum.ctypes.data, spectrum.size)
     return spectra
 
@@ -87,12 +88,13 @@ def irfft_rows(spectra: NDArray[Any], size: int) -> NDArray[np.float32]:
     """
     plan = _plan(size) if spectra.dtype in (np.float32, np.complex64) else None
     if _inverse is None or plan is None:
-        full = _filled_up(spectra, spectra.shape[0], size // 2 + 1)
+        full = _filled_up(spectra, size // 2 + 1)
         return np.asarray(sfft.irfft(full, size, axis=1)[: spectra.shape[0]])
     rows = np.empty((spectra.shape[0], size), np.float32)
     handed, _work = plan.handed()
     real = int(spectra.dtype == np.float32)
-    for spectrum, row in zip(_longer(spectra, size // 2 + 1), rows, strict=True):
+    given = np.ascontiguousarray(_filled_up(spectra, size // 2 + 1, lanes=1))
+    for spectrum, row in zip(given, rows, strict=True):
         _inverse(ctypes.byref(handed), spectrum.ctypes.data, real, row.ctypes.data)
     return rows
 
@@ -116,15 +118,6 @@ def radices_of(points: int) -> NDArray[Any] | None:
             points //= radix
             found.append(radix)
     return np.array([*found, 0], dtype=LONGS) if points == 1 else None
-
-
-def _longer(rows: NDArray[Any], length: int) -> NDArray[Any]:
-    """Rows with zeros behind."""
-    if rows.shape[1] == length:
-        return np.ascontiguousarray(rows)
-    full = np.zeros((rows.shape[0], length), dtype=rows.dtype)
-    full[:, : rows.shape[1]] = rows
-    return full
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,14 +157,16 @@ def _plan(size: int) -> _Plan | None:
     return _Plan(size, rows, columns, tuple(t for t in tables if t is not None))
 
 
-def _filled_up(rows: NDArray[Any], count: int, length: int) -> NDArray[Any]:
+def _filled_up(rows: NDArray[Any], length: int, lanes: int = LANES) -> NDArray[Any]:
     """Rows with zeros behind, and with rows of zeros below where that is quicker."""
-    # One row more would cost what all four cost.
-    lanes = count if count % LANES == 1 else -(-count // LANES) * LANES
-    if (lanes, length) == rows.shape:
+    count = rows.shape[0]
+    # One row more would cost what all the lanes cost.
+    if count % lanes != 1:
+        count = -(-count // lanes) * lanes
+    if (count, length) == rows.shape:
         return rows
-    full = np.zeros((lanes, length), dtype=rows.dtype)
-    full[:count, : rows.shape[1]] = rows
+    full = np.zeros((count, length), dtype=rows.dtype)
+    full[: rows.shape[0], : rows.shape[1]] = rows
     return full
 
 
