@@ -164,7 +164,7 @@ class EchoSearch:
         if trials.lags and self._taps is not None:
             beams, led = self._patterns(beams, self._taps)
         room: RoomSearch | None = None
-        placed = False
+        rooms: list[TriedEcho] = []
         swept: tuple[int, ...] = ()
         for again in range(0 if led else 2 if len(trials.lags) > 1 else 1):
             for index in trials.lags:
@@ -175,9 +175,9 @@ class EchoSearch:
                     room = RoomSearch(trials, self._lags.shifting)
                     rooms, swept = self._rooms(beams, room)
                     if rooms:
-                        beams, placed = rooms, True
+                        beams = rooms
                         break
-            if placed:
+            if rooms:
                 break
             if not again and len(trials.lags) > 1:
                 beams += [self._smooth.refine(beam, 32) for beam in beams[:AGAIN]]
@@ -194,7 +194,7 @@ class EchoSearch:
         left = max(MOST_REFINING, self._budget - trials.lab.renders) // max(1, len(beams))
         for beam in beams:
             self._smooth.refine(beam, max(LEAST_REFINING, left))
-        if room is not None and placed:
+        if room is not None and rooms:
             closer = room.refined(trials.best)
             self._smooth.refine(closer, ROOM_REFINING)
         self._finish(trials.best)
