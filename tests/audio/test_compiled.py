@@ -10,7 +10,7 @@ import pytest
 
 import dialin.audio.compiled as module
 
-HEADER = Path(module.__file__).with_name("_transform.h")
+C_HEADERS = Path(module.__file__).parent
 
 
 def test_a_loop_that_was_not_built_is_none() -> None:
@@ -23,9 +23,9 @@ def test_a_missing_extension_is_an_import_error_to_those_who_need_all_of_it() ->
 
 
 def test_frames_are_laid_out_as_in_c() -> None:
-    text = HEADER.read_text()
-    lanes = re.search(r"#define VL (\d+)", text)
+    lanes = re.search(r"#define VL (\d+)", (C_HEADERS / "_lanes.h").read_text())
     assert lanes is not None and int(lanes[1]) == module.FRAME_LANES
+    text = (C_HEADERS / "_transform.h").read_text()
     body = re.search(r"struct frames \{(.*?)\};", text, re.DOTALL)
     assert body is not None
     names = [n.strip("* ") for n in re.sub(r"const float|float|long", "", body[1]).split(";")]
