@@ -77,9 +77,9 @@ $(VENV)/.core: $(SETUP) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: $(SETUP) | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[dev,data,ray,training]'
-	@$(PIP) install -c constraints.txt -e '.[speech]' || \
-		echo "pesq could not be built (no C compiler?): its test will be skipped"
+	@$(PIP) install -c constraints.txt -e '.[dev,data,ray,training,speech]' || { \
+		echo "pesq could not be built (no C compiler?): its test will be skipped"; \
+		$(PIP) install -c constraints.txt -e '.[dev,data,ray,training]'; }
 	$(COMPILE)
 	@touch $@ $(VENV)/.core
 

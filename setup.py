@@ -39,6 +39,10 @@ setup(
         )
         for name, sources in KERNELS.items()
     ],
-    # One wheel for 3.11 and everything newer, as the extension is (PEP 384).
-    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+    options={
+        # One wheel for 3.11 and everything newer, as the extension is (PEP 384).
+        "bdist_wheel": {"py_limited_api": "cp311"},
+        # As many compilers side by side as there are processors.
+        "build_ext": {"parallel": True},
+    },
 )
