@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 import dialin
@@ -10,6 +12,7 @@ from dialin.matching.hearing.motion.ears import make_motion_ears
 from dialin.matching.hearing.motion.listener import MotionListener
 from dialin.matching.hearing.motion.probe import MotionProbe, impulse_train, probe_motion
 from dialin.matching.hearing.motion.search import MotionFit, MotionSearch
+from dialin.matching.hearing.time_probe import probe_time
 from dialin.rendering import RenderPool
 from tests.measures.test_cepstrum import music
 
@@ -168,3 +171,32 @@ def test_impulses_stand_at_equal_distances_after_the_lead():
     assert start % step == 0
     assert start >= 0.5 * RATE
     assert (train[0, ::step] > 0.4).all()
+
+
+def test_a_chorus_is_an_echo_where_it_stands_still():
+    probe = probe_time(open_effect("builtin:chorus"), use_cache=False)
+    assert dict(probe.standing) == {"depth": 0.0}
+    assert probe.echoes and not probe.listened_for
+    assert probe.knobs["centre_delay"] == "lag"
+    assert probe.from_dict(asdict(probe)) == probe
+    # What does not move has no other end to stand still at, and a phaser's notches are no echoes.
+    assert not probe_time(open_effect("builtin:delay"), use_cache=False).standing
+
+
+def test_a_chorus_that_stands_still_is_set_by_its_comb(pool):
+    reference = wet(
+        "builtin:chorus", rate=1.0, depth=0.0, centre_delay=6.0, feedback=40.0, mix=60.0
+    )
+    match = run(reference, ["builtin:chorus"], pool)
+    slot = match.preset.slots[0]
+    set_to = {knob.id: knob.native for knob in slot.knobs}
+    assert set_to["depth"] == 0.0
+    assert set_to["centre_delay"] == pytest.approx(6.0, abs=0.1)
+    assert any("echo at" in line for line in match.report.evidence)
+
+
+def test_a_depth_that_is_locked_is_no_comb_to_listen_for(pool):
+    reference = wet("builtin:chorus", rate=1.0, depth=0.0, centre_delay=6.0, mix=60.0)
+    match = run(reference, ["builtin:chorus"], pool, lock={"depth": 30.0})
+    found = match if match.effects else match.nearest
+    assert found is None or not any("echo at" in line for line in found.report.evidence)

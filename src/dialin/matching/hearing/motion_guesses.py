@@ -123,7 +123,10 @@ def fit_motions(
             channels=channels,
             stop=stop,
         )
-        search = MotionSearch(listener, seed=seed, seeds=likely.get(number, ()))
+        # Of an effect among others nobody says that it is there.
+        search = MotionSearch(
+            listener, seed=seed, seeds=likely.get(number, ()), again=len(chain) == 1
+        )
         fit = search.run() if search.places else None
         if fit is not None and fit.verdict != "absent":
             # How deep it goes is heard less well than how fast, and searched for by the sound.

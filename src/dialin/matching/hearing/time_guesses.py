@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dialin.effects.chain import chain_slots
@@ -163,6 +163,7 @@ def find_echoes(
     seed: int = 0,
     seeds: Mapping[int, Sequence[Settings]] | None = None,
     probes: Mapping[str, TimeProbe | None] | None = None,
+    only: Collection[int] | None = None,
 ) -> Echoes:
     """Find settings of the effects of echoes in a chain.
 
@@ -187,6 +188,8 @@ def find_echoes(
         Slot -> settings of its effect that are likely.
     probes : mapping of str to TimeProbe or None, optional
         URI -> what is known of each effect, where that was asked for before.
+    only : collection of int, optional
+        Slots to listen for; by default those whose effects are of echoes at any time.
 
     Returns
     -------
@@ -200,17 +203,21 @@ def find_echoes(
 
     def wobbles(slot: int) -> bool:
         probe = known[chain[slot][1]]
-        return probe is not None and (bool(probe.still) or probe.inside)
+        return probe is not None and (bool(probe.still or probe.standing) or probe.inside)
 
-    ear = listen() if any(p is not None and p.listened_for for p in known.values()) else None
+    by_slot = [known[uri] for _, uri, _ in chain]
+    asked = [
+        (number, probe)
+        for number, probe in enumerate(by_slot)
+        if probe is not None and (probe.listened_for if only is None else number in only)
+    ]
+    ear = listen() if asked else None
     if ear is None:
         return Echoes()
     try:
-        for number, (_, uri, span) in enumerate(chain):
+        for number, probe in asked:
+            _, uri, span = chain[number]
             own = slots[number]
-            probe = known[uri]
-            if probe is None or not probe.listened_for:
-                continue
             start = own.default
             kept = {n - span.start: v for n, v in locked.items() if span.start <= n < span.stop}
             for n, position in kept.items():
@@ -221,14 +228,20 @@ def find_echoes(
                 )
                 rings += [] if ring is None else [ring]
                 continue
-            still = [n for n, p in enumerate(own.parameters) if p.id in probe.still]
-            if any(start[n] != own.default[n] for n in still):
-                # A wobble that was asked for: its echoes stay nowhere.
+            held = {
+                n: probe.standing.get(p.id, float(own.default[n]))
+                for n, p in enumerate(own.parameters)
+                if p.id in probe.still or p.id in probe.standing
+            }
+            if any(kept.get(n, position) != position for n, position in held.items()):
+                # A motion that was asked for: its echoes stay nowhere.
                 continue
+            for n, position in held.items():
+                start[n] = position
             free = tuple(
                 n
                 for n, p in enumerate(own.parameters)
-                if n not in (*kept, *still)
+                if n not in (*kept, *held)
                 and p.status == "live"
                 and probe.knobs.get(p.id) != "none"
             )
@@ -262,6 +275,8 @@ def find_echoes(
                 lab.close()
                 continue
             places = free if exact else tuple(n for n in free if n not in smooth)
+            # What makes it stand still belongs to what was heard.
+            places = (*places, *(n for n in held if own.parameters[n].id in probe.standing))
             fits.append(_Fitted(number, search, fit, lab, free, places, own))
         judged = [
             # What is not heard of an echo that may wobble says nothing.
@@ -354,7 +369,7 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
                 0.0 if ordered is None else ear.order(ordered),
                 guesses=guesses,
                 weigh=None
-                if fitted.places == fitted.free
+                if set(fitted.places) >= set(fitted.free)
                 else functools.partial(_weighed, lab, ear.whole, fit.drop),
             )
         )

@@ -12,7 +12,7 @@ for all the same. Nothing of the effect's name, units or formulas is used.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ from dialin.matching.hearing.step_taps import StepTaps, find_taps
 from dialin.measures.carriers import strongest, symmetry_lines
 from dialin.measures.cepstrum import HIGHEST_HZ, LAG_RATE, impulse_cepstrum
 
-VERSION = 10
+VERSION = 11
 """Of what is kept in the cache."""
 
 RATE = 44_100
@@ -98,6 +98,9 @@ class TimeProbe:
     still : tuple of str
         Parameters that must stay at their defaults, or the effect is not the same at any time: a
         delay's own wobble. `linear` and `invariant` are what they are then.
+    standing : dict
+        The same of what moves at its defaults, and stands still with a knob at an end of its
+        travel: parameter id -> position. A flanger without its oscillator is a comb.
     inside : bool
         Whether it moves inside, and enough of its echoes stay where they are to be listened for.
     taps : StepTaps, optional
@@ -112,6 +115,7 @@ class TimeProbe:
     seconds: float
     renders: int
     still: tuple[str, ...] = ()
+    standing: Mapping[str, float] = field(default_factory=dict)
     inside: bool = False
     taps: StepTaps | None = None
 
@@ -122,8 +126,11 @@ class TimeProbe:
 
     @property
     def listened_for(self) -> bool:
-        """Whether impulses tell what is heard of it: of its echoes, or of a ring modulator."""
-        return self.echoes or bool(self.carriers)
+        """Whether impulses tell what is heard of it: of its echoes, or of a ring modulator.
+
+        What stands still at an end alone is listened for where no motion of it is heard.
+        """
+        return (self.echoes and not self.standing) or bool(self.carriers)
 
     @property
     def turns(self) -> int:
@@ -144,6 +151,7 @@ class TimeProbe:
         TimeProbe
         """
         kept = {"knobs": dict(data["knobs"]), "carriers": tuple(data["carriers"])}
+        kept["standing"] = dict(data["standing"])
         taps = None if data["taps"] is None else StepTaps.from_dict(data["taps"])
         return cls(**{**data, **kept, "still": tuple(data["still"]), "taps": taps})
 
@@ -209,6 +217,7 @@ class _TimeProber:
         still: list[int] = []
         carriers: tuple[str, ...] = ()
         inside = False
+        standing: tuple[int, float] | None = None
         if invariant > LINEAR:
             # What stays the same tells of all knobs, so it comes before holding some of them.
             inside = self._stays(drawn)
@@ -222,8 +231,17 @@ class _TimeProber:
                 still = []
                 carriers = self._carriers(drawn, live)
                 inside = inside and not carriers
+            if invariant > LINEAR and not inside and not carriers:
+                standing = self._standing(chosen, live)
+                if standing is not None:
+                    held = [vector.copy() for vector in drawn]
+                    for vector in held:
+                        vector[standing[0]] = standing[1]
+                    heard, chosen = self._chosen(held)
+                    linear, invariant = self._steady(chosen)
         knobs = {p.id: "smooth" for p in spec.parameters}
-        for index in live[:MOST_KNOBS]:
+        moving = [n for n in live if standing is None or n != standing[0]]
+        for index in moving[:MOST_KNOBS]:
             kind = self._kind(index, chosen[:CONTEXTS])
             if kind == "none":
                 # A knob may count for nothing but in one position of another.
@@ -234,7 +252,7 @@ class _TimeProber:
             knobs[spec.parameters[index].id] = kind
         taps = None
         if invariant <= LINEAR and heard >= HEARD:
-            lags = [n for n in live if knobs[spec.parameters[n].id] == "lag"]
+            lags = [n for n in moving if knobs[spec.parameters[n].id] == "lag"]
             taps = find_taps(self._middle, spec, lags, [vector for vector, _ in chosen])
         return TimeProbe(
             heard=round(heard, 4),
@@ -245,6 +263,7 @@ class _TimeProber:
             seconds=min(self._seconds(), TURN_SECONDS) if inside else self._seconds(),
             renders=self._renders,
             still=tuple(spec.parameters[n].id for n in still),
+            standing={} if standing is None else {spec.parameters[standing[0]].id: standing[1]},
             inside=inside,
             taps=taps,
         )
@@ -355,6 +374,27 @@ class _TimeProber:
                 still.append(options[best])
                 moved[options[best]] = default[options[best]]
         return still
+
+    def _standing(
+        self, chosen: list[tuple[Settings, NDArray[np.float64] | None]], live: list[int]
+    ) -> tuple[int, float] | None:
+        """A knob and an end of its travel at which the effect stands still, and is still heard."""
+        best, most = None, 0.0
+        for index in live[:MOST_KNOBS]:
+            for end in (0.0, 1.0):
+                total, heard = 0.0, 0
+                for vector, _ in chosen[:CONTEXTS]:
+                    moved = _moved(vector, index, end)
+                    here = self._cepstrum(moved)
+                    if here is None or _norm(here) < HEARD:
+                        continue
+                    if _apart(here, self._cepstrum(moved, delay=0.37)) > LINEAR:
+                        heard = 0
+                        break
+                    total, heard = total + _norm(here), heard + 1
+                if heard > 1 and total > most:
+                    best, most = (index, end), total
+        return best
 
     def _drifts(self, vector: Settings) -> float:
         """How far the answer to a later impulse is apart; more than that where none is heard."""

@@ -24,6 +24,9 @@ from dialin.measures.turning import Turning
 DRAWS, MORE_DRAWS, MOST_DRAWS = 23, 24, 3
 """Random settings to begin with, and more, so many times at most, where little was found."""
 
+AGAIN_DRAWS = 48
+"""The same before other rates are followed."""
+
 RATE_DRAWS, HALF_DRAWS = 48, 32
 """Random settings more at a rate that was heard, and at half of it."""
 
@@ -177,6 +180,11 @@ class MotionFit:
         return "absent" if self.score < ABSENT or self.half < HEARD_HALF / 3 else "doubt"
 
 
+def _is_apart(rate: float, others: Sequence[float]) -> bool:
+    """Whether a rate is another one than all of some."""
+    return all(abs(np.log(rate / other)) > APART for other in others)
+
+
 class MotionSearch:
     """One search.
 
@@ -187,12 +195,19 @@ class MotionSearch:
     seed : int
     seeds : sequence of ndarray
         Settings that are likely, the likeliest first; of locked knobs they say nothing.
+    again : bool, default False
+        Whether other rates are followed where the first did not lead to what is heard.
     """
 
     def __init__(
-        self, listener: MotionListener, *, seed: int = 0, seeds: Sequence[Settings] = ()
+        self,
+        listener: MotionListener,
+        *,
+        seed: int = 0,
+        seeds: Sequence[Settings] = (),
+        again: bool = False,
     ) -> None:
-        self._listener = listener
+        self._listener, self._again = listener, again
         self._spec, self._ears, self._probe = listener.spec, listener.ears, listener.probe
         self._knob, self._shape, self._start = listener.knob, listener.shape, listener.start
         self._rng = np.random.default_rng([seed, 31])
@@ -285,17 +300,28 @@ class MotionSearch:
             self._listener.try_settings(self._drawn(MORE_DRAWS), None)
         if not self._listener.tried:
             return None
-        beams = sorted(self._listener.tried, key=lambda t: -t.score)
+        fit = self._finish(self._followed())
+        if self._again and fit.verdict != "heard" and fit.score >= FAINT:
+            self._listener.try_settings(self._drawn(AGAIN_DRAWS), None)
+            other = self._finish(self._followed(besides=(fit.rate,)))
+            if other.verdict == "heard" or other.score > fit.score:
+                fit = other
+        return fit
+
+    def _followed(self, besides: Sequence[float] = ()) -> TriedMotion:
+        """The best of what the likeliest rates lead to, but for those that were followed before."""
+        everything = sorted(self._listener.tried, key=lambda t: -t.score)
+        beams = [t for t in everything if _is_apart(t.rate, besides)] or everything
         if beams[0].score >= HOPELESS:
             kept: list[TriedMotion] = []
             for tried in beams:
                 if tried.score < 0.3 * beams[0].score or len(kept) == BEAMS:
                     break
-                if all(abs(np.log(tried.rate / k.rate)) > APART for k in kept):
+                if _is_apart(tried.rate, [k.rate for k in kept]):
                     kept.append(tried)
-            kept += self._listener.at_lines(kept)
+            kept += [b for b in self._listener.at_lines(kept) if _is_apart(b.rate, besides)]
             likely = [
-                r for r in self._likely_rates if all(abs(np.log(r / k.rate)) > APART for k in kept)
+                r for r in self._likely_rates if _is_apart(r, [*besides, *(k.rate for k in kept)])
             ]
             kept += [b for b in map(self._listener.nearest, likely) if b is not None]
             kept = [b for b in map(self._listener.again, kept) if b is not None] or kept[:1]
@@ -306,7 +332,7 @@ class MotionSearch:
                     break
             best = self._finer(kept[0])
             if best.score < FAINT:
-                return self._finish(best)
+                return best
             best = self._settle(best)
             if self._knob is not None and best.score > LIKELY:
                 for _ in range(OCTAVE_PASSES):
@@ -318,7 +344,7 @@ class MotionSearch:
             if again is not narrowed:
                 self._narrowed(again)
             beams = self._listener.at_rate(best.rate)
-        return self._finish(max(beams, key=lambda t: t.worth - self._stray(t.settings)))
+        return max(beams, key=lambda t: t.worth - self._stray(t.settings))
 
     def _worth(self, beams: Sequence[TriedMotion]) -> list[TriedMotion]:
         """Those that come near the best one, which is the first."""
