@@ -17,7 +17,7 @@ from dialin.matching.equaliser_guesses import equaliser_guesses
 from dialin.matching.features import Vector
 from dialin.matching.first_guess import FIRST_GUESS, LEAST_LISTENED
 from dialin.matching.guessing.auto import bending_slots, likely_settings, nearest_guess, slot_costs
-from dialin.matching.guessing.auto_sureness import as_guesses, as_offered
+from dialin.matching.guessing.auto_sureness import as_guesses, as_offered, unlikely_slots
 from dialin.matching.guessing.guess import KNOWN_EFFECTS, Guess, guess_chain
 from dialin.matching.guessing.guess_probe import guess_by_probe
 from dialin.matching.guessing.learned import Learned, guesses
@@ -103,6 +103,7 @@ def search_settings(
             echoes = find_time_and_motion(
                 *(prepared.pool, probed, heard, prepared.locked, seed, likely),
                 shapes=lambda: _shapes(prepared, Guess() if asked is None else asked.result()[0]),
+                briefly=() if plan is None else unlikely_slots(plan),
             )
             # What narrow bands ring on is no room.
             kept = tuple(echo for echo in echoes.found if echo.slot not in equalisers)

@@ -11,6 +11,7 @@ from dialin.matching.guessing.auto_sureness import (
     as_offered,
     judge_families,
     probability,
+    unlikely_slots,
 )
 from dialin.matching.guessing.auto_voters import Vote
 from dialin.matching.hearing.time_guesses import Echo, Echoes
@@ -72,3 +73,11 @@ def test_how_things_move_is_compared_where_voters_explain_the_reference_alone():
         (Echoes((motion,)), told, False),
     ):
         assert as_guesses(echoes, by).moves is moves
+
+
+def test_effects_that_no_voter_holds_for_likely_are_those_to_look_at_briefly():
+    names = ("builtin:chorus", "builtin:phaser", "builtin:gain")
+    plan = AutoPlan(names, wanted_families("auto"), ())
+    assert unlikely_slots(plan) == (0, 1, 2)
+    vote = Vote("a network", {"builtin:chorus": 0.95, "builtin:phaser": 0.1})
+    assert unlikely_slots(replace(plan, votes=(vote,)))[0] == 1

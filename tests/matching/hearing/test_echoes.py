@@ -192,7 +192,7 @@ def test_a_room_that_wanders_inside_is_set_by_what_stays():
     assert min(half.share(fit.answer) for half in ear.halves) > 0.45
 
 
-@pytest.mark.parametrize("uri", ["builtin:chorus", "builtin:gain", "builtin:distortion"])
+@pytest.mark.parametrize("uri", ["builtin:phaser", "builtin:gain", "builtin:distortion"])
 def test_what_moves_or_bends_is_no_effect_of_echoes(uri):
     assert not probe_time(open_effect(uri), use_cache=False).echoes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -17,6 +17,7 @@ from dialin.rendering import RenderPool
 from tests.measures.test_cepstrum import music
 
 RATE = 24_000
+SWEPT = {"rate": 6.1, "depth": 62.0, "centre_frequency": 430.0, "mix": 90.0, "feedback": 72.0}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,7 @@ def test_a_phaser_is_set_at_the_rate_heard_in_other_music(pool):
     assert "motion at 1.7" in match.report.evidence[0]
 
 
-def make_search(pool, uri, reference, seeds=()):
+def make_search(pool, uri, reference, seeds=(), **how):
     effect = open_effect(uri)
     ears = make_motion_ears((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
     live = [n for n, p in enumerate(effect.spec.parameters) if p.status == "live"]
@@ -107,17 +108,41 @@ def make_search(pool, uri, reference, seeds=()):
         sample_rate=RATE,
         channels=1,
     )
-    return MotionSearch(listener, seed=1, seeds=seeds)
+    return MotionSearch(listener, seed=1, seeds=seeds, **how)
+
+
+def test_a_brief_look_finds_the_rate_in_fewer_renders(pool):
+    reference = wet("builtin:phaser", **SWEPT)
+    brief = make_search(pool, "builtin:phaser", reference, brief=True).run()
+    whole = make_search(pool, "builtin:phaser", reference).run()
+    assert brief is not None and whole is not None
+    assert brief.rate == pytest.approx(SWEPT["rate"], rel=0.03)
+    assert brief.renders < 0.6 * whole.renders
+
+
+def test_other_rates_are_followed_where_the_first_told_nothing(pool, monkeypatch):
+    search = make_search(pool, "builtin:phaser", wet("builtin:phaser", **SWEPT), again=True)
+    followed = search._followed
+    asked = []
+
+    def first_astray(besides=()):
+        asked.append(besides)
+        best = followed(besides)
+        return best if besides else replace(best, rate=19.0, score=60.0, phased=0.0)
+
+    monkeypatch.setattr(search, "_followed", first_astray)
+    fit = search.run()
+    assert fit is not None and fit.rate == pytest.approx(SWEPT["rate"], rel=0.01)
+    assert len(asked) == 2 and asked[1]
 
 
 def test_shapes_are_found_that_explain_a_good_part_of_what_the_true_one_does(pool):
-    true = dict(rate=6.1, depth=62, centre_frequency=430, mix=90, feedback=72)
-    search = make_search(pool, "builtin:phaser", wet("builtin:phaser", **true))
+    search = make_search(pool, "builtin:phaser", wet("builtin:phaser", **SWEPT))
     fit = search.run()
     assert fit is not None and fit.rate == pytest.approx(6.1, rel=0.01)
     spec = open_effect("builtin:phaser").spec
-    weak = spec.vector({**true, "mix": 3})
-    most, less = search.weigh(fit, [spec.vector(true), weak])
+    weak = spec.vector({**SWEPT, "mix": 3})
+    most, less = search.weigh(fit, [spec.vector(SWEPT), weak])
     assert fit.score > max(0.35 * most, 1000.0)
     assert less < 0.3 * most
     # Others are handed on, no two of them alike, none of them better.

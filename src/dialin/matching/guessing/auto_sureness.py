@@ -104,6 +104,21 @@ def as_guesses(echoes: Echoes, plan: AutoPlan) -> Echoes:
     return replace(echoes, found=guessed, moves=echoes.moves and moves)
 
 
+def unlikely_slots(plan: AutoPlan) -> tuple[int, ...]:
+    """Slots of the plan's chain whose effects no voter that is believed holds for likely.
+
+    Parameters
+    ----------
+    plan : AutoPlan
+        What is tried.
+
+    Returns
+    -------
+    tuple of int
+    """
+    return tuple(n for n, uri in enumerate(plan.uris) if not _likely(uri, plan))
+
+
 def as_offered(echoes: Echoes, chances: Mapping[int, float]) -> Echoes:
     """What was heard, less what a network holds for unlikely and is no proof by itself.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,7 @@ def fit_motions(
     channels: int,
     seed: int = 0,
     seeds: Callable[[], Mapping[int, Sequence[Settings]]] = dict,
+    briefly: Collection[int] = (),
     stop: threading.Event | None = None,
 ) -> MotionFits:
     """Find settings of some effects that move in a chain, of each by itself.
@@ -88,6 +89,8 @@ def fit_motions(
     seeds : callable
         Returns slot -> settings of its effect that are likely, the likeliest first; called only
         where something moves.
+    briefly : collection of int
+        Slots that are looked at briefly: what is heard of them will only be a guess.
     stop : Event, optional
         Ends the search once it is set, by `MotionStopped`.
 
@@ -125,7 +128,11 @@ def fit_motions(
         )
         # Of an effect among others nobody says that it is there.
         search = MotionSearch(
-            listener, seed=seed, seeds=likely.get(number, ()), again=len(chain) == 1
+            listener,
+            seed=seed,
+            seeds=likely.get(number, ()),
+            again=len(chain) == 1,
+            brief=number in briefly,
         )
         fit = search.run() if search.places else None
         if fit is not None and fit.verdict != "absent":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ from dialin.rendering import Renderer
 
 STANDING = 30.0
 """Standard deviations from which a comb is heard of an effect that may stand still: on songs for
-validation those of five flangers that did were by 10 to 74, and four in 63 dry references by 11 to
+validation those of five flangers that did were by 10 to 74, and four in 84 dry references by 11 to
 22. Fainter ones are in doubt."""
 
 
@@ -32,6 +32,7 @@ def find_time_and_motion(
     seed: int,
     seeds: Mapping[int, Sequence[Settings]] | None = None,
     shapes: Callable[[], Mapping[int, Sequence[Settings]]] = dict,
+    briefly: Collection[int] = (),
 ) -> Echoes:
     """What is heard of echoes and motion in the references, and which settings make them.
 
@@ -52,6 +53,8 @@ def find_time_and_motion(
     shapes : callable
         Returns the same, from which motions alone are looked for; called after echoes were, so
         that who makes them has the time until then.
+    briefly : collection of int
+        Slots whose motion is looked for briefly.
 
     Returns
     -------
@@ -86,6 +89,7 @@ def find_time_and_motion(
         channels=channels,
         seed=seed,
         seeds=lambda: {**(seeds or {}), **shapes()},
+        briefly=briefly,
         stop=stop,
     )
     hear_echoes = functools.partial(

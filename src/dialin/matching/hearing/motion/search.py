@@ -197,6 +197,8 @@ class MotionSearch:
         Settings that are likely, the likeliest first; of locked knobs they say nothing.
     again : bool, default False
         Whether other rates are followed where the first did not lead to what is heard.
+    brief : bool, default False
+        Whether a rate and a shape that come near will do, in a quarter of the renders.
     """
 
     def __init__(
@@ -206,8 +208,9 @@ class MotionSearch:
         seed: int = 0,
         seeds: Sequence[Settings] = (),
         again: bool = False,
+        brief: bool = False,
     ) -> None:
-        self._listener, self._again = listener, again
+        self._listener, self._again, self._brief = listener, again, brief
         self._spec, self._ears, self._probe = listener.spec, listener.ears, listener.probe
         self._knob, self._shape, self._start = listener.knob, listener.shape, listener.start
         self._rng = np.random.default_rng([seed, 31])
@@ -291,7 +294,7 @@ class MotionSearch:
 
     def _run(self) -> MotionFit | None:
         self._listener.try_settings([self._start, *self._seeds, *self._drawn(DRAWS)], None)
-        for _ in range(MOST_DRAWS):
+        for _ in range(1 if self._brief else MOST_DRAWS):
             best = max(self._listener.tried, key=lambda t: t.score, default=None)
             # Much of what a first look tells may be the input's own as well.
             again = self._listener.again(best) if best and best.score >= ENOUGH else None
@@ -333,6 +336,8 @@ class MotionSearch:
             best = self._finer(kept[0])
             if best.score < FAINT:
                 return best
+            if self._brief:
+                return self._descend(self._refine(best, ROUNDS, near=True), LAST_DESCENTS)
             best = self._settle(best)
             if self._knob is not None and best.score > LIKELY:
                 for _ in range(OCTAVE_PASSES):
