@@ -25,13 +25,14 @@ def script():
     del sys.modules["time_effects"]
 
 
-def test_quick(tmp_path):
+def test_it_makes_a_table_and_goes_on_from_its_rows(tmp_path):
     songs = write_songs(tmp_path / "songs")
-    command = [sys.executable, SCRIPT, songs, "--quick", "--effects", "builtin:delay"]
+    command = [sys.executable, SCRIPT, songs, "--effects", "builtin:reverb"]
+    command += ["--n", "1", "--dry", "1", "--budget", "20"]
     command += ["--workers", "1", "-o", tmp_path / "rows"]
     first = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
-    assert "| builtin:delay | 4 | match:20 |" in first.stdout
-    assert "4 items an effect" in first.stdout
+    assert "| builtin:reverb | 1 | match:20 |" in first.stdout
+    assert "1 items an effect" in first.stdout
     rows = (tmp_path / "rows" / "rows.jsonl").read_text()
     kept = [json.loads(line) for line in rows.splitlines()]
     assert {row["protocol"] for row in kept} == {"audible", "dry"}
@@ -39,6 +40,11 @@ def test_quick(tmp_path):
     again = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
     assert again.stdout == first.stdout
     assert (tmp_path / "rows" / "rows.jsonl").read_text() == rows
+
+
+def test_quick_is_a_few_items_and_renders(script):
+    arguments = script.parsed(["songs", "--quick", "-o", "rows"])
+    assert (arguments.n, arguments.dry, arguments.budget) == (4, 4, 20)
 
 
 def test_seconds_are_those_of_a_half(script):
