@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import pytest
 
@@ -118,22 +118,6 @@ def test_a_brief_look_finds_the_rate_in_fewer_renders(pool):
     assert brief is not None and whole is not None
     assert brief.rate == pytest.approx(SWEPT["rate"], rel=0.03)
     assert brief.renders < 0.6 * whole.renders
-
-
-def test_other_rates_are_followed_where_the_first_told_nothing(pool, monkeypatch):
-    search = make_search(pool, "builtin:phaser", wet("builtin:phaser", **SWEPT), again=True)
-    followed = search._followed
-    asked = []
-
-    def first_astray(besides=()):
-        asked.append(besides)
-        best = followed(besides)
-        return best if besides else replace(best, rate=19.0, score=60.0, phased=0.0)
-
-    monkeypatch.setattr(search, "_followed", first_astray)
-    fit = search.run()
-    assert fit is not None and fit.rate == pytest.approx(SWEPT["rate"], rel=0.01)
-    assert len(asked) == 2 and asked[1]
 
 
 def test_shapes_are_found_that_explain_a_good_part_of_what_the_true_one_does(pool):

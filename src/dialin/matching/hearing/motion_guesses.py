@@ -126,12 +126,10 @@ def fit_motions(
             channels=channels,
             stop=stop,
         )
-        # Of an effect among others nobody says that it is there.
         search = MotionSearch(
             listener,
             seed=seed,
             seeds=likely.get(number, ()),
-            again=len(chain) == 1,
             brief=number in briefly,
         )
         fit = search.run() if search.places else None

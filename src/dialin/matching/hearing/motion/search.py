@@ -24,9 +24,6 @@ from dialin.measures.turning import Turning
 DRAWS, MORE_DRAWS, MOST_DRAWS = 23, 24, 3
 """Random settings to begin with, and more, so many times at most, where little was found."""
 
-AGAIN_DRAWS = 48
-"""The same before other rates are followed."""
-
 RATE_DRAWS, HALF_DRAWS = 48, 32
 """Random settings more at a rate that was heard, and at half of it."""
 
@@ -195,10 +192,8 @@ class MotionSearch:
     seed : int
     seeds : sequence of ndarray
         Settings that are likely, the likeliest first; of locked knobs they say nothing.
-    again : bool, default False
-        Whether other rates are followed where the first did not lead to what is heard.
     brief : bool, default False
-        Whether a rate and a shape that come near will do, in a quarter of the renders.
+        Whether a rate and a shape that come near will do, in a third of the renders.
     """
 
     def __init__(
@@ -207,10 +202,9 @@ class MotionSearch:
         *,
         seed: int = 0,
         seeds: Sequence[Settings] = (),
-        again: bool = False,
         brief: bool = False,
     ) -> None:
-        self._listener, self._again, self._brief = listener, again, brief
+        self._listener, self._brief = listener, brief
         self._spec, self._ears, self._probe = listener.spec, listener.ears, listener.probe
         self._knob, self._shape, self._start = listener.knob, listener.shape, listener.start
         self._rng = np.random.default_rng([seed, 31])
@@ -303,18 +297,11 @@ class MotionSearch:
             self._listener.try_settings(self._drawn(MORE_DRAWS), None)
         if not self._listener.tried:
             return None
-        fit = self._finish(self._followed())
-        if self._again and fit.verdict != "heard" and fit.score >= FAINT:
-            self._listener.try_settings(self._drawn(AGAIN_DRAWS), None)
-            other = self._finish(self._followed(besides=(fit.rate,)))
-            if other.verdict == "heard" or other.score > fit.score:
-                fit = other
-        return fit
+        return self._finish(self._followed())
 
-    def _followed(self, besides: Sequence[float] = ()) -> TriedMotion:
-        """The best of what the likeliest rates lead to, but for those that were followed before."""
-        everything = sorted(self._listener.tried, key=lambda t: -t.score)
-        beams = [t for t in everything if _is_apart(t.rate, besides)] or everything
+    def _followed(self) -> TriedMotion:
+        """The best of what the likeliest rates lead to."""
+        beams = sorted(self._listener.tried, key=lambda t: -t.score)
         if beams[0].score >= HOPELESS:
             kept: list[TriedMotion] = []
             for tried in beams:
@@ -322,10 +309,8 @@ class MotionSearch:
                     break
                 if _is_apart(tried.rate, [k.rate for k in kept]):
                     kept.append(tried)
-            kept += [b for b in self._listener.at_lines(kept) if _is_apart(b.rate, besides)]
-            likely = [
-                r for r in self._likely_rates if _is_apart(r, [*besides, *(k.rate for k in kept)])
-            ]
+            kept += self._listener.at_lines(kept)
+            likely = [r for r in self._likely_rates if _is_apart(r, [k.rate for k in kept])]
             kept += [b for b in map(self._listener.nearest, likely) if b is not None]
             kept = [b for b in map(self._listener.again, kept) if b is not None] or kept[:1]
             for count in FOLLOWED:
