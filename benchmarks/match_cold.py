@@ -1,12 +1,14 @@
 """How long the command `dialin match` takes from nothing: 30 s of stereo at 44.1 kHz.
 
 Of two songs two pieces each are cut, of which the second is rendered through a chain of built-ins:
-the reference. Then the command is run, in a process of its own each time, the first of which is not
-timed, until all is written. Printed are the seconds by the clock, the seconds of processor
-time of the program and all its workers (which other programs blur less), the most memory that they
-held together (private, and their share of what is shared), and a hash of what was written, so that
-two versions can be told to give the same results. With ``--first`` each run has an empty cache, as
-the very first match of a user does; else what was kept of the page of reports is there.
+the reference. *Other music* is the clean and the metal guitar of ``examples/audio``, ten seconds,
+where no voter is believed. Then the command is run, in a process of its own each time, the first of
+which is not timed, until all is written. Printed are the seconds by the clock, the seconds of
+processor time of the program and all its workers (which other programs blur less), the most memory
+that they held together (private, and their share of what is shared), and a hash of what was
+written, so that two versions can be told to give the same results. With ``--first`` each run has an
+empty cache, as the very first match of a user does; else what was kept of the page of reports is
+there.
 
     python benchmarks/match_cold.py songs/ [--repeats 3] [--only drive] [--first] [--keep out/]
 """
@@ -44,11 +46,14 @@ PAIRS: dict[str, dict[str, dict[str, float]]] = {
         "reverb": {"room_size": 70.0, "damping": 40.0, "wet": 35.0, "dry": 80.0},
     },
 }
+GUITARS = Path(__file__).parents[1] / "examples" / "audio"
+OTHER = {"in.wav": "guitar-clean.flac", "ref.wav": "guitar-metal.flac"}
 CASES: dict[str, tuple[str, list[str]]] = {
     "drive, first guess": ("drive", ["--fx", "auto", "--budget", "1"]),
     "drive, refined": ("drive", ["--fx", "auto"]),
     "space, first guess": ("space", ["--fx", "auto", "--budget", "1"]),
     "space, refined": ("space", ["--fx", "auto"]),
+    "other music, refined": ("other", ["--fx", "auto"]),
     "compressor alone": ("space", ["--fx", "builtin:compressor", "--budget", "100"]),
     "reverb alone": ("space", ["--fx", "builtin:reverb", "--budget", "100"]),
 }
@@ -155,6 +160,9 @@ def main() -> None:
             songs = find_songs(arguments.songs, 2 * SECONDS + 10, arguments.split)
             for n, (name, chain) in enumerate(PAIRS.items()):
                 make_pair(songs[n * len(songs) // len(PAIRS)], chain, root / name)
+        for name, guitar in OTHER.items():
+            (root / "other").mkdir(parents=True, exist_ok=True)
+            write_audio(root / "other" / name, *read_audio(GUITARS / guitar), overwrite=True)
         load = os.getloadavg()[0]
         print(f"{os.cpu_count()} cores, load {load:.1f}; medians of {arguments.repeats}")
         print("| | seconds | least | processor seconds | MiB | result |\n|---|---|---|---|---|---|")
