@@ -160,8 +160,8 @@ def main() -> None:
             songs = find_songs(arguments.songs, 2 * SECONDS + 10, arguments.split)
             for n, (name, chain) in enumerate(PAIRS.items()):
                 make_pair(songs[n * len(songs) // len(PAIRS)], chain, root / name)
+        (root / "other").mkdir(parents=True, exist_ok=True)
         for name, guitar in OTHER.items():
-            (root / "other").mkdir(parents=True, exist_ok=True)
             write_audio(root / "other" / name, *read_audio(GUITARS / guitar), overwrite=True)
         load = os.getloadavg()[0]
         print(f"{os.cpu_count()} cores, load {load:.1f}; medians of {arguments.repeats}")

@@ -86,7 +86,7 @@ class Seen(Exception):
 def test_what_listening_left_in_doubt_is_doubted_as_without_networks(
     monkeypatch, verdict, temperature
 ):
-    def find(pool, probed, *rest, **options):
+    def find(pool, probed, *rest, shapes, briefly):
         return Echoes((Echo(0, verdict, probed.spec.default, [], (0,), 500.0, 30.0, "echo"),))
 
     def search(*asked, options, **rest):

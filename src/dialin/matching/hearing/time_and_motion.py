@@ -74,6 +74,7 @@ def find_time_and_motion(
         with reading:
             return read()
 
+    @functools.cache
     def listen() -> Ear | None:
         return make_ear(*recordings())
 
