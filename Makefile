@@ -11,7 +11,7 @@ FUZZ_SEED ?= 1
 
 MODEL_MINUTES ?= 180
 
-.PHONY: models help demo studio test test-minimum fuzz check bench format docs plugins wheel clean
+.PHONY: models help demo studio test test-minimum fuzz check imports bench format docs plugins wheel clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -34,10 +34,13 @@ fuzz: $(VENV)/.dev  ## damaged files, documents and killed processes, for an hou
 check: $(VENV)/.dev  ## lint, types, import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
-	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
+	@$(MAKE) --no-print-directory -j2 types-linux types-win32 types-darwin imports
+
+imports: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+types-%: $(VENV)/.dev
+	$(BIN)/mypy --platform $* --cache-dir .mypy_cache/$*
 
 bench: $(VENV)/.dev plugins  ## the pool, and matching on songs of yours: make bench SONGS=folder
 	$(BIN)/python benchmarks/pool.py
