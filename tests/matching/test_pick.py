@@ -13,6 +13,7 @@ from dialin.matching.options import SearchOptions
 from dialin.matching.pick import pick
 from dialin.matching.space import SearchSpace
 from dialin.matching.style import make_target
+from dialin.matching.trajectories import make_trajectory_target, trajectory_features
 from dialin.matching.trials import Trials
 from dialin.rendering import Job, RenderPool
 from tests.measures.test_cepstrum import music
@@ -73,6 +74,47 @@ def test_a_motion_that_is_clearly_heard_is_set_though_the_sound_is_a_little_fart
         chosen = pick(trials, [], [])
     assert -0.1 < chosen.gain < 0.0
     assert chosen.sure is sure
+
+
+@pytest.mark.parametrize(
+    ("effect", "said", "sure"),
+    [
+        ("builtin:lowpass", None, False),
+        ("builtin:lowpass", 0.1, True),
+        ("builtin:lowpass", 2.5, False),
+        # Networks tell little of what moves.
+        ("builtin:chorus", 0.1, False),
+    ],
+)
+def test_what_a_network_says_of_a_single_effect_counts_beside_the_distance(effect, said, sure):
+    with RenderPool(workers=1) as pool:
+        spec = pool.describe(effect)
+        sound, reference = music(RATE, 1), music(RATE, 2)
+        moving = (
+            make_trajectory_target([(reference, RATE, 1.0)]),
+            trajectory_features(sound, RATE),
+        )
+        trials = Trials(
+            *(pool, SearchSpace(spec, {}, [], Echoes()), pool.share(sound, RATE)),
+            *(measure(sound, RATE), make_target([measure(reference, RATE)[0]])),
+            budget=10,
+            options=SearchOptions(),
+            moving=moving if effect == "builtin:chorus" else None,
+        )
+        trials.render((0,), [np.full(spec.size, 0.3)])
+        (candidate,) = trials.candidates
+        # Nearer, but by less than what is sure by itself.
+        before, candidate.distance = candidate.value, candidate.distance + 1.0
+        missing = trials.untouched.value - 0.1 - candidate.value
+        candidate.distance += missing / (candidate.value - before)
+        candidate.judged = said
+        trials.untouched.judged = None if said is None else 1.2
+        chosen = pick(trials, [], [])
+    assert chosen.gain == pytest.approx(0.1, abs=0.01)
+    assert chosen.sure is sure
+    assert any("a network" in line for line in chosen.evidence) is (
+        said is not None and effect != "builtin:chorus"
+    )
 
 
 class Seen(Exception):

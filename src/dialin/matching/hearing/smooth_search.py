@@ -1,9 +1,17 @@
-"""Searching the knobs that only scale an effect's echoes: CMA-ES, lag knobs where they are."""
+"""Searching the knobs that only scale an effect's echoes, lag knobs where they are.
+
+What an answer leaves of the reference's cepstrum is a sum of squares of something that bends
+little with such knobs, so slopes lead on (Levenberg, 1944; Marquardt, 1963). CMA-ES goes on where
+they do not, and turns switches.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from dialin.effects.spec import Settings
 from dialin.matching.evolution import plain_cma
 from dialin.matching.hearing.echo_trials import EchoTrials, TriedEcho, with_knob
 
@@ -13,6 +21,9 @@ RIVAL_DROP = 60.0
 PATIENCE, SETTLED, SETTLED_SHARE = 3, 0.5, 1e-4
 """Generations without a gain after which a search ends; what a gain is, in units of the noise's
 variance and as a share of what is explained."""
+
+STEP, LONGEST_STEP, DAMPINGS = 0.02, 0.25, (1e-3, 0.03, 1.0)
+"""How far knobs are moved for slopes, how far one step goes at most, and its dampings."""
 
 MOST_REFINING = 80
 """Impulses for the smooth knobs of what may be another answer with the same lags."""
@@ -53,9 +64,10 @@ class SmoothSearch:
         TriedEcho
             The best of it.
         """
-        if not self._trials.smooth:
+        trials = self._trials
+        if not trials.smooth:
             return beam
-        size = len(self._trials.smooth)
+        size = len(trials.smooth)
         starts = self._starts(beam) if fresh and sigma > 0.1 else []
         led = bool(starts) and max(t.reach for t in [beam, *starts]) >= RIVAL_DROP
 
@@ -63,6 +75,9 @@ class SmoothSearch:
             return max(tried.drop, 0.0) + tried.reach if led else tried.drop
 
         best = max([beam, *starts], key=worth)
+        best, spent = self._descend(best, budget)
+        if spent and not any(trials.spec.parameters[n].is_stepped for n in trials.smooth):
+            return best
         mean = np.clip(best.settings[self._trials.smooth], 0.02, 0.98)
         if size == 1:
             return self._line(best, self._trials.smooth[0], budget)
@@ -74,7 +89,6 @@ class SmoothSearch:
             seed=int(self._trials.rng.integers(2**31)),
             population_size=population,
         )
-        spent = 0
         reached: list[float] = []
         while spent < budget and not search.should_stop():
             asked = [search.ask() for _ in range(population)]
@@ -99,6 +113,46 @@ class SmoothSearch:
             if float(np.sqrt(np.diag(search._C).max()) * search._sigma) < 0.003:
                 break
         return best
+
+    def _descend(self, best: TriedEcho, budget: int) -> tuple[TriedEcho, int]:
+        """Go where slopes lead; what that came to, and the impulses that it took."""
+        trials = self._trials
+        places = [n for n in trials.smooth if not trials.spec.parameters[n].is_stepped]
+        spent = 0
+        while places and spent < budget:
+            asked, moves = [], []
+            for place in places:
+                moves.append(STEP if best.settings[place] < 0.5 else -STEP)
+                asked.append(with_knob(best.settings, place, best.settings[place] + moves[-1]))
+            near = trials.ask(asked)
+            steps = self._steps(best, near)
+            vectors = []
+            for step in steps:
+                vector = best.settings.copy()
+                far = np.clip(step * moves, -LONGEST_STEP, LONGEST_STEP)
+                vector[places] = np.clip(vector[places] + far, 0.0, 1.0)
+                vectors.append(trials.spec.check(vector))
+            spent += len(asked) + len(vectors)
+            there = [t for t in (*near, *trials.ask(vectors)) if t is not None]
+            farther = max([best, *there], key=lambda t: t.drop - t.stray)
+            gain = farther.drop - farther.stray - best.drop + best.stray
+            least = max(SETTLED, SETTLED_SHARE * best.drop)
+            best = farther
+            if gain < least:
+                break
+        return best, spent
+
+    def _steps(self, best: TriedEcho, near: Sequence[TriedEcho | None]) -> list[Settings]:
+        """How far to go, in the moves that were asked for, for each of the dampings."""
+        target = self._trials.target
+        rows = target.fit(best.answer)
+        slopes = [np.zeros_like(rows) if t is None else target.fit(t.answer) - rows for t in near]
+        left = target.weight * (target.values - rows)
+        pull = np.array([np.vdot(left, slope) for slope in slopes])
+        weighted = [target.weight * slope for slope in slopes]
+        gram = np.array([[np.vdot(w, s) for s in slopes] for w in weighted])
+        scale = np.diag(gram) + 1e-12 * max(float(np.trace(gram)), 1e-12)
+        return [np.linalg.solve(gram + np.diag(d * scale), pull) for d in DAMPINGS]
 
     def mirror(self, best: TriedEcho) -> TriedEcho | None:
         """Look for another answer with the same lags, among the settings that were drawn.
