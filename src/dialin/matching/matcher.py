@@ -70,7 +70,8 @@ def match(
         solved and not searched. References that are profiles alone have no sound to hear effects
         in: ``default`` is then as without any.
     budget : int, optional
-        Renders to spend; by default 20 for each knob, but 100 to 600 (300 with ``auto``).
+        Renders to spend; by default 20 for each knob, but 100 to 600 (with ``auto`` at most 400, or
+        140 where its networks' guesses come near).
     seconds : float, optional
         End the search after this long, whatever the budget.
     seed : int

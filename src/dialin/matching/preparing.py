@@ -49,8 +49,9 @@ RENDERS_PER_KNOB = 20
 DEFAULT_BUDGETS = (100, 600)
 """Least and most renders spent where no budget is given."""
 
-AUTO_BUDGETS = (60, 140)
-"""The same where dialin chooses the effects and guesses of them already come near."""
+AUTO_BUDGETS, UNTOLD_BUDGETS = (60, 140), (100, 400)
+"""The same where dialin chooses the effects and guesses of them already come near, and where
+nobody's do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +191,9 @@ def prepare(
     locked = locked_knobs(spec, options.lock or {})
     free = [p for n, p in enumerate(spec.parameters) if n not in locked]
     live = sum(p.status == "live" for p in free)
-    usual = AUTO_BUDGETS if plan is not None and plan.told else DEFAULT_BUDGETS
+    usual = DEFAULT_BUDGETS
+    if plan is not None:
+        usual = AUTO_BUDGETS if plan.told else UNTOLD_BUDGETS
     return Prepared(
         input=str(Path(input)) if isinstance(input, str | os.PathLike) else input,
         heard=heard,
