@@ -43,7 +43,7 @@ class SmoothSearch:
     def refine(
         self, beam: TriedEcho, budget: int, sigma: float = 0.25, *, fresh: bool = True
     ) -> TriedEcho:
-        """CMA-ES over the smooth knobs, lag knobs where they are.
+        """Slopes of the smooth knobs, lag knobs where they are, and CMA-ES where some are switches.
 
         A fresh search is led by what answers explain at whatever strength, too: where all are far
         too loud, they would all be worse than none, and the search end there.
@@ -78,15 +78,15 @@ class SmoothSearch:
         best, spent = self._descend(best, budget)
         if spent and not any(trials.spec.parameters[n].is_stepped for n in trials.smooth):
             return best
-        mean = np.clip(best.settings[self._trials.smooth], 0.02, 0.98)
+        mean = np.clip(best.settings[trials.smooth], 0.02, 0.98)
         if size == 1:
-            return self._line(best, self._trials.smooth[0], budget)
+            return self._line(best, trials.smooth[0], budget)
         population = 6 + int(2 * np.log(size))
         search = plain_cma()(
             mean=mean,
             sigma=sigma,
             bounds=np.array([[0.0, 1.0]] * size),
-            seed=int(self._trials.rng.integers(2**31)),
+            seed=int(trials.rng.integers(2**31)),
             population_size=population,
         )
         reached: list[float] = []
@@ -95,13 +95,13 @@ class SmoothSearch:
             vectors = []
             for x in asked:
                 vector = beam.settings.copy()
-                vector[self._trials.smooth] = x
-                vectors.append(self._trials.spec.check(vector))
-            batch = self._trials.ask(vectors)
+                vector[trials.smooth] = x
+                vectors.append(trials.spec.check(vector))
+            batch = trials.ask(vectors)
             spent += population
             told = []
             for x, vector, tried in zip(asked, vectors, batch, strict=True):
-                value = 1e9 if tried is None else self._trials.stray(vector) - worth(tried)
+                value = 1e9 if tried is None else trials.stray(vector) - worth(tried)
                 if tried is not None and worth(tried) > worth(best):
                     best = tried
                 told.append((x, value))
@@ -149,6 +149,8 @@ class SmoothSearch:
         slopes = [np.zeros_like(rows) if t is None else target.fit(t.answer) - rows for t in near]
         left = target.weight * (target.values - rows)
         pull = np.array([np.vdot(left, slope) for slope in slopes])
+        if not np.isfinite(pull).all():
+            return []
         weighted = [target.weight * slope for slope in slopes]
         gram = np.array([[np.vdot(w, s) for s in slopes] for w in weighted])
         scale = np.diag(gram) + 1e-12 * max(float(np.trace(gram)), 1e-12)
