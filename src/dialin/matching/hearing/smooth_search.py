@@ -25,6 +25,10 @@ variance and as a share of what is explained."""
 STEP, LONGEST_STEP, DAMPINGS = 0.02, 0.25, (1e-3, 0.03, 1.0)
 """How far knobs are moved for slopes, how far one step goes at most, and its dampings."""
 
+MIRROR_STARTS, ELSEWHERE, SAME_SMOOTH = 3, 0.25, 0.1
+"""Settings from which another answer is looked for, how far a smooth knob of theirs stands from where
+it is in the one that is known, and how far one stands in what is another."""
+
 MOST_REFINING = 80
 """Impulses for the smooth knobs of what may be another answer with the same lags."""
 
@@ -182,13 +186,22 @@ class SmoothSearch:
         away = [
             t
             for t in self._trials.tried
-            if not self._trials.differ(t, best)
-            and np.abs(t.settings - best.settings)[self._trials.smooth].max() > 0.25
+            if not self._trials.differ(t, best) and self._apart(t, best) > ELSEWHERE
         ]
-        start = max(away, key=lambda t: t.drop, default=None)
-        if start is None or start.drop <= 0:
-            return None
-        return self.refine(start, MOST_REFINING, sigma=0.15, fresh=False)
+        # Slopes lead to one top from each side of a ridge.
+        starts: list[TriedEcho] = []
+        for tried in sorted(away, key=lambda t: -t.drop):
+            if tried.drop <= 0 or len(starts) == MIRROR_STARTS:
+                break
+            if all(self._apart(tried, other) > ELSEWHERE for other in starts):
+                starts.append(tried)
+        found = [self.refine(t, MOST_REFINING, sigma=0.15, fresh=False) for t in starts]
+        elsewhere = [t for t in found if self._apart(t, best) > SAME_SMOOTH]
+        return max(elsewhere or found, key=lambda t: t.drop, default=None)
+
+    def _apart(self, one: TriedEcho, two: TriedEcho) -> float:
+        """How far a smooth knob stands from where it does in other settings, at most."""
+        return float(np.abs(one.settings - two.settings)[self._trials.smooth].max())
 
     def _starts(self, beam: TriedEcho) -> list[TriedEcho]:
         """Random smooth knobs around a beam, and its own scaled where one knob does that."""
