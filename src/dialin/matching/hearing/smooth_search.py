@@ -26,8 +26,8 @@ STEP, LONGEST_STEP, DAMPINGS = 0.02, 0.25, (1e-3, 0.03, 1.0)
 """How far knobs are moved for slopes, how far one step goes at most, and its dampings."""
 
 MIRROR_STARTS, ELSEWHERE, SAME_SMOOTH = 3, 0.25, 0.1
-"""Settings from which another answer is looked for, how far a smooth knob of theirs stands from where
-it is in the one that is known, and how far one stands in what is another."""
+"""Settings from which another answer is looked for, how far a smooth knob of theirs stands from
+where it is in the one that is known, and how far one stands in what is another."""
 
 MOST_REFINING = 80
 """Impulses for the smooth knobs of what may be another answer with the same lags."""
