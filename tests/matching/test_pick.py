@@ -22,9 +22,17 @@ RATE = 24_000
 DELAY = "builtin:delay"
 
 
-@pytest.mark.parametrize(("there", "score"), [(True, 13.0), (False, 13.0), (False, 90.0)])
-def test_a_faint_echo_that_takes_the_sound_surely_away_is_not_sure(there, score):
-    """Notes have periods too; what was heard plainly, or sounds as near, is kept."""
+@pytest.mark.parametrize(
+    ("there", "score", "away", "sure"),
+    [
+        (True, 13.0, None, True),
+        (False, 13.0, 0.3, False),
+        (False, 90.0, 0.3, True),
+        (False, 90.0, 0.5, False),
+    ],
+)
+def test_an_echo_that_takes_the_sound_surely_away_is_not_sure(there, score, away, sure):
+    """Notes have periods too; what was heard plainly is kept, unless the sound is far away."""
     with RenderPool(workers=1) as pool:
         spec = pool.describe(DELAY)
         settings = spec.vector(dict(time=9, feedback=85, mix=60))
@@ -41,8 +49,11 @@ def test_a_faint_echo_that_takes_the_sound_surely_away_is_not_sure(there, score)
             options=SearchOptions(),
         )
         trials.render((0,), [space.start])
+        if away is not None:
+            (candidate,) = trials.candidates
+            candidate.distance += trials.untouched.value + away - candidate.value
         chosen = pick(trials, [], [])
-    assert chosen.sure is (there or score > 20)
+    assert chosen.sure is sure
 
 
 @pytest.mark.parametrize(
