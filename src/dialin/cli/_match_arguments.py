@@ -141,7 +141,8 @@ class SearchArguments:
             "--budget",
             min=1,
             help=f"{BUDGET}, at most: it ends once further ones gain nothing; by default 20 for "
-            "each knob, from 100 to 600. 1: the first guess.",
+            "each knob, from 100 to 600, or 60 to 400 where dialin chooses the effects. "
+            "1: the first guess.",
         ),
     ] = None
     seconds: Annotated[

@@ -251,7 +251,8 @@ class MatchOptions:
     Attributes
     ----------
     budget : int, optional
-        Renders to spend, 1 or more; by default 20 for each knob, but 100 to 600.
+        Renders to spend, 1 or more; by default 20 for each knob, but 100 to 600 (with
+        ``auto`` at most 400, or 140 where its networks' guesses come near).
     seconds : float, optional
         End the search after this long, whatever the budget; above 0.
     seed : int, default 0

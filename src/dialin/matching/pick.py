@@ -12,9 +12,9 @@ large its noise is for this pair.
 
 A pick is *sure* if it brings the sound closer by `min_gain`, and its expected difference is at most
 `max_risk` times the untouched input's (`dialin.matching.options.SearchOptions`). Of a single effect
-whose renders a network has heard, what it says counts beside the distance, and the expected
-difference must be smaller. Where none is sure, what comes back is the nearest candidate by the same
-measure, marked as not sure.
+that does not move and whose renders a network has heard, what it says counts beside the distance,
+and the expected difference must be smaller. Where none is sure, what comes back is the nearest
+candidate by the same measure, marked as not sure.
 """
 
 from __future__ import annotations
@@ -112,15 +112,14 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     largest = options.max_risk if told_by is None else min(TOLD_RISK, options.max_risk)
     asked = asked_gain(trials)
     # Echoes are set by exact means whatever the sound says, but for faint ones that take it surely
-    # away.
-    near = gain > -asked
+    # away, and any that take it far away.
+    near, bearable = gain > -asked, gain > -FAR
     # A motion's rate is heard more surely than how deep it goes: what explains too little of the
     # motion, or takes the sound surely away, is no answer. Where it is hardly heard, the sound must
     # say so by itself, and of what goes round once or twice it must not be farther.
     certain = trials.certainty
     plain = any(echo.rounds >= ROUNDS for echo in space.heard if not echo.exact)
     moved = weighed > 0 and gain >= FAINT * (1.0 - certain) - asked * certain * plain
-    bearable = gain > -FAR
     listened = any(
         near or (bearable and echo.score >= PLAIN) if echo.exact else moved for echo in space.heard
     )

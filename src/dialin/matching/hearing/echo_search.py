@@ -270,7 +270,7 @@ class EchoSearch:
     def _refined(self, rival: TriedEcho, chance: float) -> EchoFit:
         self._finish(self._smooth.refine(rival, MOST_REFINING))
         there = [t for t in self._trials.tried if not self._trials.differ(t, rival)]
-        best = max(there, key=lambda t: t.drop - t.stray)
+        best = max(there, key=lambda t: t.net)
         return EchoFit(best.settings, best.drop, chance, best.answer, self._alike(best))
 
     def _alike(self, best: TriedEcho) -> list[tuple[Settings, float]]:

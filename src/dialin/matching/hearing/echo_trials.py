@@ -57,6 +57,11 @@ class TriedEcho:
     reach: float
     stray: float = 0.0
 
+    @property
+    def net(self) -> float:
+        """What it explains, less what straying costs."""
+        return self.drop - self.stray
+
 
 class EchoTrials:
     """All that one search has asked so far.
@@ -190,7 +195,7 @@ class EchoTrials:
     @property
     def best(self) -> TriedEcho:
         """What explains most, for as little straying as that takes."""
-        return max(self.tried, key=lambda t: t.drop - t.stray)
+        return max(self.tried, key=lambda t: t.net)
 
     def same(self, one: TriedEcho, two: TriedEcho) -> bool:
         """Whether the references cannot tell two answers apart.

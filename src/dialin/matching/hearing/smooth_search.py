@@ -1,8 +1,8 @@
 """Searching the knobs that only scale an effect's echoes, lag knobs where they are.
 
 What an answer leaves of the reference's cepstrum is a sum of squares of something that bends
-little with such knobs, so slopes lead on (Levenberg, 1944; Marquardt, 1963). CMA-ES goes on where
-they do not, and turns switches.
+little with such knobs, so slopes lead on (Levenberg, 1944; Marquardt, 1963). Where switches are
+among them CMA-ES goes on, which turns these as well.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class SmoothSearch:
 
         best = max([beam, *starts], key=worth)
         best, spent = self._descend(best, budget)
-        if spent and not any(trials.spec.parameters[n].is_stepped for n in trials.smooth):
+        if not any(trials.spec.parameters[n].is_stepped for n in trials.smooth):
             return best
         mean = np.clip(best.settings[trials.smooth], 0.02, 0.98)
         if size == 1:
@@ -138,11 +138,8 @@ class SmoothSearch:
                 vectors.append(trials.spec.check(vector))
             spent += len(asked) + len(vectors)
             there = [t for t in (*near, *trials.ask(vectors)) if t is not None]
-            farther = max([best, *there], key=lambda t: t.drop - t.stray)
-            gain = farther.drop - farther.stray - best.drop + best.stray
-            least = max(SETTLED, SETTLED_SHARE * best.drop)
-            best = farther
-            if gain < least:
+            before, best = best, max([best, *there], key=lambda t: t.net)
+            if best.net - before.net < max(SETTLED, SETTLED_SHARE * before.drop):
                 break
         return best, spent
 
