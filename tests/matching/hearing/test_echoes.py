@@ -35,7 +35,6 @@ from dialin.matching.hearing.lag_search import LagSearch
 from dialin.matching.hearing.time_guesses import find_echoes
 from dialin.matching.hearing.time_probe import probe_time
 from dialin.measures.cepstrum import LAG_RATE, recording_cepstrum
-from dialin.measures.order import echo_order
 from dialin.rendering import RenderPool
 from tests.measures.test_cepstrum import echoed, music
 
@@ -404,17 +403,6 @@ def test_target_weighs_in_units_of_the_noise():
     assert target.drop(np.zeros_like(right)) == 0.0
 
 
-def test_order_tells_a_loud_echo_from_a_soft_one():
-    sound = np.random.default_rng(0).normal(0, 1e-4, (1, 6 * RATE)).astype(np.float32)
-    rng = np.random.default_rng(1)
-    for start in rng.integers(0, 5 * RATE, 12):
-        t = np.arange(RATE // 4) / RATE
-        sound[0, start : start + t.size] += rng.normal(0, 0.2, t.size) * np.exp(-30 * t)
-    soft, loud = echoed(sound, 4_800, 0.5, 0.0), echoed(0.5 * sound, 4_800, 2.0, 0.0)
-    assert echo_order(soft, RATE, 0.2) > echo_order(loud, RATE, 0.2) + 0.2
-    assert echo_order(soft[:, :100], RATE, 0.2) == 0.0
-
-
 def test_search_gives_up_where_the_effect_fails_on_every_impulse(pool):
     uri = "fake:error"
     spec = pool.describe(uri)
@@ -685,9 +673,10 @@ def test_what_may_be_a_beat_gives_way_to_an_echo_that_comes_before_any(monkeypat
     rival = EchoFit(np.full(3, 0.9), 205.0, 0.0, comb, [], refine=lambda: finer)
     best = EchoFit(np.zeros(3), 1_400.0, 0.0, late, [], lambda: [rival])
     monkeypatch.setattr(time_guesses, "verdict_of", lambda *_: ("heard", 0.9))
-    ear = SimpleNamespace(whole=target_with([(0.968, height), (0.02, 0.2)]), order=lambda lag: 0.0)
+    ear = SimpleNamespace(whole=target_with([(0.968, height), (0.02, 0.2)]))
     spec = open_effect("builtin:delay").spec
-    fitted = time_guesses._Fitted(0, None, best, None, (0, 1, 2), (0, 1, 2), spec)
+    lab = SimpleNamespace(turns=1)
+    fitted = time_guesses._Fitted(0, None, best, lab, (0, 1, 2), (0, 1, 2), spec)
     (echo,) = time_guesses._judged([fitted], ear)
     assert echo.verdict == "heard"
     assert echo.settings[0] == chosen

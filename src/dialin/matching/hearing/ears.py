@@ -6,6 +6,7 @@ first and the last three quarters.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +24,7 @@ from dialin.measures.cepstrum import (
     overlap,
     recording_cepstrum,
 )
-from dialin.measures.order import echo_order
+from dialin.measures.undoing import Undoable, make_undoable
 
 LISTENED_SECONDS = 120.0
 """How much of a recording is listened to, at most."""
@@ -76,22 +77,11 @@ class Ear:
         count = self.whole.values.shape[1]
         return overlap(count, shorter) / np.maximum(overlap(count, self.seconds), 1e-3)
 
-    def order(self, lag: float) -> float:
-        """Whether an echo at a lag is the softer or the louder sound.
-
-        Parameters
-        ----------
-        lag : float
-            In seconds.
-
-        Returns
-        -------
-        float
-            From +1 (the echo is the softer) to -1 (it is the louder), the weighted mean over
-            references.
-        """
+    @functools.cached_property
+    def undoable(self) -> tuple[tuple[Undoable, float], ...]:
+        """The references, ready to have effects undone, and how much each counts; sums to 1."""
         total = sum(w for _, _, w in self.references)
-        return sum(w * echo_order(a, r, lag) for a, r, w in self.references) / total
+        return tuple((make_undoable(a, r), w / total) for a, r, w in self.references)
 
 
 @dataclass(eq=False)

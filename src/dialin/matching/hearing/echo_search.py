@@ -207,6 +207,10 @@ class EchoSearch:
         """Look for what is left of settings, and for others that cannot be told from them."""
         if self._trials.lags:
             best = self._lags.polish(best)
+            for crossed in self._lags.crossed(best):
+                closer = self._smooth.refine(crossed, MOST_REFINING)
+                if closer.drop >= least_alike(best.drop):
+                    self._smooth.refine(self._lags.polish(closer), LEAST_REFINING, sigma=0.05)
             mirrored = self._smooth.mirror(best)
             if mirrored is not None and mirrored.drop >= least_alike(best.drop):
                 # Which of both it is, is told by the sound: both must be exact.

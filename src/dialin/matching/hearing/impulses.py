@@ -30,6 +30,7 @@ from dialin.measures.cepstrum import (
     local_noise,
 )
 from dialin.measures.smoothing import uniform_filter1d
+from dialin.measures.undoing import Undoable, concentration
 from dialin.rendering import Job, Renderer, SharedAudio
 
 PREROLL, SECONDS = 0.5, 3.0
@@ -155,6 +156,19 @@ def impulse_answer(
     return np.asarray(steady_part(np.stack(answers)), dtype=np.float32)
 
 
+def _concentration(
+    audio: Audio,
+    sample_rate: int,
+    seconds: float,
+    turns: int,
+    recordings: Sequence[tuple[Undoable, float]],
+) -> float:
+    """How concentrated recordings are without what answered to the impulse; runs in a worker."""
+    start = _starts(sample_rate, seconds, turns)[0]
+    answer = audio[:2, start:][:, : round(seconds * sample_rate)]
+    return sum(w * concentration(sound, answer, sample_rate) for sound, w in recordings)
+
+
 def steady_part(answers: Values) -> Values:
     """What stays the same in answers to several impulses: what a long recording shows of them.
 
@@ -245,15 +259,12 @@ class ImpulseLab:
         (int, ndarray of shape (views, lags) or None)
             Place in `settings`, and the cepstra there.
         """
-        if self._shared is None:
-            audio = impulse(self.sample_rate, self.channels, seconds=self.seconds, turns=self.turns)
-            self._shared = self.pool.share(audio, self.sample_rate)
         # A window much longer than the answer takes nothing from it.
         heard = self.heard if self.heard is None or self.seconds > self.heard / 16 else None
         jobs = [
             Job(
                 self.uri,
-                self._shared,
+                self._impulse(),
                 vector,
                 measure=impulse_answer,
                 measure_args=(self.highest, heard, self.seconds, self.turns, self.smooth_hz),
@@ -264,6 +275,38 @@ class ImpulseLab:
         for place, r in self.pool.render_iter(jobs):
             failed = r.failure is not None or not np.isfinite(r.value).all()
             yield place, None if failed else _in_doubles(r.value)
+
+    def concentrations(
+        self, settings: Sequence[Settings], recordings: Sequence[tuple[Undoable, float]]
+    ) -> list[float]:
+        """How concentrated recordings are once the effect is undone at each of some settings.
+
+        Parameters
+        ----------
+        settings : sequence of ndarray
+            Of the effect or chain, 0 to 1.
+        recordings : sequence of (Undoable, float)
+            And how much each counts.
+
+        Returns
+        -------
+        list of float
+            See `dialin.measures.undoing`; NaN where a render failed.
+        """
+        args = (self.seconds, self.turns, tuple(recordings))
+        jobs = [
+            Job(self.uri, self._impulse(), vector, measure=_concentration, measure_args=args)
+            for vector in settings
+        ]
+        self.renders += len(jobs)
+        results = self.pool.render(jobs)
+        return [float("nan") if r.failure is not None else float(r.value) for r in results]
+
+    def _impulse(self) -> SharedAudio:
+        if self._shared is None:
+            audio = impulse(self.sample_rate, self.channels, seconds=self.seconds, turns=self.turns)
+            self._shared = self.pool.share(audio, self.sample_rate)
+        return self._shared
 
     def close(self) -> None:
         """Free the impulse."""

@@ -105,12 +105,36 @@ class LagLaw:
             Four at most.
         """
         points = sorted(self._points[min(view, self._views - 1)].items())
-        solved = []
+        solved: list[tuple[float, float]] = []
         for (u1, l1), (u2, l2) in itertools.pairwise(points):
             if (l1 - lag) * (l2 - lag) > 0 or l1 == l2:
                 continue
-            solved.append(self._between(points, u1, u2, lag))
-        return solved[:4] or _beyond(points, lag)[:1]
+            away = min(abs(l1 - lag), abs(l2 - lag))
+            solved.append((away, self._between(points, u1, u2, lag)))
+        # Peaks that are not this knob's lead astray: the nearer it was, the surer.
+        solved.sort()
+        across = sorted(_across(points, lag))[:2]
+        return [u for _, u in sorted([*solved[:4], *across])[:4]] or _beyond(points, lag)[:1]
+
+    def lag_at(self, view: int, position: float) -> float | None:
+        """Where the peak lies, in seconds; None where nothing is known of a view.
+
+        Parameters
+        ----------
+        view : int
+            Row of the answers.
+        position : float
+            Of the knob.
+
+        Returns
+        -------
+        float or None
+        """
+        points = sorted(self._points[min(view, self._views - 1)].items())
+        if not points:
+            return None
+        positions, lags = np.array(points).T
+        return float(np.interp(position, positions, lags))
 
     def closer(self, view: int, lag: float, position: float) -> float | None:
         """The next guess after what was measured at one position.
@@ -216,6 +240,25 @@ def _beyond(points: Sequence[tuple[float, float]], lag: float) -> list[float]:
             u = end + (lag - there) * (end - inner) / (there - other)
             if least < u < most:
                 solved.append(u)
+    return solved
+
+
+def _across(points: Sequence[tuple[float, float]], lag: float) -> list[tuple[float, float]]:
+    """Positions in a gap between those that are known, where the law at its side has a lag.
+
+    Where a knob does something else from some position on (a ratio, then notes), the law breaks.
+    With how far it must go on for that, in seconds of lag.
+    """
+    solved: list[tuple[float, float]] = []
+    for (u1, l1), (u2, l2), (u3, l3) in zip(points, points[1:], points[2:], strict=False):
+        for end, there, inner, other, least, most in (
+            (u2, l2, u1, l1, u2, u3),
+            (u2, l2, u3, l3, u1, u2),
+        ):
+            if there != other:
+                u = end + (lag - there) * (end - inner) / (there - other)
+                if least < u < most:
+                    solved.append((abs(lag - there), u))
     return solved
 
 

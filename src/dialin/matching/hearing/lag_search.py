@@ -60,6 +60,9 @@ OTHERWISE, MOST_POSITIONS, SAME = 5, 12, 1e-3
 """Other smooth knobs that are tried at the lags of peaks that nothing explains yet; how many lags,
 and travel within which they are the same."""
 
+MOST_CROSSED, CROSSED = 6, 2
+"""Pairs of lag knobs of which sums and differences of lags are tried, and settings kept of them."""
+
 REFINES = 6
 """Rounds of refining an inverted lag."""
 
@@ -109,6 +112,7 @@ class LagSearch:
         heights = [abs(h) / _noise(target, view) for view, tops in peaks for _, h in tops]
         self.tallest = max(heights, default=0.0)
         self.shifting: dict[int, LagPatterns] = {}
+        self._laws: dict[int, LagLaw] = {}
 
     def combined(self) -> list[TriedEcho]:
         """The best of all positions of several switches together, which mean little one by one.
@@ -168,7 +172,8 @@ class LagSearch:
                 continue
             law = LagLaw(index, _pairs(there), self._first)
             if law.sparse:
-                found = self._inverted(law, beam)
+                self._laws[index] = law
+                found = self._inverted(law, beam, self._targets)
                 pool += found
                 reached = max((t.reach for t in found), default=0.0)
                 # What explains the tallest peak leaves nothing else to try.
@@ -216,9 +221,40 @@ class LagSearch:
             there = self._trials.ask([with_knob(loud.settings, index, float(u)) for u in grid])
             pool += [t for t in there if t]
             law = LagLaw(index, _pairs(there), self._first) if any(there) else None
-            found = [] if law is None else self._inverted(law, loud)
+            found = [] if law is None else self._inverted(law, loud, self._targets)
             pool += [*found, *self._otherwise(index, found)]
         return sorted(pool, key=lambda t: -t.reach)[:BEAMS]
+
+    def crossed(self, best: TriedEcho) -> list[TriedEcho]:
+        """Settings at which one lag is the sum or the difference of two that were found.
+
+        Of two echoes that are louder than their sound the reference shows the lag of one, and that
+        between them, as if it were a soft one's.
+
+        Parameters
+        ----------
+        best : TriedEcho
+            What was found.
+
+        Returns
+        -------
+        list of TriedEcho
+            Two at most, with other smooth knobs where these explain more.
+        """
+        pool: list[TriedEcho] = []
+        for (index, law), (other, theirs) in itertools.islice(
+            itertools.permutations(self._laws.items(), 2), MOST_CROSSED
+        ):
+            wanted: list[tuple[int, float]] = []
+            for view in range(self._trials.target.values.shape[0]):
+                one = law.lag_at(view, float(best.settings[index]))
+                two = theirs.lag_at(view, float(best.settings[other]))
+                if one is not None and two is not None:
+                    wanted += [(view, one + two), (view, abs(one - two))]
+            found = self._inverted(law, best, [goal for goal in wanted if goal[1] > LAW_FROM])
+            pool += [*found, *(self._otherwise(index, found) if found else [])]
+        elsewhere = [t for t in pool if self._trials.differ(t, best)]
+        return self._trials.distinct(elsewhere, CROSSED)
 
     def polish(self, beam: TriedEcho) -> TriedEcho:
         """Each lag knob by itself, in steps that get smaller: what is left of a sample.
@@ -248,10 +284,12 @@ class LagSearch:
     def _first(self) -> int:
         return round(LAW_FROM * LAG_RATE)
 
-    def _inverted(self, law: LagLaw, beam: TriedEcho) -> list[TriedEcho]:
-        """Positions whose peak lies at one of the reference's, refined."""
+    def _inverted(
+        self, law: LagLaw, beam: TriedEcho, goals: Sequence[tuple[int, float]]
+    ) -> list[TriedEcho]:
+        """Positions whose peak lies at a lag in a view that is wanted, refined."""
         wanted: list[tuple[int, float, float]] = []
-        for view, lag in self._targets:
+        for view, lag in goals:
             wanted += [(view, lag, u) for u in law.positions(view, lag)]
         results: list[TriedEcho] = []
         for _ in range(REFINES):

@@ -26,9 +26,6 @@ from dialin.matching.hearing.time_probe import TimeProbe, probe_time
 from dialin.matching.probing import ask_effect
 from dialin.rendering import Renderer
 
-SHORTEST_ORDER = 0.02
-"""Lag in seconds from which attacks tell whether an echo is softer or louder than its sound."""
-
 EXACTLY = 6
 """Smooth knobs up to which all are set by what is heard; of more, or of what moves inside, those
 that move lags are, and the others searched by the sound as well."""
@@ -59,10 +56,6 @@ class Echo:
         See `EchoTarget`.
     text : str
         For people: ``echo at 412 ms, 31 sigma``.
-    lag : float, optional
-        In seconds, of an effect of single echoes that can be told from their sounds.
-    order : float
-        Whether that echo is the softer in the references; see `dialin.measures.order`.
     lines : tuple of (hertz, sigma)
         About which the references' spectrum is symmetrical, where it is a ring modulator's.
     exact : bool
@@ -72,6 +65,9 @@ class Echo:
     weigh : callable, optional
         How much of the references each of some settings of the slot explains, as `drop` is; where
         settings that were not found by listening may be weighed by what is heard as well.
+    undo : callable, optional
+        How concentrated the references are once the effect is undone, at each of some settings of
+        the slot; see `dialin.measures.undoing`.
     refine : callable, optional
         Settings of the slot near some that explain more of what is heard.
     rounds : float
@@ -86,12 +82,11 @@ class Echo:
     drop: float
     score: float
     text: str
-    lag: float | None = None
-    order: float = 0.0
     lines: tuple[tuple[float, float], ...] = ()
     exact: bool = True
     guesses: tuple[Settings, ...] = ()
     weigh: Callable[[Sequence[Settings]], list[float]] | None = None
+    undo: Callable[[Sequence[Settings]], list[float]] | None = None
     refine: Callable[[Settings], Settings] | None = None
     rounds: float = math.inf
 
@@ -345,7 +340,8 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
         if comb is not None and comb.heard:
             text = f"{fitted.spec.name}: echo at {1000 * comb.lag:.3g} ms, {comb.sigma:.0f} sigma"
             found = comb.fit.settings, comb.fit.alike, fitted.places, comb.fit.drop, comb.sigma
-            echoes.append(Echo(fitted.slot, "heard", *found, text))
+            undo = functools.partial(_undone, lab, ear)
+            echoes.append(Echo(fitted.slot, "heard", *found, text, undo=undo))
             continue
         guesses: tuple[Settings, ...] = ()
         if comb is not None:
@@ -353,7 +349,6 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
             guesses = (comb.fit.settings, *(s for s, _ in comb.fit.alike[:MIRRORS]))
         lag, sigma = single_echo(fit.answer, ear.whole)
         score = ear.whole.score(fit.answer)
-        ordered = lag if lag is not None and lag >= SHORTEST_ORDER else None
         kind = "a room's pattern of reflections" if lag is None else f"echo at {1000 * lag:.4g} ms"
         echoes.append(
             Echo(
@@ -365,15 +360,23 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
                 fit.drop,
                 score,
                 f"{fitted.spec.name}: {kind}, {sigma:.0f} sigma",
-                ordered,
-                0.0 if ordered is None else ear.order(ordered),
                 guesses=guesses,
                 weigh=None
                 if set(fitted.places) >= set(fitted.free)
                 else functools.partial(_weighed, lab, ear.whole, fit.drop),
+                # What wanders inside is not undone by one answer.
+                undo=None if lab.turns > 1 else functools.partial(_undone, lab, ear),
             )
         )
     return sorted(echoes, key=lambda e: e.slot)
+
+
+def _undone(lab: ImpulseLab, ear: Ear, settings: Sequence[Settings]) -> list[float]:
+    """How concentrated the references are once the effect is undone."""
+    try:
+        return lab.concentrations(settings, ear.undoable)
+    finally:
+        lab.close()
 
 
 def _weighed(
