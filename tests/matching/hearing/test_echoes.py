@@ -170,6 +170,9 @@ class Here:
     def release(self, shared):
         pass
 
+    def render(self, jobs):
+        return [result for _, result in self.render_iter(jobs)]
+
     def render_iter(self, jobs):
         for place, job in enumerate(jobs):
             wet = self.effect.process(job.audio.audio, job.audio.sample_rate, job.settings)
@@ -524,6 +527,53 @@ def test_a_law_goes_on_beyond_the_positions_at_which_an_echo_is_heard():
     assert law.closer(0, 0.1, 0.05) == pytest.approx(0.0214, abs=1e-3)
 
 
+def test_a_law_that_breaks_is_known_up_to_where_it_does():
+    there = []
+    for u, lag in ((0.0, 0.1), (0.25, 0.2), (0.5, 0.15), (0.75, 0.12)):
+        answer = np.zeros((1, 30_000))
+        answer[0, round(lag * LAG_RATE)] = 0.5
+        there.append((np.array([u]), answer))
+    law = LagLaw(0, there, 24)
+    # It goes on from 0.25, or came from there on the other side.
+    assert law.positions(0, 0.24) == pytest.approx([0.05, 0.35])
+    assert law.lag_at(0, 0.125) == pytest.approx(0.15)
+
+
+class TwoEchoes:
+    """Two echoes, the times of which are knobs 0 and 1; knob 2 is how much of all is wet."""
+
+    spec = open_effect("builtin:delay").spec
+
+    def process(self, audio, sample_rate, settings):
+        out = (1 - settings[2]) * audio.astype(np.float64)
+        for knob in (0, 1):
+            lag = round((0.02 + 0.4 * settings[knob]) * sample_rate)
+            out[:, lag:] += 0.5 * settings[2] * audio[:, :-lag]
+        return out.astype(np.float32)
+
+
+def test_two_echoes_that_are_louder_than_their_sound_are_told_from_soft_ones():
+    effect = TwoEchoes()
+    # The reference shows 88 ms and the 140 that lie between 88 and 228.
+    true = np.array([0.17, 0.52, 0.82])
+    reference = effect.process(music(RATE, 1), RATE, true)
+    ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
+    lab = ImpulseLab(Here(effect), "", RATE, 1, ear.whole.highest, ear.seconds, 0.6)
+    kinds = {"time": "lag", "feedback": "lag", "mix": "smooth"}
+    trials = EchoTrials(lab, effect.spec, ear.whole, kinds, effect.spec.default, (0, 1, 2))
+    # As they look where the sound is louder: the one at 88 ms, and one at 140.
+    (soft, loud) = trials.answered([np.array([0.17, 0.3, 0.3]), np.array([0.8, 0.1, 0.8])])
+    trials.drawn = 2
+    lags = LagSearch(trials)
+    for knob in (0, 1):
+        lags.along(knob, [soft], otherwise=False)
+    crossed = max(lags.crossed(soft), key=lambda t: t.reach)
+    assert crossed.settings[:2] == pytest.approx(true[:2], abs=1e-3)
+    assert crossed.reach > 1.2 * soft.reach
+    readings = [true, soft.settings, loud.settings]
+    assert int(np.argmax(lab.concentrations(readings, ear.undoable))) == 0
+
+
 def test_rivals_have_other_echoes_and_not_other_positions_of_a_knob_that_says_nothing(pool):
     effect = open_effect("builtin:delay")
     ear = make_ear((music(RATE, 2), RATE), [(wet("builtin:delay", time=200), RATE, 1.0)])
@@ -673,10 +723,36 @@ def test_what_may_be_a_beat_gives_way_to_an_echo_that_comes_before_any(monkeypat
     rival = EchoFit(np.full(3, 0.9), 205.0, 0.0, comb, [], refine=lambda: finer)
     best = EchoFit(np.zeros(3), 1_400.0, 0.0, late, [], lambda: [rival])
     monkeypatch.setattr(time_guesses, "verdict_of", lambda *_: ("heard", 0.9))
-    ear = SimpleNamespace(whole=target_with([(0.968, height), (0.02, 0.2)]))
-    spec = open_effect("builtin:delay").spec
-    lab = SimpleNamespace(turns=1)
-    fitted = time_guesses._Fitted(0, None, best, lab, (0, 1, 2), (0, 1, 2), spec)
+    fitted, ear = fitted_to(best, target_with([(0.968, height), (0.02, 0.2)]), 1.0)
     (echo,) = time_guesses._judged([fitted], ear)
     assert echo.verdict == "heard"
     assert echo.settings[0] == chosen
+
+
+def fitted_to(fit, target, undone):
+    """What was found of a delay, and an ear whose recordings are so concentrated without it."""
+    lab = SimpleNamespace(
+        turns=1, close=lambda: None, concentrations=lambda asked, _: [undone for _ in asked]
+    )
+    spec = open_effect("builtin:delay").spec
+    fitted = time_guesses._Fitted(0, None, fit, lab, (0, 1, 2), (0, 1, 2), spec)
+    return fitted, SimpleNamespace(whole=target, undoable=(), concentrated=0.5)
+
+
+@pytest.mark.parametrize(
+    "lag, undone, verdict",
+    [
+        (0.357, 0.4, "doubt"),
+        (0.357, 0.6, "heard"),
+        (0.357, float("nan"), "heard"),
+        (0.02, 0.4, "heard"),
+    ],
+)
+def test_beats_are_spread_by_more_of_them_where_they_are_undone(monkeypatch, lag, undone, verdict):
+    target = target_with([(lag, 0.5)])
+    monkeypatch.setattr(time_guesses, "verdict_of", lambda *_: ("heard", 0.9))
+    monkeypatch.setattr(time_guesses, "find_comb", lambda *_: None)
+    fit = EchoFit(np.zeros(3), 1_400.0, 0.0, target.values, [])
+    fitted, ear = fitted_to(fit, target, undone)
+    (echo,) = time_guesses._judged([fitted], ear)
+    assert echo.verdict == verdict

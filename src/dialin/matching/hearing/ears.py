@@ -24,7 +24,8 @@ from dialin.measures.cepstrum import (
     overlap,
     recording_cepstrum,
 )
-from dialin.measures.undoing import Undoable, make_undoable
+from dialin.measures.undoing import RATE as UNDONE_RATE
+from dialin.measures.undoing import Undoable, concentration, make_undoable
 
 LISTENED_SECONDS = 120.0
 """How much of a recording is listened to, at most."""
@@ -82,6 +83,12 @@ class Ear:
         """The references, ready to have effects undone, and how much each counts; sums to 1."""
         total = sum(w for _, _, w in self.references)
         return tuple((make_undoable(a, r), w / total) for a, r, w in self.references)
+
+    @functools.cached_property
+    def concentrated(self) -> float:
+        """How concentrated the references are as they are, nothing undone."""
+        nothing = np.ones((1, 1), np.float32)
+        return sum(w * concentration(sound, nothing, UNDONE_RATE) for sound, w in self.undoable)
 
 
 @dataclass(eq=False)

@@ -146,10 +146,27 @@ def may_be_beat(fit: EchoFit, ear: Ear) -> bool:
     -------
     bool
     """
+    height = _highest(ear.whole.fit(fit.answer))[2]
+    return height < HIGH_BEAT and is_late_echo(fit, ear)
+
+
+def is_late_echo(fit: EchoFit, ear: Ear) -> bool:
+    """Whether what was found are echoes that come as late as beats do, and nothing else.
+
+    Parameters
+    ----------
+    fit : EchoFit
+        What a search came to.
+    ear : Ear
+        The recordings.
+
+    Returns
+    -------
+    bool
+    """
     rows = ear.whole.fit(fit.answer)
-    _, peak, height = _highest(rows)
     late = rows[:, round(BEATS_FROM * LAG_RATE) :]
-    return peak / LAG_RATE >= BEATS_FROM and height < HIGH_BEAT and _is_sparse(late)
+    return _highest(rows)[1] >= BEATS_FROM * LAG_RATE and _is_sparse(late)
 
 
 def _shown(

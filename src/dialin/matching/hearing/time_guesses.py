@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
@@ -18,7 +18,13 @@ from dialin.matching.hearing.carrier_search import CarrierSearch, reference_line
 from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit, EchoSearch
 from dialin.matching.hearing.echo_trials import EchoTrials
-from dialin.matching.hearing.echo_verdicts import EVENLY, may_be_beat, single_echo, verdict_of
+from dialin.matching.hearing.echo_verdicts import (
+    EVENLY,
+    is_late_echo,
+    may_be_beat,
+    single_echo,
+    verdict_of,
+)
 from dialin.matching.hearing.impulses import EchoTarget, ImpulseLab, PartPair
 from dialin.matching.hearing.short_combs import Search, find_comb
 from dialin.matching.hearing.step_taps import StepTaps
@@ -336,11 +342,16 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
             if other == "heard" and (sure or not beat):
                 verdict, fit = "heard", rival if rival.refine is None else rival.refine()
                 break
+        # What wanders inside is not undone by one answer.
+        undo = None if lab.turns > 1 else _Undo(lab, ear)
+        late = verdict == "heard" and is_late_echo(fit, ear)
+        if late and undo is not None and not undo.helps([fit.settings, *(s for s, _ in fit.alike)]):
+            # Undone, beats are spread by more of them.
+            verdict = "doubt"
         comb = None if verdict == "heard" else find_comb(ear, lab, fitted.search)
         if comb is not None and comb.heard:
             text = f"{fitted.spec.name}: echo at {1000 * comb.lag:.3g} ms, {comb.sigma:.0f} sigma"
             found = comb.fit.settings, comb.fit.alike, fitted.places, comb.fit.drop, comb.sigma
-            undo = functools.partial(_undone, lab, ear)
             echoes.append(Echo(fitted.slot, "heard", *found, text, undo=undo))
             continue
         guesses: tuple[Settings, ...] = ()
@@ -364,19 +375,35 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
                 weigh=None
                 if set(fitted.places) >= set(fitted.free)
                 else functools.partial(_weighed, lab, ear.whole, fit.drop),
-                # What wanders inside is not undone by one answer.
-                undo=None if lab.turns > 1 else functools.partial(_undone, lab, ear),
+                undo=undo,
             )
         )
     return sorted(echoes, key=lambda e: e.slot)
 
 
-def _undone(lab: ImpulseLab, ear: Ear, settings: Sequence[Settings]) -> list[float]:
-    """How concentrated the references are once the effect is undone."""
-    try:
-        return lab.concentrations(settings, ear.undoable)
-    finally:
-        lab.close()
+@dataclass(frozen=True, eq=False)
+class _Undo:
+    """How concentrated the references are once the effect is undone, each setting asked once."""
+
+    lab: ImpulseLab
+    ear: Ear
+    known: dict[bytes, float] = field(default_factory=dict)
+
+    def __call__(self, settings: Sequence[Settings]) -> list[float]:
+        fresh = [vector for vector in settings if vector.tobytes() not in self.known]
+        if fresh:
+            try:
+                values = self.lab.concentrations(fresh, self.ear.undoable)
+            finally:
+                self.lab.close()
+            self.known.update((v.tobytes(), value) for v, value in zip(fresh, values, strict=True))
+        return [self.known[vector.tobytes()] for vector in settings]
+
+    def helps(self, settings: Sequence[Settings]) -> bool:
+        """Whether any of some settings leaves them more concentrated than they are."""
+        least = self.ear.concentrated
+        # Mostly the first does.
+        return any(not value <= least for s in (settings[:1], settings[1:]) for value in self(s))
 
 
 def _weighed(
