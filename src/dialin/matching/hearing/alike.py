@@ -27,11 +27,13 @@ explain so little less that they are just handed on."""
 USUAL = 1.5
 """The same for a knob's whole travel from its default."""
 
-UNDONE, MOST_UNDONE = 70.0, 10.0
+UNDONE, MOST_UNDONE = 300.0, 20.0
 """Logarithm of the likelihood ratio between settings by how concentrated the reference is once they
 are undone: of 1, and at most. Of 408 echoes on validation songs (0.1 to 0.9 as loud as their sound,
 or their sound as they; 5 ms to 1 s; with and without feedback) the more concentrated of both
-readings is right in 95 %, and differs from the other by 0.05 in the median."""
+readings is right in 95 %, and differs from the other by 0.05 in the median. Of 56 delays of
+validation songs what is chosen comes to a mean MRSTFT of 0.20 with it, 0.26 with 70 and 0.34
+without; the best of what there was to choose from, to 0.13."""
 
 OTHER_LINES = 10.0
 """The same between lines of a ring modulator that all agree and none that do."""
