@@ -740,19 +740,22 @@ def fitted_to(fit, target, undone):
 
 
 @pytest.mark.parametrize(
-    "lag, undone, verdict",
+    "lag, drop, undone, verdict",
     [
-        (0.357, 0.4, "doubt"),
-        (0.357, 0.6, "heard"),
-        (0.357, float("nan"), "heard"),
-        (0.02, 0.4, "heard"),
+        (0.357, 1_400.0, 0.4, "doubt"),
+        (0.357, 9_000.0, 0.4, "heard"),
+        (0.357, 1_400.0, 0.6, "heard"),
+        (0.357, 1_400.0, float("nan"), "heard"),
+        (0.02, 1_400.0, 0.4, "heard"),
     ],
 )
-def test_beats_are_spread_by_more_of_them_where_they_are_undone(monkeypatch, lag, undone, verdict):
+def test_beats_are_spread_by_more_of_them_where_they_are_undone(
+    monkeypatch, lag, drop, undone, verdict
+):
     target = target_with([(lag, 0.5)])
     monkeypatch.setattr(time_guesses, "verdict_of", lambda *_: ("heard", 0.9))
     monkeypatch.setattr(time_guesses, "find_comb", lambda *_: None)
-    fit = EchoFit(np.zeros(3), 1_400.0, 0.0, target.values, [])
+    fit = EchoFit(np.zeros(3), drop, 0.0, target.values, [])
     fitted, ear = fitted_to(fit, target, undone)
     (echo,) = time_guesses._judged([fitted], ear)
     assert echo.verdict == verdict
