@@ -22,8 +22,8 @@ from dialin.audio import Audio
 from dialin.audio import fourier as sfft
 from dialin.measures.transforms import hann
 
-RATE = 16_000
-"""Samples a second of what is looked at; attacks of a millisecond need no more."""
+RATE = 24_000
+"""Samples a second of what is looked at."""
 
 LONGEST = 12.0
 """Seconds of a recording that are looked at, its middle, at most."""
@@ -31,7 +31,7 @@ LONGEST = 12.0
 TAIL = 3.0
 """Seconds for which the answers to an impulse that are undone last, at most."""
 
-REGULAR = 0.03
+REGULAR = 0.003
 """Share of an answer's mean power below which its spectrum is not divided by."""
 
 EDGE = 1 / 8

@@ -251,6 +251,8 @@ def _across(points: Sequence[tuple[float, float]], lag: float) -> list[tuple[flo
     """
     solved: list[tuple[float, float]] = []
     for (u1, l1), (u2, l2), (u3, l3) in zip(points, points[1:], points[2:], strict=False):
+        if (l2 - l1) * (l3 - l2) >= 0:
+            continue
         for end, there, inner, other, least, most in (
             (u2, l2, u1, l1, u2, u3),
             (u2, l2, u3, l3, u1, u2),
