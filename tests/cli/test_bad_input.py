@@ -237,7 +237,7 @@ def test_effects_that_cannot_be_opened_or_used(place, effect):
     "effect", ["fake:hang", "fake:freeze", "fake:crash", "fake:nan", "fake:bug"]
 )
 def test_effects_that_fail_at_times_cost_only_their_renders(place, effect):
-    ran = match(place, "--deadline", "0.5", fx=effect)
+    ran = match(place, "--deadline", "0.25", fx=effect)
     assert ran.code in (0, 5), ran.err
     assert "Traceback" not in ran.err
     assert effect in ran.err or effect.split(":")[1] in ran.out
