@@ -736,7 +736,7 @@ def fitted_to(fit, target, undone):
     )
     spec = open_effect("builtin:delay").spec
     fitted = time_guesses._Fitted(0, None, fit, lab, (0, 1, 2), (0, 1, 2), spec)
-    return fitted, SimpleNamespace(whole=target, undoable=(), concentrated=0.5)
+    return fitted, SimpleNamespace(whole=target, undoable=(), concentrated=0.5, seconds=4.0)
 
 
 @pytest.mark.parametrize(
@@ -744,6 +744,8 @@ def fitted_to(fit, target, undone):
     [
         (0.357, 1_400.0, 0.4, "doubt"),
         (0.357, 9_000.0, 0.4, "heard"),
+        # It fits into the reference four times.
+        (0.97, 1_400.0, 0.4, "heard"),
         (0.357, 1_400.0, 0.6, "heard"),
         (0.357, 1_400.0, float("nan"), "heard"),
         (0.02, 1_400.0, 0.4, "heard"),

@@ -39,10 +39,11 @@ that move lags are, and the others searched by the sound as well."""
 MIRRORS = 2
 """Settings that explain a short comb as well, tried besides."""
 
-PLAIN_DROP = 4000.0
-"""Drop below which a late echo must leave the references more concentrated where it is undone. Of
-70 dry references of validation songs five late ones were heard, with 508 to 2,859; in music that is
-as loud at any time undoing says little either way, and what is so plain needs no further sign."""
+PLAIN_DROP, TIMES = 4000.0, 5
+"""Drop below which a late echo must leave the references more concentrated where it is undone, and
+how often its lag must fit into them for that. Of 70 dry references of validation songs five late
+ones were heard, with 508 to 2,859; in music that is as loud at any time undoing says little either
+way, and what is so plain needs no further sign."""
 
 KEEN = 5.0
 """How many times what is missed of the explained counts: what is heard is surer than how it
@@ -349,10 +350,10 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
                 break
         # What wanders inside is not undone by one answer.
         undo = None if lab.turns > 1 else _Undo(lab, ear)
-        late = verdict == "heard" and fit.drop < PLAIN_DROP and is_late_echo(fit, ear)
-        if late and undo is not None and not undo.helps([fit.settings, *(s for s, _ in fit.alike)]):
+        if verdict == "heard" and undo is not None and _may_be_spread(fit, ear):
             # Undone, beats are spread by more of them.
-            verdict = "doubt"
+            helps = undo.helps([fit.settings, *(s for s, _ in fit.alike)])
+            verdict = "heard" if helps else "doubt"
         comb = None if verdict == "heard" else find_comb(ear, lab, fitted.search)
         if comb is not None and comb.heard:
             text = f"{fitted.spec.name}: echo at {1000 * comb.lag:.3g} ms, {comb.sigma:.0f} sigma"
@@ -384,6 +385,13 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
             )
         )
     return sorted(echoes, key=lambda e: e.slot)
+
+
+def _may_be_spread(fit: EchoFit, ear: Ear) -> bool:
+    """Whether undoing tells an echo that was found from a beat, and it is needed to tell."""
+    lag, _ = single_echo(fit.answer, ear.whole)
+    often = lag is not None and TIMES * lag <= ear.seconds
+    return often and fit.drop < PLAIN_DROP and is_late_echo(fit, ear)
 
 
 @dataclass(frozen=True, eq=False)
