@@ -13,6 +13,7 @@ Wiggins, "Minimum entropy deconvolution" (1978).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,6 +124,28 @@ def concentration(recording: Undoable, response: Audio, sample_rate: int) -> flo
         edge = round(EDGE * count)
         values.append(_concentration(undone[edge : count - edge].astype(np.float32)))
     return float(np.mean(values)) if values else float("nan")
+
+
+def mean_concentration(
+    recordings: Sequence[tuple[Undoable, float]], response: Audio, sample_rate: int
+) -> float:
+    """How concentrated several recordings are without an effect.
+
+    Parameters
+    ----------
+    recordings : sequence of (Undoable, float)
+        And how much each counts; sums to 1.
+    response : ndarray, float32, shape (channels, samples)
+        The effect's answer to an impulse, from the impulse on.
+    sample_rate : int
+        Of the response, in hertz.
+
+    Returns
+    -------
+    float
+        As of `concentration`.
+    """
+    return sum(w * concentration(sound, response, sample_rate) for sound, w in recordings)
 
 
 def _spectrum(audio: Audio, sample_rate: int, seconds: int) -> NDArray[np.complexfloating]:

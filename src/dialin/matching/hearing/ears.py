@@ -25,7 +25,7 @@ from dialin.measures.cepstrum import (
     recording_cepstrum,
 )
 from dialin.measures.undoing import RATE as UNDONE_RATE
-from dialin.measures.undoing import Undoable, concentration, make_undoable
+from dialin.measures.undoing import Undoable, make_undoable, mean_concentration
 
 LISTENED_SECONDS = 120.0
 """How much of a recording is listened to, at most."""
@@ -88,7 +88,7 @@ class Ear:
     def concentrated(self) -> float:
         """How concentrated the references are as they are, nothing undone."""
         nothing = np.ones((1, 1), np.float32)
-        return sum(w * concentration(sound, nothing, UNDONE_RATE) for sound, w in self.undoable)
+        return mean_concentration(self.undoable, nothing, UNDONE_RATE)
 
 
 @dataclass(eq=False)

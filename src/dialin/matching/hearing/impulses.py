@@ -30,7 +30,7 @@ from dialin.measures.cepstrum import (
     local_noise,
 )
 from dialin.measures.smoothing import uniform_filter1d
-from dialin.measures.undoing import Undoable, concentration
+from dialin.measures.undoing import Undoable, mean_concentration
 from dialin.rendering import Job, Renderer, SharedAudio
 
 PREROLL, SECONDS = 0.5, 3.0
@@ -157,16 +157,10 @@ def impulse_answer(
 
 
 def _concentration(
-    audio: Audio,
-    sample_rate: int,
-    seconds: float,
-    turns: int,
-    recordings: Sequence[tuple[Undoable, float]],
+    audio: Audio, sample_rate: int, recordings: Sequence[tuple[Undoable, float]]
 ) -> float:
     """How concentrated recordings are without what answered to the impulse; runs in a worker."""
-    start = _starts(sample_rate, seconds, turns)[0]
-    answer = audio[:2, start:][:, : round(seconds * sample_rate)]
-    return sum(w * concentration(sound, answer, sample_rate) for sound, w in recordings)
+    return mean_concentration(recordings, audio[:2, round(PREROLL * sample_rate) :], sample_rate)
 
 
 def steady_part(answers: Values) -> Values:
@@ -281,6 +275,8 @@ class ImpulseLab:
     ) -> list[float]:
         """How concentrated recordings are once the effect is undone at each of some settings.
 
+        For effects that are asked by one impulse, not by a train.
+
         Parameters
         ----------
         settings : sequence of ndarray
@@ -293,7 +289,7 @@ class ImpulseLab:
         list of float
             See `dialin.measures.undoing`; NaN where a render failed.
         """
-        args = (self.seconds, self.turns, tuple(recordings))
+        args = (tuple(recordings),)
         jobs = [
             Job(self.uri, self._impulse(), vector, measure=_concentration, measure_args=args)
             for vector in settings

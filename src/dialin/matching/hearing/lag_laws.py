@@ -104,7 +104,7 @@ class LagLaw:
         list of float
             Four at most.
         """
-        points = sorted(self._points[min(view, self._views - 1)].items())
+        points = self._known(view)
         solved: list[tuple[float, float]] = []
         for (u1, l1), (u2, l2) in itertools.pairwise(points):
             if (l1 - lag) * (l2 - lag) > 0 or l1 == l2:
@@ -112,9 +112,8 @@ class LagLaw:
             away = min(abs(l1 - lag), abs(l2 - lag))
             solved.append((away, self._between(points, u1, u2, lag)))
         # Peaks that are not this knob's lead astray: the nearer it was, the surer.
-        solved.sort()
-        across = sorted(_across(points, lag))[:2]
-        return [u for _, u in sorted([*solved[:4], *across])[:4]] or _beyond(points, lag)[:1]
+        solved += sorted(_across(points, lag))[:2]
+        return [u for _, u in sorted(solved)[:4]] or _beyond(points, lag)[:1]
 
     def lag_at(self, view: int, position: float) -> float | None:
         """Where the peak lies, in seconds; None where nothing is known of a view.
@@ -130,7 +129,7 @@ class LagLaw:
         -------
         float or None
         """
-        points = sorted(self._points[min(view, self._views - 1)].items())
+        points = self._known(view)
         if not points:
             return None
         positions, lags = np.array(points).T
@@ -153,7 +152,7 @@ class LagLaw:
         float or None
             None where it cannot be told from those that are known.
         """
-        points = sorted(self._points[min(view, self._views - 1)].items())
+        points = self._known(view)
         best = None
         for (u1, l1), (u2, l2) in itertools.pairwise(points):
             if (l1 - lag) * (l2 - lag) <= 0 and l1 != l2:
@@ -196,6 +195,10 @@ class LagLaw:
             self._points[view][position] = measured
         return measured
 
+    def _known(self, view: int) -> list[tuple[float, float]]:
+        """Positions and lags of a view, by position."""
+        return sorted(self._points[min(view, self._views - 1)].items())
+
     def _between(
         self, points: Sequence[tuple[float, float]], low: float, high: float, lag: float
     ) -> float:
@@ -232,14 +235,11 @@ def _beyond(points: Sequence[tuple[float, float]], lag: float) -> list[float]:
     if len(points) < 2:
         return []
     solved = []
-    for (end, there), (inner, other), least, most in (
+    for end, inner, least, most in (
         (points[0], points[1], 0.0, points[0][0]),
         (points[-1], points[-2], points[-1][0], 1.0),
     ):
-        if there != other:
-            u = end + (lag - there) * (end - inner) / (there - other)
-            if least < u < most:
-                solved.append(u)
+        solved += _going_on(end, inner, lag, least, most)
     return solved
 
 
@@ -250,18 +250,25 @@ def _across(points: Sequence[tuple[float, float]], lag: float) -> list[tuple[flo
     With how far it must go on for that, in seconds of lag.
     """
     solved: list[tuple[float, float]] = []
-    for (u1, l1), (u2, l2), (u3, l3) in zip(points, points[1:], points[2:], strict=False):
-        if (l2 - l1) * (l3 - l2) >= 0:
+    for before, here, after in zip(points, points[1:], points[2:], strict=False):
+        if (here[1] - before[1]) * (after[1] - here[1]) >= 0:
             continue
-        for end, there, inner, other, least, most in (
-            (u2, l2, u1, l1, u2, u3),
-            (u2, l2, u3, l3, u1, u2),
-        ):
-            if there != other:
-                u = end + (lag - there) * (end - inner) / (there - other)
-                if least < u < most:
-                    solved.append((abs(lag - there), u))
+        there = [
+            *_going_on(here, before, lag, here[0], after[0]),
+            *_going_on(here, after, lag, before[0], here[0]),
+        ]
+        solved += [(abs(lag - here[1]), u) for u in there]
     return solved
+
+
+def _going_on(
+    end: tuple[float, float], inner: tuple[float, float], lag: float, least: float, most: float
+) -> list[float]:
+    """Where the line through two positions and their lags has a lag, if that lies in between."""
+    if end[1] == inner[1]:
+        return []
+    u = end[0] + (lag - end[1]) * (end[0] - inner[0]) / (end[1] - inner[1])
+    return [u] if least < u < most else []
 
 
 class LagPatterns:

@@ -389,9 +389,10 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
 
 def _may_be_spread(fit: EchoFit, ear: Ear) -> bool:
     """Whether undoing tells an echo that was found from a beat, and it is needed to tell."""
+    if fit.drop >= PLAIN_DROP or not is_late_echo(fit, ear):
+        return False
     lag, _ = single_echo(fit.answer, ear.whole)
-    often = lag is not None and TIMES * lag <= ear.seconds
-    return often and fit.drop < PLAIN_DROP and is_late_echo(fit, ear)
+    return lag is not None and TIMES * lag <= ear.seconds
 
 
 @dataclass(frozen=True, eq=False)
