@@ -18,6 +18,7 @@ from dialin.errors import RenderCrashError, RenderError
 from dialin.rendering import Job, RenderPool, load_effect
 from dialin.workers import memory, process
 from dialin.workers.start import exit_name
+from tests.rendering import measures
 from tests.rendering.test_pool import alive
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
@@ -252,3 +253,11 @@ def test_load_effect_renders_through_a_worker_as_here():
 def test_how_a_process_ended_in_words():
     assert exit_name(-11) == "SIGSEGV"
     assert exit_name(3) == "exit status 3"
+
+
+def test_what_ran_in_a_worker_that_was_killed_runs_once_more(tmp_path):
+    with RenderPool(workers=1) as pool:
+        assert pool.call(measures.die_the_first_times, tmp_path / "once", 1) == 1
+        with pytest.raises(RenderCrashError, match=r"\(SIGKILL\) while rendering"):
+            pool.call(measures.die_the_first_times, tmp_path / "twice", 2)
+    assert (tmp_path / "twice").read_text() == "xx"

@@ -20,7 +20,14 @@ from pathlib import Path
 from dialin.errors import DialinError, UsageError
 from dialin.workers.memory import Buffers, MemoryFolder
 from dialin.workers.process import WorkerProcess
-from dialin.workers.start import KILLED_STARTS, START_DEADLINE, Channel, Door, exit_name
+from dialin.workers.start import (
+    KILLED_RUNS,
+    KILLED_STARTS,
+    START_DEADLINE,
+    Channel,
+    Door,
+    exit_name,
+)
 from dialin.workers.task import Loss, Result, Task
 
 LOOK_AHEAD = 2
@@ -438,10 +445,12 @@ class WorkerPool:
             self._remove(worker, keep_running=True)
             return
         stage, printed = worker.stage(), worker.log()
-        # Killed from outside before it began (by a person, or by the system for its memory),
-        # it did nothing wrong, and neither did what it was about to open.
-        innocent = stage != "running" and not hung and running.killed < KILLED_STARTS
-        if innocent and worker.was_killed(by_force=stage == "opening"):
+        # Killed from outside (by a person, or by the system for its memory) it did nothing wrong,
+        # and neither did what it was about to open. What was running has a second chance alone:
+        # it may be what took the memory.
+        chances = KILLED_RUNS if stage == "running" else KILLED_STARTS
+        innocent = not hung and running.killed < chances
+        if innocent and worker.was_killed(by_force=stage != "starting"):
             running.killed += 1
             self._remove(worker, keep_running=True)
             return

@@ -32,6 +32,9 @@ KILLED_STARTS = 3
 """Workers that may be killed, by a person or for want of memory, before they began with a task;
 one more, and that task has failed."""
 
+KILLED_RUNS = 1
+"""The same of workers that were at the task, which might be what asked for all the memory."""
+
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """One thread of linear algebra each: there is a worker for each core."""
 

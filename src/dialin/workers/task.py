@@ -53,7 +53,7 @@ class Task:
     future : Future
         Of its `Result`. Cancelling it is always possible, and means that nobody wants it any more.
     killed : int
-        Workers that were killed from outside before they began with it.
+        Workers that were killed from outside before they began with it, or at it.
     """
 
     payload: bytes
