@@ -1,10 +1,14 @@
-"""How concentrated in time a recording is once an effect is undone: what no cepstrum tells of it.
+"""Undoing an effect: what a recording comes to without it, which tells more than any cepstrum.
 
 ``1 + m z^-D`` and ``m + z^-D`` have the same power spectrum, so that a loud echo of a soft sound
 looks like a soft echo of a loud one. Divided by the wrong of both a recording is left with an
 all-pass filter, which spreads every attack over several lags; divided by the right one it is the
 dry sound again, which is as concentrated as music is (the idea of minimum entropy deconvolution).
 No other recording is compared, so the music itself does not count.
+
+Nor is a cepstrum exact where an echo's lag is no small part of the recording: how much of it lies
+within the window depends on when the music plays. What is left of an echo in the undone recording
+is nothing where its settings are right, whenever the music plays.
 
 References
 ----------
@@ -21,6 +25,7 @@ from numpy.typing import NDArray
 
 from dialin.audio import Audio
 from dialin.audio import fourier as sfft
+from dialin.measures.cepstrum import recording_cepstrum
 from dialin.measures.transforms import hann
 
 RATE = 24_000
@@ -29,8 +34,9 @@ RATE = 24_000
 LONGEST = 12.0
 """Seconds of a recording that are looked at, its middle, at most."""
 
-TAIL = 3.0
-"""Seconds for which the answers to an impulse that are undone last, at most."""
+TAIL, LONG_TAIL = 3.0, 12.0
+"""Seconds for which the answers to an impulse that are undone last, at most; and those of late
+echoes that come again and again."""
 
 REGULAR = 0.003
 """Share of an answer's mean power below which its spectrum is not divided by."""
@@ -65,7 +71,7 @@ class Undoable:
     heard: float
 
 
-def make_undoable(audio: Audio, sample_rate: int) -> Undoable:
+def make_undoable(audio: Audio, sample_rate: int, tail: float = TAIL) -> Undoable:
     """Transform a recording.
 
     Parameters
@@ -74,6 +80,8 @@ def make_undoable(audio: Audio, sample_rate: int) -> Undoable:
         Full scale is 1.
     sample_rate : int
         In hertz.
+    tail : float
+        Seconds for which answers to an impulse last, at most.
 
     Returns
     -------
@@ -82,13 +90,13 @@ def make_undoable(audio: Audio, sample_rate: int) -> Undoable:
     count = min(audio.shape[1], round(LONGEST * sample_rate))
     start = (audio.shape[1] - count) // 2
     heard = count / sample_rate
-    seconds = int(np.ceil(heard + TAIL))
+    seconds = int(np.ceil(heard + tail))
     spectrum = _spectrum(audio[:, start : start + count], sample_rate, seconds)
     return Undoable(spectrum.astype(np.complex64), seconds, heard)
 
 
-def concentration(recording: Undoable, response: Audio, sample_rate: int) -> float:
-    """How concentrated in time a recording is without an effect.
+def undo(recording: Undoable, response: Audio, sample_rate: int) -> Audio:
+    """A recording without an effect.
 
     Parameters
     ----------
@@ -102,27 +110,75 @@ def concentration(recording: Undoable, response: Audio, sample_rate: int) -> flo
 
     Returns
     -------
-    float
-        Logarithm of the mean square of envelopes over their squared mean, the mean of `BANDS`
-        bands and all channels: the more concentrated, the greater. NaN where nothing is left.
+    ndarray, float32, shape (channels, samples)
+        At `RATE`, with the loudest moment of the answer where the impulse was; zeros in channels
+        that answer nothing.
     """
-    answer = response[:, : round(TAIL * sample_rate)]
+    answer = response[:, : round((recording.seconds - recording.heard) * sample_rate)]
     rows = recording.spectrum
     if answer.shape[0] != rows.shape[0]:
         answer, rows = (a.mean(axis=0, keepdims=True) for a in (answer, rows))
-    values = []
-    for row, heard in zip(rows, answer, strict=True):
+    undone = np.zeros((rows.shape[0], round(recording.heard * RATE)), np.float32)
+    for place, (row, heard) in enumerate(zip(rows, answer, strict=True)):
         through = _spectrum(heard[None], sample_rate, recording.seconds)[0]
         power = through.real**2 + through.imag**2
         level = float(power.mean())
         if level <= 0:
             continue
-        undone = sfft.irfft(row * through.conj() / (power + REGULAR * level))
+        sound = sfft.irfft(row * through.conj() / (power + REGULAR * level))
         # Every answer's loudest moment is put in the same place, so that the same music counts.
-        undone = np.roll(undone, round(int(np.argmax(np.abs(heard))) / sample_rate * RATE))
-        count = round(recording.heard * RATE)
-        edge = round(EDGE * count)
-        values.append(_concentration(undone[edge : count - edge].astype(np.float32)))
+        sound = np.roll(sound, round(int(np.argmax(np.abs(heard))) / sample_rate * RATE))
+        undone[place] = sound[: undone.shape[1]]
+    return undone
+
+
+def undone_cepstrum(
+    recording: Undoable, response: Audio, sample_rate: int, highest: float
+) -> NDArray[np.float64]:
+    """Cepstrum of a recording without an effect: what is left of its echoes.
+
+    Parameters
+    ----------
+    recording : Undoable
+        From `make_undoable`.
+    response : ndarray, float32, shape (channels, samples)
+        As of `undo`.
+    sample_rate : int
+        Of the response, in hertz.
+    highest : float
+        Frequency in hertz up to which the spectrum counts.
+
+    Returns
+    -------
+    ndarray, float64, shape (views, lags)
+        As of `dialin.measures.cepstrum.recording_cepstrum`, of two channels without the side.
+    """
+    sound = undo(recording, response, sample_rate)
+    return recording_cepstrum(sound, RATE, highest=highest).values[:3]
+
+
+def concentration(recording: Undoable, response: Audio, sample_rate: int) -> float:
+    """How concentrated in time a recording is without an effect.
+
+    Parameters
+    ----------
+    recording : Undoable
+        From `make_undoable`.
+    response : ndarray, float32, shape (channels, samples)
+        As of `undo`.
+    sample_rate : int
+        Of the response, in hertz.
+
+    Returns
+    -------
+    float
+        Logarithm of the mean square of envelopes over their squared mean, the mean of `BANDS`
+        bands and all channels: the more concentrated, the greater. NaN where nothing is left.
+    """
+    undone = undo(recording, response, sample_rate)
+    edge = round(EDGE * undone.shape[1])
+    inner = undone[:, edge : undone.shape[1] - edge]
+    values = [_concentration(row) for row in inner if row.any()]
     return float(np.mean(values)) if values else float("nan")
 
 

@@ -724,7 +724,7 @@ def test_what_may_be_a_beat_gives_way_to_an_echo_that_comes_before_any(monkeypat
     best = EchoFit(np.zeros(3), 1_400.0, 0.0, late, [], lambda: [rival])
     monkeypatch.setattr(time_guesses, "verdict_of", lambda *_: ("heard", 0.9))
     fitted, ear = fitted_to(best, target_with([(0.968, height), (0.02, 0.2)]), 1.0)
-    (echo,) = time_guesses._judged([fitted], ear)
+    (echo,) = time_guesses._judged([fitted], ear, 0)
     assert echo.verdict == "heard"
     assert echo.settings[0] == chosen
 
@@ -735,7 +735,7 @@ def fitted_to(fit, target, undone):
         turns=1, close=lambda: None, concentrations=lambda asked, _: [undone for _ in asked]
     )
     spec = open_effect("builtin:delay").spec
-    fitted = time_guesses._Fitted(0, None, fit, lab, (0, 1, 2), (0, 1, 2), spec)
+    fitted = time_guesses._Fitted(0, None, fit, lab, (0, 1, 2), (0, 1, 2), (), spec)
     return fitted, SimpleNamespace(whole=target, undoable=(), concentrated=0.5, seconds=4.0)
 
 
@@ -759,5 +759,5 @@ def test_beats_are_spread_by_more_of_them_where_they_are_undone(
     monkeypatch.setattr(time_guesses, "find_comb", lambda *_: None)
     fit = EchoFit(np.zeros(3), drop, 0.0, target.values, [])
     fitted, ear = fitted_to(fit, target, undone)
-    (echo,) = time_guesses._judged([fitted], ear)
+    (echo,) = time_guesses._judged([fitted], ear, 0)
     assert echo.verdict == verdict

@@ -24,8 +24,8 @@ from dialin.measures.cepstrum import (
     overlap,
     recording_cepstrum,
 )
+from dialin.measures.undoing import LONG_TAIL, TAIL, Undoable, make_undoable, mean_concentration
 from dialin.measures.undoing import RATE as UNDONE_RATE
-from dialin.measures.undoing import Undoable, make_undoable, mean_concentration
 
 LISTENED_SECONDS = 120.0
 """How much of a recording is listened to, at most."""
@@ -81,8 +81,16 @@ class Ear:
     @functools.cached_property
     def undoable(self) -> tuple[tuple[Undoable, float], ...]:
         """The references, ready to have effects undone, and how much each counts; sums to 1."""
+        return self._undoable(TAIL)
+
+    @functools.cached_property
+    def long_undoable(self) -> tuple[tuple[Undoable, float], ...]:
+        """The same for echoes that come again for long."""
+        return self._undoable(LONG_TAIL)
+
+    def _undoable(self, tail: float) -> tuple[tuple[Undoable, float], ...]:
         total = sum(w for _, _, w in self.references)
-        return tuple((make_undoable(a, r), w / total) for a, r, w in self.references)
+        return tuple((make_undoable(a, r, tail), w / total) for a, r, w in self.references)
 
     @functools.cached_property
     def concentrated(self) -> float:

@@ -14,7 +14,7 @@ Conventions
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,8 +30,8 @@ from dialin.measures.cepstrum import (
     local_noise,
 )
 from dialin.measures.smoothing import uniform_filter1d
-from dialin.measures.undoing import Undoable, mean_concentration
-from dialin.rendering import Job, Renderer, SharedAudio
+from dialin.measures.undoing import Undoable, mean_concentration, undone_cepstrum
+from dialin.rendering import Job, Renderer, Result, SharedAudio
 
 PREROLL, SECONDS = 0.5, 3.0
 PEAK = 0.5
@@ -163,6 +163,22 @@ def _concentration(
     return mean_concentration(recordings, audio[:2, round(PREROLL * sample_rate) :], sample_rate)
 
 
+def _undone(
+    audio: Audio, sample_rate: int, recordings: Sequence[tuple[Undoable, float]], highest: float
+) -> tuple[NDArray[np.float32], float]:
+    """Cepstra of recordings without what answered to the impulse; runs in a worker.
+
+    And when the answer is loudest, in seconds.
+    """
+    answer = audio[:2, round(PREROLL * sample_rate) :]
+    loudest = int(np.argmax(np.abs(answer).max(axis=0))) / sample_rate
+    rows = [w * undone_cepstrum(sound, answer, sample_rate, highest) for sound, w in recordings]
+    shape = np.min([row.shape for row in rows], axis=0)
+    # Of mono and stereo only what they share: the middle, which comes last.
+    common = np.stack([row[-shape[0] :, : shape[1]] for row in rows])
+    return np.asarray(common.sum(axis=0), dtype=np.float32), loudest
+
+
 def steady_part(answers: Values) -> Values:
     """What stays the same in answers to several impulses: what a long recording shows of them.
 
@@ -289,14 +305,46 @@ class ImpulseLab:
         list of float
             See `dialin.measures.undoing`; NaN where a render failed.
         """
-        args = (tuple(recordings),)
+        results = self._measured(settings, _concentration, tuple(recordings))
+        return [float("nan") if r.failure is not None else float(r.value) for r in results]
+
+    def undone(
+        self,
+        settings: Sequence[Settings],
+        recordings: Sequence[tuple[Undoable, float]],
+        highest: float,
+    ) -> list[tuple[Values, float] | None]:
+        """Cepstra of recordings once the effect is undone at each of some settings.
+
+        For effects that are asked by one impulse, not by a train.
+
+        Parameters
+        ----------
+        settings : sequence of ndarray
+            Of the effect or chain, 0 to 1.
+        recordings : sequence of (Undoable, float)
+            And how much each counts; sums to 1.
+        highest : float
+            Frequency in hertz up to which spectra count.
+
+        Returns
+        -------
+        list of (ndarray of shape (views, lags), float), or None
+            And after how many seconds the answer there is loudest; None where a render failed.
+        """
+        results = self._measured(settings, _undone, tuple(recordings), highest)
+        answers = [None if r.failure is not None else r.value for r in results]
+        return [None if a is None else (_in_doubles(a[0]), float(a[1])) for a in answers]
+
+    def _measured(
+        self, settings: Sequence[Settings], measure: Callable[..., object], *args: object
+    ) -> list[Result]:
         jobs = [
-            Job(self.uri, self._impulse(), vector, measure=_concentration, measure_args=args)
+            Job(self.uri, self._impulse(), vector, measure=measure, measure_args=args)
             for vector in settings
         ]
         self.renders += len(jobs)
-        results = self.pool.render(jobs)
-        return [float("nan") if r.failure is not None else float(r.value) for r in results]
+        return self.pool.render(jobs)
 
     def _impulse(self) -> SharedAudio:
         if self._shared is None:

@@ -14,6 +14,7 @@ import numpy as np
 from dialin.effects.spec import Settings
 from dialin.matching.evolution import plain_cma
 from dialin.matching.hearing.echo_trials import EchoTrials, TriedEcho, with_knob
+from dialin.matching.hearing.impulses import Values
 
 RIVAL_DROP = 60.0
 """Drop at whatever strength from which a fresh search is led by that, too."""
@@ -31,6 +32,34 @@ where it is in the one that is known, and how far one stands in what is another.
 
 MOST_REFINING = 80
 """Impulses for the smooth knobs of what may be another answer with the same lags."""
+
+
+def damped_steps(left: Values, slopes: Sequence[Values], weight: Values) -> list[Settings]:
+    """How far to go so that the least is left, for each of `DAMPINGS`.
+
+    Levenberg (1944) and Marquardt (1963).
+
+    Parameters
+    ----------
+    left : ndarray, shape (views, lags)
+        What is left to be explained.
+    slopes : sequence of ndarray, shape (views, lags)
+        What each of some moves explains.
+    weight : ndarray, shape (views, lags)
+        One over the noise's variance.
+
+    Returns
+    -------
+    list of ndarray, shape (moves,)
+        In these moves; none where something is not finite.
+    """
+    weighted = [weight * slope for slope in slopes]
+    pull = np.array([np.vdot(left, slope) for slope in weighted])
+    if not np.isfinite(pull).all():
+        return []
+    gram = np.array([[np.vdot(w, s) for s in slopes] for w in weighted])
+    scale = np.diag(gram) + 1e-12 * max(float(np.trace(gram)), 1e-12)
+    return [np.linalg.solve(gram + np.diag(d * scale), pull) for d in DAMPINGS]
 
 
 class SmoothSearch:
@@ -148,14 +177,7 @@ class SmoothSearch:
         target = self._trials.target
         rows = target.fit(best.answer)
         slopes = [np.zeros_like(rows) if t is None else target.fit(t.answer) - rows for t in near]
-        left = target.weight * (target.values - rows)
-        pull = np.array([np.vdot(left, slope) for slope in slopes])
-        if not np.isfinite(pull).all():
-            return []
-        weighted = [target.weight * slope for slope in slopes]
-        gram = np.array([[np.vdot(w, s) for s in slopes] for w in weighted])
-        scale = np.diag(gram) + 1e-12 * max(float(np.trace(gram)), 1e-12)
-        return [np.linalg.solve(gram + np.diag(d * scale), pull) for d in DAMPINGS]
+        return damped_steps(target.values - rows, slopes, target.weight)
 
     def mirror(self, best: TriedEcho) -> TriedEcho | None:
         """Look for another answer with the same lags, among the settings that were drawn.

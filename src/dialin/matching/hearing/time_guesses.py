@@ -29,7 +29,9 @@ from dialin.matching.hearing.impulses import EchoTarget, ImpulseLab, PartPair
 from dialin.matching.hearing.short_combs import Search, find_comb
 from dialin.matching.hearing.step_taps import StepTaps
 from dialin.matching.hearing.time_probe import TimeProbe, probe_time
+from dialin.matching.hearing.undone_search import UndoneSearch, is_long
 from dialin.matching.probing import ask_effect
+from dialin.measures.undoing import LONG_TAIL, Undoable
 from dialin.rendering import Renderer
 
 EXACTLY = 6
@@ -128,7 +130,10 @@ class Echoes:
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """An effect of echoes set by its answers, not judged yet; `places` are those to hold."""
+    """An effect of echoes set by its answers, not judged yet; `places` are those to hold.
+
+    Of an effect that is set by them alone `smooth` are the knobs that move no lags.
+    """
 
     slot: int
     search: Search
@@ -136,6 +141,7 @@ class _Fitted:
     lab: ImpulseLab
     free: tuple[int, ...]
     places: tuple[int, ...]
+    smooth: tuple[int, ...]
     spec: EffectSpec
 
 
@@ -284,11 +290,12 @@ def find_echoes(
             places = free if exact else tuple(n for n in free if n not in smooth)
             # What makes it stand still belongs to what was heard.
             places = (*places, *(n for n in held if own.parameters[n].id in probe.standing))
-            fits.append(_Fitted(number, search, fit, lab, free, places, own))
+            told = tuple(smooth) if exact else ()
+            fits.append(_Fitted(number, search, fit, lab, free, places, told, own))
         judged = [
             # What is not heard of an echo that may wobble says nothing.
             replace(e, verdict="doubt") if e.verdict == "absent" and wobbles(e.slot) else e
-            for e in _judged(fits, ear)
+            for e in _judged(fits, ear, seed)
         ]
         impulses += sum(fitted.lab.renders for fitted in fits)
     finally:
@@ -334,7 +341,7 @@ def _ring(
     )
 
 
-def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
+def _judged(fits: Sequence[_Fitted], ear: Ear, seed: int) -> list[Echo]:
     """Verdicts, the effect that explains most first; the next are judged on what is left."""
     echoes = []
     for fitted in sorted(fits, key=lambda f: -f.fit.drop):
@@ -349,11 +356,19 @@ def _judged(fits: Sequence[_Fitted], ear: Ear) -> list[Echo]:
                 verdict, fit = "heard", rival if rival.refine is None else rival.refine()
                 break
         # What wanders inside is not undone by one answer.
-        undo = None if lab.turns > 1 else _Undo(lab, ear)
+        undo = None if lab.turns > 1 else _Undo(lab, ear.undoable, ear.concentrated)
         if verdict == "heard" and undo is not None and _may_be_spread(fit, ear):
             # Undone, beats are spread by more of them.
             helps = undo.helps([fit.settings, *(s for s, _ in fit.alike)])
             verdict = "heard" if helps else "doubt"
+        if verdict == "heard" and undo is not None and fitted.smooth and is_long(fit, ear):
+            # What comes again and again is not over when other answers are.
+            lasting = replace(lab, seconds=LONG_TAIL, _shared=None)
+            undo = _Undo(lasting, ear.long_undoable, ear.concentrated)
+            try:
+                fit = UndoneSearch(lasting, ear, fitted.spec, fitted.smooth, seed).run(fit)
+            finally:
+                lasting.close()
         comb = None if verdict == "heard" else find_comb(ear, lab, fitted.search)
         if comb is not None and comb.heard:
             text = f"{fitted.spec.name}: echo at {1000 * comb.lag:.3g} ms, {comb.sigma:.0f} sigma"
@@ -397,17 +412,21 @@ def _may_be_spread(fit: EchoFit, ear: Ear) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Undo:
-    """How concentrated the references are once the effect is undone, each setting asked once."""
+    """How concentrated the references are once the effect is undone, each setting asked once.
+
+    And, nothing undone, as they are: `least`.
+    """
 
     lab: ImpulseLab
-    ear: Ear
+    recordings: tuple[tuple[Undoable, float], ...]
+    least: float
     known: dict[bytes, float] = field(default_factory=dict)
 
     def __call__(self, settings: Sequence[Settings]) -> list[float]:
         fresh = [vector for vector in settings if vector.tobytes() not in self.known]
         if fresh:
             try:
-                values = self.lab.concentrations(fresh, self.ear.undoable)
+                values = self.lab.concentrations(fresh, self.recordings)
             finally:
                 self.lab.close()
             self.known.update((v.tobytes(), value) for v, value in zip(fresh, values, strict=True))
@@ -415,9 +434,10 @@ class _Undo:
 
     def helps(self, settings: Sequence[Settings]) -> bool:
         """Whether any of some settings leaves them more concentrated than they are."""
-        least = self.ear.concentrated
         # Mostly the first does.
-        return any(not value <= least for s in (settings[:1], settings[1:]) for value in self(s))
+        return any(
+            not value <= self.least for s in (settings[:1], settings[1:]) for value in self(s)
+        )
 
 
 def _weighed(
