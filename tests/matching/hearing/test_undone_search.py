@@ -1,4 +1,4 @@
-"""Late echoes that come again: how loud and how often, told by what is left once they are undone."""
+"""Late echoes that come again: how loud and how often, told by what is left of them undone."""
 
 import numpy as np
 import pytest

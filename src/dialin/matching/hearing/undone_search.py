@@ -24,8 +24,8 @@ from dialin.measures.cepstrum import LAG_RATE
 from dialin.measures.smoothing import maximum_filter1d
 from dialin.measures.undoing import LONGEST
 
-LONG = 0.02
-"""Share of the references from which a lag is no small part of them."""
+LONG = 0.004
+"""Share of the references from which a lag is no small part of them: 22 ms of 5.5 s."""
 
 THERE, BESIDE = 0.05, 6
 """Height, as a share of the highest, from which an answer has an echo at a lag, and lags beside it
