@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 
 from dialin.data.chain_ranges import USUAL, WIDE
 from dialin.effects.open import open_effect
-from dialin.errors import OutputError
+from dialin.errors import ModelError, OutputError
 from dialin.matching.guessing.gap_features import feature_count
 from dialin.matching.guessing.guess_vocabulary import CHAIN, Slot, Vocabulary
 from dialin.networks.guess_network import GuessSizes
@@ -19,7 +20,7 @@ from dialin.training import guess_make
 from dialin.training.guess import train_side_by_side
 from dialin.training.guess_chains import ChainMaker
 from dialin.training.guess_checkpoint import GuessCheckpoint
-from dialin.training.guess_export import export_guess
+from dialin.training.guess_export import INPUTS, export_guess
 from dialin.training.guess_group import (
     RATE,
     VARIANTS,
@@ -206,6 +207,29 @@ def test_what_is_exported_runs_without_torch_and_says_what_torch_said(learner, t
     on = group.vectors[0, 2:4] if group.vectors[0, 0] else group.vectors[0, 4:5]
     place = slice(2, 4) if group.vectors[0, 0] else slice(4, 5)
     assert np.abs(answers.point[place] - on).mean() < 0.15
+
+
+def test_training_goes_on_from_what_was_exported(learner, tmp_path) -> None:
+    export_guess(learner.best_nets(), SMALL, tmp_path / "model", {"valid": {}}, "# Card\n")
+    other = Learner(SMALL, learner.sizes, "cpu", most=30)
+    before = other.rate
+    other.train.add(_groups(20, 0))
+    other.go_on(tmp_path / "model")
+    # Learnt scales stay, whatever there is to measure them by.
+    other.measure_scale()
+    expected = np.load(tmp_path / "model/expected.npz")
+    for name, (inputs, outputs) in INPUTS.items():
+        with torch.no_grad():
+            told = other.mean[name](*(torch.from_numpy(expected[f"{name}/{i}"]) for i in inputs))
+        told = told if isinstance(told, tuple) else (told,)
+        for key, value in zip(outputs, told, strict=True):
+            np.testing.assert_allclose(value.numpy(), expected[f"{name}>{key}"], atol=1e-4)
+    assert other.rate < before
+    with pytest.raises(ModelError, match="cannot be read"):
+        other.go_on(tmp_path)
+    larger = Learner(SMALL, replace(other.sizes, width=other.sizes.width + 8), "cpu", most=5)
+    with pytest.raises(ModelError, match="of other sizes"):
+        larger.go_on(tmp_path / "model")
 
 
 def test_a_store_takes_no_more_than_it_has_room_for() -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dialin.errors import ModelError
 from dialin.matching.guessing.guess_vocabulary import Vocabulary
 from dialin.networks.configuration import CONFIG, FORMAT
 from dialin.networks.guess_network import Trunk
@@ -103,6 +104,48 @@ def export_guess(
     }
     (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n", "utf-8")
     (folder / "README.md").write_text(card, "utf-8")
+
+
+def import_guess(nets: nn.ModuleDict, folder: Path) -> None:
+    """Load what `export_guess` wrote, to go on from it.
+
+    Parameters
+    ----------
+    nets : torch.nn.ModuleDict
+        ``trunk``, ``flow``, ``judge`` and ``risk``, of the same sizes. What a network never uses
+        stays as it is.
+    folder : Path
+        Of the model.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or it is of other sizes.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    for name in INPUTS:
+        path = folder / f"{name}.onnx"
+        try:
+            graph = onnx.load(str(path)).graph
+        except Exception as error:
+            raise ModelError(f"{str(path)!r} cannot be read: {error}") from error
+        there = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        state = nets[name].state_dict()
+        for key, own in state.items():
+            values = there.get(key)
+            if f"{key}_whole" in there:
+                values = there[f"{key}_whole"] * there[f"{key}_step"].reshape(-1, 1)
+            if values is None:
+                continue
+            if values.shape != tuple(own.shape):
+                raise ModelError(
+                    f"{str(path)!r} is of other sizes: {key} has shape {values.shape}, not "
+                    f"{tuple(own.shape)}"
+                )
+            state[key] = torch.from_numpy(np.array(values, dtype=np.float32))
+        nets[name].load_state_dict(state)
 
 
 def _onnx(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,8 +17,12 @@ from torch.nn import functional as F
 
 from dialin.matching.guessing.guess_vocabulary import Vocabulary
 from dialin.networks.guess_network import Flow, GuessSizes, Judge, Risk, Trunk, spread_vector
+from dialin.training.guess_export import import_guess
 from dialin.training.guess_group import VARIANTS
 from dialin.training.guess_store import MOST, GroupStore
+
+GOING_ON = 0.3
+"""Learning rate of what goes on from something, as a share of that of what begins anew."""
 
 
 class Learner:
@@ -63,6 +68,7 @@ class Learner:
         self.best: dict[str, tuple[float, dict[str, Tensor]]] = {}
         self.steps = 0
         self.checked = 0
+        self._scaled = False
         decay = [p for p in self.nets.parameters() if p.dim() > 1]
         plain = [p for p in self.nets.parameters() if p.dim() <= 1]
         self.optimiser = torch.optim.AdamW(
@@ -75,8 +81,28 @@ class Learner:
         tone = ("lowpass", "lowshelf", "peak", "highshelf")
         self.tone = [n for n, name in enumerate(names) if name in tone]
 
+    def go_on(self, folder: Path) -> None:
+        """Begin with networks that were written before, and learn a little slower.
+
+        Parameters
+        ----------
+        folder : Path
+            Of a model of this vocabulary.
+
+        Raises
+        ------
+        ModelError
+            If there is no such model, or it is of other sizes.
+        """
+        import_guess(self.nets, folder)
+        self.mean.load_state_dict(self.nets.state_dict())
+        self.rate *= GOING_ON
+        self._scaled = True
+
     def measure_scale(self) -> None:
-        """Set the scales of all networks by what is there."""
+        """Set the scales of all networks by what is there; those that were learnt with stay."""
+        if self._scaled:
+            return
         store, count = self.train, self.train.count
         some = slice(0, min(count, 3_000))
         inputs = store.inputs[some].float().reshape(-1, self.sizes.features)

@@ -129,6 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=0, help="examples a step")
     parser.add_argument("--no-mda", action="store_true", help="chains of built-ins alone")
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument(
+        "--begin-with", type=Path, help="folder of models to go on from, such as the package's own"
+    )
     asked = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
@@ -160,12 +163,16 @@ def _make(asked: argparse.Namespace) -> None:
         maker = make_makers(work)[1]
         if maker is not None:
             learners[True] = names["mda"] = _learner(maker.vocabulary, device, 320, 192)
+        if asked.begin_with is not None:
+            for name, learner in names.items():
+                learner.go_on(asked.begin_with / name)
         kept = GuessCheckpoint(
             asked.output / UNFINISHED,
             {
                 "songs": [str(Path(song).resolve()) for song in asked.songs],
                 "seed": asked.seed,
                 "no_mda": asked.no_mda,
+                **({"begin_with": str(asked.begin_with.resolve())} if asked.begin_with else {}),
             },
         )
         done = kept.load(names)
