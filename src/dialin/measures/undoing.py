@@ -34,9 +34,8 @@ RATE = 24_000
 LONGEST = 12.0
 """Seconds of a recording that are looked at, its middle, at most."""
 
-TAIL, LONG_TAIL = 3.0, 12.0
-"""Seconds for which the answers to an impulse that are undone last, at most; and those of late
-echoes that come again and again."""
+TAIL = 3.0
+"""Seconds for which the answers to an impulse that are undone last, if nothing else is said."""
 
 REGULAR = 0.003
 """Share of an answer's mean power below which its spectrum is not divided by."""

@@ -571,7 +571,7 @@ def test_two_echoes_that_are_louder_than_their_sound_are_told_from_soft_ones():
     assert crossed.settings[:2] == pytest.approx(true[:2], abs=1e-3)
     assert crossed.reach > 1.2 * soft.reach
     readings = [true, soft.settings, loud.settings]
-    assert int(np.argmax(lab.concentrations(readings, ear.undoable))) == 0
+    assert int(np.argmax(lab.concentrations(readings, ear.undoable()))) == 0
 
 
 def test_rivals_have_other_echoes_and_not_other_positions_of_a_knob_that_says_nothing(pool):
@@ -736,7 +736,9 @@ def fitted_to(fit, target, undone):
     )
     spec = open_effect("builtin:delay").spec
     fitted = time_guesses._Fitted(0, None, fit, lab, (0, 1, 2), (0, 1, 2), (), spec)
-    return fitted, SimpleNamespace(whole=target, undoable=(), concentrated=0.5, seconds=4.0)
+    return fitted, SimpleNamespace(
+        whole=target, undoable=lambda tail=0: (), concentrated=0.5, seconds=4.0
+    )
 
 
 @pytest.mark.parametrize(

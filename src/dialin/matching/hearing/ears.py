@@ -24,8 +24,8 @@ from dialin.measures.cepstrum import (
     overlap,
     recording_cepstrum,
 )
-from dialin.measures.undoing import LONG_TAIL, TAIL, Undoable, make_undoable, mean_concentration
 from dialin.measures.undoing import RATE as UNDONE_RATE
+from dialin.measures.undoing import TAIL, Undoable, make_undoable, mean_concentration
 
 LISTENED_SECONDS = 120.0
 """How much of a recording is listened to, at most."""
@@ -64,6 +64,7 @@ class Ear:
     half_seconds: float
     parts: tuple[EchoTarget, EchoTarget]
     part_seconds: float
+    _undoable: dict[float, tuple[tuple[Undoable, float], ...]] = field(default_factory=dict)
 
     @property
     def pairs(self) -> tuple[PartPair, ...]:
@@ -78,25 +79,29 @@ class Ear:
         count = self.whole.values.shape[1]
         return overlap(count, shorter) / np.maximum(overlap(count, self.seconds), 1e-3)
 
-    @functools.cached_property
-    def undoable(self) -> tuple[tuple[Undoable, float], ...]:
-        """The references, ready to have effects undone, and how much each counts; sums to 1."""
-        return self._undoable(TAIL)
+    def undoable(self, tail: float = TAIL) -> tuple[tuple[Undoable, float], ...]:
+        """The references, ready to have effects undone, and how much each counts; sums to 1.
 
-    @functools.cached_property
-    def long_undoable(self) -> tuple[tuple[Undoable, float], ...]:
-        """The same for echoes that come again for long."""
-        return self._undoable(LONG_TAIL)
+        Parameters
+        ----------
+        tail : float
+            Seconds for which answers to an impulse last, at most.
 
-    def _undoable(self, tail: float) -> tuple[tuple[Undoable, float], ...]:
-        total = sum(w for _, _, w in self.references)
-        return tuple((make_undoable(a, r, tail), w / total) for a, r, w in self.references)
+        Returns
+        -------
+        tuple of (Undoable, float)
+        """
+        if tail not in self._undoable:
+            total = sum(w for _, _, w in self.references)
+            ready = tuple((make_undoable(a, r, tail), w / total) for a, r, w in self.references)
+            self._undoable[tail] = ready
+        return self._undoable[tail]
 
     @functools.cached_property
     def concentrated(self) -> float:
         """How concentrated the references are as they are, nothing undone."""
         nothing = np.ones((1, 1), np.float32)
-        return mean_concentration(self.undoable, nothing, UNDONE_RATE)
+        return mean_concentration(self.undoable(), nothing, UNDONE_RATE)
 
 
 @dataclass(eq=False)

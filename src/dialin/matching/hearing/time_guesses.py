@@ -29,9 +29,9 @@ from dialin.matching.hearing.impulses import EchoTarget, ImpulseLab, PartPair
 from dialin.matching.hearing.short_combs import Search, find_comb
 from dialin.matching.hearing.step_taps import StepTaps
 from dialin.matching.hearing.time_probe import TimeProbe, probe_time
-from dialin.matching.hearing.undone_search import UndoneSearch, is_long
+from dialin.matching.hearing.undone_search import UndoneSearch, tail_of
 from dialin.matching.probing import ask_effect
-from dialin.measures.undoing import LONG_TAIL, Undoable
+from dialin.measures.undoing import Undoable
 from dialin.rendering import Renderer
 
 EXACTLY = 6
@@ -356,15 +356,15 @@ def _judged(fits: Sequence[_Fitted], ear: Ear, seed: int) -> list[Echo]:
                 verdict, fit = "heard", rival if rival.refine is None else rival.refine()
                 break
         # What wanders inside is not undone by one answer.
-        undo = None if lab.turns > 1 else _Undo(lab, ear.undoable, ear.concentrated)
+        undo = None if lab.turns > 1 else _Undo(lab, ear.undoable(), ear.concentrated)
         if verdict == "heard" and undo is not None and _may_be_spread(fit, ear):
             # Undone, beats are spread by more of them.
             helps = undo.helps([fit.settings, *(s for s, _ in fit.alike)])
             verdict = "heard" if helps else "doubt"
-        if verdict == "heard" and undo is not None and fitted.smooth and is_long(fit, ear):
-            # What comes again and again is not over when other answers are.
-            lasting = replace(lab, seconds=LONG_TAIL, _shared=None)
-            undo = _Undo(lasting, ear.long_undoable, ear.concentrated)
+        tail = tail_of(fit, ear) if verdict == "heard" and undo is not None else None
+        if tail is not None and fitted.smooth:
+            lasting = replace(lab, seconds=tail, _shared=None)
+            undo = _Undo(lasting, ear.undoable(tail), ear.concentrated)
             try:
                 fit = UndoneSearch(lasting, ear, fitted.spec, fitted.smooth, seed).run(fit)
             finally:

@@ -22,10 +22,17 @@ from dialin.matching.hearing.impulses import SHORTEST, ImpulseLab, Values
 from dialin.matching.hearing.smooth_search import LONGEST_STEP, STEP, damped_steps
 from dialin.measures.cepstrum import LAG_RATE
 from dialin.measures.smoothing import maximum_filter1d
-from dialin.measures.undoing import LONGEST
+from dialin.measures.undoing import TAIL
 
 LONG = 0.004
 """Share of the references from which a lag is no small part of them: 22 ms of 5.5 s."""
+
+ECHOES, LONGEST_TAIL = 20, 12.0
+"""For how many echoes an answer to an impulse is followed, and seconds at most."""
+
+SETTLED, SETTLED_SHARE = 60.0, 0.003
+"""What settings may leave, in units of the noise's variance or as a share of what there is, that
+need no search."""
 
 THERE, BESIDE = 0.05, 6
 """Height, as a share of the highest, from which an answer has an echo at a lag, and lags beside it
@@ -72,7 +79,7 @@ class UndoneSearch:
     Parameters
     ----------
     lab : ImpulseLab
-        Asks the effect; of long answers.
+        Asks the effect, for as long as `tail_of` says.
     ear : Ear
         The recordings.
     spec : EffectSpec
@@ -104,13 +111,18 @@ class UndoneSearch:
         EchoFit
             With what explains as much, and leaves as little, in `alike`.
         """
-        if not self._smooth or not is_long(fit, self._ear):
+        if not self._smooth:
             return fit
-        rows = np.abs(self._ear.whole.fit(fit.answer))
+        target = self._ear.whole
+        rows = np.abs(target.fit(fit.answer))
         rows[:, : round(SHORTEST * LAG_RATE)] = 0.0
-        there = (rows >= THERE * rows.max()).astype(np.float64)
-        self._where = maximum_filter1d(there, 2 * BESIDE + 1, axis=1) * self._ear.whole.weight
-        vectors = [fit.settings, *(settings for settings, _ in fit.alike[:ALIKE])]
+        echoes = (rows >= THERE * rows.max()).astype(np.float64)
+        self._where = maximum_filter1d(echoes, 2 * BESIDE + 1, axis=1) * target.weight
+        (heard,) = self._ask([fit.settings])
+        there = float(np.vdot(target.values, self._where * target.values))
+        if heard is None or heard.left <= max(SETTLED, SETTLED_SHARE * there):
+            return fit
+        vectors = [settings for settings, _ in fit.alike[:ALIKE]]
         for number in range(DRAWS):
             vector = fit.settings.copy()
             vector[self._smooth] = self._rng.random(len(self._smooth))
@@ -118,9 +130,7 @@ class UndoneSearch:
                 # What is all wet is another reading.
                 vector[self._smooth[number // len(ENDS)]] = ENDS[number % len(ENDS)]
             vectors.append(self._spec.check(vector))
-        heard, *elsewhere = self._ask(vectors)
-        if heard is None:
-            return fit
+        elsewhere = self._ask(vectors)
         starts, found = [heard], [self._descend(heard)]
         likely = sorted((t for t in elsewhere if t is not None), key=lambda t: t.left)
         while len(starts) < STARTS:
@@ -148,7 +158,7 @@ class UndoneSearch:
     def _ask(self, settings: Sequence[Settings]) -> list[_Undone | None]:
         ear = self._ear
         results: list[_Undone | None] = []
-        answers = self._lab.undone(settings, ear.long_undoable, ear.whole.highest)
+        answers = self._lab.undone(settings, ear.undoable(self._lab.seconds), ear.whole.highest)
         for vector, answer in zip(settings, answers, strict=True):
             if answer is None or not np.isfinite(answer[0]).all():
                 results.append(None)
@@ -194,8 +204,8 @@ def _is_other_reading(one: _Undone, two: _Undone) -> bool:
     return abs(one.loudest - two.loudest) > SAME_MOMENT
 
 
-def is_long(fit: EchoFit, ear: Ear) -> bool:
-    """Whether what was heard are echoes whose lag is no small part of the references.
+def tail_of(fit: EchoFit, ear: Ear) -> float | None:
+    """For how long the answers of echoes are followed whose lag is no small part of the references.
 
     Parameters
     ----------
@@ -206,7 +216,10 @@ def is_long(fit: EchoFit, ear: Ear) -> bool:
 
     Returns
     -------
-    bool
+    float or None
+        In seconds; None of others.
     """
     lag, _ = single_echo(fit.answer, ear.whole)
-    return lag is not None and lag >= LONG * min(ear.seconds, LONGEST)
+    if lag is None or lag < LONG * ear.seconds:
+        return None
+    return float(np.clip(np.ceil(ECHOES * lag), TAIL, LONGEST_TAIL))
