@@ -18,18 +18,10 @@ from dialin.matching.hearing import time_guesses
 from dialin.matching.hearing.carrier_search import reference_lines
 from dialin.matching.hearing.ears import make_ear
 from dialin.matching.hearing.echo_search import EchoFit, EchoSearch
+from dialin.matching.hearing.echo_target import EchoTarget, PartPair, agreed_drop, echo_target
 from dialin.matching.hearing.echo_trials import EchoTrials, with_knob
 from dialin.matching.hearing.echo_verdicts import is_loop, is_note, verdict_of
-from dialin.matching.hearing.impulses import (
-    EchoTarget,
-    ImpulseLab,
-    PartPair,
-    agreed_drop,
-    echo_target,
-    impulse,
-    impulse_answer,
-    steady_part,
-)
+from dialin.matching.hearing.impulses import ImpulseLab, impulse, impulse_answer, steady_part
 from dialin.matching.hearing.lag_laws import LagLaw
 from dialin.matching.hearing.lag_search import LagSearch
 from dialin.matching.hearing.time_guesses import find_echoes

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dialin.audio import Audio, audio_info, read_audio
-from dialin.matching.hearing.impulses import EchoTarget, PartPair, Values, echo_target
+from dialin.matching.hearing.echo_target import EchoTarget, PartPair, Values, echo_target
 from dialin.measures.cepstrum import (
     BLOCK_SECONDS,
     Cepstrum,

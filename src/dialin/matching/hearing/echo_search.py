@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dialin.effects.spec import Settings
+from dialin.matching.hearing.echo_target import SHORTEST, Values
 from dialin.matching.hearing.echo_trials import HOPELESS, EchoTrials, TriedEcho, peak_height
-from dialin.matching.hearing.impulses import SHORTEST, Values
 from dialin.matching.hearing.lag_search import BEAMS, LagSearch
 from dialin.matching.hearing.room_search import RoomSearch
 from dialin.matching.hearing.smooth_search import MOST_REFINING, RIVAL_DROP, SmoothSearch

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.matching.hearing.impulses import (
+from dialin.matching.hearing.echo_target import (
     SHORTEST,
     EchoTarget,
-    ImpulseLab,
     PartPair,
     Values,
     agreed_drop,
     best_of,
 )
+from dialin.matching.hearing.impulses import ImpulseLab
 from dialin.measures.cepstrum import LAG_RATE
 
 HOPELESS = 20.0

@@ -14,7 +14,8 @@ import numpy as np
 
 from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit
-from dialin.matching.hearing.impulses import SHORTEST, EchoTarget, ImpulseLab, PartPair, Values
+from dialin.matching.hearing.echo_target import SHORTEST, EchoTarget, PartPair, Values
+from dialin.matching.hearing.impulses import ImpulseLab
 from dialin.measures.cepstrum import LAG_RATE
 from dialin.measures.smoothing import maximum_filter1d
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dialin.audio import fourier as sfft
 from dialin.effects.spec import Settings
-from dialin.matching.hearing.impulses import SHORTEST, EchoTarget, Values
+from dialin.matching.hearing.echo_target import SHORTEST, EchoTarget, Values
 from dialin.matching.hearing.pchip import Pchip
 from dialin.measures.cepstrum import LAG_RATE
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from dialin.effects.parameter import Parameter
 from dialin.effects.spec import Settings
+from dialin.matching.hearing.echo_target import EchoTarget, Values
 from dialin.matching.hearing.echo_trials import (
     HOPELESS,
     EchoTrials,
@@ -24,7 +25,6 @@ from dialin.matching.hearing.echo_trials import (
     peak_height,
     with_knob,
 )
-from dialin.matching.hearing.impulses import EchoTarget, Values
 from dialin.matching.hearing.lag_laws import LagLaw, LagPatterns
 from dialin.measures.cepstrum import LAG_RATE, find_peaks
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from dialin.audio import fourier as sfft
 from dialin.effects.spec import Settings
+from dialin.matching.hearing.echo_target import SHORTEST, EchoTarget, Values
 from dialin.matching.hearing.echo_trials import HOPELESS, EchoTrials, TriedEcho, with_knob
-from dialin.matching.hearing.impulses import SHORTEST, EchoTarget, Values
 from dialin.matching.hearing.lag_laws import LagPatterns
 from dialin.measures.cepstrum import LAG_RATE
 from dialin.measures.smoothing import uniform_filter1d

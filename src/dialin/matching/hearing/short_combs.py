@@ -18,8 +18,9 @@ import numpy as np
 from dialin.audio import Audio
 from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit
+from dialin.matching.hearing.echo_target import EchoTarget, PartPair, Values, echo_target
 from dialin.matching.hearing.echo_verdicts import HEARD_DROP
-from dialin.matching.hearing.impulses import EchoTarget, ImpulseLab, PartPair, Values, echo_target
+from dialin.matching.hearing.impulses import ImpulseLab
 from dialin.measures.cepstrum import COMB_SMOOTH_HZ, LAG_RATE, Cepstrum, recording_cepstrum
 
 LAGS = (0.8e-3, 8e-3)

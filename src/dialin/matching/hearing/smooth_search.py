@@ -13,8 +13,8 @@ import numpy as np
 
 from dialin.effects.spec import Settings
 from dialin.matching.evolution import plain_cma
+from dialin.matching.hearing.echo_target import Values
 from dialin.matching.hearing.echo_trials import EchoTrials, TriedEcho, with_knob
-from dialin.matching.hearing.impulses import Values
 
 RIVAL_DROP = 60.0
 """Drop at whatever strength from which a fresh search is led by that, too."""

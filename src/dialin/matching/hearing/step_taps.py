@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.matching.hearing.impulses import SHORTEST, EchoTarget
+from dialin.matching.hearing.echo_target import SHORTEST, EchoTarget
 from dialin.measures.cepstrum import LAG_RATE, find_peaks
 
 Values = NDArray[np.float64]

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dialin.effects.spec import Settings
+from dialin.matching.hearing.echo_target import Values
 from dialin.matching.hearing.echo_trials import EchoTrials, TriedEcho, with_knob
-from dialin.matching.hearing.impulses import Values
 from dialin.matching.hearing.lag_laws import vertex
 from dialin.matching.hearing.step_taps import StepTaps
 from dialin.measures.cepstrum import LAG_RATE

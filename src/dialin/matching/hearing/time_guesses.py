@@ -17,6 +17,7 @@ from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.carrier_search import CarrierSearch, reference_lines
 from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit, EchoSearch
+from dialin.matching.hearing.echo_target import EchoTarget, PartPair
 from dialin.matching.hearing.echo_trials import EchoTrials
 from dialin.matching.hearing.echo_verdicts import (
     EVENLY,
@@ -25,7 +26,7 @@ from dialin.matching.hearing.echo_verdicts import (
     single_echo,
     verdict_of,
 )
-from dialin.matching.hearing.impulses import EchoTarget, ImpulseLab, PartPair
+from dialin.matching.hearing.impulses import ImpulseLab
 from dialin.matching.hearing.short_combs import Search, find_comb
 from dialin.matching.hearing.step_taps import StepTaps
 from dialin.matching.hearing.time_probe import TimeProbe, probe_time

@@ -23,10 +23,10 @@ from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.carrier_search import SURE, noise
+from dialin.matching.hearing.echo_target import SHORTEST
 from dialin.matching.hearing.impulses import (
     PREROLL,
     SECONDS,
-    SHORTEST,
     TURN_SECONDS,
     TURNS,
     impulse,

@@ -17,8 +17,10 @@ import numpy as np
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit, least_alike
+from dialin.matching.hearing.echo_target import SHORTEST, Values
+from dialin.matching.hearing.echo_trials import with_knob
 from dialin.matching.hearing.echo_verdicts import single_echo
-from dialin.matching.hearing.impulses import SHORTEST, ImpulseLab, Values
+from dialin.matching.hearing.impulses import ImpulseLab
 from dialin.matching.hearing.smooth_search import LONGEST_STEP, STEP, damped_steps
 from dialin.measures.cepstrum import LAG_RATE
 from dialin.measures.smoothing import maximum_filter1d
@@ -122,6 +124,16 @@ class UndoneSearch:
         there = float(np.vdot(target.values, self._where * target.values))
         if heard is None or heard.left <= max(SETTLED, SETTLED_SHARE * there):
             return fit
+        found = self._followed(heard, self._ask(self._likely(fit)))
+        if found[0].left > CLOSER * heard.left:
+            return fit
+        best, *alike = self._handed_on(found)
+        less = (fit.drop - least_alike(fit.drop)) / LEFT
+        rest = [(t.settings, fit.drop - less * (t.left - best.left)) for t in alike]
+        return replace(fit, settings=best.settings, alike=rest)
+
+    def _likely(self, fit: EchoFit) -> list[Settings]:
+        """Settings that explain as much, and random ones."""
         vectors = [settings for settings, _ in fit.alike[:ALIKE]]
         for number in range(DRAWS):
             vector = fit.settings.copy()
@@ -130,7 +142,13 @@ class UndoneSearch:
                 # What is all wet is another reading.
                 vector[self._smooth[number // len(ENDS)]] = ENDS[number % len(ENDS)]
             vectors.append(self._spec.check(vector))
-        elsewhere = self._ask(vectors)
+        return vectors
+
+    def _followed(self, heard: _Undone, elsewhere: Sequence[_Undone | None]) -> list[_Undone]:
+        """What slopes lead to, from what was heard and from elsewhere; what leaves least is first.
+
+        Another reading than those that were led to so far is followed first.
+        """
         starts, found = [heard], [self._descend(heard)]
         likely = sorted((t for t in elsewhere if t is not None), key=lambda t: t.left)
         while len(starts) < STARTS:
@@ -140,20 +158,17 @@ class UndoneSearch:
                 break
             starts.append((others or away)[0])
             found.append(self._descend(starts[-1]))
-        found.sort(key=lambda t: t.left)
-        least = found[0].left
-        if least > CLOSER * heard.left:
-            return fit
+        return sorted(found, key=lambda t: t.left)
+
+    def _handed_on(self, found: Sequence[_Undone]) -> list[_Undone]:
+        """Those that leave about as little as the first, no two of them the same."""
         kept = [found[0]]
         for tried in found[1:]:
-            if tried.left > AS_LITTLE * least + LITTLE:
+            if tried.left > AS_LITTLE * found[0].left + LITTLE:
                 break
             if all(self._apart(tried, other) > SAME for other in kept):
                 kept.append(tried)
-        best, *alike = kept
-        less = (fit.drop - least_alike(fit.drop)) / LEFT
-        rest = [(t.settings, fit.drop - less * (t.left - least)) for t in alike]
-        return replace(fit, settings=best.settings, alike=rest)
+        return kept
 
     def _ask(self, settings: Sequence[Settings]) -> list[_Undone | None]:
         ear = self._ear
@@ -179,9 +194,7 @@ class UndoneSearch:
             asked, moves = [], []
             for place in self._smooth:
                 moves.append(STEP if best.settings[place] < 0.5 else -STEP)
-                vector = best.settings.copy()
-                vector[place] += moves[-1]
-                asked.append(self._spec.check(vector))
+                asked.append(with_knob(best.settings, place, best.settings[place] + moves[-1]))
             near = self._ask(asked)
             slopes = [0.0 * best.rows if t is None else t.rows - best.rows for t in near]
             vectors = []
