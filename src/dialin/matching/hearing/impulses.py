@@ -2,9 +2,10 @@
 
 Conventions
 -----------
-* An impulse peaks at -6 dBFS and is followed for up to 3 s. The half second before it is left out:
-  many plugins fade in. All lies in noise at -100 dBFS: some fall asleep where there is digital
-  silence, and their answer would end there.
+* An impulse peaks at -6 dBFS and is followed for 3 s, or longer where late echoes come again and
+  again (`dialin.matching.hearing.undone_search`). The half second before it is
+  left out: many plugins fade in. All lies in noise at -100 dBFS: some fall asleep where there is
+  digital silence, and their answer would end there.
 * A cepstrum here has three views of two channels (left, right, mid) and one of one.
 * Effects that move inside (a room whose reflections wander) are asked by a train of impulses. What
   a long recording shows of them is the mean of their answers, as far as that stays the same.
@@ -21,10 +22,7 @@ from numpy.typing import NDArray
 from dialin.audio import Audio
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.echo_target import Values
-from dialin.measures.cepstrum import (
-    SMOOTH_HZ,
-    impulse_cepstrum,
-)
+from dialin.measures.cepstrum import SMOOTH_HZ, impulse_cepstrum
 from dialin.measures.smoothing import uniform_filter1d
 from dialin.measures.undoing import Undoable, mean_concentration, undone_cepstrum
 from dialin.rendering import Job, Renderer, Result, SharedAudio
