@@ -306,10 +306,7 @@ def echo_target(
             theirs = cepstrum.view(view)[:count]
             noise = np.maximum(content, cepstrum.sigma)
             inverse = 1 / noise[first:last] ** 2
-            power = float((inverse * mine[first:last] ** 2).sum())
-            both = float((inverse * mine[first:last] * theirs[first:last]).sum())
-            # Music of the input that the reference plays too: none, some, or all of it.
-            level = float(np.clip(both / power, 0.0, 1.0)) if power > 0 else 0.0
+            level = common_level(mine[first:last], theirs[first:last], inverse)
             row += share / total * (theirs - level * mine)
             precision += share / total / noise**2
         precision[:first] = 0.0
@@ -318,6 +315,26 @@ def echo_target(
         dry.append(mine)
         weight.append(precision / len(views))
     return EchoTarget(np.array(values), np.array(weight), highest, np.array(dry), lags[0])
+
+
+def common_level(own: Values, other: Values, weight: Values) -> float:
+    """How much of an input's music another recording plays too: none, some, or all of it.
+
+    Parameters
+    ----------
+    own, other : ndarray
+        Their cepstra, of one shape.
+    weight : ndarray
+        One over the noise's variance, of the same shape.
+
+    Returns
+    -------
+    float
+        0 to 1.
+    """
+    power = float((weight * own**2).sum())
+    both = float((weight * own * other).sum())
+    return float(np.clip(both / power, 0.0, 1.0)) if power > 0 else 0.0
 
 
 def _common(references: Sequence[Cepstrum], own: Cepstrum) -> tuple[str, ...]:

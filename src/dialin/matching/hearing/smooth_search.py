@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dialin.effects.spec import Settings
+from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.evolution import plain_cma
 from dialin.matching.hearing.echo_target import Values
 from dialin.matching.hearing.echo_trials import EchoTrials, TriedEcho, with_knob
@@ -60,6 +60,65 @@ def damped_steps(left: Values, slopes: Sequence[Values], weight: Values) -> list
     gram = np.array([[np.vdot(w, s) for s in slopes] for w in weighted])
     scale = np.diag(gram) + 1e-12 * max(float(np.trace(gram)), 1e-12)
     return [np.linalg.solve(gram + np.diag(d * scale), pull) for d in DAMPINGS]
+
+
+def moved_settings(settings: Settings, places: Sequence[int]) -> tuple[list[Settings], list[float]]:
+    """Settings with each of some knobs a little away, to tell slopes by.
+
+    Parameters
+    ----------
+    settings : ndarray, shape (knobs,)
+        Where they begin.
+    places : sequence of int
+        Of the knobs.
+
+    Returns
+    -------
+    (list of ndarray, list of float)
+        And how far each knob was moved: `STEP`, towards the middle.
+    """
+    moves = [STEP if settings[place] < 0.5 else -STEP for place in places]
+    vectors = [
+        with_knob(settings, place, settings[place] + move)
+        for place, move in zip(places, moves, strict=True)
+    ]
+    return vectors, moves
+
+
+def led_settings(
+    spec: EffectSpec,
+    settings: Settings,
+    places: Sequence[int],
+    moves: Sequence[float],
+    steps: Sequence[Settings],
+) -> list[Settings]:
+    """Where some steps lead.
+
+    Parameters
+    ----------
+    spec : EffectSpec
+        Of the effect.
+    settings : ndarray, shape (knobs,)
+        Where they begin.
+    places : sequence of int
+        Of the knobs that move.
+    moves : sequence of float
+        Travel of each knob that a step of 1 stands for.
+    steps : sequence of ndarray, shape (places,)
+        From `damped_steps`.
+
+    Returns
+    -------
+    list of ndarray, shape (knobs,)
+        No knob farther than `LONGEST_STEP`.
+    """
+    vectors = []
+    for step in steps:
+        vector = settings.copy()
+        far = np.clip(step * moves, -LONGEST_STEP, LONGEST_STEP)
+        vector[places] = np.clip(vector[places] + far, 0.0, 1.0)
+        vectors.append(spec.check(vector))
+    return vectors
 
 
 class SmoothSearch:
@@ -153,18 +212,10 @@ class SmoothSearch:
         places = [n for n in trials.smooth if not trials.spec.parameters[n].is_stepped]
         spent = 0
         while places and spent < budget:
-            asked, moves = [], []
-            for place in places:
-                moves.append(STEP if best.settings[place] < 0.5 else -STEP)
-                asked.append(with_knob(best.settings, place, best.settings[place] + moves[-1]))
+            asked, moves = moved_settings(best.settings, places)
             near = trials.ask(asked)
             steps = self._steps(best, near)
-            vectors = []
-            for step in steps:
-                vector = best.settings.copy()
-                far = np.clip(step * moves, -LONGEST_STEP, LONGEST_STEP)
-                vector[places] = np.clip(vector[places] + far, 0.0, 1.0)
-                vectors.append(trials.spec.check(vector))
+            vectors = led_settings(trials.spec, best.settings, places, moves, steps)
             spent += len(asked) + len(vectors)
             there = [t for t in (*near, *trials.ask(vectors)) if t is not None]
             before, best = best, max([best, *there], key=lambda t: t.net)

@@ -32,7 +32,7 @@ from dialin.matching.hearing.step_taps import StepTaps
 from dialin.matching.hearing.time_probe import TimeProbe, probe_time
 from dialin.matching.hearing.undone_search import UndoneSearch, tail_of
 from dialin.matching.probing import ask_effect
-from dialin.measures.undoing import Undoable
+from dialin.measures.undoing import TAIL
 from dialin.rendering import Renderer
 
 EXACTLY = 6
@@ -357,7 +357,7 @@ def _judged(fits: Sequence[_Fitted], ear: Ear, seed: int) -> list[Echo]:
                 verdict, fit = "heard", rival if rival.refine is None else rival.refine()
                 break
         # What wanders inside is not undone by one answer.
-        undo = None if lab.turns > 1 else _Undo(lab, ear.undoable(), ear.concentrated)
+        undo = None if lab.turns > 1 else _Undo(lab, ear)
         if verdict == "heard" and undo is not None and _may_be_spread(fit, ear):
             # Undone, beats are spread by more of them.
             helps = undo.helps([fit.settings, *(s for s, _ in fit.alike)])
@@ -365,7 +365,7 @@ def _judged(fits: Sequence[_Fitted], ear: Ear, seed: int) -> list[Echo]:
         tail = tail_of(fit, ear) if verdict == "heard" and undo is not None else None
         if tail is not None and fitted.smooth:
             lasting = replace(lab, seconds=tail, _shared=None)
-            undo = _Undo(lasting, ear.undoable(tail), ear.concentrated)
+            undo = _Undo(lasting, ear, tail)
             try:
                 fit = UndoneSearch(lasting, ear, fitted.spec, fitted.smooth, seed).run(fit)
             finally:
@@ -415,19 +415,19 @@ def _may_be_spread(fit: EchoFit, ear: Ear) -> bool:
 class _Undo:
     """How concentrated the references are once the effect is undone, each setting asked once.
 
-    And, nothing undone, as they are: `least`.
+    Its answers last for `tail` seconds at most.
     """
 
     lab: ImpulseLab
-    recordings: tuple[tuple[Undoable, float], ...]
-    least: float
+    ear: Ear
+    tail: float = TAIL
     known: dict[bytes, float] = field(default_factory=dict)
 
     def __call__(self, settings: Sequence[Settings]) -> list[float]:
         fresh = [vector for vector in settings if vector.tobytes() not in self.known]
         if fresh:
             try:
-                values = self.lab.concentrations(fresh, self.recordings)
+                values = self.lab.concentrations(fresh, self.ear.undoable(self.tail))
             finally:
                 self.lab.close()
             self.known.update((v.tobytes(), value) for v, value in zip(fresh, values, strict=True))
@@ -437,7 +437,9 @@ class _Undo:
         """Whether any of some settings leaves them more concentrated than they are."""
         # Mostly the first does.
         return any(
-            not value <= self.least for s in (settings[:1], settings[1:]) for value in self(s)
+            not value <= self.ear.concentrated
+            for s in (settings[:1], settings[1:])
+            for value in self(s)
         )
 
 

@@ -17,11 +17,10 @@ import numpy as np
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit, least_alike
-from dialin.matching.hearing.echo_target import SHORTEST, Values
-from dialin.matching.hearing.echo_trials import with_knob
+from dialin.matching.hearing.echo_target import SHORTEST, Values, common_level
 from dialin.matching.hearing.echo_verdicts import single_echo
 from dialin.matching.hearing.impulses import ImpulseLab
-from dialin.matching.hearing.smooth_search import LONGEST_STEP, STEP, damped_steps
+from dialin.matching.hearing.smooth_search import damped_steps, led_settings, moved_settings
 from dialin.measures.cepstrum import LAG_RATE
 from dialin.measures.smoothing import maximum_filter1d
 from dialin.measures.undoing import TAIL
@@ -180,10 +179,8 @@ class UndoneSearch:
                 continue
             rows = ear.whole.fit(answer[0])
             # Music of the input that the reference plays too stays.
-            weight, own = ear.whole.weight, ear.whole.own
-            power = float(np.vdot(own, weight * own))
-            level = float(np.vdot(rows, weight * own)) / power if power > 0 else 0.0
-            rows = rows - np.clip(level, 0.0, 1.0) * own
+            own = ear.whole.own
+            rows = rows - common_level(own, rows, ear.whole.weight) * own
             left = float(np.vdot(rows, self._where * rows))
             results.append(_Undone(vector, rows, left, answer[1]))
         return results
@@ -191,18 +188,11 @@ class UndoneSearch:
     def _descend(self, best: _Undone) -> _Undone:
         """Go where slopes lead."""
         for _ in range(ROUNDS):
-            asked, moves = [], []
-            for place in self._smooth:
-                moves.append(STEP if best.settings[place] < 0.5 else -STEP)
-                asked.append(with_knob(best.settings, place, best.settings[place] + moves[-1]))
+            asked, moves = moved_settings(best.settings, self._smooth)
             near = self._ask(asked)
             slopes = [0.0 * best.rows if t is None else t.rows - best.rows for t in near]
-            vectors = []
-            for step in damped_steps(-best.rows, slopes, self._where):
-                vector = best.settings.copy()
-                far = np.clip(step * moves, -LONGEST_STEP, LONGEST_STEP)
-                vector[self._smooth] = np.clip(vector[self._smooth] + far, 0.0, 1.0)
-                vectors.append(self._spec.check(vector))
+            steps = damped_steps(-best.rows, slopes, self._where)
+            vectors = led_settings(self._spec, best.settings, self._smooth, moves, steps)
             there = [t for t in (*near, *self._ask(vectors)) if t is not None]
             before, best = best, min([best, *there], key=lambda t: t.left)
             if best.left > (1 - GAIN) * before.left:
