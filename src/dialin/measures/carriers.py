@@ -36,11 +36,21 @@ LEAST_USUAL = 0.05
 NEAR_HZ, LEAST_BINS = 0.5, 2
 """How near to a frequency a line is that one, and how many bins that are at least."""
 
+LINE_FLOOR = 4.0
+"""Sigma up to which a line is the noise that stands everywhere."""
+
 FLOOR_DB = -90.0
 """Bins so far below the loudest hold nothing but rounding."""
 
 
-def symmetry_lines(audio: Audio, sample_rate: int, count: int = 6) -> list[tuple[float, float]]:
+def symmetry_lines(
+    audio: Audio,
+    sample_rate: int,
+    count: int = 6,
+    *,
+    edge: float = EDGE_HZ,
+    spectrum: tuple[Floats, Floats] | None = None,
+) -> list[tuple[float, float]]:
     """Frequencies about which a recording's spectrum is symmetrical, the surest first.
 
     Parameters
@@ -51,18 +61,22 @@ def symmetry_lines(audio: Audio, sample_rate: int, count: int = 6) -> list[tuple
         In hertz.
     count : int
         How many lines at most.
+    edge : float, default 200
+        Hertz below the end of the band where none is told.
+    spectrum : (ndarray, ndarray), optional
+        Its `symmetry_spectrum`, where that is known.
 
     Returns
     -------
     list of (hertz, sigma)
         Carrier, and how many times its line stands above the usual level around it.
     """
-    hertz, score = symmetry_spectrum(audio, sample_rate)
+    hertz, score = symmetry_spectrum(audio, sample_rate) if spectrum is None else spectrum
     if not score.size:
         return []
     inside = np.zeros(score.size, dtype=bool)
     inside[1:-1] = (score[1:-1] >= score[:-2]) & (score[1:-1] > score[2:])
-    end = min(BAND_HZ[1], 0.495 * sample_rate) - EDGE_HZ
+    end = min(BAND_HZ[1], 0.495 * sample_rate) - edge
     peaks = np.flatnonzero(inside & (hertz >= LOWEST_HZ) & (hertz <= end))
     lines: list[tuple[float, float]] = []
     for index in peaks[np.argsort(-score[peaks])][: 8 * count]:
@@ -144,6 +158,39 @@ def symmetry_near(hertz: Floats, score: Floats, line: float) -> float:
     step = float(hertz[1] - hertz[0])
     place, near = round(line / step), max(LEAST_BINS, round(NEAR_HZ / step))
     return float(score[max(0, place - near) : place + near + 1].max(initial=0.0))
+
+
+def lines_alike(
+    audio: Audio, sample_rate: int, wanted: Sequence[tuple[float, float]], sure: float
+) -> float:
+    """How alike the lines of a recording are to some others, however strong either are.
+
+    Parameters
+    ----------
+    audio : ndarray, float32, shape (channels, samples)
+        Half a second or more.
+    sample_rate : int
+        In hertz.
+    wanted : sequence of (float, float)
+        Frequency in hertz and sigma of the other lines.
+    sure : float
+        Sigma from which lines of the recording count that are not among them.
+
+    Returns
+    -------
+    float
+        Cosine of both, 0 to 1, of what stands above `LINE_FLOOR`.
+    """
+    spectrum = symmetry_spectrum(audio, sample_rate)
+    here = [symmetry_near(*spectrum, line) for line, _ in wanted]
+    there = [sigma for _, sigma in wanted]
+    for line, sigma in symmetry_lines(audio, sample_rate, len(wanted), spectrum=spectrum):
+        if sigma >= sure and all(abs(line - other) > 1.0 for other, _ in wanted):
+            here.append(sigma)
+            there.append(0.0)
+    one = np.maximum(np.array(here) - LINE_FLOOR, 0.0)
+    two = np.maximum(np.array(there) - LINE_FLOOR, 0.0)
+    return float(one @ two / max(np.sqrt((one @ one) * (two @ two)), 1e-12))
 
 
 def strongest(lines: Sequence[tuple[float, float]], least: float) -> float | None:

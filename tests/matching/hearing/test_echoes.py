@@ -15,7 +15,6 @@ from dialin.effects.open import open_effect
 from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec
 from dialin.matching.hearing import time_guesses
-from dialin.matching.hearing.carrier_search import reference_lines
 from dialin.matching.hearing.ears import make_ear
 from dialin.matching.hearing.echo_search import EchoFit, EchoSearch
 from dialin.matching.hearing.echo_target import EchoTarget, PartPair, agreed_drop, echo_target
@@ -412,28 +411,6 @@ def test_search_gives_up_where_the_effect_fails_on_every_impulse(pool):
 
 def test_nothing_is_said_of_very_short_references():
     assert make_ear((music(RATE, 2), RATE), [(music(RATE, 1)[:, : RATE // 2], RATE, 1.0)]) is None
-
-
-def test_a_ring_modulator_is_set_to_the_carrier(pool):
-    assert probe_time(open_effect("fake:ring")).carriers == ("frequency",)
-    assert probe_time(open_effect("builtin:chorus")).carriers == ()
-    match = run(wet("fake:ring", frequency=777.7, mix=80), ["fake:ring"], pool)
-    assert match.preset.native["ring.frequency"] == pytest.approx(777.7, abs=0.3)
-    assert "ring modulation about 777.7" in match.report.evidence[0]
-
-
-def test_a_dry_reference_gets_no_carrier(pool):
-    match = run(music(RATE, 1), ["fake:ring"], pool)
-    assert not any("ring modulation" in text for text in match.report.evidence)
-
-
-def test_a_carrier_in_one_half_alone_is_none():
-    dry = (music(RATE, 2), RATE)
-    ring = wet("fake:ring", frequency=777.7, mix=80)
-    assert reference_lines(dry, [(ring, RATE, 1.0)])[0][0] == pytest.approx(777.7, abs=0.3)
-    middle = ring.shape[1] // 2
-    half = np.concatenate([ring[:, :middle], music(RATE, 1)[:, middle:]], axis=1)
-    assert reference_lines(dry, [(half, RATE, 1.0)]) == []
 
 
 class Switches:

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dialin.audio import Audio
 from dialin.effects.spec import Settings
-from dialin.matching.hearing.carrier_search import SURE
+from dialin.matching.hearing.carrier_lines import SURE
 from dialin.matching.hearing.echo_search import ALIKE_DROP, ALIKE_SHARE
 from dialin.matching.hearing.time_guesses import Echo
-from dialin.measures.carriers import symmetry_lines, symmetry_near, symmetry_spectrum
+from dialin.measures.carriers import lines_alike
 from dialin.rendering import Job, Renderer, SharedAudio
 
 LESS = 3.0
@@ -71,39 +70,6 @@ def _unheard(options: Sequence[tuple[Settings, float]], default: Settings) -> li
     ]
 
 
-def measure_lines(audio: Audio, sample_rate: int, wanted: tuple[tuple[float, float], ...]) -> float:
-    """Share of lines of symmetry that a render has in common with some others, by strength.
-
-    Runs in a worker.
-
-    Parameters
-    ----------
-    audio : ndarray, float32, shape (channels, samples)
-        The render.
-    sample_rate : int
-        In hertz.
-    wanted : tuple of (float, float)
-        Frequency in hertz and strength of the lines of the reference.
-
-    Returns
-    -------
-    float
-        0 to 1.
-    """
-    spectrum = symmetry_spectrum(audio, sample_rate)
-    if not spectrum[0].size:
-        return 0.0
-    common = total = 0.0
-    for line, sigma in wanted:
-        here = symmetry_near(*spectrum, line)
-        common += min(here, sigma)
-        total += max(here, sigma)
-    for line, sigma in symmetry_lines(audio, sample_rate, len(wanted)):
-        if sigma >= SURE and all(abs(line - other) > 1.0 for other, _ in wanted):
-            total += sigma
-    return common / max(total, 1e-9)
-
-
 def choose(
     pool: Renderer,
     uri: str,
@@ -145,7 +111,7 @@ def choose(
     lines = [1.0] * len(options)
     if echo.lines:
         jobs = [
-            Job(uri, audio, settings, measure=measure_lines, measure_args=(echo.lines,))
+            Job(uri, audio, settings, measure=lines_alike, measure_args=(echo.lines, SURE))
             for settings, _ in options
         ]
         lines = [0.0 if r.failure is not None else float(r.value) for r in pool.render(jobs)]

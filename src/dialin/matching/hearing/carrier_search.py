@@ -1,10 +1,10 @@
-"""Setting a ring modulator by the frequency about which a reference's spectrum is symmetrical.
+"""Setting a ring modulator by the frequencies about which a reference's spectrum is symmetrical.
 
 Which knobs move the carrier is found by rendering noise (`dialin.matching.hearing.time_probe`).
-Here each is moved along its travel, the law from knob to hertz is inverted at the reference's lines
-(`dialin.measures.carriers`) and refined by more noise until the lines agree. With feedback there
-are lines at multiples of half the carrier, so several positions come out; how the input sounds
-through them decides (`dialin.matching.hearing.alike`).
+Here each is moved along its travel, the law from knob to hertz is inverted at the carriers that the
+reference's lines may be of (`dialin.matching.hearing.carrier_lines`) and refined by more noise
+until the lines agree. How alike the lines of noise are there to the reference's tells most of the
+positions apart; how the input sounds through the others decides (`dialin.matching.hearing.alike`).
 """
 
 from __future__ import annotations
@@ -16,28 +16,22 @@ import numpy as np
 
 from dialin.audio import Audio
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.measures.carriers import symmetry_lines, symmetry_near, symmetry_spectrum
+from dialin.matching.hearing.carrier_lines import SURE, carriers_of
+from dialin.measures.carriers import NEAR_HZ, lines_alike, symmetry_lines
 from dialin.rendering import Job, Renderer, SharedAudio
 
-SURE = 12.0
-"""How far a line must stand out; dry pieces of music reach 8."""
-
-LASTING_SURE, HALF_SURE, HALF_SECONDS = 9.5, 6.0, 2.0
-"""How far it must stand out where each half of a recording shows it, how far in each, and length of
-halves that are asked: a tone that is held, or a stretch of silence, is symmetrical for a while. Of
-40 carriers in music of the validation split 38 had 6.4 or more in both halves, and of 120 dry
-pieces one has such a line, and another one of 9.1."""
-
 NOISE_SURE = 9.0
-"""The same in noise, which has no music to be mistaken for one."""
+"""How far a line of noise must stand out, which has no music to be mistaken for one."""
+
+NOISE_EDGE_HZ = 30.0
+"""How near to the end of the band its lines are told."""
 
 NOISE_SECONDS = 2.0
 GRID = 33
 """Positions at which a knob is asked."""
 
-MULTIPLES = (1.0, 2.0, 0.5)
-EXACT_HZ, NEAR_HZ = 0.05, 0.5
-"""Agreement at which refining ends, and that a position must reach."""
+EXACT_HZ = 0.05
+"""Agreement at which refining ends."""
 
 LOG_REACH = 0.3
 """Share of its frequency by which a line may move from one position to the next in any case."""
@@ -46,11 +40,16 @@ ROUNDS = 5
 DRAWS = 4
 """Settings of the other knobs tried beside the default."""
 
-MOST, MOST_WANTED = 5, 40
-"""Positions handed on, and refined."""
+MOST, COMPARED, MOST_HITS, MOST_WANTED = 5, 6, 20, 40
+"""Positions handed on, whose lines are compared with several settings of the other knobs and with
+one, and that are refined."""
 
 APART = 0.01
 """Travel by which positions differ."""
+
+LIKELY, FIRST, SETTINGS = 0.2, 2, 3
+"""By how much the lines at a position may be less alike to be handed on, how many are handed on
+whatever their lines, and settings of the other knobs handed on at each."""
 
 
 def noise(sample_rate: int, channels: int) -> Audio:
@@ -87,50 +86,7 @@ def lines_of(audio: Audio, sample_rate: int) -> list[tuple[float, float]]:
     list of (float, float)
         Frequency in hertz and sigma, the surest first.
     """
-    return symmetry_lines(audio, sample_rate)
-
-
-def reference_lines(
-    own: tuple[Audio, int], references: Sequence[tuple[Audio, int, float]]
-) -> list[tuple[float, float]]:
-    """Lines that references have beyond the input, the surest first.
-
-    Parameters
-    ----------
-    own : (ndarray, int)
-        Audio of the input, shape (channels, samples), and its rate in hertz.
-    references : sequence of (ndarray, int, float)
-        Audio, rate and weight of each.
-
-    Returns
-    -------
-    list of (float, float)
-        Frequency in hertz and sigma.
-    """
-    mine = [hertz for hertz, sigma in symmetry_lines(*own) if sigma >= 0.5 * SURE]
-    pairs: list[tuple[float, float]] = []
-    for audio, rate, _ in references:
-        pairs += _lasting(audio, rate)
-    lines = [
-        (hertz, sigma)
-        for hertz, sigma in sorted(pairs, key=lambda line: -line[1])
-        if all(abs(hertz - other) > 1.0 for other in mine)
-    ]
-    return lines[:MOST]
-
-
-def _lasting(audio: Audio, sample_rate: int) -> list[tuple[float, float]]:
-    """Sure lines of a recording, that are in both its halves as far as these can tell."""
-    middle = audio.shape[1] // 2
-    long = middle >= HALF_SECONDS * sample_rate
-    least = LASTING_SURE if long else SURE
-    lines = [(line, s) for line, s in symmetry_lines(audio, sample_rate) if s >= least]
-    if not long or not lines:
-        return lines
-    for half in (audio[:, :middle], audio[:, middle:]):
-        spectrum = symmetry_spectrum(half, sample_rate)
-        lines = [(f, sigma) for f, sigma in lines if symmetry_near(*spectrum, f) >= HALF_SURE]
-    return lines
+    return symmetry_lines(audio, sample_rate, edge=NOISE_EDGE_HZ)
 
 
 class CarrierSearch:
@@ -170,7 +126,7 @@ class CarrierSearch:
         self.renders = 0
 
     def run(self, lines: Sequence[tuple[float, float]]) -> list[Settings]:
-        """Settings whose carrier is at one of some lines, or half or twice it.
+        """Settings whose carrier is one that lines may be of, the most alike first.
 
         Parameters
         ----------
@@ -185,23 +141,64 @@ class CarrierSearch:
         shared = self._pool.share(noise(self._rate, self._channels), self._rate)
         try:
             context = self._context(shared)
-            hits: list[Settings] = []
             for index in self._carriers:
-                hits = self._along(index, context, lines, shared)
+                hits = self._along(index, context, carriers_of(lines), shared)
                 if hits:
-                    break
+                    return self._likely(hits, lines, shared)
         finally:
             self._pool.release(shared)
-        options = list(hits[:MOST])
+        return []
+
+    def _likely(
+        self,
+        hits: Sequence[Settings],
+        lines: Sequence[tuple[float, float]],
+        shared: SharedAudio,
+    ) -> list[Settings]:
+        """Positions whose lines are most alike to the reference's, with some other knobs each."""
         draws = self._rng.random((DRAWS, len(self._others)))
         if len(self._others) == 1:
             draws = np.linspace(0.1, 0.9, DRAWS)[:, None]
-        for draw in draws if self._others else ():
-            for vector in hits[:MOST]:
+        options: list[list[Settings]] = []
+        for vector in hits[:MOST_HITS]:
+            options.append([vector])
+            for draw in draws if self._others else ():
                 drawn = vector.copy()
                 drawn[list(self._others)] = draw
-                options.append(self._spec.check(drawn))
-        return options
+                options[-1].append(self._spec.check(drawn))
+        # One of each tells which of them to ask about more.
+        middle = len(options[0]) // 2
+        first = self._alike([vectors[middle] for vectors in options], lines, shared)
+        order = sorted(range(len(options)), key=lambda n: (n >= FIRST, -first[n]))[:COMPARED]
+        vectors = [vector for n in order for vector in options[n]]
+        alike = self._alike(vectors, lines, shared)
+        ranked: list[tuple[bool, list[tuple[float, Settings]]]] = []
+        for place, n in enumerate(order):
+            size = len(options[n])
+            pairs = zip(alike[place * size :][:size], options[n], strict=True)
+            ranked.append((n < FIRST, sorted(pairs, key=lambda pair: -pair[0])[:SETTINGS]))
+        ranked.sort(key=lambda ranking: -ranking[1][0][0])
+        least = ranked[0][1][0][0] - LIKELY
+        return [
+            vector
+            for place, (always, pairs) in enumerate(ranked)
+            if always or (place < MOST and pairs[0][0] >= least)
+            for _, vector in pairs
+        ]
+
+    def _alike(
+        self,
+        settings: Sequence[Settings],
+        lines: Sequence[tuple[float, float]],
+        shared: SharedAudio,
+    ) -> list[float]:
+        """How alike the lines of noise are to a reference's."""
+        jobs = [
+            Job(self._spec.uri, shared, v, measure=lines_alike, measure_args=(lines, NOISE_SURE))
+            for v in settings
+        ]
+        self.renders += len(jobs)
+        return [0.0 if r.failure is not None else float(r.value) for r in self._pool.render(jobs)]
 
     def _context(self, shared: SharedAudio) -> Settings:
         """Settings at which the carrier is clear: the default, or some others."""
@@ -230,7 +227,7 @@ class CarrierSearch:
         self,
         index: int,
         context: Settings,
-        lines: Sequence[tuple[float, float]],
+        goals: Sequence[float],
         shared: SharedAudio,
     ) -> list[Settings]:
         parameter = self._spec.parameters[index]
@@ -254,15 +251,23 @@ class CarrierSearch:
         reach = 1.5 * float(np.median(np.abs(np.diff(tops)))) if len(tops) > 1 else 0.0
         wanted: list[tuple[float, float]] = []
         laws: dict[float, dict[float, float]] = {}
-        for (hertz, _), multiple in itertools.product(lines, MULTIPLES):
-            goal = hertz * multiple
+        for goal in goals:
             law = laws.setdefault(goal, {})
+            beyond: list[tuple[float, float]] = []
             for (u1, first), (u2, second) in itertools.pairwise(known):
                 for f1, f2 in itertools.product(first, second):
                     far = max(reach, LOG_REACH * max(f1, f2))
-                    if 0 < abs(f2 - f1) <= far and (f1 - goal) * (f2 - goal) <= 0:
+                    if not 0 < abs(f2 - f1) <= far:
+                        continue
+                    step = (goal - f1) / (f2 - f1)
+                    if 0 <= step <= 1:
                         law[u1], law[u2] = f1, f2
-                        wanted.append((goal, u1 + (u2 - u1) * (goal - f1) / (f2 - f1)))
+                        wanted.append((goal, u1 + (u2 - u1) * step))
+                    elif -1 <= step <= 2:
+                        beyond.append((goal, u1 + (u2 - u1) * step))
+            if not law:
+                # It may turn round between two positions, or before the first.
+                wanted += [(goal, u) for goal, u in beyond if 0 <= u <= 1]
         wanted = list(dict.fromkeys(wanted))[:MOST_WANTED]
         reached: list[tuple[float, float]] = []
         for _ in range(ROUNDS):
@@ -281,7 +286,7 @@ class CarrierSearch:
             wanted = again
             if not wanted:
                 break
-        return [at(u) for u in self._best(reached, laws, lines)]
+        return [at(u) for u in self._best(reached, laws)]
 
     def _closer(self, goal: float, u: float, law: dict[float, float]) -> list[tuple[float, float]]:
         """A better guess, from the two nearest positions on both sides of the goal."""
@@ -298,20 +303,13 @@ class CarrierSearch:
         self,
         reached: Sequence[tuple[float, float]],
         laws: dict[float, dict[float, float]],
-        lines: Sequence[tuple[float, float]],
     ) -> list[float]:
-        """The nearest positions to each goal, those of the surest lines first."""
-        ranked = []
-        for goal in dict.fromkeys(g for g, _ in reached):
-            own = [(abs(laws[goal][u] - goal), u) for g, u in reached if g == goal]
+        """The nearest positions to each goal, those of the likeliest carriers first."""
+        chosen: list[float] = []
+        for goal, law in laws.items():
             taken: list[float] = []
-            for _, u in sorted(own):
+            for _, u in sorted((abs(law[u] - goal), u) for g, u in reached if g == goal):
                 if all(abs(u - other) > APART for other in taken):
                     taken.append(u)
-            sigma = max((s for f, s in lines if abs(f - goal) < 1.0), default=0.0)
-            ranked += [(-sigma, u) for u in taken]
-        chosen: list[float] = []
-        for _, u in sorted(ranked):
-            if all(abs(u - other) > APART / 10 for other in chosen):
-                chosen.append(u)
+            chosen += [u for u in taken if all(abs(u - other) > APART / 10 for other in chosen)]
         return chosen

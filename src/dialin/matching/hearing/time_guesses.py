@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 
 from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.matching.hearing.carrier_search import CarrierSearch, reference_lines
+from dialin.matching.hearing.carrier_lines import reference_lines
+from dialin.matching.hearing.carrier_search import CarrierSearch
 from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit, EchoSearch
 from dialin.matching.hearing.echo_target import EchoTarget, PartPair

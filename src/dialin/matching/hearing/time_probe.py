@@ -22,7 +22,8 @@ from dialin.audio import Audio
 from dialin.effects.cache import probe_name, remembered
 from dialin.effects.effect import Effect
 from dialin.effects.spec import EffectSpec, Settings
-from dialin.matching.hearing.carrier_search import SURE, noise
+from dialin.matching.hearing.carrier_lines import SURE
+from dialin.matching.hearing.carrier_search import noise
 from dialin.matching.hearing.echo_target import SHORTEST
 from dialin.matching.hearing.impulses import (
     PREROLL,
