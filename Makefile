@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --no-compile -c constraints.txt
 SETUP := pyproject.toml constraints.txt $(wildcard setup.py)
-# What pip does for a copy: where PYTHONDONTWRITEBYTECODE is set each start would compile all of src.
-COMPILE = @$(BIN)/python -m compileall -q src
+# What pip does with one processor, and not for src: where PYTHONDONTWRITEBYTECODE is set each start
+# would compile all that it imports.
+COMPILE = @$(BIN)/python -m compileall -qq -j 0 src $(VENV)/lib || true
 
 FUZZ_SEED ?= 1
 
@@ -75,23 +77,23 @@ $(BIN)/python:
 		{ rm -rf $(VENV); echo "no venv module here; on Debian: apt install python3-venv"; exit 1; }
 
 $(VENV)/.core: $(SETUP) | $(BIN)/python
-	$(PIP) install -c constraints.txt -e .
+	$(INSTALL) -e .
 	$(COMPILE)
 	@touch $@
 
 $(VENV)/.dev: $(SETUP) | $(BIN)/python
-	@$(PIP) install -c constraints.txt -e '.[dev,data,ray,training,speech]' || { \
+	@$(INSTALL) -e '.[dev,data,ray,training,speech]' || { \
 		echo "pesq could not be built (no C compiler?): its test will be skipped"; \
-		$(PIP) install -c constraints.txt -e '.[dev,data,ray,training]'; }
+		$(INSTALL) -e '.[dev,data,ray,training]'; }
 	$(COMPILE)
 	@touch $@ $(VENV)/.core
 
 $(VENV)/.studio: $(SETUP) | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[studio]'
+	$(INSTALL) -e '.[studio]'
 	$(COMPILE)
 	@touch $@ $(VENV)/.core
 
 $(VENV)/.docs: $(SETUP) | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[docs]'
+	$(INSTALL) -e '.[docs]'
 	$(COMPILE)
 	@touch $@
