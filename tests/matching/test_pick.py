@@ -7,10 +7,10 @@ import pytest
 
 import dialin
 from dialin.matching import searching
-from dialin.matching.candidate import measure
+from dialin.matching.candidate import Candidate, measure
 from dialin.matching.hearing.time_guesses import Echo, Echoes
 from dialin.matching.options import SearchOptions
-from dialin.matching.pick import pick
+from dialin.matching.pick import _said_of, pick
 from dialin.matching.space import SearchSpace
 from dialin.matching.style import make_target
 from dialin.matching.trajectories import make_trajectory_target, trajectory_features
@@ -152,3 +152,23 @@ def test_what_listening_left_in_doubt_is_doubted_as_without_networks(
         dialin.match((stereo[0], RATE), (stereo[1], RATE), DELAY, budget=20, pool=pool)
     assert seen.value.args[0] == temperature
     assert seen.value.args[1] > 0
+
+
+def test_what_a_network_would_say_of_the_others_is_told_by_their_distance():
+    nothing = np.zeros(1)
+
+    def candidate(value: float, judged: float | None) -> Candidate:
+        return Candidate(None, nothing, nothing, value, judged=judged)
+
+    field = [candidate(1.2, 2.4), candidate(0.5, 1.0), candidate(0.75, None), candidate(1.0, 2.0)]
+    values = np.array([c.value for c in field])
+    said = _said_of(field, values)
+    assert said is not None
+    assert said[[0, 1, 3]] == pytest.approx([2.4, 1.0, 2.0])
+    assert said[2] == pytest.approx(1.5)
+    # Where what is nearer is held for worse, distances tell nothing of it.
+    field[1].judged, field[3].judged = 3.0, 2.6
+    said = _said_of(field, values)
+    assert said is not None
+    assert said[2] == pytest.approx(np.mean([2.4, 3.0, 2.6]))
+    assert _said_of([candidate(1.2, None), *field[1:]], values) is None

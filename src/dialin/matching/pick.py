@@ -5,10 +5,10 @@ carry content noise. Every candidate i gets a weight ``exp(-(d_i - d_min) / T)``
 that sound the same, and the pick is the candidate whose expected audible difference to all the
 others, weighted so, is least (minimum Bayes risk; a weighted medoid). The untouched input is a
 candidate like any other, so where the evidence is weak it wins. Where a network has heard renders
-(`dialin.matching.guessing.judging`), what it says of each counts beside d_i, and the candidates
-that it has heard are those there are. T grows with the square of
-``d_min``, up to `largest_noise`: what the effect could not mend is mostly content, and tells how
-large its noise is for this pair.
+(`dialin.matching.guessing.judging`), what it says of each counts beside d_i; what it would say of
+those that it has not heard is told by a line through what it said of the others. T grows with the
+square of ``d_min``, up to `largest_noise`: what the effect could not mend is mostly content, and
+tells how large its noise is for this pair.
 
 A pick is *sure* if it brings the sound closer by `min_gain`, and its expected difference is at most
 `max_risk` times the untouched input's (`dialin.matching.options.SearchOptions`). Of a single effect
@@ -23,11 +23,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dialin.matching.candidate import Candidate, Pick
 from dialin.matching.detail import detail_distances
 from dialin.matching.style import Target, level_of
 from dialin.matching.trials import Trials
+
+Floats = NDArray[np.float64]
 
 HEEDED = 0.9
 """Share of the doubt that a motion takes away which is heard clearly."""
@@ -50,7 +53,7 @@ ROUNDS = 3.0
 """Turns in the references from which the sound may be a little farther with a motion that is heard:
 a piece that grows brighter moves as a slow sweep does."""
 
-TOLD, TOLD_RISK = 0.2, 0.5
+TOLD, TOLD_RISK = 0.2, 0.7
 """Of a single effect that a network has heard: how much of what it says of a match (in L_d, less
 than of the input) counts as distance taken away, and `max_risk` there. On validation songs (seeds
 7 and 8, 100 renders) the mean MRSTFT of four mda effects that are not heard in time comes to .48 of
@@ -77,8 +80,7 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     """
     space, target, options = trials.space, trials.target, trials.options
     trials.weigh_again()
-    heard_all = [c for c in trials.candidates if c.judged is not None]
-    ranked = sorted(heard_all or trials.candidates, key=_value)[: options.candidates - 1]
+    ranked = sorted(trials.candidates, key=_value)[: options.candidates - 1]
     # The others have the reference's level by the gain alone, which must not speak for them.
     base = trials.levelled(replace(trials.untouched, settings=space.start))
     field = [base, *ranked]
@@ -86,9 +88,8 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     least = values.min()
     # What was heard of a motion is weighed already, and tells settings apart more finely.
     temperature = trials.temperature(float(least)) * (1.0 - HEEDED * trials.certainty)
-    score = values
-    if heard_all and base.judged is not None:
-        score = values + options.judge * np.array([c.judged or 0.0 for c in field])
+    said_of = _said_of(field, values)
+    score = values if said_of is None else values + options.judge * said_of
     weights = np.exp(-(score - score.min()) / temperature)
     apart = detail_distances(np.stack([c.detail[:: options.every] for c in field]))
     weights /= np.exp(-((apart / options.crowd) ** 2)).sum(axis=1)
@@ -108,7 +109,7 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     weighed = float(values[0] - values[best]) + field[best].size_cost
     gain = weighed - base.unexplained + field[best].unexplained
     share = float(risk[best] / max(risk[0], 1e-12))
-    told_by = _told_by(trials, base, field[best])
+    told_by = _told_by(trials, base, said_of, best)
     largest = options.max_risk if told_by is None else min(TOLD_RISK, options.max_risk)
     asked = asked_gain(trials)
     # Echoes are set by exact means whatever the sound says, but for faint ones that take it surely
@@ -144,12 +145,23 @@ def pick(trials: Trials, said: Sequence[Candidate], parts: Sequence[Target]) -> 
     )
 
 
-def _told_by(trials: Trials, base: Candidate, best: Candidate) -> float | None:
+def _said_of(field: Sequence[Candidate], values: Floats) -> Floats | None:
+    """What a network says of candidates, L_d; of those it has not heard, by their distance."""
+    said = np.array([np.nan if c.judged is None else c.judged for c in field])
+    heard = np.isfinite(said)
+    if not heard[0]:
+        return None
+    apart, told = values[heard] - values[heard].mean(), said[heard].mean()
+    slope = max(0.0, float(apart @ said[heard]) / max(float(apart @ apart), 1e-12))
+    return np.where(heard, said, told + slope * (values - values[heard].mean()))
+
+
+def _told_by(trials: Trials, base: Candidate, said: Floats | None, best: int) -> float | None:
     """What a network that heard a single effect's renders takes off the distance, by its word."""
     moves = base.motion is not None
-    if len(trials.space.slots) != 1 or moves or base.judged is None or best.judged is None:
+    if said is None or moves or len(trials.space.slots) != 1:
         return None
-    return TOLD * (base.judged - best.judged)
+    return TOLD * float(said[0] - said[best])
 
 
 def _value(candidate: Candidate) -> float:

@@ -53,8 +53,9 @@ ALL_TRIES, MOST_TRIES = 16, 48
 PROBED_TRIES = 6
 """The same for an effect that no network knows."""
 
-GUESSED_TEMPERATURE = 0.05
-"""`SearchOptions.temperature` where a network guessed (``benchmarks/guess.py``)."""
+GUESSED_TEMPERATURE, STILL_TEMPERATURE = 0.05, 0.1
+"""`SearchOptions.temperature` where a network guessed (``benchmarks/guess.py``), and there of one
+effect of which neither motion nor echoes are told."""
 
 
 def search_settings(
@@ -134,7 +135,8 @@ def search_settings(
     # Echoes that listening left in doubt are doubted as they are without networks.
     doubted = len(probed.slots) == 1 and any(e.exact and e.verdict != "heard" for e in echoes.found)
     if guess.names and not doubted and how.temperature == usual.temperature:
-        how = replace(how, temperature=GUESSED_TEMPERATURE)
+        still = len(probed.slots) == 1 and not (echoes.moves or echoes.found)
+        how = replace(how, temperature=STILL_TEMPERATURE if still else GUESSED_TEMPERATURE)
     chances = _chances(prepared, guess)
     guessed = as_offered(echoes, chances) if plan is None else as_guesses(echoes, plan)
     search = ChainSearch(
