@@ -53,9 +53,10 @@ ALL_TRIES, MOST_TRIES = 16, 48
 PROBED_TRIES = 6
 """The same for an effect that no network knows."""
 
-GUESSED_TEMPERATURE, STILL_TEMPERATURE = 0.05, 0.1
-"""`SearchOptions.temperature` where a network guessed (``benchmarks/guess.py``), and there of one
-effect of which neither motion nor echoes are told."""
+GUESSED_TEMPERATURE, SINGLE_TEMPERATURE = 0.05, 0.1
+"""`SearchOptions.temperature` where a network guessed (``benchmarks/guess.py``), and where it was
+the one of single effects and neither motion nor echoes are told: most of these shape dynamics, of
+which the distance is less sure than of filters."""
 
 
 def search_settings(
@@ -135,8 +136,9 @@ def search_settings(
     # Echoes that listening left in doubt are doubted as they are without networks.
     doubted = len(probed.slots) == 1 and any(e.exact and e.verdict != "heard" for e in echoes.found)
     if guess.names and not doubted and how.temperature == usual.temperature:
-        still = len(probed.slots) == 1 and not (echoes.moves or echoes.found)
-        how = replace(how, temperature=STILL_TEMPERATURE if still else GUESSED_TEMPERATURE)
+        still = not (echoes.moves or echoes.found)
+        single = still and guess.judge is not None and guess.judge.mono
+        how = replace(how, temperature=SINGLE_TEMPERATURE if single else GUESSED_TEMPERATURE)
     chances = _chances(prepared, guess)
     guessed = as_offered(echoes, chances) if plan is None else as_guesses(echoes, plan)
     search = ChainSearch(

@@ -131,8 +131,8 @@ def _is_multiple(hertz: float, base: float) -> bool:
     return round(hertz / base) > 0 and abs(hertz - round(hertz / base) * base) <= NEAR_HZ
 
 
-def carriers_of(lines: Sequence[Line]) -> list[float]:
-    """Carriers that lines may be of, the likeliest first.
+def carriers_of(lines: Sequence[Line]) -> list[tuple[float, float]]:
+    """Carriers that lines may be of, and how likely each is, the likeliest first.
 
     Those are the likelier of whose halves the multiples explain more of the lines, and of which
     the lowest multiples are there.
@@ -144,13 +144,14 @@ def carriers_of(lines: Sequence[Line]) -> list[float]:
 
     Returns
     -------
-    list of float
-        In hertz: `MOST_CARRIERS` at most, and the surest lines themselves.
+    list of (float, float)
+        Frequency in hertz, and from 0 to 1: `MOST_CARRIERS` at most, and the surest lines
+        themselves.
 
     Examples
     --------
     >>> carriers_of([(300.0, 20.0), (150.0, 15.0), (450.0, 9.0)])[0]
-    300.0
+    (300.0, 0.875)
     """
     weights = {hertz: (sigma - LINE_FLOOR) ** 2 for hertz, sigma in lines}
     total = sum(weights.values())
@@ -159,15 +160,19 @@ def carriers_of(lines: Sequence[Line]) -> list[float]:
     for part in (2, 1, *range(3, MULTIPLES + 1)):
         for line, _ in lines[:SUREST]:
             half = line / part
-            if 2 * half < LOWEST_HZ or any(abs(2 * half - f) <= NEAR_HZ for _, f in ranked):
+            if 2 * half < LOWEST_HZ or any(abs(2 * half - f) <= NEAR_HZ for f, _ in ranked):
                 continue
             explained = sum(weight for f, weight in weights.items() if _is_multiple(f, half))
             teeth = [tooth * half for tooth in range(1, TEETH + 1)]
             there = sum(any(abs(f - tooth) <= NEAR_HZ for f in weights) for tooth in teeth)
-            ranked.append((explained / total + there / TEETH, 2 * half))
-    likely = [hertz for _, hertz in sorted(ranked, key=lambda pair: -pair[0])[:MOST_CARRIERS]]
+            ranked.append((2 * half, 0.5 * (explained / total + there / TEETH)))
+    ranked.sort(key=lambda carrier: -carrier[1])
     surest = [hertz for hertz, _ in lines[:SUREST]]
-    return likely + [f for f in surest if all(abs(f - other) > NEAR_HZ for other in likely)]
+    return ranked[:MOST_CARRIERS] + [
+        carrier
+        for carrier in ranked[MOST_CARRIERS:]
+        if any(abs(carrier[0] - line) <= NEAR_HZ for line in surest)
+    ]
 
 
 def _sigma(line: Line) -> float:

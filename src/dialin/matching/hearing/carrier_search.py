@@ -47,9 +47,9 @@ one, and that are refined."""
 APART = 0.01
 """Travel by which positions differ."""
 
-LIKELY, FIRST, SETTINGS = 0.2, 2, 3
-"""By how much the lines at a position may be less alike to be handed on, how many are handed on
-whatever their lines, and settings of the other knobs handed on at each."""
+LIKELY, SETTINGS = 0.4, 3
+"""By how much a position may be less likely to be handed on, of how likely its carrier is and how
+alike its lines are together, and settings of the other knobs handed on at each."""
 
 
 def noise(sample_rate: int, channels: int) -> Audio:
@@ -125,8 +125,8 @@ class CarrierSearch:
         self._rng = np.random.default_rng([seed, 29])
         self.renders = 0
 
-    def run(self, lines: Sequence[tuple[float, float]]) -> list[Settings]:
-        """Settings whose carrier is one that lines may be of, the most alike first.
+    def run(self, lines: Sequence[tuple[float, float]]) -> list[tuple[Settings, float]]:
+        """Settings whose carrier is one that lines may be of, and how likely they are.
 
         Parameters
         ----------
@@ -135,8 +135,10 @@ class CarrierSearch:
 
         Returns
         -------
-        list of ndarray
-            Of the whole chain, 0 to 1; none where no carrier can be set so.
+        list of (ndarray, float)
+            Of the whole effect, 0 to 1, and how likely their carrier is and how alike their lines
+            are, 0 to 2 together, those of the likeliest position first; none where no carrier can
+            be set so.
         """
         shared = self._pool.share(noise(self._rate, self._channels), self._rate)
         try:
@@ -151,40 +153,34 @@ class CarrierSearch:
 
     def _likely(
         self,
-        hits: Sequence[Settings],
+        hits: Sequence[tuple[Settings, float]],
         lines: Sequence[tuple[float, float]],
         shared: SharedAudio,
-    ) -> list[Settings]:
-        """Positions whose lines are most alike to the reference's, with some other knobs each."""
+    ) -> list[tuple[Settings, float]]:
+        """The likeliest positions, with some other knobs each."""
         draws = self._rng.random((DRAWS, len(self._others)))
         if len(self._others) == 1:
             draws = np.linspace(0.1, 0.9, DRAWS)[:, None]
-        options: list[list[Settings]] = []
-        for vector in hits[:MOST_HITS]:
-            options.append([vector])
+        options: list[tuple[float, list[Settings]]] = []
+        for vector, likely in hits[:MOST_HITS]:
+            settings = [vector]
             for draw in draws if self._others else ():
                 drawn = vector.copy()
                 drawn[list(self._others)] = draw
-                options[-1].append(self._spec.check(drawn))
+                settings.append(self._spec.check(drawn))
+            options.append((likely, settings))
         # One of each tells which of them to ask about more.
-        middle = len(options[0]) // 2
-        first = self._alike([vectors[middle] for vectors in options], lines, shared)
-        order = sorted(range(len(options)), key=lambda n: (n >= FIRST, -first[n]))[:COMPARED]
-        vectors = [vector for n in order for vector in options[n]]
-        alike = self._alike(vectors, lines, shared)
-        ranked: list[tuple[bool, list[tuple[float, Settings]]]] = []
-        for place, n in enumerate(order):
-            size = len(options[n])
-            pairs = zip(alike[place * size :][:size], options[n], strict=True)
-            ranked.append((n < FIRST, sorted(pairs, key=lambda pair: -pair[0])[:SETTINGS]))
-        ranked.sort(key=lambda ranking: -ranking[1][0][0])
-        least = ranked[0][1][0][0] - LIKELY
-        return [
-            vector
-            for place, (always, pairs) in enumerate(ranked)
-            if always or (place < MOST and pairs[0][0] >= least)
-            for _, vector in pairs
-        ]
+        middle = len(options[0][1]) // 2
+        first = self._alike([settings[middle] for _, settings in options], lines, shared)
+        order = sorted(range(len(options)), key=lambda n: -options[n][0] - first[n])[:COMPARED]
+        alike = iter(self._alike([v for n in order for v in options[n][1]], lines, shared))
+        ranked: list[list[tuple[Settings, float]]] = []
+        for likely, settings in (options[n] for n in order):
+            pairs = [(vector, likely + next(alike)) for vector in settings]
+            ranked.append(sorted(pairs, key=lambda pair: -pair[1])[:SETTINGS])
+        ranked.sort(key=lambda pairs: -pairs[0][1])
+        least = ranked[0][0][1] - LIKELY
+        return [pair for pairs in ranked[:MOST] if pairs[0][1] >= least for pair in pairs]
 
     def _alike(
         self,
@@ -227,9 +223,9 @@ class CarrierSearch:
         self,
         index: int,
         context: Settings,
-        goals: Sequence[float],
+        goals: Sequence[tuple[float, float]],
         shared: SharedAudio,
-    ) -> list[Settings]:
+    ) -> list[tuple[Settings, float]]:
         parameter = self._spec.parameters[index]
         if parameter.is_stepped:
             count = min(GRID, parameter.steps)
@@ -251,7 +247,7 @@ class CarrierSearch:
         reach = 1.5 * float(np.median(np.abs(np.diff(tops)))) if len(tops) > 1 else 0.0
         wanted: list[tuple[float, float]] = []
         laws: dict[float, dict[float, float]] = {}
-        for goal in goals:
+        for goal, _ in goals:
             law = laws.setdefault(goal, {})
             beyond: list[tuple[float, float]] = []
             for (u1, first), (u2, second) in itertools.pairwise(known):
@@ -286,7 +282,7 @@ class CarrierSearch:
             wanted = again
             if not wanted:
                 break
-        return [at(u) for u in self._best(reached, laws)]
+        return [(at(u), likely) for u, likely in self._best(reached, laws, goals)]
 
     def _closer(self, goal: float, u: float, law: dict[float, float]) -> list[tuple[float, float]]:
         """A better guess, from the two nearest positions on both sides of the goal."""
@@ -303,13 +299,15 @@ class CarrierSearch:
         self,
         reached: Sequence[tuple[float, float]],
         laws: dict[float, dict[float, float]],
-    ) -> list[float]:
+        goals: Sequence[tuple[float, float]],
+    ) -> list[tuple[float, float]]:
         """The nearest positions to each goal, those of the likeliest carriers first."""
-        chosen: list[float] = []
-        for goal, law in laws.items():
-            taken: list[float] = []
+        chosen: list[tuple[float, float]] = []
+        for goal, likely in goals:
+            law, taken = laws[goal], list[float]()
             for _, u in sorted((abs(law[u] - goal), u) for g, u in reached if g == goal):
                 if all(abs(u - other) > APART for other in taken):
                     taken.append(u)
-            chosen += [u for u in taken if all(abs(u - other) > APART / 10 for other in chosen)]
+            known = [u for u, _ in chosen]
+            chosen += [(u, likely) for u in taken if all(abs(u - v) > APART / 10 for v in known)]
         return chosen

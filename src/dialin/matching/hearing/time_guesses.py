@@ -49,6 +49,10 @@ how often its lag must fit into them for that. Of 70 dry references of validatio
 ones were heard, with 508 to 2,859; in music that is as loud at any time undoing says little either
 way, and what is so plain needs no further sign."""
 
+ALIKE_LINES = 50.0
+"""Drop of a carrier at which noise has the very lines of symmetry of the references: 10 in the
+logarithm of a likelihood (`dialin.matching.hearing.alike`)."""
+
 KEEN = 5.0
 """How many times what is missed of the explained counts: what is heard is surer than how it
 sounds."""
@@ -335,11 +339,11 @@ def _ring(
     options = search.run(lines)
     if not options:
         return None
+    (first, drop), *alike = [(vector, ALIKE_LINES * likeness) for vector, likeness in options]
     hertz, sigma = lines[0]
     text = f"{spec.name}: ring modulation about {hertz:.2f} Hz, {sigma:.0f} sigma"
-    alike = [(vector, 0.0) for vector in options[1:]]
     return Echo(
-        *(slot, "heard", options[0], alike, tuple(carriers), 0.0, sigma, text), lines=tuple(lines)
+        *(slot, "heard", first, alike, tuple(carriers), drop, sigma, text), lines=tuple(lines)
     )
 
 
