@@ -104,10 +104,10 @@ class Seen:
         self.trials: Any = None
         self.pick = search_module.pick
 
-    def __call__(self, trials: Any, said: Any, parts: Any) -> Any:
+    def __call__(self, trials: Any, *arguments: Any, **options: Any) -> Any:
         """Pick."""
         self.trials = trials
-        return self.pick(trials, said, parts)
+        return self.pick(trials, *arguments, **options)
 
 
 def guesses_alone(item: Item, budget: int, pool: RenderPool) -> Trials:

@@ -94,6 +94,8 @@ class ChainSearch:
         Slot -> distance that its effect must take away, where that is not what all must.
     chances : mapping of int to float, optional
         Slot -> probability that its effect is there, where a network told it and nobody named it.
+    heard_alone : bool, default True
+        Whether those renders alone may be picked that the judge has heard, where there is one.
     progress : callable, optional
         ``progress(renders, seconds, best)``.
     """
@@ -123,6 +125,7 @@ class ChainSearch:
         moving: tuple[TrajectoryTarget, Vector] | None = None,
         costs: Mapping[int, float] | None = None,
         chances: Mapping[int, float] | None = None,
+        heard_alone: bool = True,
         progress: Callable[[int, float, float], None] | None = None,
     ) -> None:
         self._space = SearchSpace(spec, locked, guesses, echoes, staying)
@@ -142,7 +145,7 @@ class ChainSearch:
         self._explorer = Explorer(self._trials, seed, len(guesses) if trusted else 0)
         self._parts, self._bending = parts, bending
         self._tries, self._near, self._judge = tries, near, judge
-        self._chances = chances
+        self._chances, self._heard_alone = chances, heard_alone
         self._ordered: Ordered | None = None
         self._spent = False
 
@@ -184,7 +187,8 @@ class ChainSearch:
             raise trials.last_failure
         if self._judge is not None and not interrupted:
             self._ask(self._judge)
-        choice = self._with_gain(pick(trials, self._explorer.said, self._parts))
+        chain = self._judge is None or not self._judge.mono
+        choice = self._with_gain(pick(trials, self._explorer.said, self._parts, heard_alone=chain))
         level = None if choice.sure else level_alone(trials)
         if level is not None:
             return self._result(level, interrupted=interrupted)

@@ -135,9 +135,9 @@ def search_settings(
         how = replace(how, least_budget=1, least_renders=int(np.clip(each, 3, usual.least_renders)))
     # Echoes that listening left in doubt are doubted as they are without networks.
     doubted = len(probed.slots) == 1 and any(e.exact and e.verdict != "heard" for e in echoes.found)
+    still = not (echoes.moves or echoes.found)
+    single = still and guess.judge is not None and guess.judge.mono
     if guess.names and not doubted and how.temperature == usual.temperature:
-        still = not (echoes.moves or echoes.found)
-        single = still and guess.judge is not None and guess.judge.mono
         how = replace(how, temperature=SINGLE_TEMPERATURE if single else GUESSED_TEMPERATURE)
     chances = _chances(prepared, guess)
     guessed = as_offered(echoes, chances) if plan is None else as_guesses(echoes, plan)
@@ -168,6 +168,7 @@ def search_settings(
         moving=_moving(prepared) if guessed.moves else None,
         costs=None if plan is None or options.search != usual else slot_costs(plan),
         chances=chances,
+        heard_alone=not single,
         progress=tell,
     )
     return Answer(search.run(), echoes, guess, notes=notes)
