@@ -75,6 +75,8 @@ $(BIN)/python:
 		{ echo "dialin needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "no venv module here; on Debian: apt install python3-venv"; exit 1; }
+	@# Of 2023 and older it takes half a minute more to choose among versions.
+	-$(PIP) install --upgrade pip
 
 $(VENV)/.core: $(SETUP) | $(BIN)/python
 	$(INSTALL) -e .

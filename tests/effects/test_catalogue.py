@@ -54,7 +54,14 @@ def test_no_lilv_no_lv2(monkeypatch):
 @needs_lv2("mda.lv2")
 def test_summaries_are_remembered_until_a_bundle_changes(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    # One bundle: all that are installed take five seconds each time.
+    (bundle,) = (b for f in lilv.search_path() if (b := f / "mda.lv2").is_dir())
+    few = tmp_path / "few"
+    few.mkdir()
+    (few / "mda.lv2").symlink_to(bundle)
+    monkeypatch.setattr(lilv, "search_path", lambda: [few])
     first = lilv.Lilv().summaries()
+    assert {summary.uri for summary in first} >= {f"{MDA}{name}" for name in MDA_NINE}
     file = tmp_path / "dialin" / "lv2.json"
     assert json.loads(file.read_text())
     written = file.stat().st_mtime_ns
