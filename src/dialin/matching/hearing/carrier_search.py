@@ -242,28 +242,8 @@ class CarrierSearch:
         known: list[tuple[float, list[float]]] = []
         for u, heard in zip(grid, self._ask([at(u) for u in grid], shared), strict=True):
             known.append((u, [hertz for hertz, sigma in heard if sigma >= NOISE_SURE]))
-        tops = [lines[0] for _, lines in known if lines]
-        # From one position to the next a line moves so far; what moves further is another one.
-        reach = 1.5 * float(np.median(np.abs(np.diff(tops)))) if len(tops) > 1 else 0.0
-        wanted: list[tuple[float, float]] = []
-        laws: dict[float, dict[float, float]] = {}
-        for goal, _ in goals:
-            law = laws.setdefault(goal, {})
-            beyond: list[tuple[float, float]] = []
-            for (u1, first), (u2, second) in itertools.pairwise(known):
-                for f1, f2 in itertools.product(first, second):
-                    far = max(reach, LOG_REACH * max(f1, f2))
-                    if not 0 < abs(f2 - f1) <= far:
-                        continue
-                    step = (goal - f1) / (f2 - f1)
-                    if 0 <= step <= 1:
-                        law[u1], law[u2] = f1, f2
-                        wanted.append((goal, u1 + (u2 - u1) * step))
-                    elif -1 <= step <= 2:
-                        beyond.append((goal, u1 + (u2 - u1) * step))
-            if not law:
-                # It may turn round between two positions, or before the first.
-                wanted += [(goal, u) for goal, u in beyond if 0 <= u <= 1]
+        laws: dict[float, dict[float, float]] = {goal: {} for goal, _ in goals}
+        wanted = _crossings(known, laws)
         wanted = list(dict.fromkeys(wanted))[:MOST_WANTED]
         reached: list[tuple[float, float]] = []
         for _ in range(ROUNDS):
@@ -311,3 +291,32 @@ class CarrierSearch:
             known = [u for u, _ in chosen]
             chosen += [(u, likely) for u in taken if all(abs(u - v) > APART / 10 for v in known)]
         return chosen
+
+
+def _crossings(
+    known: Sequence[tuple[float, Sequence[float]]], laws: dict[float, dict[float, float]]
+) -> list[tuple[float, float]]:
+    """Goals, and positions at which a line should lie there by those of two neighbours.
+
+    The neighbours are taken down in each goal's law.
+    """
+    tops = [lines[0] for _, lines in known if lines]
+    # From one position to the next a line moves so far; what moves further is another one.
+    reach = 1.5 * float(np.median(np.abs(np.diff(tops)))) if len(tops) > 1 else 0.0
+    wanted: list[tuple[float, float]] = []
+    for goal, law in laws.items():
+        beyond: list[tuple[float, float]] = []
+        for (u1, first), (u2, second) in itertools.pairwise(known):
+            for f1, f2 in itertools.product(first, second):
+                if not 0 < abs(f2 - f1) <= max(reach, LOG_REACH * max(f1, f2)):
+                    continue
+                step = (goal - f1) / (f2 - f1)
+                if 0 <= step <= 1:
+                    law[u1], law[u2] = f1, f2
+                    wanted.append((goal, u1 + (u2 - u1) * step))
+                elif -1 <= step <= 2:
+                    beyond.append((goal, u1 + (u2 - u1) * step))
+        if not law:
+            # It may turn round between two positions, or before the first.
+            wanted += [(goal, u) for goal, u in beyond if 0 <= u <= 1]
+    return wanted
