@@ -212,6 +212,19 @@ def test_a_knob_and_the_amount_change_what_is_heard_and_undo_takes_it_back(match
     assert not matched.get("dialinStudio.state()")["playing"]
 
 
+def test_what_is_learnt_of_a_match_while_it_is_rendered_drops_no_sound(matched):
+    before = matched.heard()
+    # As the ranges of its knobs are, that come a moment after the match.
+    matched.get(
+        "(() => { const session = dialinStudio.result.session;"
+        " session.set(0, 0, 0.3 * session.slots[0].settings[0], true);"
+        " session.learn({ ...session.match }, session.candidate); })()"
+    )
+    assert not np.array_equal(matched.heard(), before)
+    matched.page.click("#reset")
+    assert np.array_equal(matched.heard(), before)
+
+
 def test_a_value_is_typed_and_an_effect_left_out(matched):
     page = matched.page
     before = matched.heard()

@@ -19,7 +19,8 @@ export class Session {
 
   // A candidate of a match, on a stretch of its input.
   open(match, candidate, input, start, seconds) {
-    Object.assign(this, { match, candidate, input, start, seconds });
+    // What is under way of another candidate is not heard any more.
+    Object.assign(this, { match, candidate, input, start, seconds, opened: {} });
     this.slots = candidate.slots.map(slot => ({
       ...slot, bypass: !slot.used, settings: slot.knobs.map(knob => knob.position),
       neutrals: Object.fromEntries(slot.knobs.filter(knob => knob.neutral !== null && knob.neutral !== undefined).map(knob => [knob.id, knob.neutral])),
@@ -116,12 +117,12 @@ export class Session {
   }
   async work() {
     while (this.wanted) {
-      const { changed, since } = this.wanted, match = this.match;
+      const { changed, since } = this.wanted, { opened } = this;
       this.wanted = null;
       this.tell("busy");
       try {
         const sound = await api.render(this.body(changed));
-        if (match !== this.match) continue;
+        if (opened !== this.opened) continue;
         const when = this.transport.replace("match", sound);
         const heard = performance.now() + Math.max(0, (when ?? 0) - (this.transport.context?.currentTime ?? 0)) * 1000;
         this.latencies.push({ total: heard - since, render: sound.spent * 1000 });
