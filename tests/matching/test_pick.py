@@ -11,6 +11,7 @@ from dialin.matching.candidate import Candidate, measure
 from dialin.matching.hearing.time_guesses import Echo, Echoes
 from dialin.matching.options import SearchOptions
 from dialin.matching.pick import _said_of, pick
+from dialin.matching.search import ChainSearch
 from dialin.matching.space import SearchSpace
 from dialin.matching.style import make_target
 from dialin.matching.trajectories import make_trajectory_target, trajectory_features
@@ -172,3 +173,32 @@ def test_what_a_network_would_say_of_the_others_is_told_by_their_distance():
     assert said is not None
     assert said[2] == pytest.approx(np.mean([2.4, 3.0, 2.6]))
     assert _said_of([candidate(1.2, None), *field[1:]], values) is None
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_renders_that_a_network_has_not_heard_are_picked_of_single_effects_alone(
+    monkeypatch, alone
+):
+    with RenderPool(workers=1) as pool:
+        spec, sound = pool.describe(DELAY), music(RATE, 1)
+        search = ChainSearch(
+            *(pool, spec, pool.share(sound, RATE), measure(sound, RATE)),
+            make_target([measure(music(RATE, 2), RATE)[0]]),
+            locked={},
+            seed=0,
+            budget=3,
+            heard_alone=alone,
+        )
+
+        def chosen(trials, said, parts, *, heard_alone):
+            raise Seen(heard_alone)
+
+        monkeypatch.setattr("dialin.matching.search.pick", chosen)
+        with pytest.raises(Seen) as seen:
+            search.run()
+        assert seen.value.args == (alone,)
+        # Of two renders the nearer one was not heard.
+        near, far = sorted(search._trials.candidates, key=lambda c: c.value)[:2]
+        far.judged, search._trials.untouched.judged = 1.0, 1.0
+        picked = pick(search._trials, [], [], heard_alone=alone).candidate
+        assert (picked is far) if alone else (picked in (near, far))

@@ -187,8 +187,8 @@ class ChainSearch:
             raise trials.last_failure
         if self._judge is not None and not interrupted:
             self._ask(self._judge)
-        chain = self._judge is None or not self._judge.mono
-        choice = self._with_gain(pick(trials, self._explorer.said, self._parts, heard_alone=chain))
+        said, parts = self._explorer.said, self._parts
+        choice = self._with_gain(pick(trials, said, parts, heard_alone=self._heard_alone))
         level = None if choice.sure else level_alone(trials)
         if level is not None:
             return self._result(level, interrupted=interrupted)
