@@ -11,27 +11,11 @@ from dialin.matching.hearing.carrier_lines import carriers_of, reference_lines
 from dialin.matching.hearing.carrier_search import CarrierSearch
 from dialin.matching.hearing.time_probe import probe_time
 from dialin.measures.carriers import lines_alike
-from dialin.rendering import RenderPool
+from tests.matching.hearing.sounds import RATE, wet
 from tests.measures.test_cepstrum import music
 from tests.plugins import MDA, needs_lv2
 
-RATE = 24_000
-
-
-@pytest.fixture(scope="module")
-def pool():
-    with RenderPool(workers=2) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-
-
-def wet(uri, seed=1, **native):
-    effect = open_effect(uri)
-    return effect.process(music(RATE, seed), RATE, effect.spec.vector(native))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def run(reference, pool):

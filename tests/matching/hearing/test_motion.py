@@ -13,17 +13,10 @@ from dialin.matching.hearing.motion.listener import MotionListener
 from dialin.matching.hearing.motion.probe import MotionProbe, impulse_train, probe_motion
 from dialin.matching.hearing.motion.search import MotionFit, MotionSearch
 from dialin.matching.hearing.time_probe import probe_time
-from dialin.rendering import RenderPool
+from tests.matching.hearing.sounds import RATE, wet
 from tests.measures.test_cepstrum import music
 
-RATE = 24_000
 SWEPT = {"rate": 6.1, "depth": 62.0, "centre_frequency": 430.0, "mix": 90.0, "feedback": 72.0}
-
-
-@pytest.fixture(scope="module")
-def pool():
-    with RenderPool(workers=2) as made:
-        yield made
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,11 +29,6 @@ def own_cache(tmp_path_factory):
 def run(reference, effects, pool, **options):
     options = {"budget": 30, "seed": 2} | options
     return dialin.match((music(RATE, 2), RATE), (reference, RATE), effects, pool=pool, **options)
-
-
-def wet(uri, **native):
-    effect = open_effect(uri)
-    return effect.process(music(RATE, 1), RATE, effect.spec.vector(native))
 
 
 def test_probe_finds_the_rate_knob_and_its_law():

@@ -9,21 +9,11 @@ from dialin.effects.open import open_effect
 from dialin.matching.hearing.ears import make_ear
 from dialin.matching.hearing.short_combs import find_comb
 from dialin.matching.hearing.time_guesses import find_echoes
-from dialin.rendering import RenderPool
 from tests.measures.test_cepstrum import music
 
 RATE = 24_000
 
-
-@pytest.fixture(scope="module")
-def pool():
-    with RenderPool(workers=1) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def heard(pool, own, reference):

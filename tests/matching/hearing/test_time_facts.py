@@ -6,14 +6,7 @@ import pytest
 from dialin.effects.open import open_effect
 from dialin.matching.hearing.time_facts import time_pictures
 from dialin.matching.hearing.time_guesses import Echo
-from dialin.rendering import RenderPool
 from tests.matching.test_style import RATE, music
-
-
-@pytest.fixture(scope="module")
-def pool():
-    with RenderPool(workers=1) as pool:
-        yield pool
 
 
 def noise(seed, seconds=8):

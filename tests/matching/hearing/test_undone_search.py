@@ -10,19 +10,12 @@ from dialin.matching.hearing.ears import make_ear
 from dialin.matching.hearing.echo_search import EchoFit
 from dialin.matching.hearing.impulses import ImpulseLab
 from dialin.matching.hearing.undone_search import UndoneSearch, tail_of
-from dialin.rendering import RenderPool
 from tests.measures.test_cepstrum import music
 
 RATE = 24_000
 URI = "builtin:delay"
 SPEC = open_effect(URI).spec
 SMOOTH = (1, 2)
-
-
-@pytest.fixture(scope="module")
-def pool():
-    with RenderPool(workers=2) as made:
-        yield made
 
 
 def heard(pool, true, found, *, begins=True):

@@ -100,26 +100,27 @@ class EchoTarget:
         float
             `drop` as a share of the answer's own weighted squares.
         """
-        shared, power = self.products(self.fit(answer, whole=False))
+        shared, power = self.products(answer)
         return (2 * shared - power) / power if power > 0 else 0.0
 
     @functools.cached_property
     def _weighted(self) -> Values:
         return self.weight * self.values
 
-    def products(self, rows: Values) -> tuple[float, float]:
+    def products(self, answer: Values) -> tuple[float, float]:
         """What an answer and the target share, and what the answer is by itself.
 
         Parameters
         ----------
-        rows : ndarray, float64, shape (views, lags)
-            From `fit`.
+        answer : ndarray, float64, shape (views, lags)
+            Cepstra of an answer to the impulse, as they are or from `fit`.
 
         Returns
         -------
         (float, float)
             Weighted sums of products and of squares.
         """
+        rows = self.fit(answer, whole=False)
         count = rows.shape[1]
         weighted, weight = self._weighted[:, :count], self.weight[:, :count]
         return float(np.vdot(rows, weighted)), float(np.vdot(rows, weight * rows))
@@ -137,7 +138,7 @@ class EchoTarget:
         float
             In the weighted squares of the target.
         """
-        shared, power = self.products(self.fit(answer, whole=False))
+        shared, power = self.products(answer)
         return 2 * shared - power
 
     def best_drop(self, answer: Values) -> tuple[float, float]:
@@ -153,7 +154,7 @@ class EchoTarget:
         (float, float)
             The drop, 0 or more, and the strength, 0 to 2.
         """
-        return best_of(*self.products(self.fit(answer, whole=False)))
+        return best_of(*self.products(answer))
 
     def score(self, answer: Values) -> float:
         """How many standard deviations the answer stands out, whatever its strength.
@@ -168,7 +169,7 @@ class EchoTarget:
         float
             0 for an answer without echoes.
         """
-        shared, power = self.products(self.fit(answer, whole=False))
+        shared, power = self.products(answer)
         return float(shared / np.sqrt(power)) if power > 0 else 0.0
 
 
@@ -207,7 +208,7 @@ class PartPair:
             count = min(part.values.shape[1], rows.shape[1])
             if count not in scaled:
                 scaled[count] = rows[:, :count] * self.share[:count]
-            result.append(part.products(part.fit(scaled[count], whole=False)))
+            result.append(part.products(scaled[count]))
         return result
 
 
