@@ -25,7 +25,7 @@ studio: $(VENV)/.studio  ## open the studio in a browser: match, hear, turn, exp
 	$(BIN)/dialin studio
 
 test: $(VENV)/.dev plugins  ## run all tests (installs the plugins they use, where apt can)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 fuzz: $(VENV)/.dev  ## damaged files, documents and killed processes, for an hour or so
 	$(BIN)/python -m tests.fuzz audio --count 10000 --seed $(FUZZ_SEED) --no-ffmpeg

@@ -27,6 +27,19 @@ settings.register_profile("any", deadline=None, suppress_health_check=[HealthChe
 settings.load_profile("any")
 
 
+SLOW = (
+    "test_readme.py", "test_controller.py", "test_motion.py", "test_page.py", "test_docs_learning.py",
+    "test_referee.py", "test_stages.py", "test_own_effect.py", "test_access.py", "test_cluster.py",
+    "test_vst3.py", "test_echoes.py", "test_docs.py", "test_long.py", "test_render.py",
+)  # fmt: skip
+"""Begun first, the slowest before all, so that no processor waits for another's in the end."""
+
+
+def pytest_collection_modifyitems(items):
+    order = {name: place for place, name in enumerate(SLOW)}
+    items.sort(key=lambda item: order.get(item.path.name, len(SLOW)))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol():
     """What a plugin that a test loads by itself does to the arithmetic ends with the test."""

@@ -158,17 +158,6 @@ def test_torch_batches_do_not_depend_on_workers(songs):
     assert streams[0][0]["input"].shape == (2, 1, RATE // 4)
 
 
-def test_ray_makes_the_same_manifest(songs, unbroken, tmp_path):
-    ray = pytest.importorskip("ray", reason="ray is not installed")
-    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
-    try:
-        render_recipe(recipe(songs), tmp_path, engine="ray")
-    finally:
-        ray.shutdown()
-    for name in ("manifest.json", "manifest.jsonl"):
-        assert (tmp_path / name).read_bytes() == (unbroken[0] / name).read_bytes()
-
-
 def test_keeping_decoded_songs_changes_no_byte(tmp_path, monkeypatch, songs):
     import dialin.data.render as module
 

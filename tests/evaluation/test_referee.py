@@ -70,17 +70,6 @@ def test_a_run_goes_on_where_it_was(ran, songs, tmp_path):
     assert body(again) == body(rows)
 
 
-def test_a_ray_cluster_finds_the_same_rows(ran, songs, tmp_path):
-    ray = pytest.importorskip("ray", reason="Ray is not installed")
-    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
-    try:
-        few = dataclasses.replace(plan(songs), groups=("builtin:peak", "builtin:delay"))
-        rows = run_plan(few, tmp_path, engine="ray")
-    finally:
-        ray.shutdown()
-    assert body(rows) == body(row for row in ran[1] if row["group"] in few.groups)
-
-
 def test_another_method_is_added(ran, songs, tmp_path):
     folder = ran[0]
     text = (folder / "rows.jsonl").read_text()
