@@ -101,6 +101,8 @@ class Candidate:
         How much it explains of each motion that was heard.
     unexplained : float
         What it costs that others explain more.
+    missed : float
+        What it costs that the references lack the motion that it makes.
     """
 
     settings: Settings | None
@@ -114,6 +116,7 @@ class Candidate:
     judged: float | None = None
     explained: tuple[float, ...] = ()
     unexplained: float = 0.0
+    missed: float = 0.0
 
     @property
     def apart(self) -> float:
@@ -125,7 +128,7 @@ class Candidate:
     @property
     def value(self) -> float:
         """What is minimised."""
-        return self.apart + self.cost + self.size_cost + self.unexplained
+        return self.apart + self.cost + self.size_cost + self.unexplained + self.missed
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,6 +30,8 @@ from dialin.rendering import Renderer
 MILDER = (70.0, 45.0)
 """Amounts, in per cent, at which a motion that is heard is tried besides."""
 
+Missing = Callable[[Sequence[Settings]], list[float]]
+
 SAME_RATE = 0.05
 """Logarithm of the rates' ratio up to which two effects explain one and the same motion."""
 
@@ -44,10 +46,13 @@ class MotionFits:
         Slots whose motion may be there.
     moves : bool
         Whether any of the effects goes round.
+    missing : dict of int to callable
+        `MotionListener.missing` of each that was listened for.
     """
 
     found: tuple[tuple[int, MotionFit, MotionSearch], ...]
     moves: bool
+    missing: dict[int, Missing] = field(default_factory=dict)
 
 
 def fit_motions(
@@ -109,6 +114,7 @@ def fit_motions(
         return MotionFits((), bool(moving))
     likely = seeds()
     fits: list[tuple[int, MotionFit, MotionSearch]] = []
+    missing: dict[int, Missing] = {}
     for number in moving:
         _, uri, span = chain[number]
         own_spec, probe = slots[number], probes[uri]
@@ -126,6 +132,7 @@ def fit_motions(
             channels=channels,
             stop=stop,
         )
+        missing[number] = listener.missing
         search = MotionSearch(
             listener,
             seed=seed,
@@ -136,7 +143,7 @@ def fit_motions(
         if fit is not None and fit.verdict != "absent":
             # How deep it goes is heard less well than how fast, and searched for by the sound.
             fits.append((number, fit, search))
-    return MotionFits(tuple(fits), True)
+    return MotionFits(tuple(fits), True, missing)
 
 
 def motions_of(
