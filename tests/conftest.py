@@ -28,9 +28,10 @@ settings.load_profile("any")
 
 
 SLOW = (
-    "test_readme.py", "test_controller.py", "test_motion.py", "test_page.py", "test_docs_learning.py",
-    "test_referee.py", "test_stages.py", "test_own_effect.py", "test_access.py", "test_cluster.py",
-    "test_vst3.py", "test_echoes.py", "test_docs.py", "test_long.py", "test_render.py",
+    "test_readme.py", "test_controller.py", "test_motion.py", "test_page.py",
+    "test_docs_learning.py", "test_referee.py", "test_stages.py", "test_own_effect.py",
+    "test_access.py", "test_cluster.py", "test_vst3.py", "test_echoes.py", "test_docs.py",
+    "test_long.py", "test_render.py",
 )  # fmt: skip
 """Begun first, the slowest before all, so that no processor waits for another's in the end."""
 

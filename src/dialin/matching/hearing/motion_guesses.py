@@ -47,7 +47,7 @@ class MotionFits:
     moves : bool
         Whether any of the effects goes round.
     missing : dict of int to callable
-        `MotionListener.missing` of each that was listened for.
+        `MotionSearch.missing` of each that was listened for.
     """
 
     found: tuple[tuple[int, MotionFit, MotionSearch], ...]
@@ -132,13 +132,13 @@ def fit_motions(
             channels=channels,
             stop=stop,
         )
-        missing[number] = listener.missing
         search = MotionSearch(
             listener,
             seed=seed,
             seeds=likely.get(number, ()),
             brief=number in briefly,
         )
+        missing[number] = search.missing
         fit = search.run() if search.places else None
         if fit is not None and fit.verdict != "absent":
             # How deep it goes is heard less well than how fast, and searched for by the sound.

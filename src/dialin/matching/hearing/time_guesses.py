@@ -124,7 +124,7 @@ class Echoes:
         Whether an effect of the chain goes round, heard or not.
     missing : mapping of int to callable
         Slot of an effect that goes round -> how surely the references lack the motion that each of
-        some settings of it would make (`MotionListener.missing`).
+        some settings of it would make (`MotionSearch.missing`).
     """
 
     found: tuple[Echo, ...] = ()

@@ -492,8 +492,7 @@ class MotionListener:
             0 or more, in units of the noise's variance: what their energy tells against a third of
             each motion. 0 for what does not go round, or does so too slowly to be missed.
         """
-        with self.listening():
-            rendered = self._turns(settings, None)
+        rendered = self._turns(settings, None)
         missing = [0.0] * len(settings)
         for place, turns in enumerate(rendered):
             for ear, turn in zip(self.ears.whole, turns, strict=False):
