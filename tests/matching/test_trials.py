@@ -71,6 +71,7 @@ def test_a_motion_that_the_references_lack_costs_its_settings_unless_one_is_hear
             )
             rows = [np.full(spec.size, place) for place in (0.0, 0.5, 1.0)]
             tried = trials.render((0,), rows)
+            trials.miss_motions(10)
             costs[bool(found)] = [c.missed for c in tried]
             assert [c.value - c.apart - c.cost - c.size_cost for c in tried] == pytest.approx(
                 costs[bool(found)]

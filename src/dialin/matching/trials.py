@@ -238,7 +238,6 @@ class Trials:
         jobs = [Job(*self._part(slots, v), measure=how) for slots, v in wanted]
         used = [tuple(s for s in slots if s in self.space.effects) for slots, _ in wanted]
         explained = self._explained(used, [vector for _, vector in wanted])
-        missed = self._missed(used, [vector for _, vector in wanted])
         rendered: list[Candidate | None] = [None] * len(jobs)
         for number, result in self.pool.render_iter(jobs):
             self.renders += 1
@@ -257,12 +256,10 @@ class Trials:
                         motion=self._moving.distance(motion[0]) if self._moving else None,
                         explained=explained[number],
                         unexplained=self._unexplained(explained[number]),
-                        missed=missed[number],
                     )
                 )
                 rendered[number] = candidate
-                counted = candidate.distance + candidate.cost + candidate.missed
-                self.seen.append((effects, counted))
+                self.seen.append((effects, candidate.distance + candidate.cost))
                 if kept:
                     # At once, so that Ctrl-C loses none.
                     self.candidates.append(candidate)
@@ -284,6 +281,36 @@ class Trials:
         for candidate in (self.untouched, *self.candidates):
             candidate.unexplained = self._unexplained(candidate.explained)
 
+    def miss_motions(self, count: int) -> None:
+        """Hold it against the nearest candidates if the references lack the motions they make.
+
+        That of an effect whose motion is heard is weighed already.
+
+        Parameters
+        ----------
+        count : int
+            Candidates that matter, by what is minimised.
+        """
+        known: set[int] = set()
+        while self.space.missing:
+            nearest = sorted(self.candidates, key=lambda c: c.value)[:count]
+            fresh = [c for c in nearest if id(c) not in known]
+            if not fresh:
+                return
+            known.update(map(id, fresh))
+            for slot, tell in self.space.missing.items():
+                knobs = self.space.slots[slot][2]
+                there = [
+                    (c, c.settings[knobs])
+                    for c in fresh
+                    if slot in c.slots and c.settings is not None
+                ]
+                lacks = tell([settings for _, settings in there]) if there else []
+                for (candidate, _), lack in zip(there, lacks, strict=True):
+                    candidate.missed += EVIDENCE * float(
+                        np.clip((lack - MISSED) / SURELY, 0.0, 2.0)
+                    )
+
     def _explained(
         self, effects: Sequence[tuple[int, ...]], settings: Sequence[Settings]
     ) -> list[tuple[float, ...]]:
@@ -302,19 +329,6 @@ class Trials:
             self._most[number] = max(self._most[number], *drops)
             columns.append(drops)
         return [tuple(column[n] for column in columns) for n in range(len(settings))]
-
-    def _missed(
-        self, effects: Sequence[tuple[int, ...]], settings: Sequence[Settings]
-    ) -> list[float]:
-        """What it costs to make a motion that is not heard, and that the references lack."""
-        costs = [0.0] * len(settings)
-        for slot, tell in self.space.missing.items():
-            there = [n for n, slots in enumerate(effects) if slot in slots]
-            if there:
-                knobs = self.space.slots[slot][2]
-                for n, lack in zip(there, tell([settings[n][knobs] for n in there]), strict=True):
-                    costs[n] += EVIDENCE * float(np.clip((lack - MISSED) / SURELY, 0.0, 2.0))
-        return costs
 
     def _unexplained(self, explained: tuple[float, ...]) -> float:
         """What it costs that others explain more."""
