@@ -7,6 +7,7 @@ same rate. All that was tried is kept: a shape says as much of other rates.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.motion.ears import APART, MotionEars, line_rates
-from dialin.matching.hearing.motion.probe import EASY_HZ, MotionProbe, impulse_train
-from dialin.matching.hearing.motion.turns import TriedMotion, turns_of
+from dialin.matching.hearing.motion.probe import EASY_HZ, MotionProbe
+from dialin.matching.hearing.motion.turns import Train, TriedMotion, train_of, turns_of
 from dialin.measures.short_cepstra import Floats
 from dialin.measures.smoothing import maximum_filter1d
 from dialin.measures.turning import Turning
@@ -28,6 +29,14 @@ from dialin.rendering import Job, Renderer, SharedAudio
 SECONDS, TURNS, LEAST_SECONDS = 4.0, 1.3, 1.35
 """For which a train of impulses is followed, and turns that are enough where the rate is known,
 but for how many seconds at least."""
+
+LATE, WIDER = 0.05, (2, 2.0)
+"""Share of answers that comes after the next impulse, from which impulses are so many times as far
+apart, and followed for so many times as long: a lag of 28 ms looks like one of 3 ms, and of a comb
+that rings on other teeth are strong."""
+
+RECENT = 200
+"""Settings of which it is remembered whether their answers last."""
 
 LINE_WIDTH = 0.15
 """How far beside a line its rate may lie, in turns over the whole."""
@@ -164,13 +173,16 @@ class MotionListener:
             ends = probe.rate_at(0.0), probe.rate_at(1.0)
             self._reach = min(ends), max(ends)
         seconds = SECONDS if easy is None else min(SECONDS, max(TURNS / easy, LEAST_SECONDS))
-        self._train, self._from, self._step = impulse_train(
-            sample_rate, min(channels, 2), probe.spacing, probe.lead, seconds
-        )
-        # A fast motion goes round often enough in the first part of it.
-        enough = self._from + self._step * int(np.ceil(LEAST_SECONDS / probe.spacing))
-        self._enough = self._train[:, : enough if easy is not None else None]
-        self._shared: tuple[SharedAudio, SharedAudio] | None = None
+        self._within = round(probe.spacing * sample_rate)
+        self._trains: list[tuple[Train, Train]] = []
+        for apart, longer in ((1, 1.0), WIDER):
+            spacing = apart * probe.spacing
+            whole = train_of(sample_rate, min(channels, 2), spacing, probe.lead, longer * seconds)
+            # A fast motion goes round often enough in the first part of it.
+            enough = int(np.ceil(longer * LEAST_SECONDS / spacing))
+            self._trains.append((whole, whole if easy is None else whole.first(enough)))
+        self._shared: list[tuple[SharedAudio, SharedAudio]] | None = None
+        self._late: list[tuple[Settings, bool]] = []
         self._stop = stop
         self.lines = [] if self.knob is None else line_rates(ears)
         self.renders = 0
@@ -178,17 +190,19 @@ class MotionListener:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Share the impulses with the workers; settings are tried within."""
-        whole = self._pool.share(self._train, self._rate)
-        enough = self._pool.share(self._enough, self._rate)
-        self._shared = whole, enough
+        shared = [
+            tuple(self._pool.share(train.audio, self._rate) for train in trains)
+            for trains in self._trains
+        ]
+        self._shared = [(whole, enough) for whole, enough in shared]
         try:
             # The input is listened to beside the references: large products leave the interpreter.
             with ThreadPoolExecutor(1) as self._beside:
                 yield
         finally:
-            self._pool.release(whole)
-            self._pool.release(enough)
             self._shared = None
+            for one in itertools.chain.from_iterable(shared):
+                self._pool.release(one)
 
     def try_settings(
         self, settings: Sequence[Settings], near: TriedMotion | None
@@ -253,23 +267,50 @@ class MotionListener:
     def _turns(
         self, settings: Sequence[Settings], frame: int | None
     ) -> list[tuple[Turning | None, ...]]:
+        """Turns of settings; those whose answers last are asked by impulses farther apart."""
+        wide = [self._may_last(vector) for vector in settings]
+        rendered = self._answers(settings, wide, frame)
+        again = [n for n, (late, _) in enumerate(rendered) if late >= LATE and not wide[n]]
+        self._late += [
+            (vector, late >= LATE) for vector, (late, _) in zip(settings, rendered, strict=True)
+        ]
+        if again:
+            more = self._answers([settings[n] for n in again], [True] * len(again), frame)
+            for n, answer in zip(again, more, strict=True):
+                rendered[n] = answer
+        return [turns for _, turns in rendered]
+
+    def _may_last(self, vector: Settings) -> bool:
+        """Whether the answers of the nearest settings so far last."""
+        if not self._late:
+            return False
+        recent = self._late[-RECENT:]
+        known = np.stack([settings for settings, _ in recent])[:, self.shape]
+        away = np.abs(known - vector[self.shape]).sum(axis=1)
+        return recent[int(np.argmin(away))][1]
+
+    def _answers(
+        self, settings: Sequence[Settings], wide: Sequence[bool], frame: int | None
+    ) -> list[tuple[float, tuple[Turning | None, ...]]]:
+        """Render settings with impulses, near each other or farther apart, and measure turns."""
         assert self._shared is not None
         if self._stop is not None and self._stop.is_set():
             raise MotionStopped
-        args = (self._from, self._step, self.ears.highest)
         jobs = []
-        for vector in settings:
+        for vector, far in zip(settings, wide, strict=True):
             rate = self._expected(vector)
             fast = rate is not None and rate * LEAST_SECONDS >= TURNS
+            train = self._trains[far][fast]
+            asked = (train.start, train.step, train.count, self._within, self.ears.highest)
             jobs.append(
                 Job(
-                    *(self.spec.uri, self._shared[fast], vector),
+                    *(self.spec.uri, self._shared[far][fast], vector),
                     measure=turns_of,
-                    measure_args=(*args, rate, frame),
+                    measure_args=(*asked, rate, frame),
                 )
             )
         self.renders += len(jobs)
-        return [() if r.failure is not None else r.value for r in self._pool.render(jobs)]
+        return [(0.0, ()) if r.failure is not None else r.value for r in self._pool.render(jobs)]
 
     def _heard(
         self,

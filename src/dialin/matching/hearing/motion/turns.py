@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from dialin.audio import Audio
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.motion.ears import FIRST, bands_of
+from dialin.matching.hearing.motion.probe import impulse_train
 from dialin.measures.short_cepstra import Floats, impulse_cepstra
 from dialin.measures.turning import Turning, turning
 
 ENERGY = 0.25
 """How much energy counts for a shape, beside what phases tell."""
+
+SILENCE = 0.1
+"""Seconds after a train of impulses, in which late answers to them are heard."""
 
 
 @dataclass(eq=False)
@@ -53,25 +59,115 @@ class TriedMotion:
         return ENERGY * self.score + (1.0 - ENERGY) * min(self.phased, self.score)
 
 
+@dataclass(frozen=True, eq=False)
+class Train:
+    """Impulses that an effect is asked with; what comes after the last one's answer is silent.
+
+    Attributes
+    ----------
+    audio : ndarray, shape (channels, samples)
+    start, step : int
+        Place of the first impulse that counts, and samples between two.
+    count : int
+        Of those that count.
+    """
+
+    audio: Audio
+    start: int
+    step: int
+    count: int
+
+    def first(self, count: int) -> Train:
+        """The same with fewer impulses.
+
+        Parameters
+        ----------
+        count : int
+            Of those that count; all there are at most.
+
+        Returns
+        -------
+        Train
+        """
+        count = min(count, self.count)
+        kept = self.audio.copy()
+        last = self.start + count * self.step
+        kept[:, last:] = 0.0
+        silent = self.audio.shape[1] - self.start - self.count * self.step
+        return Train(kept[:, : last + silent], self.start, self.step, count)
+
+
+def train_of(sample_rate: int, channels: int, spacing: float, lead: float, seconds: float) -> Train:
+    """Impulses as of `impulse_train`, and `SILENCE` after them.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+    channels : int
+        All alike.
+    spacing, lead, seconds : float
+        Between two impulses, before answers count, and after.
+
+    Returns
+    -------
+    Train
+    """
+    audio, start, step = impulse_train(sample_rate, channels, spacing, lead, seconds)
+    count = (audio.shape[1] - start) // step
+    silent = round(SILENCE * sample_rate)
+    return Train(np.pad(audio, ((0, 0), (0, silent))), start, step, count)
+
+
+def lasting(audio: Audio, start: int, step: int, count: int, within: int) -> float:
+    """How much of an effect's answers comes late.
+
+    Parameters
+    ----------
+    audio : ndarray, shape (channels, samples)
+        Answer to a `Train`.
+    start, step, count : int
+        Of that.
+    within : int
+        Samples after an impulse that are not late yet, `step` at most.
+
+    Returns
+    -------
+    float
+        Share of energy, 0 to 1.
+    """
+    end = start + count * step
+    pieces = audio[0, start:end].reshape(count, step).astype(np.float64)
+    whole = float((pieces**2).sum()) / count
+    # What rings on after the last one is what each leaves to those after it.
+    late = float((pieces[:, within:] ** 2).sum()) / count
+    late += float((audio[0, end:].astype(np.float64) ** 2).sum())
+    return late / max(whole, 1e-20)
+
+
 def turns_of(
     audio: Audio,
     sample_rate: int,
     start: int,
     step: int,
+    count: int,
+    within: int,
     highest: float,
     rate: float | None,
     frame: int | None = None,
-) -> tuple[Turning | None, ...]:
+) -> tuple[float, tuple[Turning | None, ...]]:
     """Measure turns; runs where the effect is.
 
     Parameters
     ----------
     audio : ndarray, shape (channels, samples)
-        Answer to a train of impulses.
+        Answer to a `Train`.
     sample_rate : int
         In hertz.
-    start, step : int
-        Place of the first impulse that counts, and samples between two.
+    start, step, count : int
+        Of that.
+    within : int
+        Samples after an impulse that are not late yet.
     highest : float
         End in hertz of the band.
     rate : float, optional
@@ -81,16 +177,20 @@ def turns_of(
 
     Returns
     -------
-    tuple of Turning or None
+    late : float
+        From `lasting`.
+    turns : tuple of Turning or None
         None where nothing goes round, or was not looked at.
     """
+    late = lasting(audio, start, step, count, within)
+    heard = audio[:, start : start + count * step]
     turns: list[Turning | None] = []
     for number, (length, end) in enumerate(bands_of(highest)):
         if number not in (FIRST if frame is None else (frame,)):
             turns.append(None)
             continue
-        cepstra = impulse_cepstra(audio[:, start:], sample_rate, step, length, end)
+        cepstra = impulse_cepstra(heard, sample_rate, step, length, end)
         one = turning(cepstra, step / sample_rate, rate)
         turns.append(one)
         rate = rate if one is None else one.rate
-    return tuple(turns)
+    return late, tuple(turns)
