@@ -70,3 +70,23 @@ def test_nothing_is_tried_at_rates_of_which_the_reference_holds_too_little(liste
     assert made.nearest(0.01) is None
     assert made.again(None) is None
     assert np.isfinite(made.start).all()
+
+
+def test_lags_that_last_until_after_the_next_impulse_are_heard_as_they_are(listener):
+    effect = open_effect("builtin:chorus")
+    knobs = dict(rate=3.0, depth=10, centre_delay=29, feedback=0, mix=50)
+    true, alias = effect.spec.vector(knobs), effect.spec.vector(knobs | {"centre_delay": 4})
+    reference = effect.process(music(RATE, 1), RATE, true)
+    ears = make_motion_ears((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
+    live = [n for n, p in enumerate(effect.spec.parameters) if p.status == "live"]
+    with RenderPool(workers=1) as pool:
+        made = MotionListener(
+            *(pool, effect.spec, ears, probe_motion(effect), true, live),
+            sample_rate=RATE,
+            channels=1,
+        )
+        with made.listening():
+            near = TriedMotion(true, (), 1, 3.0, 0.0)
+            told, other = made.try_settings([true, alias], near)
+    assert made.renders == 4, "of what lasts all is asked for once more"
+    assert told.phased > 300.0 > 30.0 > other.phased

@@ -30,13 +30,11 @@ SECONDS, TURNS, LEAST_SECONDS = 4.0, 1.3, 1.35
 """For which a train of impulses is followed, and turns that are enough where the rate is known,
 but for how many seconds at least."""
 
-LATE, WIDER = 0.05, (2, 2.0)
-"""Share of answers that comes after the next impulse, from which impulses are so many times as far
-apart, and followed for so many times as long: a lag of 28 ms looks like one of 3 ms, and of a comb
-that rings on other teeth are strong."""
-
-RECENT = 200
-"""Settings of which it is remembered whether their answers last."""
+LATE, OFTEN, FARTHER = 0.05, 0.2, (2, 1.7)
+"""Share of an answer that comes after the next impulse, and how often so much does at the first
+settings that are asked for, from which all impulses of an effect are so many times as far apart and
+followed for so many times as long: a lag of 28 ms would look like one of 3 ms, and a comb that
+rings on like one of other teeth. What is asked for in both ways cannot be compared."""
 
 LINE_WIDTH = 0.15
 """How far beside a line its rate may lie, in turns over the whole."""
@@ -175,14 +173,14 @@ class MotionListener:
         seconds = SECONDS if easy is None else min(SECONDS, max(TURNS / easy, LEAST_SECONDS))
         self._within = round(probe.spacing * sample_rate)
         self._trains: list[tuple[Train, Train]] = []
-        for apart, longer in ((1, 1.0), WIDER):
+        for apart, longer in ((1, 1.0), FARTHER):
             spacing = apart * probe.spacing
             whole = train_of(sample_rate, min(channels, 2), spacing, probe.lead, longer * seconds)
             # A fast motion goes round often enough in the first part of it.
             enough = int(np.ceil(longer * LEAST_SECONDS / spacing))
             self._trains.append((whole, whole if easy is None else whole.first(enough)))
         self._shared: list[tuple[SharedAudio, SharedAudio]] | None = None
-        self._late: list[tuple[Settings, bool]] = []
+        self._is_far = False
         self._stop = stop
         self.lines = [] if self.knob is None else line_rates(ears)
         self.renders = 0
@@ -267,44 +265,30 @@ class MotionListener:
     def _turns(
         self, settings: Sequence[Settings], frame: int | None
     ) -> list[tuple[Turning | None, ...]]:
-        """Turns of settings; those whose answers last are asked by impulses farther apart."""
-        wide = [self._may_last(vector) for vector in settings]
-        rendered = self._answers(settings, wide, frame)
-        again = [n for n, (late, _) in enumerate(rendered) if late >= LATE and not wide[n]]
-        self._late += [
-            (vector, late >= LATE) for vector, (late, _) in zip(settings, rendered, strict=True)
-        ]
-        if again:
-            more = self._answers([settings[n] for n in again], [True] * len(again), frame)
-            for n, answer in zip(again, more, strict=True):
-                rendered[n] = answer
+        """Turns of settings; the first that are asked for tell which train an effect needs."""
+        rendered = self._answers(settings, frame)
+        if not self._is_far and self.renders == len(settings):
+            self._is_far = float(np.mean([late >= LATE for late, _ in rendered])) >= OFTEN
+            if self._is_far:
+                rendered = self._answers(settings, frame)
         return [turns for _, turns in rendered]
 
-    def _may_last(self, vector: Settings) -> bool:
-        """Whether the answers of the nearest settings so far last."""
-        if not self._late:
-            return False
-        recent = self._late[-RECENT:]
-        known = np.stack([settings for settings, _ in recent])[:, self.shape]
-        away = np.abs(known - vector[self.shape]).sum(axis=1)
-        return recent[int(np.argmin(away))][1]
-
     def _answers(
-        self, settings: Sequence[Settings], wide: Sequence[bool], frame: int | None
+        self, settings: Sequence[Settings], frame: int | None
     ) -> list[tuple[float, tuple[Turning | None, ...]]]:
-        """Render settings with impulses, near each other or farther apart, and measure turns."""
+        """Render settings with impulses, and measure how late answers are, and turns."""
         assert self._shared is not None
         if self._stop is not None and self._stop.is_set():
             raise MotionStopped
         jobs = []
-        for vector, far in zip(settings, wide, strict=True):
+        for vector in settings:
             rate = self._expected(vector)
             fast = rate is not None and rate * LEAST_SECONDS >= TURNS
-            train = self._trains[far][fast]
+            train = self._trains[self._is_far][fast]
             asked = (train.start, train.step, train.count, self._within, self.ears.highest)
             jobs.append(
                 Job(
-                    *(self.spec.uri, self._shared[far][fast], vector),
+                    *(self.spec.uri, self._shared[self._is_far][fast], vector),
                     measure=turns_of,
                     measure_args=(*asked, rate, frame),
                 )
