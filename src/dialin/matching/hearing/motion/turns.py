@@ -142,7 +142,7 @@ def lasting(audio: Audio, start: int, step: int, count: int, within: int) -> flo
     # What rings on after the last one is what each leaves to those after it.
     late = float((pieces[:, within:] ** 2).sum()) / count
     late += float((audio[0, end:].astype(np.float64) ** 2).sum())
-    return late / max(whole, 1e-20)
+    return min(1.0, late / max(whole, 1e-20))
 
 
 def turns_of(
