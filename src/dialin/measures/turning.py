@@ -77,9 +77,7 @@ def motion_depth(cepstra: Floats) -> float:
     return float(np.sqrt((cepstra.var(axis=1)).sum(axis=1).max() / cepstra.shape[2]))
 
 
-def turning(
-    cepstra: Floats, step: float, rate: float | None = None, *, exactly: bool = False
-) -> Turning | None:
+def turning(cepstra: Floats, step: float, rate: float | None = None) -> Turning | None:
     """Fit turns of an oscillator to what moves.
 
     Parameters
@@ -91,8 +89,6 @@ def turning(
     rate : float, optional
         In hertz, near which it lies; taken as it is where rates beside it explain less, and found
         from repeats where it is not given or nothing is there.
-    exactly : bool, default False
-        Whether no rate beside it is looked at.
 
     Returns
     -------
@@ -106,7 +102,7 @@ def turning(
         return None
     strong = np.argsort(-(flat**2).sum(axis=0))[:48]
     if rate is not None:
-        near = rate if exactly else _expected_rate(flat[:, strong[:32]], step, rate)
+        near = _expected_rate(flat[:, strong[:32]], step, rate)
         fit, left = _known_fit(flat, near, step, MORE_HARMONICS)
         if left < 1.0 - STEADY:
             return Turning(near, _lines(fit, cepstra.shape[0]), depth, 1.0 - left)

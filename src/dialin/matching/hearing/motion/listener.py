@@ -36,11 +36,6 @@ settings that are asked for, from which all impulses of an effect are so many ti
 followed for so many times as long: a lag of 28 ms would look like one of 3 ms, and a comb that
 rings on like one of other teeth. What is asked for in both ways cannot be compared."""
 
-STEADY_ENOUGH, ENOUGH_OFF = 0.5, 12
-"""Share of a motion that must go round at one rate, and settings at one position of the rate knob
-of which so much does, whose median rate all at that position are taken to have: of a fast one the
-rate of a single setting may seem to be four per cent off, and nothing is right then."""
-
 LINE_WIDTH = 0.15
 """How far beside a line its rate may lie, in turns over the whole."""
 
@@ -186,7 +181,6 @@ class MotionListener:
             self._trains.append((whole, whole if easy is None else whole.first(enough)))
         self._shared: list[tuple[SharedAudio, SharedAudio]] | None = None
         self._is_far = False
-        self._off: dict[float | None, list[float]] = {}
         self._stop = stop
         self.lines = [] if self.knob is None else line_rates(ears)
         self.renders = 0
@@ -292,28 +286,15 @@ class MotionListener:
             fast = rate is not None and rate * LEAST_SECONDS >= TURNS
             train = self._trains[self._is_far][fast]
             asked = (train.start, train.step, train.count, self._within, self.ears.highest)
-            off = self._off.get(rate, [])
-            exactly = len(off) >= ENOUGH_OFF
-            known = rate if rate is None or not exactly else rate * float(np.median(off))
             jobs.append(
                 Job(
                     *(self.spec.uri, self._shared[self._is_far][fast], vector),
                     measure=turns_of,
-                    measure_args=(*asked, known, exactly, frame),
+                    measure_args=(*asked, rate, frame),
                 )
             )
         self.renders += len(jobs)
-        answers: list[tuple[float, tuple[Turning | None, ...]]] = [
-            (0.0, ()) if r.failure is not None else r.value for r in self._pool.render(jobs)
-        ]
-        for vector, (_, turns) in zip(settings, answers, strict=True):
-            rate = self._expected(vector)
-            if rate is not None and len(self._off.get(rate, [])) < ENOUGH_OFF:
-                steady = [t for t in turns if t is not None and t.steady >= STEADY_ENOUGH]
-                best = max(steady, key=lambda t: t.steady, default=None)
-                if best is not None:
-                    self._off.setdefault(rate, []).append(best.rate / rate)
-        return answers
+        return [(0.0, ()) if r.failure is not None else r.value for r in self._pool.render(jobs)]
 
     def _heard(
         self,

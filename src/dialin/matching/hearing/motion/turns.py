@@ -154,7 +154,6 @@ def turns_of(
     within: int,
     highest: float,
     rate: float | None,
-    exactly: bool = False,
     frame: int | None = None,
 ) -> tuple[float, tuple[Turning | None, ...]]:
     """Measure turns; runs where the effect is.
@@ -173,8 +172,6 @@ def turns_of(
         End in hertz of the band.
     rate : float, optional
         In hertz, that is expected.
-    exactly : bool, default False
-        Whether it is known to be that.
     frame : int, optional
         Place of the band to look at; `FIRST` by default.
 
@@ -193,7 +190,7 @@ def turns_of(
             turns.append(None)
             continue
         cepstra = impulse_cepstra(heard, sample_rate, step, length, end)
-        one = turning(cepstra, step / sample_rate, rate, exactly=exactly)
+        one = turning(cepstra, step / sample_rate, rate)
         turns.append(one)
         rate = rate if one is None else one.rate
     return late, tuple(turns)
