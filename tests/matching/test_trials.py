@@ -1,15 +1,13 @@
 """Renders of different chains are asked for together, so that no worker waits for another."""
 
 import numpy as np
-import pytest
 
 from dialin.matching.candidate import measure
-from dialin.matching.hearing.time_guesses import Echo, Echoes
 from dialin.matching.options import SearchOptions
 from dialin.matching.prune import without
 from dialin.matching.space import SearchSpace
 from dialin.matching.style import make_target
-from dialin.matching.trials import EVIDENCE, MISSED, SURELY, Trials
+from dialin.matching.trials import Trials
 from dialin.rendering import RenderPool
 from tests.measures.test_cepstrum import music
 
@@ -49,31 +47,3 @@ def test_chains_without_an_effect_are_rendered_at_once_and_each_as_by_itself():
         alone = [trials.render(slots, [whole], kept=False)[0] for slots in chains]
     assert [c.slots for c in together] == chains
     assert [c.distance for c in together] == [c.distance for c in alone]
-
-
-def test_a_motion_that_the_references_lack_costs_its_settings_unless_one_is_heard():
-    audio, reference = music(RATE, 1), music(RATE, 2)
-    target = make_target([measure(reference, RATE)[0]])
-
-    def tell(settings):
-        return [MISSED + 2 * SURELY * float(vector[0]) for vector in settings]
-
-    with RenderPool(workers=1) as pool:
-        spec = pool.describe("builtin:lowshelf")
-        heard = Echo(0, "heard", spec.default, [], (), 500.0, 22.0, "motion", exact=False)
-        costs = {}
-        for found in ((), (heard,)):
-            space = SearchSpace(spec, {}, [], Echoes(found, moves=True, missing={0: tell}))
-            trials = Trials(
-                *(pool, space, pool.share(audio, RATE), measure(audio, RATE), target),
-                budget=10,
-                options=SearchOptions(),
-            )
-            rows = [np.full(spec.size, place) for place in (0.0, 0.5, 1.0)]
-            tried = trials.render((0,), rows)
-            trials.miss_motions(10)
-            costs[bool(found)] = [c.missed for c in tried]
-            assert [c.value - c.apart - c.cost - c.size_cost for c in tried] == pytest.approx(
-                costs[bool(found)]
-            )
-    assert costs == {False: pytest.approx([0.0, EVIDENCE, 2 * EVIDENCE]), True: [0.0] * 3}

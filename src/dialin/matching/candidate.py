@@ -101,8 +101,6 @@ class Candidate:
         How much it explains of each motion that was heard.
     unexplained : float
         What it costs that others explain more.
-    missed : float
-        What it costs that the references lack the motion that it makes.
     """
 
     settings: Settings | None
@@ -116,7 +114,6 @@ class Candidate:
     judged: float | None = None
     explained: tuple[float, ...] = ()
     unexplained: float = 0.0
-    missed: float = 0.0
 
     @property
     def apart(self) -> float:
@@ -128,7 +125,7 @@ class Candidate:
     @property
     def value(self) -> float:
         """What is minimised."""
-        return self.apart + self.cost + self.size_cost + self.unexplained + self.missed
+        return self.apart + self.cost + self.size_cost + self.unexplained
 
 
 @dataclass(frozen=True, eq=False)

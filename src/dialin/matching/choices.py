@@ -130,10 +130,9 @@ def knob_ranges(trials: Trials, choice: Pick) -> Mapping[int, KnobRange]:
         return ranges
     positions = np.array([c.settings for c in same])[:, free]
     features = np.array([c.features for c in same])
-    distances = np.array([c.distance + c.cost + c.missed for c in same])
+    distances = np.array([c.distance + c.cost for c in same])
     margin = trials.temperature(trials.best)
-    picked = choice.candidate
-    reach = float(picked.distance + picked.cost + picked.missed) + margin
+    reach = float(choice.candidate.distance + choice.candidate.cost) + margin
     likely = positions[distances <= reach]
     slopes = _slopes(positions - here[free], features - choice.candidate.features)
     for column, index in enumerate(free):

@@ -225,8 +225,6 @@ def _evidence(
         if space.gain is not None and best.settings is not None:
             moved -= space.spec.parameters[space.gain].to_native(best.settings[space.gain])
         lines.append(f"its effects move the level by {moved:+.0f} dB, which is unlikely")
-    if best.missed > 0:
-        lines.append("it moves as the reference does not, by its own motion")
     if space.wanted:
         lines.append("its effect was asked for, since a knob of it is locked")
     return tuple(lines)

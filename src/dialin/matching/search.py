@@ -43,9 +43,6 @@ from dialin.rendering import Job, Renderer, SharedAudio
 
 NOT_HEARD = "no echo or room was heard in the reference that the input has not got by itself"
 
-MISSED_OF = 48
-"""Nearest candidates whose motions are looked for in the references before one is picked."""
-
 NOT_CLOSER = "the match is not closer with it by what one more effect must bring"
 
 
@@ -188,8 +185,6 @@ class ChainSearch:
             interrupted = True
         if not trials.candidates and trials.last_failure is not None:
             raise trials.last_failure
-        if not interrupted:
-            trials.miss_motions(MISSED_OF)
         if self._judge is not None and not interrupted:
             self._ask(self._judge)
         said, parts = self._explorer.said, self._parts

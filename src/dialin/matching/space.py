@@ -50,8 +50,6 @@ class SearchSpace:
         Index of the knob of a gain that ends the chain, to be computed.
     heard : list of Echo
         Echoes that are there: their effects stay in.
-    missing : dict of int to callable
-        `Echoes.missing` of effects of which nothing is heard.
     absent : set of int
         Slots whose echoes were listened for and not heard.
     active : tuple of int
@@ -149,9 +147,6 @@ class SearchSpace:
         """Take over what was heard; returns the indices of the knobs that are set by it."""
         reported = () if echoes is None else echoes.found
         self.heard = [e for e in reported if e.verdict == "heard"]
-        there = {e.slot for e in self.heard}
-        told = {} if echoes is None else echoes.missing
-        self.missing = {slot: tell for slot, tell in told.items() if slot not in there}
         self.absent = {e.slot for e in reported if e.verdict == "absent"}
         self.absent -= self.wanted | self.staying
         self.active = tuple(n for n in range(len(self.slots)) if n not in self.absent)

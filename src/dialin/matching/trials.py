@@ -26,13 +26,6 @@ explained for that (`dialin.matching.hearing.motion.search`), and how much less 
 explain at most: how far true settings are from the best does not grow with what is heard."""
 
 
-MISSED, SURELY = 40.0, 80.0
-"""How surely a motion must be missing in the references for its settings to cost anything, and how
-much more so for `EVIDENCE`; twice that is the most. True settings of choruses and phasers that
-60 references (songs for validation) held three times or more came to 32 at most, a fifth of random
-ones to 80 or more."""
-
-
 class TimeUp(Exception):
     """The time limit was reached."""
 
@@ -280,36 +273,6 @@ class Trials:
         """Weigh what was rendered by what explains most of all in the end."""
         for candidate in (self.untouched, *self.candidates):
             candidate.unexplained = self._unexplained(candidate.explained)
-
-    def miss_motions(self, count: int) -> None:
-        """Hold it against the nearest candidates if the references lack the motions they make.
-
-        That of an effect whose motion is heard is weighed already.
-
-        Parameters
-        ----------
-        count : int
-            Candidates that matter, by what is minimised.
-        """
-        known: set[int] = set()
-        while self.space.missing:
-            nearest = sorted(self.candidates, key=lambda c: c.value)[:count]
-            fresh = [c for c in nearest if id(c) not in known]
-            if not fresh:
-                return
-            known.update(map(id, fresh))
-            for slot, tell in self.space.missing.items():
-                knobs = self.space.slots[slot][2]
-                there = [
-                    (c, c.settings[knobs])
-                    for c in fresh
-                    if slot in c.slots and c.settings is not None
-                ]
-                lacks = tell([settings for _, settings in there]) if there else []
-                for (candidate, _), lack in zip(there, lacks, strict=True):
-                    candidate.missed += EVIDENCE * float(
-                        np.clip((lack - MISSED) / SURELY, 0.0, 2.0)
-                    )
 
     def _explained(
         self, effects: Sequence[tuple[int, ...]], settings: Sequence[Settings]

@@ -386,9 +386,7 @@ class MotionEar:
         """
         return np.asarray(self.spreads_of([motion], rates)[0])
 
-    def spreads_of(
-        self, motions: Sequence[Turning], rates: Floats, *, least: float = 0.0
-    ) -> Floats:
+    def spreads_of(self, motions: Sequence[Turning], rates: Floats) -> Floats:
         """The same for several motions at once, which takes less time.
 
         Parameters
@@ -397,9 +395,6 @@ class MotionEar:
             Of frames as long as these.
         rates : ndarray
             In hertz.
-        least : float, default 0
-            What comes back at least. Below 0 stands what speaks against a motion, were it no more
-            than a third as strong: its energy is not there.
 
         Returns
         -------
@@ -408,10 +403,9 @@ class MotionEar:
         rates = np.asarray(rates, dtype=np.float64)
         moves = self._stacked(motions, rates)
         lines = self._lines(rates, moves.shape[2])
-        best = np.full((len(motions), lines.smear.shape[0]), least)
+        best = np.zeros((len(motions), lines.smear.shape[0]))
         if not best.size:
             return best
-        scale = 2 * BLUR * self.stretches
         strength = _blurred(moves.real**2 + moves.imag**2)
         # As near each other as rates are that share a frequency, frames leave as much of them.
         hertz = np.asarray(lines.places * self._step, dtype=np.float64)
@@ -426,8 +420,8 @@ class MotionEar:
             louder = 1 + ratio
             told = (energy * (ratio / louder) - np.log(louder)).sum(axis=(1, 4))
             every = told[:, numbers, lines.of_rates] * (lines.smear > 0)
-            best = np.maximum(best, scale * every.sum(axis=2, dtype=np.float64))
-        return best
+            best = np.maximum(best, every.sum(axis=2, dtype=np.float64))
+        return 2 * BLUR * self.stretches * best
 
 
 def _blurred(values: Floats | NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,8 +30,6 @@ from dialin.rendering import Renderer
 MILDER = (70.0, 45.0)
 """Amounts, in per cent, at which a motion that is heard is tried besides."""
 
-Missing = Callable[[Sequence[Settings]], list[float]]
-
 SAME_RATE = 0.05
 """Logarithm of the rates' ratio up to which two effects explain one and the same motion."""
 
@@ -46,13 +44,10 @@ class MotionFits:
         Slots whose motion may be there.
     moves : bool
         Whether any of the effects goes round.
-    missing : dict of int to callable
-        `MotionSearch.missing` of each that was listened for.
     """
 
     found: tuple[tuple[int, MotionFit, MotionSearch], ...]
     moves: bool
-    missing: dict[int, Missing] = field(default_factory=dict)
 
 
 def fit_motions(
@@ -114,7 +109,6 @@ def fit_motions(
         return MotionFits((), bool(moving))
     likely = seeds()
     fits: list[tuple[int, MotionFit, MotionSearch]] = []
-    missing: dict[int, Missing] = {}
     for number in moving:
         _, uri, span = chain[number]
         own_spec, probe = slots[number], probes[uri]
@@ -138,12 +132,11 @@ def fit_motions(
             seeds=likely.get(number, ()),
             brief=number in briefly,
         )
-        missing[number] = search.missing
         fit = search.run() if search.places else None
         if fit is not None and fit.verdict != "absent":
             # How deep it goes is heard less well than how fast, and searched for by the sound.
             fits.append((number, fit, search))
-    return MotionFits(tuple(fits), True, missing)
+    return MotionFits(tuple(fits), True)
 
 
 def motions_of(

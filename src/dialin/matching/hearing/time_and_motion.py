@@ -124,8 +124,7 @@ def find_time_and_motion(
     moved = {e.slot for e in motions}
     stay = [e for e in echoes.found if e.slot not in moved]
     found = sorted([*stay, *motions], key=lambda e: e.slot)
-    missing = {slot: tell for some in fits for slot, tell in some.missing.items()}
-    return replace(echoes, found=tuple(found), moves=moves, missing=missing)
+    return replace(echoes, found=tuple(found), moves=moves)
 
 
 def _standing(there: Echoes, motions: Sequence[Echo]) -> tuple[Echo, ...]:

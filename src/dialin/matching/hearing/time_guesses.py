@@ -122,15 +122,11 @@ class Echoes:
         Rendered in all.
     moves : bool
         Whether an effect of the chain goes round, heard or not.
-    missing : mapping of int to callable
-        Slot of an effect that goes round -> how surely the references lack the motion that each of
-        some settings of it would make (`MotionSearch.missing`).
     """
 
     found: tuple[Echo, ...] = ()
     impulses: int = 0
     moves: bool = False
-    missing: Mapping[int, Callable[[Sequence[Settings]], list[float]]] = field(default_factory=dict)
 
     @property
     def evidence(self) -> tuple[str, ...]:

@@ -51,20 +51,6 @@ def test_lines_between_those_of_the_double_rate_tell_a_motion_from_it(listener):
     assert made.between(twice, 2) < 0.2
 
 
-def test_a_motion_is_missed_where_its_energy_is_not(listener):
-    made, true = listener
-    spec = made.spec
-    others = [true.copy() for _ in range(3)]
-    for vector, hertz in zip(others, (1.0, 5.0, 0.2), strict=True):
-        for knob, value in (("rate", hertz), ("feedback", 85.0)):
-            vector[spec.index(knob)] = spec.parameters[spec.index(knob)].to_normalised(value)
-    still = true.copy()
-    still[spec.index("depth")] = 0.0
-    there, *elsewhere, slow, calm = made.missing([true, *others, still])
-    assert there == slow == calm == 0.0
-    assert min(elsewhere) > 80.0
-
-
 def test_nothing_is_tried_at_rates_of_which_the_reference_holds_too_little(listener):
     made, _ = listener
     assert made.nearest(0.01) is None

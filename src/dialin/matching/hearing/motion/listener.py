@@ -78,10 +78,6 @@ SCANNED = 12
 LEAST_DEPTH = 0.05
 """Depth in dB below which nothing moves."""
 
-MISSED_TURNS, MISSED_BY = 3.0, np.linspace(-0.03, 0.03, 7)
-"""Turns that references must hold for a motion to be missed in them, and logarithms of the rate by
-which it may be off: the noise of slower ones is the motion itself."""
-
 
 class MotionStopped(Exception):
     """Nobody waits for what is listened for any more."""
@@ -502,32 +498,6 @@ class MotionListener:
             for each in (replace(turn, lines=lines), turn)
         ]
         return float(np.clip(parts[0] / max(parts[1], 1e-9), 0.0, 1.0))
-
-    def missing(self, settings: Sequence[Settings]) -> list[float]:
-        """How surely the references lack what settings would make of them, at their own rates.
-
-        Parameters
-        ----------
-        settings : sequence of ndarray
-            Of the effect.
-
-        Returns
-        -------
-        list of float
-            0 or more, in units of the noise's variance: what their energy tells against a third of
-            each motion. 0 for what does not go round, or does so too slowly to be missed.
-        """
-        rendered = self._turns(settings, None)
-        missing = [0.0] * len(settings)
-        for place, turns in enumerate(rendered):
-            for ear, turn in zip(self.ears.whole, turns, strict=False):
-                if turn is None or turn.depth < LEAST_DEPTH:
-                    continue
-                if turn.rate * ear.seconds >= MISSED_TURNS:
-                    rates = turn.rate * np.exp(MISSED_BY)
-                    told = ear.spreads_of([turn], rates, least=-np.inf)
-                    missing[place] = max(missing[place], -float(told.max()))
-        return missing
 
     def at_rate(self, rate: float, frame: int | None = None) -> list[TriedMotion]:
         """What was tried at about a rate.

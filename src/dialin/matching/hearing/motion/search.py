@@ -261,22 +261,6 @@ class MotionSearch:
         unit = fit.score / fit.worth if fit.worth > 0 else 1.0
         return [0.0 if t is None else unit * t.worth for t in tried]
 
-    def missing(self, settings: Sequence[Settings]) -> list[float]:
-        """How surely the references lack what settings would make of them.
-
-        Parameters
-        ----------
-        settings : sequence of ndarray
-            Of the effect.
-
-        Returns
-        -------
-        list of float
-            As of `MotionListener.missing`.
-        """
-        with self._listener.listening():
-            return self._listener.missing(settings)
-
     def refined(self, fit: MotionFit, settings: Settings) -> Settings:
         """Settings near some that explain more of the motion that was heard.
 
