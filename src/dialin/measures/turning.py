@@ -193,31 +193,18 @@ def _lines(fit: Floats, views: int) -> NDArray[np.complex64]:
 @functools.lru_cache(maxsize=64)
 def _known_turns(rate: float, count: int, step: float, most: int) -> tuple[Floats, Floats]:
     """Turns at a rate, and what fits them to rows; one rate is asked for again and again."""
-    told = told_apart(rate * step, count, most)
+    told = _told_apart(rate * step, count, most)
     basis = _turns(rate, np.arange(count, dtype=np.float64) * step, step, most, told)
     square = basis.T @ basis
     square[np.diag_indices_from(square)] += RIDGE * count
     return basis, np.asarray(np.linalg.solve(square, basis.T), dtype=np.float64)
 
 
-def told_apart(turns: float, count: int, most: int = MORE_HARMONICS) -> int:
+def _told_apart(turns: float, count: int, most: int) -> int:
     """Harmonics of something that turns so much a step, which as many steps tell apart.
 
     Those above half the rate of steps are seen at other rates: of a motion that is the same in each
     turn they are told all the same, as an oscilloscope does by equivalent times.
-
-    Parameters
-    ----------
-    turns : float
-        In a step.
-    count : int
-        Steps.
-    most : int
-        Harmonics at most.
-
-    Returns
-    -------
-    int
     """
     seen = [0.0, 0.5]
     for number in range(1, most + 1):

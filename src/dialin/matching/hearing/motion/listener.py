@@ -23,7 +23,7 @@ from dialin.matching.hearing.motion.probe import EASY_HZ, MotionProbe
 from dialin.matching.hearing.motion.turns import Train, TriedMotion, train_of, turns_of
 from dialin.measures.short_cepstra import Floats
 from dialin.measures.smoothing import maximum_filter1d
-from dialin.measures.turning import Turning, told_apart
+from dialin.measures.turning import Turning
 from dialin.rendering import Job, Renderer, SharedAudio
 
 SECONDS, TURNS, LEAST_SECONDS = 4.0, 1.3, 1.35
@@ -35,10 +35,6 @@ LATE, OFTEN, FARTHER = 0.05, 0.2, (2, 1.7)
 settings that are asked for, from which all impulses of an effect are so many times as far apart and
 followed for so many times as long: a lag of 28 ms would look like one of 3 ms, and a comb that
 rings on like one of other teeth. What is asked for in both ways cannot be compared."""
-
-TOLD_BY = 0.06 * np.linspace(-1, 1, 49)
-"""Logarithms of the rate by which a turn may be asked for beside: overtones above half the rate of
-impulses are seen at other rates, and may fall together there."""
 
 LINE_WIDTH = 0.15
 """How far beside a line its rate may lie, in turns over the whole."""
@@ -180,8 +176,7 @@ class MotionListener:
             enough = int(np.ceil(longer * LEAST_SECONDS / spacing))
             self._trains.append((whole, whole if easy is None else whole.first(enough)))
         self._shared: list[tuple[SharedAudio, SharedAudio]] | None = None
-        self._is_far, self._easy = False, EASY_HZ
-        self._told: dict[float, float] = {}
+        self._is_far = False
         self._stop = stop
         self.lines = [] if self.knob is None else line_rates(ears)
         self.renders = 0
@@ -250,7 +245,7 @@ class MotionListener:
         """
         if self.knob is None or near is None:
             return settings
-        rate = self._well_told(float(np.clip(max(near.rate, self._easy), *self._reach)))
+        rate = float(np.clip(max(near.rate, EASY_HZ), *self._reach))
         position = self.spec.parameters[self.knob].snap(self.probe.position_of(rate))
         placed = []
         for vector in settings:
@@ -258,19 +253,6 @@ class MotionListener:
             moved[self.knob] = position
             placed.append(moved)
         return placed
-
-    def _well_told(self, rate: float) -> float:
-        """The nearest rate to one at which most overtones are told apart by impulses."""
-        if rate not in self._told:
-            train = self._trains[self._is_far][rate * LEAST_SECONDS >= TURNS]
-            turns = train.step / self._rate
-
-            def told(by: float) -> tuple[int, float]:
-                there = float(np.clip(rate * np.exp(by), *self._reach))
-                return told_apart(there * turns, train.count), -abs(by)
-
-            self._told[rate] = float(np.clip(rate * np.exp(max(TOLD_BY, key=told)), *self._reach))
-        return self._told[rate]
 
     def _expected(self, vector: Settings) -> float | None:
         """Rate in hertz by the law of the knob, where there is one."""
@@ -284,19 +266,8 @@ class MotionListener:
         if not self._is_far and self.renders == len(settings):
             self._is_far = float(np.mean([late >= LATE for late, _ in rendered])) >= OFTEN
             if self._is_far:
-                self._slow_down(settings)
                 rendered = self._answers(settings, frame)
         return [turns for _, turns in rendered]
-
-    def _slow_down(self, settings: Sequence[Settings]) -> None:
-        """Put rate knobs where as many overtones are told by impulses farther apart."""
-        if self.knob is None:
-            return
-        easy, self._easy = float(self.start[self.knob]), EASY_HZ / FARTHER[1]
-        position = self.spec.parameters[self.knob].snap(self.probe.position_of(self._easy))
-        for vector in (self.start, *settings):
-            if vector[self.knob] == easy:
-                vector[self.knob] = position
 
     def _answers(
         self, settings: Sequence[Settings], frame: int | None
@@ -544,7 +515,7 @@ class MotionListener:
             The best first.
         """
         near = [t for t in self.tried if abs(np.log(t.rate / rate)) < WINDOW]
-        if self.knob is not None and rate > self._easy:
+        if self.knob is not None and rate > EASY_HZ:
             # What was looked at as it goes round elsewhere has another shape here.
             near = [t for t in near if not t.scans] or near
         near = [t for t in near if frame is None or t.frame == frame]
