@@ -21,7 +21,7 @@ from dialin.effects.chain import chain_slots
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.motion.ears import make_motion_ears
 from dialin.matching.hearing.motion.listener import MotionListener
-from dialin.matching.hearing.motion.probe import probe_motion
+from dialin.matching.hearing.motion.probe import MotionProbe, probe_motion
 from dialin.matching.hearing.motion.search import MotionFit, MotionSearch
 from dialin.matching.hearing.time_guesses import Echo
 from dialin.matching.probing import ask_effect
@@ -120,19 +120,32 @@ def fit_motions(
         free = [
             n for n, p in enumerate(own_spec.parameters) if n not in kept and p.status == "live"
         ]
-        listener = MotionListener(
-            *(pool, own_spec, ears, probe, start, free),
-            sample_rate=sample_rate,
-            channels=channels,
-            stop=stop,
-        )
-        search = MotionSearch(
-            listener,
-            seed=seed,
-            seeds=likely.get(number, ()),
-            brief=number in briefly,
-        )
-        fit = search.run() if search.places else None
+
+        def searched(
+            far: bool,
+            own_spec: EffectSpec = own_spec,
+            probe: MotionProbe = probe,
+            start: Settings = start,
+            free: Sequence[int] = free,
+            likely: Sequence[Settings] = likely.get(number, ()),
+            brief: bool = number in briefly,
+        ) -> tuple[MotionListener, MotionSearch, MotionFit | None]:
+            listener = MotionListener(
+                *(pool, own_spec, ears, probe, start, free),
+                sample_rate=sample_rate,
+                channels=channels,
+                far=far,
+                stop=stop,
+            )
+            search = MotionSearch(listener, seed=seed, seeds=likely, brief=brief)
+            return listener, search, search.run() if search.places else None
+
+        listener, search, fit = searched(far=False)
+        if listener.lasts and (fit is None or fit.verdict != "heard") and number not in briefly:
+            # Late answers to one impulse are mistaken for early ones to the next.
+            _, again, other = searched(far=True)
+            if other is not None and other.verdict == "heard":
+                search, fit = again, other
         if fit is not None and fit.verdict != "absent":
             # How deep it goes is heard less well than how fast, and searched for by the sound.
             fits.append((number, fit, search))

@@ -65,14 +65,18 @@ def test_lags_that_last_until_after_the_next_impulse_are_heard_as_they_are(liste
     reference = effect.process(music(RATE, 1), RATE, true)
     ears = make_motion_ears((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
     live = [n for n, p in enumerate(effect.spec.parameters) if p.status == "live"]
+    told = {}
     with RenderPool(workers=1) as pool:
-        made = MotionListener(
-            *(pool, effect.spec, ears, probe_motion(effect), true, live),
-            sample_rate=RATE,
-            channels=1,
-        )
-        with made.listening():
-            near = TriedMotion(true, (), 1, 3.0, 0.0)
-            told, other = made.try_settings([true, alias], near)
-    assert made.renders == 4, "of what lasts all is asked for once more"
-    assert told.phased > 300.0 > 30.0 > other.phased
+        for far in (False, True):
+            made = MotionListener(
+                *(pool, effect.spec, ears, probe_motion(effect), true, live),
+                sample_rate=RATE,
+                channels=1,
+                far=far,
+            )
+            with made.listening():
+                tried = made.try_settings([true, alias], TriedMotion(true, (), 1, 3.0, 0.0))
+            assert made.lasts
+            told[far] = [one.phased for one in tried if one is not None]
+    assert max(told[False]) < 30.0
+    assert told[True][0] > 300.0 > 30.0 > max(told[True][1:], default=0.0)

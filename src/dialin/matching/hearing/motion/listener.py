@@ -7,7 +7,6 @@ same rate. All that was tried is kept: a shape says as much of other rates.
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.motion.ears import APART, MotionEars, line_rates
 from dialin.matching.hearing.motion.probe import EASY_HZ, MotionProbe
-from dialin.matching.hearing.motion.turns import Train, TriedMotion, train_of, turns_of
+from dialin.matching.hearing.motion.turns import TriedMotion, train_of, turns_of
 from dialin.measures.short_cepstra import Floats
 from dialin.measures.smoothing import maximum_filter1d
 from dialin.measures.turning import Turning
@@ -32,9 +31,9 @@ but for how many seconds at least."""
 
 LATE, OFTEN, FARTHER = 0.05, 0.2, (2, 1.7)
 """Share of an answer that comes after the next impulse, and how often so much does at the first
-settings that are asked for, from which all impulses of an effect are so many times as far apart and
-followed for so many times as long: a lag of 28 ms would look like one of 3 ms, and a comb that
-rings on like one of other teeth. What is asked for in both ways cannot be compared."""
+settings that are asked for, from which an effect is one whose answers last: its lag of 28 ms looks
+like one of 3 ms, and a comb that rings on like one of other teeth. How many times as far apart
+impulses are for those, and followed for how many times as long: fewer overtones are told then."""
 
 LINE_WIDTH = 0.15
 """How far beside a line its rate may lie, in turns over the whole."""
@@ -117,6 +116,8 @@ class MotionListener:
         Places of the knobs that may be moved.
     sample_rate, channels : int
         As the input is rendered.
+    far : bool, default False
+        Whether impulses are `FARTHER` apart, for effects whose answers last.
     stop : Event, optional
         Nothing more is rendered once it is set.
 
@@ -136,6 +137,8 @@ class MotionListener:
         Rates in hertz at which the references move more than the input.
     renders : int
         How many there were.
+    lasts : bool
+        Whether many of the first answers come later than the next impulse.
     """
 
     def __init__(
@@ -149,6 +152,7 @@ class MotionListener:
         *,
         sample_rate: int,
         channels: int,
+        far: bool = False,
         stop: threading.Event | None = None,
     ) -> None:
         self._pool, self.spec, self.ears, self.probe = pool, spec, ears, probe
@@ -168,15 +172,14 @@ class MotionListener:
             self._reach = min(ends), max(ends)
         seconds = SECONDS if easy is None else min(SECONDS, max(TURNS / easy, LEAST_SECONDS))
         self._within = round(probe.spacing * sample_rate)
-        self._trains: list[tuple[Train, Train]] = []
-        for apart, longer in ((1, 1.0), FARTHER):
-            spacing = apart * probe.spacing
-            whole = train_of(sample_rate, min(channels, 2), spacing, probe.lead, longer * seconds)
-            # A fast motion goes round often enough in the first part of it.
-            enough = int(np.ceil(longer * LEAST_SECONDS / spacing))
-            self._trains.append((whole, whole if easy is None else whole.first(enough)))
-        self._shared: list[tuple[SharedAudio, SharedAudio]] | None = None
-        self._is_far = False
+        apart, longer = FARTHER if far else (1, 1.0)
+        spacing = apart * probe.spacing
+        whole = train_of(sample_rate, min(channels, 2), spacing, probe.lead, longer * seconds)
+        # A fast motion goes round often enough in the first part of it.
+        enough = int(np.ceil(longer * LEAST_SECONDS / spacing))
+        self._trains = whole, whole if easy is None else whole.first(enough)
+        self._shared: tuple[SharedAudio, SharedAudio] | None = None
+        self.lasts = False
         self._stop = stop
         self.lines = [] if self.knob is None else line_rates(ears)
         self.renders = 0
@@ -184,19 +187,16 @@ class MotionListener:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Share the impulses with the workers; settings are tried within."""
-        shared = [
-            tuple(self._pool.share(train.audio, self._rate) for train in trains)
-            for trains in self._trains
-        ]
-        self._shared = [(whole, enough) for whole, enough in shared]
+        whole, enough = (self._pool.share(train.audio, self._rate) for train in self._trains)
+        self._shared = whole, enough
         try:
             # The input is listened to beside the references: large products leave the interpreter.
             with ThreadPoolExecutor(1) as self._beside:
                 yield
         finally:
+            self._pool.release(whole)
+            self._pool.release(enough)
             self._shared = None
-            for one in itertools.chain.from_iterable(shared):
-                self._pool.release(one)
 
     def try_settings(
         self, settings: Sequence[Settings], near: TriedMotion | None
@@ -261,12 +261,10 @@ class MotionListener:
     def _turns(
         self, settings: Sequence[Settings], frame: int | None
     ) -> list[tuple[Turning | None, ...]]:
-        """Turns of settings; the first that are asked for tell which train an effect needs."""
+        """Turns of settings; the first that are asked for tell whether answers last."""
         rendered = self._answers(settings, frame)
-        if not self._is_far and self.renders == len(settings):
-            self._is_far = float(np.mean([late >= LATE for late, _ in rendered])) >= OFTEN
-            if self._is_far:
-                rendered = self._answers(settings, frame)
+        if self.renders == len(settings):
+            self.lasts = float(np.mean([late >= LATE for late, _ in rendered])) >= OFTEN
         return [turns for _, turns in rendered]
 
     def _answers(
@@ -280,11 +278,11 @@ class MotionListener:
         for vector in settings:
             rate = self._expected(vector)
             fast = rate is not None and rate * LEAST_SECONDS >= TURNS
-            train = self._trains[self._is_far][fast]
+            train = self._trains[fast]
             asked = (train.start, train.step, train.count, self._within, self.ears.highest)
             jobs.append(
                 Job(
-                    *(self.spec.uri, self._shared[self._is_far][fast], vector),
+                    *(self.spec.uri, self._shared[fast], vector),
                     measure=turns_of,
                     measure_args=(*asked, rate, frame),
                 )
