@@ -42,7 +42,7 @@ imports: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 types-%: $(VENV)/.dev
-	$(BIN)/mypy --platform $* --cache-dir .mypy_cache/$*
+	$(BIN)/mypy --platform $* --cache-dir $(or $(MYPY_CACHE),.mypy_cache/$*)
 
 bench: $(VENV)/.dev plugins  ## the pool, and matching on songs of yours: make bench SONGS=folder
 	$(BIN)/python benchmarks/pool.py
