@@ -25,6 +25,7 @@ from dialin.evaluation.runner import Bench, Plan
 from dialin.measures.music import coarse_difference
 from dialin.measures.spectral import mrstft
 from dialin.rendering import Job, RenderPool
+from time_effects import ratio_text
 
 CHORUS = "builtin:chorus"
 RATE_WITHIN = 0.1
@@ -103,10 +104,8 @@ def show(rows: list[dict[str, Any]], spec: EffectSpec) -> None:
     for method in ("untouched", "random", "default", "match"):
         cells = []
         for metric in ("mrstft", "coarse"):
-            theirs = np.array([row[metric][method] for row in rows])
-            dry = np.array([row[metric]["untouched"] for row in rows])
-            error = np.std(theirs - theirs.mean() / dry.mean() * dry) / len(rows) ** 0.5
-            cells.append(f"{theirs.mean() / dry.mean():.2f} ±{error / dry.mean():.2f}")
+            theirs, dry = (np.array([r[metric][m] for r in rows]) for m in (method, "untouched"))
+            cells.append(ratio_text(theirs, dry))
         told = alone = "-"
         if method == "match":
             knob = spec.parameters[spec.index("rate")]

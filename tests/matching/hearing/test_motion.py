@@ -163,11 +163,11 @@ def test_a_dry_reference_shows_no_motion(pool):
 
 
 def test_impulses_stand_at_equal_distances_after_the_lead():
-    train, start, step = impulse_train(RATE, 2, 0.025, 0.5, 1.0)
-    assert train.shape[0] == 2
-    assert start % step == 0
-    assert start >= 0.5 * RATE
-    assert (train[0, ::step] > 0.4).all()
+    train = impulse_train(RATE, 2, 0.025, 0.5, 1.0)
+    assert train.audio.shape[0] == 2
+    assert train.start % train.step == 0
+    assert train.start >= 0.5 * RATE
+    assert (train.audio[0, :: train.step] > 0.4).all()
 
 
 def test_a_chorus_is_an_echo_where_it_stands_still():

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from dialin.effects.spec import EffectSpec, Settings
 from dialin.matching.hearing.motion.ears import APART, MotionEars, line_rates
-from dialin.matching.hearing.motion.probe import EASY_HZ, MotionProbe
-from dialin.matching.hearing.motion.turns import TriedMotion, train_of, turns_of
+from dialin.matching.hearing.motion.probe import EASY_HZ, MotionProbe, impulse_train
+from dialin.matching.hearing.motion.turns import SILENCE, TriedMotion, turns_of
 from dialin.measures.short_cepstra import Floats
 from dialin.measures.smoothing import maximum_filter1d
 from dialin.measures.turning import Turning
@@ -171,13 +171,17 @@ class MotionListener:
             ends = probe.rate_at(0.0), probe.rate_at(1.0)
             self._reach = min(ends), max(ends)
         seconds = SECONDS if easy is None else min(SECONDS, max(TURNS / easy, LEAST_SECONDS))
-        self._within = round(probe.spacing * sample_rate)
         apart, longer = FARTHER if far else (1, 1.0)
-        spacing = apart * probe.spacing
-        whole = train_of(sample_rate, min(channels, 2), spacing, probe.lead, longer * seconds)
         # A fast motion goes round often enough in the first part of it.
-        enough = int(np.ceil(longer * LEAST_SECONDS / spacing))
-        self._trains = whole, whole if easy is None else whole.first(enough)
+        whole, enough = (
+            impulse_train(
+                *(sample_rate, min(channels, 2), apart * probe.spacing, probe.lead),
+                longer * each,
+                SILENCE,
+            )
+            for each in (seconds, seconds if easy is None else LEAST_SECONDS)
+        )
+        self._trains = whole, enough
         self._shared: tuple[SharedAudio, SharedAudio] | None = None
         self.lasts = False
         self._stop = stop
@@ -279,7 +283,7 @@ class MotionListener:
             rate = self._expected(vector)
             fast = rate is not None and rate * LEAST_SECONDS >= TURNS
             train = self._trains[fast]
-            asked = (train.start, train.step, train.count, self._within, self.ears.highest)
+            asked = (train.start, train.step, train.count, self.ears.highest)
             jobs.append(
                 Job(
                     *(self.spec.uri, self._shared[fast], vector),

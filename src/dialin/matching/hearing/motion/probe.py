@@ -58,9 +58,33 @@ EASY_HZ = 0.75
 """Rate at which shapes are asked for: of deep combs many overtones are told there."""
 
 
+@dataclass(frozen=True, eq=False)
+class Train:
+    """Impulses that an effect is asked with.
+
+    Attributes
+    ----------
+    audio : ndarray, shape (channels, samples)
+    start, step : int
+        Place of the first impulse that counts, and samples between two.
+    count : int
+        Of those that count.
+    """
+
+    audio: Audio
+    start: int
+    step: int
+    count: int
+
+
 def impulse_train(
-    sample_rate: int, channels: int, spacing: float, lead: float, seconds: float
-) -> tuple[Audio, int, int]:
+    sample_rate: int,
+    channels: int,
+    spacing: float,
+    lead: float,
+    seconds: float,
+    silence: float = 0.0,
+) -> Train:
     """Impulses at equal distances in noise of -100 dBFS, which keeps effects awake.
 
     Parameters
@@ -71,21 +95,20 @@ def impulse_train(
         All alike.
     spacing, lead, seconds : float
         Between two impulses, before answers count, and after.
+    silence : float, default 0
+        Seconds after the last one's answer.
 
     Returns
     -------
-    audio : ndarray, shape (channels, samples)
-    start : int
-        Place of the first impulse that counts.
-    spacing : int
-        In samples.
+    Train
     """
     step = max(2, round(spacing * sample_rate))
     before = int(np.ceil(lead / spacing))
-    count = before + max(16, int(np.ceil(seconds / spacing)))
-    train = BED * np.random.default_rng(5).standard_normal(count * step)
+    count = max(16, int(np.ceil(seconds / spacing)))
+    train = BED * np.random.default_rng(5).standard_normal((before + count) * step)
     train[::step] += PEAK
-    return np.repeat(train.astype(np.float32)[None], channels, axis=0), before * step, step
+    train = np.pad(train.astype(np.float32), (0, round(silence * sample_rate)))
+    return Train(np.repeat(train[None], channels, axis=0), before * step, step, count)
 
 
 @dataclass(frozen=True)
@@ -400,17 +423,17 @@ class _MotionProber:
     def _cepstra(
         self, vector: Settings, spacing: float = SPACINGS[0], seconds: float = SECONDS
     ) -> Floats | None:
-        train, start, step = impulse_train(RATE, 2, spacing, self._lead, seconds)
+        train = impulse_train(RATE, 2, spacing, self._lead, seconds)
         self._renders += 1
         try:
-            wet = self._effect.process(train, RATE, vector)[:, start:]
+            wet = self._effect.process(train.audio, RATE, vector)[:, train.start :]
         except Exception:
             # Whatever a host throws: settings that cannot be rendered tell nothing.
             return None
         if not np.isfinite(wet).all() or float(np.abs(wet).max(initial=0.0)) < 1e-6:
             return None
         # What moves across shows in each side; one is enough.
-        return impulse_cepstra(wet[:1], RATE, step, SHORT)
+        return impulse_cepstra(wet[:1], RATE, train.step, SHORT)
 
 
 def _monotone(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -9,7 +9,6 @@ import numpy as np
 from dialin.audio import Audio
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.motion.ears import FIRST, bands_of
-from dialin.matching.hearing.motion.probe import impulse_train
 from dialin.measures.short_cepstra import Floats, impulse_cepstra
 from dialin.measures.turning import Turning, turning
 
@@ -59,77 +58,15 @@ class TriedMotion:
         return ENERGY * self.score + (1.0 - ENERGY) * min(self.phased, self.score)
 
 
-@dataclass(frozen=True, eq=False)
-class Train:
-    """Impulses that an effect is asked with; what comes after the last one's answer is silent.
-
-    Attributes
-    ----------
-    audio : ndarray, shape (channels, samples)
-    start, step : int
-        Place of the first impulse that counts, and samples between two.
-    count : int
-        Of those that count.
-    """
-
-    audio: Audio
-    start: int
-    step: int
-    count: int
-
-    def first(self, count: int) -> Train:
-        """The same with fewer impulses.
-
-        Parameters
-        ----------
-        count : int
-            Of those that count; all there are at most.
-
-        Returns
-        -------
-        Train
-        """
-        count = min(count, self.count)
-        kept = self.audio.copy()
-        last = self.start + count * self.step
-        kept[:, last:] = 0.0
-        silent = self.audio.shape[1] - self.start - self.count * self.step
-        return Train(kept[:, : last + silent], self.start, self.step, count)
-
-
-def train_of(sample_rate: int, channels: int, spacing: float, lead: float, seconds: float) -> Train:
-    """Impulses as of `impulse_train`, and `SILENCE` after them.
-
-    Parameters
-    ----------
-    sample_rate : int
-        In hertz.
-    channels : int
-        All alike.
-    spacing, lead, seconds : float
-        Between two impulses, before answers count, and after.
-
-    Returns
-    -------
-    Train
-    """
-    audio, start, step = impulse_train(sample_rate, channels, spacing, lead, seconds)
-    count = (audio.shape[1] - start) // step
-    silent = round(SILENCE * sample_rate)
-    return Train(np.pad(audio, ((0, 0), (0, silent))), start, step, count)
-
-
-def lasting(audio: Audio, start: int, step: int, count: int, within: int) -> float:
-    """How much of an effect's answers comes late.
+def lasting(audio: Audio, start: int, step: int, count: int) -> float:
+    """How much of an effect's answers comes later than the next impulse.
 
     Parameters
     ----------
     audio : ndarray, shape (channels, samples)
-        Answer to a `Train`.
+        Answer to a `Train` that ends in `SILENCE`.
     start, step, count : int
         Of that.
-    within : int
-        Samples after an impulse that are not late yet, `step` at most.
 
     Returns
     -------
@@ -137,11 +74,9 @@ def lasting(audio: Audio, start: int, step: int, count: int, within: int) -> flo
         Share of energy, 0 to 1.
     """
     end = start + count * step
-    pieces = audio[0, start:end].reshape(count, step).astype(np.float64)
-    whole = float((pieces**2).sum()) / count
+    whole = float((audio[0, start:end].astype(np.float64) ** 2).sum()) / count
     # What rings on after the last one is what each leaves to those after it.
-    late = float((pieces[:, within:] ** 2).sum()) / count
-    late += float((audio[0, end:].astype(np.float64) ** 2).sum())
+    late = float((audio[0, end:].astype(np.float64) ** 2).sum())
     return min(1.0, late / max(whole, 1e-20))
 
 
@@ -151,7 +86,6 @@ def turns_of(
     start: int,
     step: int,
     count: int,
-    within: int,
     highest: float,
     rate: float | None,
     frame: int | None = None,
@@ -161,13 +95,11 @@ def turns_of(
     Parameters
     ----------
     audio : ndarray, shape (channels, samples)
-        Answer to a `Train`.
+        Answer to a `Train` that ends in `SILENCE`.
     sample_rate : int
         In hertz.
     start, step, count : int
         Of that.
-    within : int
-        Samples after an impulse that are not late yet.
     highest : float
         End in hertz of the band.
     rate : float, optional
@@ -182,7 +114,7 @@ def turns_of(
     turns : tuple of Turning or None
         None where nothing goes round, or was not looked at.
     """
-    late = lasting(audio, start, step, count, within)
+    late = lasting(audio, start, step, count)
     heard = audio[:, start : start + count * step]
     turns: list[Turning | None] = []
     for number, (length, end) in enumerate(bands_of(highest)):
