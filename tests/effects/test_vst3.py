@@ -76,8 +76,8 @@ def test_channels_and_lengths(name: str) -> None:
     three = effect.process(np.repeat(mono, 3, axis=0), rate, settings)
     assert three.shape == (3, 3_001)
     assert np.array_equal(three[2], alone[0])
-    # ZamVerb loads its impulse response for each render, a second or two.
-    for samples in (1, 511, 512, 513) if name != "ZamVerb" else ():
+    # ZamVerb loads its impulse response for each render, a second.
+    for samples in (1, 511, 512, 513) if name != "ZamVerb" else (1,):
         assert effect.process(noise(2, samples), rate, settings).shape == (2, samples)
         assert_streams(effect, noise(2, samples), rate, settings)
 
