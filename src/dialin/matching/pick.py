@@ -115,6 +115,8 @@ def pick(
     risk = apart @ (weights / weights.sum())
     if not ranked:
         return Pick(trials.untouched, sure=False)
+    # Renders that differ in level alone sound the same, so that what is unlikely has to speak.
+    risk += np.array([c.cost for c in field])
     first = int(np.argmin(risk))
     best = first or 1 + int(np.argmin(risk[1:]))
     weighed = float(values[0] - values[best]) + field[best].size_cost

@@ -6,9 +6,9 @@ Conventions
 * Lags ("quefrencies") stand on one grid, whatever the rate of the recording: value ``n`` belongs to
   ``n / LAG_RATE`` seconds. Spectra are cut (or filled up) at half of `LAG_RATE` for that.
 * Views: ``mono`` of one channel; ``left``, ``right``, ``mid`` and ``side`` of two.
-* An echo of amplitude ``m`` makes a peak of height about ``m`` at its lag. The noise of a
-  recording of ``N`` points has the standard deviation ``sqrt(3.29 / N)``: a log periodogram has
-  the variance pi^2/6 in each bin (Bogert, Healy & Tukey, 1963; Oppenheim & Schafer, 2004).
+* An echo of amplitude ``m`` makes a peak of height about ``m`` at its lag, less as the lag is a
+  larger part of the recording, and its noise as well (`dialin.measures.lag_windows`).
+* Recordings have silence behind them, so that no lag shows what is as far from their length.
 * Log spectra of what stands in series add up, so cepstra do: that of a reference is that of its
   music plus that of the impulse response of the effect it went through.
 """
@@ -25,6 +25,16 @@ from numpy.typing import NDArray
 from dialin.audio import Audio
 from dialin.audio import fourier as sfft
 from dialin.audio.excerpts import middle_of
+from dialin.measures.lag_windows import (
+    FLAT,
+    Seen,
+    even_music,
+    lag_noise,
+    mean_seen,
+    noise_variance,
+    seen_in,
+    tapered,
+)
 from dialin.measures.smoothing import uniform_filter1d
 from dialin.measures.transforms import hann, irfft_rows, rfft_rows
 
@@ -33,8 +43,12 @@ Values = NDArray[np.float64]
 LAG_RATE = 24_000
 """Lags a second; spectra reach to half of it."""
 
-LONGEST = 2.2
-"""Longest lag that is looked at, in seconds."""
+LONGEST, FARTHEST = 2.2, 4.4
+"""Longest lag that is looked at, in seconds; and where effects are asked whose first echoes come
+later than that."""
+
+MOST_OF_IT = 0.72
+"""Share of a recording up to which lags are looked at."""
 
 LOWEST_HZ, HIGHEST_HZ = 60.0, 10_500.0
 """Band of the spectrum that counts, for a recording that reaches as far."""
@@ -75,16 +89,24 @@ class Cepstrum:
         Value ``n`` belongs to the lag ``n / LAG_RATE``; those below 1 ms mean nothing.
     views : tuple of str
     sigma : float
-        Standard deviation of a value if the music were noise; 0 for an impulse response.
+        Standard deviation of a value at short lags if the music were noise; 0 for an impulse
+        response.
     seconds : float
-        Length of the transforms: an echo at a lag that is no small part of it shows less, by
-        `coherence`.
+        Length of the recording's blocks: an echo at a lag that is no small part of it shows less,
+        by `coherence`.
+    flat : float
+        Share of their windows that is flat.
+    seen : Seen, optional
+        How much of an echo is seen of it, where that was followed; otherwise as of music that is as
+        loud at any time.
     """
 
     values: Values
     views: tuple[str, ...]
     sigma: float
     seconds: float
+    flat: float = FLAT
+    seen: Seen | None = None
 
     def view(self, name: str) -> Values:
         """One view's values; ``middle`` is ``mono`` or ``mid``, whichever there is.
@@ -103,37 +125,26 @@ class Cepstrum:
         return np.asarray(self.values[self.views.index(name)])
 
     def coherence(self) -> Values:
-        """How much of a single weak echo's height is left at each lag, ``(lags,)``; see `overlap`.
+        """How much of a single weak echo's height is left at each lag, ``(lags,)``.
 
         1 for an impulse response.
         """
         count = self.values.shape[1]
-        return np.ones(count) if self.sigma == 0.0 else overlap(count, self.seconds)
+        if self.sigma == 0.0:
+            return np.ones(count)
+        return (self.seen or even_music(self.seconds, self.flat)).at(lags_of(count))
+
+    def noise(self) -> Values:
+        """Standard deviation of a value at each lag if the music were noise, ``(lags,)``.
+
+        0 for an impulse response.
+        """
+        return self.sigma * lag_noise(lags_of(self.values.shape[1]), self.seconds, self.flat)
 
 
-def overlap(count: int, seconds: float) -> Values:
-    """Autocorrelation of a Hann window of some seconds at the first lags, ``(count,)``.
-
-    A recording is weighted by such a window, and an echo in it by a delayed one. The expected
-    periodogram of noise through an effect is the Fourier transform of the effect's own
-    autocorrelation times this.
-
-    Parameters
-    ----------
-    count : int
-        Number of lags, each ``1 / LAG_RATE`` seconds.
-    seconds : float
-        Length of the window.
-
-    Returns
-    -------
-    ndarray, float64, shape (count,)
-        1 at lag 0, and 0 from the window's length on.
-    """
-    x = np.minimum(np.arange(count) / LAG_RATE / seconds, 1.0)
-    return np.asarray(
-        (1 - x) * (2 + np.cos(2 * np.pi * x)) / 3 + np.sin(2 * np.pi * x) / (2 * np.pi)
-    )
+def lags_of(count: int) -> Values:
+    """The first lags in seconds, ``(count,)``."""
+    return np.arange(count) / LAG_RATE
 
 
 def band_end(audio: Audio, sample_rate: int) -> float:
@@ -184,6 +195,9 @@ def recording_cepstrum(
     highest: float | None = None,
     longest: float = LONGEST,
     smooth_hz: float = SMOOTH_HZ,
+    flat: float = FLAT,
+    wrapped: bool = False,
+    followed: bool = False,
 ) -> Cepstrum:
     """Cepstrum of a recording, all of it.
 
@@ -196,9 +210,16 @@ def recording_cepstrum(
     highest : float, optional
         End of the band that counts, in hertz; by default where the recording ends.
     longest : float
-        Longest lag wanted, in seconds; at most half the recording.
+        Longest lag wanted, in seconds; at most `MOST_OF_IT` of the recording.
     smooth_hz : float
         What varies slower over the spectrum is left out.
+    flat : float, default FLAT
+        Share of the window that is flat; 0 for a Hann window.
+    wrapped : bool, default False
+        Whether the recording is transformed without silence behind it, so that long lags show what
+        is as far from the recording's length as well.
+    followed : bool, default False
+        Whether it is told how much of an echo is seen by how loud the recording is when.
 
     Returns
     -------
@@ -207,18 +228,24 @@ def recording_cepstrum(
     end = band_end(audio, sample_rate) if highest is None else highest
     blocks = _blocks(audio, sample_rate)
     views = views_of(audio.shape[0])
-    count = round(min(longest, 0.5 * blocks[0].shape[1] / sample_rate) * LAG_RATE)
+    samples = blocks[0].shape[1]
+    seconds = samples / sample_rate
+    last = min(longest, (0.5 if wrapped else MOST_OF_IT) * seconds)
+    count = round(last * LAG_RATE)
+    padded = samples if wrapped else samples + int(np.ceil(last * sample_rate))
+    window = tapered(samples, flat)
     total = np.zeros((len(views), count))
-    used = 0.0
     for block in blocks:
-        window = hann(block.shape[1] + 2)[1:-1]
-        part = _cepstra(_mixed(block) * window, sample_rate, end, smooth_hz=smooth_hz)
+        part = _cepstra(
+            _mixed(block) * window, sample_rate, end, samples=padded, smooth_hz=smooth_hz
+        )
         total += part[:, :count]
-        used += 1.0
-    seconds = blocks[0].shape[1] / sample_rate
-    points = used * seconds * LAG_RATE * min(1.0, end / (LAG_RATE / 2))
-    # Two neighbours in three are no new points under a Hann window.
-    return Cepstrum(total / used, views, float(np.sqrt(3.29 / points)), seconds)
+    points = len(blocks) * seconds * LAG_RATE * min(1.0, end / (LAG_RATE / 2))
+    sigma = float(np.sqrt(noise_variance(flat) / points))
+    seen = (
+        mean_seen([(seen_in(b, sample_rate, end, flat), 1.0) for b in blocks]) if followed else None
+    )
+    return Cepstrum(total / len(blocks), views, sigma, seconds, flat, seen)
 
 
 def mean_cepstrum(one: Cepstrum, two: Cepstrum) -> Cepstrum:
@@ -238,7 +265,10 @@ def mean_cepstrum(one: Cepstrum, two: Cepstrum) -> Cepstrum:
     count = min(one.values.shape[1], two.values.shape[1])
     values = (one.values[:, :count] + two.values[:, :count]) / 2
     sigma = float(np.hypot(one.sigma, two.sigma) / 2)
-    return Cepstrum(values, one.views, sigma, min(one.seconds, two.seconds))
+    seen = None
+    if one.seen is not None and two.seen is not None:
+        seen = mean_seen([(one.seen, 1.0), (two.seen, 1.0)])
+    return Cepstrum(values, one.views, sigma, min(one.seconds, two.seconds), one.flat, seen)
 
 
 def impulse_cepstrum(
@@ -247,7 +277,7 @@ def impulse_cepstrum(
     *,
     highest: float = HIGHEST_HZ,
     longest: float = LONGEST,
-    heard: float | None = None,
+    heard: Seen | None = None,
     smooth_hz: float = SMOOTH_HZ,
 ) -> Cepstrum:
     """Cepstrum of an impulse response, such as a render of an impulse; of two channels no side.
@@ -262,9 +292,9 @@ def impulse_cepstrum(
         As of the recording that it is compared with.
     longest : float
         In seconds.
-    heard : float, optional
-        Length in seconds of the (Hann) windows of a recording that it is compared with: the
-        answer is that which such windows would show.
+    heard : Seen, optional
+        What is seen of a recording that it is compared with: the answer is that which such a
+        recording would show.
     smooth_hz : float
         As of the recording that it is compared with.
 
@@ -302,7 +332,7 @@ def views_of(channels: int) -> tuple[str, ...]:
 
 
 def find_peaks(
-    values: Values, sigma: float, *, shortest: float = 0.002, count: int = 5
+    values: Values, sigma: float | Values, *, shortest: float = 0.002, count: int = 5
 ) -> list[tuple[float, float]]:
     """Highest peaks of a cepstrum: lag in seconds (between samples) and height.
 
@@ -313,8 +343,8 @@ def find_peaks(
     ----------
     values : ndarray, float64, shape (lags,)
         One view of a cepstrum, or something like it.
-    sigma : float
-        Least standard deviation of a value, as of `Cepstrum.sigma`.
+    sigma : float, or ndarray of shape (lags,)
+        Least standard deviation of a value, as of `Cepstrum.noise`.
     shortest : float, default 0.002
         Least lag in seconds.
     count : int, default 5
@@ -347,15 +377,15 @@ def find_peaks(
     return result
 
 
-def local_noise(values: Values, sigma: float) -> Values:
+def local_noise(values: Values, sigma: float | Values) -> Values:
     """Standard deviation of a cepstrum's values around each lag, from their magnitudes.
 
     Parameters
     ----------
     values : ndarray, float64, shape (lags,)
         One view of a cepstrum, or something like it.
-    sigma : float
-        Least standard deviation of a value, as of `Cepstrum.sigma`.
+    sigma : float, or ndarray of shape (lags,)
+        Least standard deviation of a value, as of `Cepstrum.noise`.
 
     Returns
     -------
@@ -363,6 +393,7 @@ def local_noise(values: Values, sigma: float) -> Values:
         Never below `sigma`.
     """
     count = values.size
+    least = np.maximum(sigma, 1e-12)
     edges = np.unique(
         np.concatenate([np.arange(0, 240, 24), np.geomspace(240, max(count, 264), 40).astype(int)])
     )
@@ -373,8 +404,8 @@ def local_noise(values: Values, sigma: float) -> Values:
         centres.append((low + high) / 2)
         levels.append(1.4826 * _median(sizes[low:high]))
     if not centres:
-        return np.full(count, max(sigma, 1e-12))
-    return np.asarray(np.maximum(np.interp(np.arange(count), centres, levels), max(sigma, 1e-12)))
+        return np.asarray(np.broadcast_to(least, (count,)).astype(np.float64))
+    return np.asarray(np.maximum(np.interp(np.arange(count), centres, levels), least))
 
 
 def _median(values: Values) -> float:
@@ -416,7 +447,7 @@ def _cepstra(
     rows: NDArray[np.floating],
     sample_rate: int,
     highest: float,
-    heard: float | None = None,
+    heard: Seen | None = None,
     samples: int = 0,
     *,
     smooth_hz: float,
@@ -434,9 +465,9 @@ def _cepstra(
     power = spectrum.real**2 + spectrum.imag**2
     if heard is not None:
         # Lags from both ends; those beyond the window are lost.
-        seen = irfft_rows(power, size)
-        seen *= _seen(size, heard)
-        power = np.abs(rfft_rows(seen, size).real)
+        shown = irfft_rows(power, size)
+        shown *= _shown(size, heard)
+        power = np.abs(rfft_rows(shown, size).real)
     weight = _weight(bins, hertz, min(highest, 0.48 * sample_rate))
     top = power[:, :last].max(axis=1, keepdims=True)
     log = np.log(power[:, :last] + np.float32(FLOOR) * np.maximum(top, LEAST_TOP))
@@ -447,9 +478,9 @@ def _cepstra(
 
 
 @functools.lru_cache(maxsize=16)
-def _seen(size: int, seconds: float) -> NDArray[np.float32]:
-    """`overlap` from both ends."""
-    half = overlap(size // 2 + 1, seconds)
+def _shown(size: int, heard: Seen) -> NDArray[np.float32]:
+    """What is seen, from both ends."""
+    half = heard.at(lags_of(size // 2 + 1))
     return np.concatenate([half, half[1 : (size + 1) // 2][::-1]]).astype(np.float32)
 
 

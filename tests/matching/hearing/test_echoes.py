@@ -26,6 +26,7 @@ from dialin.matching.hearing.lag_search import LagSearch
 from dialin.matching.hearing.time_guesses import find_echoes
 from dialin.matching.hearing.time_probe import probe_time
 from dialin.measures.cepstrum import LAG_RATE, recording_cepstrum
+from dialin.measures.lag_windows import even_music
 from tests.matching.hearing.sounds import RATE, wet
 from tests.measures.test_cepstrum import echoed, music
 
@@ -160,7 +161,7 @@ def test_a_room_that_wanders_inside_is_set_by_what_stays():
     true = np.array([0.37, room.spec.default[1], 0.6])
     reference = room.process(music(RATE, 1), RATE, true)
     ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
-    lab = ImpulseLab(Here(room), "", RATE, 1, ear.whole.highest, ear.seconds, 0.5, 2)
+    lab = ImpulseLab(Here(room), "", RATE, 1, ear.whole.highest, ear.whole.seen, 0.5, 2)
     kinds = {"time": "lag", "feedback": "none", "mix": "smooth"}
     trials = EchoTrials(lab, room.spec, ear.whole, kinds, room.spec.default, (0, 2))
     fit = EchoSearch(trials).run()
@@ -215,7 +216,7 @@ def test_an_echo_in_one_half_alone_is_no_effect():
         effect.process(audio, RATE, effect.spec.vector({"time": 300})),
         RATE,
         ear.whole.highest,
-        ear.seconds,
+        ear.whole.seen,
     ).astype(float)
     drop, gain = ear.whole.best_drop(answer)
     rows = ear.whole.fit(answer)
@@ -239,7 +240,7 @@ def test_an_echo_that_is_too_long_for_halves_is_asked_for_in_longer_parts():
 def test_what_was_asked_is_not_asked_again(pool):
     effect = open_effect("builtin:delay")
     ear = make_ear((music(RATE, 2), RATE), [(wet("builtin:delay", time=200), RATE, 1.0)])
-    lab = ImpulseLab(pool, "builtin:delay", RATE, 2, ear.whole.highest, ear.seconds)
+    lab = ImpulseLab(pool, "builtin:delay", RATE, 2, ear.whole.highest, ear.whole.seen)
     kinds = {"time": "lag", "feedback": "smooth", "mix": "smooth"}
     start = effect.spec.default
     trials = EchoTrials(lab, effect.spec, ear.whole, kinds, start, (0, 1, 2), ear.pairs, 1)
@@ -309,10 +310,10 @@ def test_a_reverb_is_found_by_its_answer_to_impulses(pool):
     reference = effect.process(music(RATE, 1), RATE, truth)
     ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
     assert ear is not None
-    found = find_echoes(pool, spec, [spec], lambda: ear, {}, sample_rate=RATE, channels=1)
+    found = find_echoes(pool, spec, [spec], lambda _: ear, {}, sample_rate=RATE, channels=1)
     (room,) = found.found
     assert room.verdict == "heard"
-    lab = ImpulseLab(pool, uri, RATE, 1, ear.whole.highest, ear.seconds)
+    lab = ImpulseLab(pool, uri, RATE, 1, ear.whole.highest, ear.whole.seen)
     (true,) = lab.answers([truth])
     lab.close()
     assert true is not None
@@ -325,7 +326,7 @@ def test_a_reverb_is_found_by_its_answer_to_impulses(pool):
 def test_no_room_is_searched_for_where_the_first_settings_explain_nothing(pool):
     spec = open_effect("builtin:reverb").spec
     ear = make_ear((music(RATE, 2), RATE), [(music(RATE, 1), RATE, 1.0)])
-    found = find_echoes(pool, spec, [spec], lambda: ear, {}, sample_rate=RATE, channels=1)
+    found = find_echoes(pool, spec, [spec], lambda _: ear, {}, sample_rate=RATE, channels=1)
     assert [echo.verdict for echo in found.found] == ["absent"]
     assert found.impulses < 30
 
@@ -348,7 +349,7 @@ def test_a_loud_echo_below_what_is_looked_at_is_heard_by_its_multiples(pool):
     reference = effect.process(music(RATE, 1), RATE, truth)
     ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
     found = find_echoes(
-        pool, effect.spec, [effect.spec], lambda: ear, {}, sample_rate=RATE, channels=1
+        pool, effect.spec, [effect.spec], lambda _: ear, {}, sample_rate=RATE, channels=1
     )
     (echo,) = found.found
     assert effect.spec.native(echo.settings)["time"] == pytest.approx(1.668, abs=0.03)
@@ -361,7 +362,7 @@ def test_the_period_of_a_note_wanders_and_an_echo_does_not():
     echo[0, 240] = 0.4
     weight = np.full((1, 4_000), 1 / 0.02**2)
     for values, note in ((wide, True), (echo, False)):
-        target = EchoTarget(values, weight, 10_000.0, np.zeros_like(values))
+        target = EchoTarget(values, weight, 10_000.0, np.zeros_like(values), even_music(5.0))
         assert is_note(echo, target) is note
 
 
@@ -371,8 +372,8 @@ def test_target_weighs_in_units_of_the_noise():
         [(recording_cepstrum(reference, RATE), 1.0)], recording_cepstrum(dry, RATE), 10_500
     )
     response = impulse(RATE, 1)
-    right = impulse_answer(echoed(response, 5_000, 0.4, 0.0), RATE, 10_500, 5.0)
-    wrong = impulse_answer(echoed(response, 5_003, 0.4, 0.0), RATE, 10_500, 5.0)
+    right = impulse_answer(echoed(response, 5_000, 0.4, 0.0), RATE, 10_500, even_music(5.0))
+    wrong = impulse_answer(echoed(response, 5_003, 0.4, 0.0), RATE, 10_500, even_music(5.0))
     assert target.drop(right) > 500
     assert target.drop(wrong) < 0
     assert target.score(right) > 20
@@ -426,7 +427,7 @@ def test_switches_that_mean_something_only_together_are_found():
     true = np.array([1.0, 1.0, 0.75, 0.5])
     reference = effect.process(music(RATE, 1), RATE, true)
     ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
-    lab = ImpulseLab(Here(effect), "", RATE, 1, ear.whole.highest, ear.seconds, 0.6)
+    lab = ImpulseLab(Here(effect), "", RATE, 1, ear.whole.highest, ear.whole.seen, 0.6)
     kinds = {"sync": "lag", "beats": "lag", "dots": "lag", "mix": "smooth"}
     start = effect.spec.default
     places = tuple(range(4))
@@ -454,7 +455,7 @@ def test_an_even_law_of_seconds_leads_to_short_echoes_too():
     true = np.array([time, effect.spec.default[1], 0.6])
     reference = effect.process(music(RATE, 1), RATE, true)
     ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
-    lab = ImpulseLab(Here(effect), "", RATE, 1, ear.whole.highest, ear.seconds, 3.0)
+    lab = ImpulseLab(Here(effect), "", RATE, 1, ear.whole.highest, ear.whole.seen, 3.0)
     kinds = {"time": "lag", "feedback": "none", "mix": "smooth"}
     trials = EchoTrials(lab, effect.spec, ear.whole, kinds, effect.spec.default, (0, 2))
     beams = trials.answered([with_knob(true, 0, 0.2)])
@@ -511,7 +512,7 @@ def test_two_echoes_that_are_louder_than_their_sound_are_told_from_soft_ones():
     true = np.array([0.17, 0.52, 0.82])
     reference = effect.process(music(RATE, 1), RATE, true)
     ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
-    lab = ImpulseLab(Here(effect), "", RATE, 1, ear.whole.highest, ear.seconds, 0.6)
+    lab = ImpulseLab(Here(effect), "", RATE, 1, ear.whole.highest, ear.whole.seen, 0.6)
     kinds = {"time": "lag", "feedback": "lag", "mix": "smooth"}
     trials = EchoTrials(lab, effect.spec, ear.whole, kinds, effect.spec.default, (0, 1, 2))
     # As they look where the sound is louder: the one at 88 ms, and one at 140.
@@ -530,7 +531,7 @@ def test_two_echoes_that_are_louder_than_their_sound_are_told_from_soft_ones():
 def test_rivals_have_other_echoes_and_not_other_positions_of_a_knob_that_says_nothing(pool):
     effect = open_effect("builtin:delay")
     ear = make_ear((music(RATE, 2), RATE), [(wet("builtin:delay", time=200), RATE, 1.0)])
-    lab = ImpulseLab(pool, "builtin:delay", RATE, 2, ear.whole.highest, ear.seconds)
+    lab = ImpulseLab(pool, "builtin:delay", RATE, 2, ear.whole.highest, ear.whole.seen)
     # As if feedback were a knob of times.
     kinds = {"time": "lag", "feedback": "lag", "mix": "smooth"}
     places = (0, 1, 2)
@@ -563,7 +564,7 @@ def test_a_tail_is_shifted_to_where_it_comes_in():
     true = np.array([0.43, room.spec.default[1], 0.5])
     reference = room.process(music(RATE, 1), RATE, true)
     ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
-    lab = ImpulseLab(Here(room), "", RATE, 1, ear.whole.highest, ear.seconds, 0.6)
+    lab = ImpulseLab(Here(room), "", RATE, 1, ear.whole.highest, ear.whole.seen, 0.6)
     kinds = {"time": "lag", "feedback": "none", "mix": "smooth"}
     trials = EchoTrials(lab, room.spec, ear.whole, kinds, room.spec.default, (0, 2))
     fit = EchoSearch(trials).run()
@@ -577,7 +578,7 @@ def target_with(peaks, own=()):
     for row, tops in ((values, peaks), (dry, own)):
         for lag, height in tops:
             row[0, round(lag * LAG_RATE)] = height
-    return EchoTarget(values, np.full((1, 24_000), 1e4), 10_500.0, dry)
+    return EchoTarget(values, np.full((1, 24_000), 1e4), 10_500.0, dry, even_music(5.0))
 
 
 def test_beats_that_the_input_has_too_make_no_beat_of_an_echo():
@@ -603,12 +604,12 @@ def test_a_beat_that_one_half_lacks_does_not_speak_against_an_echo_that_both_sho
     (echo,) = target_with([(0.2367, 0.12)]).values[None]
     whole = target_with([(0.2367, 0.12), (0.687, 0.1)])
     alone = target_with([(0.2367, 0.12), (0.687, 0.01)])
-    share = np.full(24_000, 0.8)
+    share, half = np.full(24_000, 0.8), np.full(24_000, 0.4)
     assert is_loop(echo, whole)
-    assert is_loop(echo, whole, PartPair((whole, whole), share))
-    assert not is_loop(echo, whole, PartPair((whole, alone), share))
+    assert is_loop(echo, whole, PartPair((whole, whole), (share, share)))
+    assert not is_loop(echo, whole, PartPair((whole, alone), (share, share)))
     # Where the halves are too short to tell, the whole does.
-    assert is_loop(echo, whole, PartPair((whole, alone), np.full(24_000, 0.4)))
+    assert is_loop(echo, whole, PartPair((whole, alone), (half, half)))
 
 
 def test_a_comb_of_broad_peaks_may_be_a_note_too_and_a_room_is_none():
@@ -622,13 +623,14 @@ def test_a_comb_of_broad_peaks_may_be_a_note_too_and_a_room_is_none():
         # The period of another note, which is as long in the reference.
         values[0, 600] += 0.1
         weight = np.full((1, 24_000), 1e4)
-        target = EchoTarget(values, weight, 10_500.0, np.zeros_like(values))
+        target = EchoTarget(values, weight, 10_500.0, np.zeros_like(values), even_music(5.0))
         assert is_note(answer, target) is note
 
 
 def test_an_echo_of_the_other_sign_is_no_beat():
     (echo,) = target_with([(0.5, -0.2)]).values[None]
-    both = PartPair((target_with([]), target_with([])), np.full(24_000, 0.4))
+    half = np.full(24_000, 0.4)
+    both = PartPair((target_with([]), target_with([])), (half, half))
     music = [(0.5, -0.2), (0.34, 0.18), (0.68, 0.15)]
     assert is_loop(echo, target_with(music))
     assert not is_loop(echo, target_with(music), both)
@@ -654,9 +656,8 @@ def test_a_late_clear_echo_may_be_softer_in_one_half(monkeypatch):
         whole=whole,
         halves=(whole, none),
         half_seconds=2.7,
-        parts=(three_quarters, whole),
-        part_seconds=4.1,
-        pairs=(PartPair((whole, none), np.ones(24_000)),),
+        longer_than=lambda lag: (three_quarters, whole),
+        pairs=(PartPair((whole, none), (np.ones(24_000), np.ones(24_000))),),
     )
     lab = SimpleNamespace()
     monkeypatch.setattr(
@@ -674,33 +675,32 @@ def test_what_may_be_a_beat_gives_way_to_an_echo_that_comes_before_any(monkeypat
     late, comb = target_with([(0.968, height)]).values, target_with([(0.02, 0.2)]).values
     finer = EchoFit(np.ones(3), 210.0, 0.0, comb, [])
     rival = EchoFit(np.full(3, 0.9), 205.0, 0.0, comb, [], refine=lambda: finer)
-    best = EchoFit(np.zeros(3), 1_400.0, 0.0, late, [], lambda: [rival])
+    best = EchoFit(np.zeros(3), 3_000.0, 0.0, late, [], lambda: [rival])
     monkeypatch.setattr(time_guesses, "verdict_of", lambda *_: ("heard", 0.9))
-    fitted, ear = fitted_to(best, target_with([(0.968, height), (0.02, 0.2)]), 1.0)
-    (echo,) = time_guesses._judged([fitted], ear, 0)
+    fitted = fitted_to(best, target_with([(0.968, height), (0.02, 0.2)]), 1.0)
+    (echo,) = time_guesses._judged([fitted], 0)
     assert echo.verdict == "heard"
     assert echo.settings[0] == chosen
 
 
 def fitted_to(fit, target, undone):
-    """What was found of a delay, and an ear whose recordings are so concentrated without it."""
+    """What was found of a delay by an ear whose recordings are so concentrated without it."""
     lab = SimpleNamespace(
         turns=1, close=lambda: None, concentrations=lambda asked, _: [undone for _ in asked]
     )
     spec = open_effect("builtin:delay").spec
-    fitted = time_guesses._Fitted(0, None, fit, lab, (0, 1, 2), (0, 1, 2), (), spec)
-    return fitted, SimpleNamespace(
-        whole=target, undoable=lambda tail=0: (), concentrated=0.5, seconds=4.0
-    )
+    ear = SimpleNamespace(whole=target, undoable=lambda tail=0: (), concentrated=0.5, seconds=4.0)
+    return time_guesses._Fitted(0, None, fit, lab, ear, (0, 1, 2), (0, 1, 2), (), spec)
 
 
 @pytest.mark.parametrize(
     "lag, drop, undone, verdict",
     [
         (0.357, 1_400.0, 0.4, "doubt"),
-        (0.357, 9_000.0, 0.4, "heard"),
-        # It fits into the reference four times.
-        (0.97, 1_400.0, 0.4, "heard"),
+        (0.357, 12_000.0, 0.4, "heard"),
+        # It fits into the reference four times, which tells nothing.
+        (0.97, 3_000.0, 0.4, "heard"),
+        (0.97, 1_400.0, 0.4, "doubt"),
         (0.357, 1_400.0, 0.6, "heard"),
         (0.357, 1_400.0, float("nan"), "heard"),
         (0.02, 1_400.0, 0.4, "heard"),
@@ -713,6 +713,6 @@ def test_beats_are_spread_by_more_of_them_where_they_are_undone(
     monkeypatch.setattr(time_guesses, "verdict_of", lambda *_: ("heard", 0.9))
     monkeypatch.setattr(time_guesses, "find_comb", lambda *_: None)
     fit = EchoFit(np.zeros(3), drop, 0.0, target.values, [])
-    fitted, ear = fitted_to(fit, target, undone)
-    (echo,) = time_guesses._judged([fitted], ear, 0)
+    fitted = fitted_to(fit, target, undone)
+    (echo,) = time_guesses._judged([fitted], 0)
     assert echo.verdict == verdict

@@ -56,7 +56,7 @@ class Room:
 def trials_of(reference, room=None, free=(0, 1, 2, 3)):
     room = room or Room()
     ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
-    lab = ImpulseLab(Here(room), "", RATE, 1, ear.whole.highest, ear.seconds, 0.6)
+    lab = ImpulseLab(Here(room), "", RATE, 1, ear.whole.highest, ear.whole.seen, 0.6)
     return ear, EchoTrials(lab, room.spec, ear.whole, KINDS, room.spec.default, free, ear.pairs)
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 
 def heard(pool, own, reference):
     spec = open_effect("builtin:delay").spec
-    listen = lambda: make_ear((own, RATE), [(reference, RATE, 1.0)])  # noqa: E731
+    listen = lambda _: make_ear((own, RATE), [(reference, RATE, 1.0)])  # noqa: E731
     found = find_echoes(pool, spec, [spec], listen, {}, sample_rate=RATE, channels=own.shape[0])
     return spec, found.found[0]
 

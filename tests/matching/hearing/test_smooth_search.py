@@ -53,7 +53,7 @@ def test_a_switch_is_turned_as_well(monkeypatch):
     monkeypatch.setitem(KINDS, "over", "smooth")
     room = Switched()
     true = np.array(
-        [*Room.spec.vector({"delay": 40.0, "size": 0.6, "decay": 0.5, "mix": 0.4}), 1.0]
+        [*Room.spec.vector({"delay": 40.0, "size": 0.6, "decay": 0.5, "mix": 0.5}), 1.0]
     )
     _, trials = trials_of(room.process(music(RATE, 1), RATE, true), room, (0, 1, 2, 3, 4))
     (answer,) = trials.answered([true])
@@ -70,7 +70,7 @@ def test_a_loud_echo_of_a_soft_sound_is_found_beside_a_soft_echo_of_a_loud_one(m
         delay.spec.vector({"time": 140.0, "feedback": 0.0, "mix": m}) for m in (mix, 100.0 - mix)
     )
     ear = make_ear((music(RATE, 2), RATE), [(delay.process(music(RATE, 1), RATE, true), RATE, 1.0)])
-    lab = ImpulseLab(Here(delay), "", RATE, 1, ear.whole.highest, ear.seconds, 0.6)
+    lab = ImpulseLab(Here(delay), "", RATE, 1, ear.whole.highest, ear.whole.seen, 0.6)
     kinds = {"time": "lag", "feedback": "smooth", "mix": "smooth"}
     trials = EchoTrials(lab, delay.spec, ear.whole, kinds, delay.spec.default, (0, 1, 2), ear.pairs)
     trials.answered([np.array([0.5, *place]) for place in np.random.default_rng(1).random((20, 2))])

@@ -70,7 +70,7 @@ def test_times_that_are_products_are_both_found(probe):
     true = np.array([0.5, 0.875, 0.37, 0.6])
     reference = effect.process(music(RATE, 1), RATE, true)
     ear = make_ear((music(RATE, 2), RATE), [(reference, RATE, 1.0)])
-    lab = ImpulseLab(Here(effect), "", RATE, 1, ear.whole.highest, ear.seconds, 0.9)
+    lab = ImpulseLab(Here(effect), "", RATE, 1, ear.whole.highest, ear.whole.seen, 0.9)
     kinds = {"first": "lag", "second": "lag", "unit": "lag", "mix": "smooth"}
 
     def lags(settings: np.ndarray) -> np.ndarray:

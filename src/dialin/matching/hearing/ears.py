@@ -1,7 +1,7 @@
 """What is heard of an input and its references beyond the input: as a whole, and in parts.
 
 An echo is looked for in the whole, and must be in both halves; one that is too long for them in the
-first and the last three quarters.
+first and the last three quarters, or seven eighths.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dialin.audio import Audio, audio_info, read_audio
-from dialin.matching.hearing.echo_target import EchoTarget, PartPair, Values, echo_target
+from dialin.matching.hearing.echo_target import EchoTarget, PartPair, echo_target
 from dialin.measures.cepstrum import (
     BLOCK_SECONDS,
+    LONGEST,
     Cepstrum,
     band_end,
+    lags_of,
     mean_cepstrum,
-    overlap,
     recording_cepstrum,
 )
 from dialin.measures.undoing import RATE as UNDONE_RATE
@@ -29,6 +30,13 @@ from dialin.measures.undoing import TAIL, Undoable, make_undoable, mean_concentr
 
 LISTENED_SECONDS = 120.0
 """How much of a recording is listened to, at most."""
+
+LONGER, LONGEST_PARTS, HELD = 0.75, 0.875, 0.6
+"""Share of a recording that longer parts are, and still longer ones where late echoes are looked
+for; and share of a part up to which it holds a lag."""
+
+LEAST_SEEN = 1e-3
+"""Share of an echo below which a recording says nothing of it."""
 
 SHORTEST_REFERENCE = 1.0
 """Seconds of a reference below which nothing is said of echoes."""
@@ -49,35 +57,57 @@ class Ear:
     own : (audio, sample_rate)
         The input.
     references : tuple of (audio, sample_rate, weight)
-    seconds, half_seconds : float
-        Length of the windows of both.
-    parts : tuple of EchoTarget
-        The same of the first and the last three quarters, which hold longer lags.
-    part_seconds : float
+    longer : tuple of (EchoTarget, EchoTarget)
+        The same of the first and the last three quarters, which hold longer lags, and of more; none
+        of long recordings.
     """
 
     whole: EchoTarget
     halves: tuple[EchoTarget, EchoTarget]
     own: tuple[Audio, int]
     references: tuple[tuple[Audio, int, float], ...]
-    seconds: float
-    half_seconds: float
-    parts: tuple[EchoTarget, EchoTarget]
-    part_seconds: float
+    longer: tuple[tuple[EchoTarget, EchoTarget], ...] = ()
     _undoable: dict[float, tuple[tuple[Undoable, float], ...]] = field(default_factory=dict)
 
     @property
     def pairs(self) -> tuple[PartPair, ...]:
         """Parts in which the same must be heard, the shorter first."""
-        result = [PartPair(self.halves, self._share(self.half_seconds))]
-        if self.part_seconds > self.half_seconds:
-            result.append(PartPair(self.parts, self._share(self.part_seconds)))
-        return tuple(result)
+        lags = lags_of(self.whole.values.shape[1])
+        seen = np.maximum(self.whole.seen.at(lags), LEAST_SEEN)
 
-    def _share(self, shorter: float) -> Values:
-        """How high a lag's peak is in a shorter window, as a share of that in the whole."""
-        count = self.whole.values.shape[1]
-        return overlap(count, shorter) / np.maximum(overlap(count, self.seconds), 1e-3)
+        def paired(parts: tuple[EchoTarget, EchoTarget]) -> PartPair:
+            one, two = (part.seen.at(lags) / seen for part in parts)
+            return PartPair(parts, (one, two))
+
+        return tuple(paired(parts) for parts in (self.halves, *self.longer))
+
+    @property
+    def seconds(self) -> float:
+        """Length of the longest window."""
+        return self.whole.seen.seconds
+
+    @property
+    def half_seconds(self) -> float:
+        """Length of the halves' longest window."""
+        return self.halves[0].seen.seconds
+
+    def longer_than(self, lag: float) -> tuple[EchoTarget, EchoTarget]:
+        """Parts that are longer than halves, and hold a lag.
+
+        Parameters
+        ----------
+        lag : float
+            In seconds.
+
+        Returns
+        -------
+        (EchoTarget, EchoTarget)
+            The longest there are, where none are long enough; the halves, where there are no other.
+        """
+        for parts in self.longer:
+            if lag <= HELD * parts[0].seen.seconds:
+                return parts
+        return self.longer[-1] if self.longer else self.halves
 
     def undoable(self, tail: float = TAIL) -> tuple[tuple[Undoable, float], ...]:
         """The references, ready to have effects undone, and how much each counts; sums to 1.
@@ -96,6 +126,16 @@ class Ear:
             ready = tuple((make_undoable(a, r, tail), w / total) for a, r, w in self.references)
             self._undoable[tail] = ready
         return self._undoable[tail]
+
+    @functools.cached_property
+    def faded(self) -> EchoTarget:
+        """The whole through Hann windows, which hide the echoes of what came before a recording."""
+
+        def heard(audio: Audio, sample_rate: int) -> Cepstrum:
+            return recording_cepstrum(audio, sample_rate, highest=self.whole.highest, flat=0.0)
+
+        theirs = [(heard(audio, rate), weight) for audio, rate, weight in self.references]
+        return echo_target(theirs, heard(*self.own), self.whole.highest)
 
     @functools.cached_property
     def concentrated(self) -> float:
@@ -145,7 +185,11 @@ def _middle(samples: int, sample_rate: int) -> slice:
     return slice(start, start + count)
 
 
-def make_ear(own: tuple[Audio, int], references: Sequence[tuple[Audio, int, float]]) -> Ear | None:
+def make_ear(
+    own: tuple[Audio, int],
+    references: Sequence[tuple[Audio, int, float]],
+    longest: float = LONGEST,
+) -> Ear | None:
     """Listen to an input and its references; None where they are too short to tell.
 
     Parameters
@@ -154,6 +198,8 @@ def make_ear(own: tuple[Audio, int], references: Sequence[tuple[Audio, int, floa
         The input.
     references : sequence of (audio, sample_rate, weight)
         What it should sound like.
+    longest : float
+        Longest lag that is listened to, in seconds.
 
     Returns
     -------
@@ -161,7 +207,8 @@ def make_ear(own: tuple[Audio, int], references: Sequence[tuple[Audio, int, floa
     """
     wholes: list[tuple[Cepstrum, float]] = []
     halves: list[list[tuple[Cepstrum, float]]] = [[], []]
-    parts: list[list[tuple[Cepstrum, float]]] = [[], []]
+    spans = [LONGER] if longest <= LONGEST else [LONGER, LONGEST_PARTS]
+    longer: list[list[list[tuple[Cepstrum, float]]]] = [[[], []] for _ in spans]
     # Long transforms leave the interpreter to others.
     with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as threads:
         mine, *theirs = threads.map(lambda sound: _Listening(*sound), (own, *references))
@@ -169,34 +216,38 @@ def make_ear(own: tuple[Audio, int], references: Sequence[tuple[Audio, int, floa
             return None
         end = min(r.end for r in (mine, *theirs))
 
-        def heard(sound: _Listening, piece: slice = slice(None)) -> Future[Cepstrum]:
-            audio = sound.audio[:, piece]
-            return threads.submit(recording_cepstrum, audio, sound.sample_rate, highest=end)
+        def heard(sound: _Listening, piece: slice, followed: bool = True) -> Future[Cepstrum]:
+            return threads.submit(
+                recording_cepstrum,
+                *(sound.audio[:, piece], sound.sample_rate),
+                highest=end,
+                longest=longest,
+                followed=followed,
+            )
 
-        dry = heard(mine)
+        dry = heard(mine, slice(None), followed=False)
         asked = []
         for r in theirs:
             count = r.audio.shape[1]
             pieces = [slice(count // 2), slice(count // 2, count)]
             if count // 2 < BLOCK_SECONDS * r.sample_rate:
-                pieces += [slice(count), slice(3 * count // 4), slice(count // 4, count)]
+                lengths = [round(share * count) for share in spans]
+                pieces += [slice(count)]
+                pieces += [p for n in lengths for p in (slice(n), slice(count - n, count))]
             asked.append([heard(r, piece) for piece in pieces])
         for r, futures in zip(theirs, asked, strict=True):
             one, two, *more = (future.result() for future in futures)
-            whole, *longer = more or (mean_cepstrum(one, two), one, two)
+            whole, *others = more or (mean_cepstrum(one, two), *(one, two) * len(spans))
             wholes.append((whole, r.weight))
             for number in range(2):
                 halves[number].append(((one, two)[number], r.weight))
-                parts[number].append((longer[number], r.weight))
+                for pair, start in zip(longer, range(0, len(others), 2), strict=True):
+                    pair[number].append((others[start + number], r.weight))
         own_cepstrum = dry.result()
-        every, first, second, early, late = threads.map(
-            lambda cepstra: echo_target(cepstra, own_cepstrum, end), (wholes, *halves, *parts)
+        every, *parts = threads.map(
+            lambda cepstra: echo_target(cepstra, own_cepstrum, end),
+            (wholes, *halves, *(cepstra for pair in longer for cepstra in pair)),
         )
-    seconds, half, part = (_length(c) for c in (wholes, halves[0], parts[0]))
-    return Ear(
-        *(every, (first, second), own, tuple(references), seconds, half, (early, late), part)
-    )
-
-
-def _length(cepstra: Sequence[tuple[Cepstrum, float]]) -> float:
-    return float(max(cepstra, key=lambda pair: pair[1])[0].seconds)
+    pairs = [(parts[n], parts[n + 1]) for n in range(0, len(parts), 2)]
+    some = [p for p in pairs[1:] if p[0].seen.seconds > pairs[0][0].seen.seconds]
+    return Ear(every, pairs[0], own, tuple(references), tuple(some))

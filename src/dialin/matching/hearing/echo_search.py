@@ -217,6 +217,21 @@ class EchoSearch:
                 self._smooth.refine(mirrored, LEAST_REFINING, sigma=0.05)
         if self._trials.smooth:
             self._smooth.refine(best, LEAST_REFINING, sigma=0.05)
+        if self._trials.lags:
+            self._ask_plainer()
+
+    def _ask_plainer(self) -> None:
+        """Ask for smooth knobs at their defaults, one after the other, as long as all is explained.
+
+        Echoes that come late are heard once, and say nothing of what comes again.
+        """
+        best = plain = self._trials.best
+        for index in self._trials.smooth:
+            vector = plain.settings.copy()
+            vector[index] = self._trials.start[index]
+            (tried,) = self._trials.ask([vector])
+            if tried is not None and tried.drop >= least_alike(best.drop):
+                plain = tried
 
     def _patterns(self, beams: list[TriedEcho], taps: StepTaps) -> tuple[list[TriedEcho], bool]:
         """What known patterns explain, and whether that is more than anything asked before.

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialin.measures.cepstrum import LAG_RATE, Cepstrum, local_noise
+from dialin.measures.lag_windows import Seen, even_music, mean_seen
 
 SHORTEST = 0.002
 """Lags below this many seconds tell of tone colour, not of echoes."""
@@ -48,6 +49,8 @@ class EchoTarget:
         End in hertz of the band that it was made with.
     own : ndarray, shape (views, lags)
         The input's cepstrum.
+    seen : Seen
+        How much of an echo is seen of it, by its lag.
     shortest : float
         Lag in seconds from which it counts.
     """
@@ -56,6 +59,7 @@ class EchoTarget:
     weight: Values
     highest: float
     own: Values
+    seen: Seen
     shortest: float = SHORTEST
 
     @property
@@ -183,12 +187,12 @@ class PartPair:
     Attributes
     ----------
     parts : tuple of EchoTarget
-    share : ndarray, shape (lags,)
-        How high a lag's peak is in their windows, as a share of that in the whole's.
+    shares : tuple of ndarray of shape (lags,)
+        How high a lag's peak is in each, as a share of that in the whole.
     """
 
     parts: tuple[EchoTarget, EchoTarget]
-    share: Values
+    shares: tuple[Values, Values]
 
     def products(self, rows: Values) -> list[tuple[float, float]]:
         """As `EchoTarget.products`, of each part.
@@ -203,12 +207,9 @@ class PartPair:
         list of (float, float)
         """
         result = []
-        scaled: dict[int, Values] = {}
-        for part in self.parts:
+        for part, share in zip(self.parts, self.shares, strict=True):
             count = min(part.values.shape[1], rows.shape[1])
-            if count not in scaled:
-                scaled[count] = rows[:, :count] * self.share[:count]
-            result.append(part.products(scaled[count]))
+            result.append(part.products(rows[:, :count] * share[:count]))
         return result
 
 
@@ -301,11 +302,11 @@ def echo_target(
     values, weight, dry = [], [], []
     for view in views:
         mine = own.view(view)[:count]
-        content = local_noise(mine, own.sigma)
+        content = local_noise(mine, own.noise()[:count])
         row, precision = np.zeros(count), np.zeros(count)
         for cepstrum, share in references:
             theirs = cepstrum.view(view)[:count]
-            noise = np.maximum(content, cepstrum.sigma)
+            noise = np.maximum(content, cepstrum.noise()[:count])
             inverse = 1 / noise[first:last] ** 2
             level = common_level(mine[first:last], theirs[first:last], inverse)
             row += share / total * (theirs - level * mine)
@@ -315,7 +316,8 @@ def echo_target(
         values.append(row)
         dry.append(mine)
         weight.append(precision / len(views))
-    return EchoTarget(np.array(values), np.array(weight), highest, np.array(dry), lags[0])
+    seen = mean_seen([(c.seen or even_music(c.seconds, c.flat), w) for c, w in references])
+    return EchoTarget(np.array(values), np.array(weight), highest, np.array(dry), seen, lags[0])
 
 
 def common_level(own: Values, other: Values, weight: Values) -> float:

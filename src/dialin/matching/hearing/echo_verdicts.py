@@ -19,7 +19,7 @@ from dialin.matching.hearing.impulses import ImpulseLab
 from dialin.measures.cepstrum import LAG_RATE
 from dialin.measures.smoothing import maximum_filter1d
 
-HEARD_DROP, HEARD_HALF, HEARD_SHARE = 60.0, 25.0, 0.45
+HEARD_DROP, HEARD_HALF, HEARD_SHARE = 100.0, 40.0, 0.45
 """Drop (in units of the noise's variance) in all, and in each half, from which an effect is
 heard, and share of its answer that each half must show. Of 40 delays on music of the validation
 split the least share was 0.57; of 60 dry pieces three had more than 0.45 in both halves and were
@@ -32,8 +32,9 @@ EVENLY, HIGH_BEAT = 0.75, 0.4
 """Share that both halves must show of an echo that comes before any beat, to be preferred to what
 lies where beats do and is no higher than so much."""
 
-ABSENT_HALF, ABSENT_SHARE = 8.0, 0.25
-"""Drop in the worse half, and share, below which an effect is absent."""
+ABSENT_DROP, ABSENT_HALF, ABSENT_SHARE = 45.0, 14.0, 0.25
+"""Drop in all and in the worse half, and share, below which an effect is absent: what is found by
+looking at all lags in noise explains 40."""
 
 FIRST = 0.003
 """Lag in seconds from which an answer's highest peak is looked for."""
@@ -74,7 +75,7 @@ WANDERING, SURELY = 0.5, 6.0
 """Share of a peak, and standard deviations, that may be left beside it: an echo's peak is as narrow
 as the effect makes it, the period of a note wanders."""
 
-CLEAR_DROP, CLEAR_SHARE = 1500.0, 0.5
+CLEAR_DROP, CLEAR_SHARE = 4000.0, 0.5
 """Drop from which a late echo may be told by the first and the last three quarters where one half
 shows little of it, and share that both must show. Of 40 dry pieces of the validation split no such
 echo had more than 1080."""
@@ -108,7 +109,7 @@ def verdict_of(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> tuple[str, float]:
     """
     lag, _ = single_echo(fit.answer, ear.whole)
     late = lag is not None and lag > LATE * ear.half_seconds
-    told = None if late else _shown(fit, lab, ear.halves, ear.half_seconds)
+    told = None if late else _shown(fit, lab, ear.halves)
     # Beats repeat in one half and not in the other, an echo as much in both.
     both = ear.pairs[0] if told is not None and min(told[1]) >= EVENLY else None
     clear = (
@@ -116,14 +117,14 @@ def verdict_of(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> tuple[str, float]:
     )
     if late or (clear and told is not None and min(told[1]) < HEARD_SHARE):
         # One half may hold little to hear it by: a pause, or a note that is held.
-        longer = _shown(fit, lab, ear.parts, ear.part_seconds)
+        longer = _shown(fit, lab, ear.longer_than(lag or 0.0))
         if late or (longer is not None and min(longer[1]) >= CLEAR_SHARE):
             told = longer
     if told is None:
         return "absent", 0.0
     drops, shares = told
     least = min(shares)
-    if min(drops) < ABSENT_HALF or least < ABSENT_SHARE:
+    if fit.drop < ABSENT_DROP or min(drops) < ABSENT_HALF or least < ABSENT_SHARE:
         return "absent", least
     enough = fit.drop >= HEARD_DROP and min(drops) >= HEARD_HALF and least >= HEARD_SHARE
     if lag is None or lag < BEATS_FROM:
@@ -171,17 +172,21 @@ def is_late_echo(fit: EchoFit, ear: Ear) -> bool:
 
 
 def _shown(
-    fit: EchoFit, lab: ImpulseLab, parts: Sequence[EchoTarget], seconds: float
+    fit: EchoFit, lab: ImpulseLab, parts: Sequence[EchoTarget]
 ) -> tuple[list[float], list[float]] | None:
     """Drop and share of an answer in each part of the references; None where a render failed."""
-    part_lab = replace(lab, heard=seconds, _shared=None)
-    try:
-        (answer,) = part_lab.answers([fit.settings])
-    finally:
-        part_lab.close()
-    if answer is None:
-        return None
-    return [part.drop(answer) for part in parts], [part.share(answer) for part in parts]
+    drops, shares = [], []
+    for part in parts:
+        part_lab = replace(lab, heard=part.seen, _shared=None)
+        try:
+            (answer,) = part_lab.answers([fit.settings])
+        finally:
+            part_lab.close()
+        if answer is None:
+            return None
+        drops.append(part.drop(answer))
+        shares.append(part.share(answer))
+    return drops, shares
 
 
 def is_note(answer: Values, target: EchoTarget) -> bool:
@@ -296,7 +301,8 @@ def is_loop(answer: Values, target: EchoTarget, both: PartPair | None = None) ->
     # An echo that is filtered is lower than it would be, and broader.
     power = float((late * (2 * target.values - late)).sum()) / late.shape[0]
     spread = SPREAD * float(np.sqrt(max(power, 0.0)))
-    return max(highest, spread) < BEAT or highest < max(LOOP * float(left.max()), own / OWN)
+    seen = float(target.seen.at(np.array([peak / LAG_RATE]))[0])
+    return max(highest, spread) < BEAT * seen or highest < max(LOOP * float(left.max()), own / OWN)
 
 
 def _is_few(late: Values, rows: Values) -> bool:
@@ -334,12 +340,12 @@ def _is_inverted(rows: Values, view: int, peak: int, target: EchoTarget) -> bool
 def _in_both(pair: PartPair, count: int) -> Values:
     """How high both of two parts are at each lag; without end where they are too short to tell."""
     result = np.full((pair.parts[0].values.shape[0], count), np.inf)
-    for part in pair.parts:
+    for part, share in zip(pair.parts, pair.shares, strict=True):
         shown = min(count, part.values.shape[1])
         there = maximum_filter1d(np.abs(part.values[:, :shown]), 2 * OWN_WIDE + 1, axis=1)
-        share = pair.share[:shown]
-        there[:, share < SHOWS] = np.inf
-        result[:, :shown] = np.minimum(result[:, :shown], there / np.maximum(share, SHOWS))
+        told = share[:shown]
+        there[:, told < SHOWS] = np.inf
+        result[:, :shown] = np.minimum(result[:, :shown], there / np.maximum(told, SHOWS))
     return result
 
 

@@ -2,8 +2,9 @@
 
 Conventions
 -----------
-* An impulse peaks at -6 dBFS and is followed for 3 s, or longer where late echoes come again and
-  again (`dialin.matching.hearing.undone_search`). The half second before it is
+* An impulse peaks at -6 dBFS and is followed for 3 s, for 6 s where the first echoes may come later
+  than others are looked for, or longer where late ones come again and again
+  (`dialin.matching.hearing.undone_search`). The half second before it is
   left out: many plugins fade in. All lies in noise at -100 dBFS: some fall asleep where there is
   digital silence, and their answer would end there.
 * A cepstrum here has three views of two channels (left, right, mid) and one of one.
@@ -22,12 +23,13 @@ from numpy.typing import NDArray
 from dialin.audio import Audio
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.echo_target import Values
-from dialin.measures.cepstrum import SMOOTH_HZ, impulse_cepstrum
+from dialin.measures.cepstrum import FARTHEST, LONGEST, SMOOTH_HZ, impulse_cepstrum
+from dialin.measures.lag_windows import Seen
 from dialin.measures.smoothing import uniform_filter1d
 from dialin.measures.undoing import Undoable, mean_concentration, undone_cepstrum
 from dialin.rendering import Job, Renderer, Result, SharedAudio
 
-PREROLL, SECONDS = 0.5, 3.0
+PREROLL, SECONDS, FAR_SECONDS = 0.5, 3.0, 6.0
 PEAK = 0.5
 DITHER = 1e-5
 TURNS, TURN_SECONDS, APART = 2, 1.0, 0.17
@@ -92,7 +94,7 @@ def impulse_answer(
     audio: Audio,
     sample_rate: int,
     highest: float,
-    heard: float | None,
+    heard: Seen | None,
     seconds: float = SECONDS,
     turns: int = 1,
     smooth_hz: float = SMOOTH_HZ,
@@ -109,8 +111,8 @@ def impulse_answer(
         In hertz.
     highest : float
         Frequency in hertz up to which the spectrum counts.
-    heard : float or None
-        Seconds of the recording that it is compared with; None for a window without end.
+    heard : Seen or None
+        What is seen of the recording that it is compared with; None for all.
     seconds : float, default SECONDS
         For which each impulse of a train is followed.
     turns : int, default 1
@@ -128,10 +130,30 @@ def impulse_answer(
             audio[:, start:] if turns == 1 else audio[:, start:][:, : round(seconds * sample_rate)]
         )
         cepstrum = impulse_cepstrum(
-            piece, sample_rate, highest=highest, heard=heard, smooth_hz=smooth_hz
+            piece,
+            sample_rate,
+            highest=highest,
+            longest=longest_lag(seconds),
+            heard=heard,
+            smooth_hz=smooth_hz,
         )
         answers.append(cepstrum.values)
     return np.asarray(steady_part(np.stack(answers)), dtype=np.float32)
+
+
+def longest_lag(seconds: float) -> float:
+    """Longest lag in seconds that is looked at where impulses are followed for so long.
+
+    Parameters
+    ----------
+    seconds : float
+        More than `SECONDS` for effects whose first echoes may come late.
+
+    Returns
+    -------
+    float
+    """
+    return FARTHEST if seconds > SECONDS else LONGEST
 
 
 def _concentration(
@@ -142,7 +164,10 @@ def _concentration(
 
 
 def _undone(
-    audio: Audio, sample_rate: int, recordings: Sequence[tuple[Undoable, float]], highest: float
+    audio: Audio,
+    sample_rate: int,
+    recordings: Sequence[tuple[Undoable, float]],
+    highest: float,
 ) -> tuple[NDArray[np.float32], float]:
     """Cepstra of recordings without what answered to the impulse; runs in a worker.
 
@@ -192,8 +217,8 @@ class ImpulseLab:
         As of the input that will be rendered in the end.
     highest : float
         End in hertz of the band that counts.
-    heard : float, optional
-        Length in seconds of the windows of the reference that answers are compared with.
+    heard : Seen, optional
+        What is seen of the reference that answers are compared with.
     seconds : float
         For which an impulse is followed.
     turns : int
@@ -209,7 +234,7 @@ class ImpulseLab:
     sample_rate: int
     channels: int
     highest: float
-    heard: float | None = None
+    heard: Seen | None = None
     seconds: float = SECONDS
     turns: int = 1
     renders: int = 0
@@ -248,7 +273,9 @@ class ImpulseLab:
             Place in `settings`, and the cepstra there.
         """
         # A window much longer than the answer takes nothing from it.
-        heard = self.heard if self.heard is None or self.seconds > self.heard / 16 else None
+        heard = self.heard
+        if heard is not None and self.seconds <= heard.seconds / 16:
+            heard = None
         jobs = [
             Job(
                 self.uri,

@@ -75,8 +75,8 @@ def find_time_and_motion(
             return read()
 
     @functools.cache
-    def listen() -> Ear | None:
-        return make_ear(*recordings())
+    def listen(longest: float) -> Ear | None:
+        return make_ear(*recordings(), longest)
 
     probes = time_probes(pool, probed.spec)
     chain = [probes[uri] for _, uri, _ in chain_slots(probed.spec)]

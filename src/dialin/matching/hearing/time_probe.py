@@ -26,6 +26,7 @@ from dialin.matching.hearing.carrier_lines import SURE
 from dialin.matching.hearing.carrier_search import noise
 from dialin.matching.hearing.echo_target import SHORTEST
 from dialin.matching.hearing.impulses import (
+    FAR_SECONDS,
     PREROLL,
     SECONDS,
     TURN_SECONDS,
@@ -35,9 +36,9 @@ from dialin.matching.hearing.impulses import (
 )
 from dialin.matching.hearing.step_taps import StepTaps, find_taps
 from dialin.measures.carriers import strongest, symmetry_lines
-from dialin.measures.cepstrum import HIGHEST_HZ, LAG_RATE, impulse_cepstrum
+from dialin.measures.cepstrum import HIGHEST_HZ, LAG_RATE, LONGEST, impulse_cepstrum
 
-VERSION = 11
+VERSION = 12
 """Of what is kept in the cache."""
 
 RATE = 44_100
@@ -63,6 +64,10 @@ LATE = 5e-3
 
 LEAST_SECONDS = 0.6
 """Shortest time for which an impulse is followed."""
+
+FIRST_ECHOES = 0.1
+"""Share of the energy beyond 2 ms that has come with the first echo, however often it comes
+again."""
 
 MOVED_HZ = 0.5
 """By which a carrier moves with a knob that moves it."""
@@ -252,8 +257,11 @@ class _TimeProber:
                 kind = "smooth"
             knobs[spec.parameters[index].id] = kind
         taps = None
+        seconds = self._seconds()
         if invariant <= LINEAR and heard >= HEARD:
             lags = [n for n in moving if knobs[spec.parameters[n].id] == "lag"]
+            if self._comes_late(lags, chosen[:CONTEXTS]):
+                seconds = FAR_SECONDS
             taps = find_taps(self._middle, spec, lags, [vector for vector, _ in chosen])
         return TimeProbe(
             heard=round(heard, 4),
@@ -261,7 +269,7 @@ class _TimeProber:
             invariant=round(invariant, 4),
             knobs=knobs,
             carriers=carriers,
-            seconds=min(self._seconds(), TURN_SECONDS) if inside else self._seconds(),
+            seconds=min(seconds, TURN_SECONDS) if inside else seconds,
             renders=self._renders,
             still=tuple(spec.parameters[n].id for n in still),
             standing={} if standing is None else {spec.parameters[standing[0]].id: standing[1]},
@@ -471,10 +479,35 @@ class _TimeProber:
         late = np.flatnonzero(level > LATE * level.max())
         self._reach = max(self._reach, int(late[-1]))
 
+    def _comes_late(
+        self, lags: list[int], contexts: list[tuple[Settings, NDArray[np.float64] | None]]
+    ) -> bool:
+        """Whether the first echo may come later than `LONGEST`, with a lag knob at an end."""
+        start = round(PREROLL * RATE)
+        audio = impulse(RATE, self._channels, seconds=FAR_SECONDS)
+        for index in lags[:MOST_KNOBS]:
+            for vector, _ in contexts:
+                for end in (1.0, 0.0):
+                    wet = self._rendered(audio, RATE, _moved(vector, index, end), start)
+                    if wet is not None and _first_echo(wet) > LONGEST:
+                        return True
+        return False
+
     def _seconds(self) -> float:
         """A quarter longer than the latest of what was heard, in tenths of a second."""
         reach = 1.25 * self._reach / RATE
         return float(np.clip(np.ceil(10 * reach) / 10, LEAST_SECONDS, SECONDS))
+
+
+def _first_echo(response: Audio) -> float:
+    """Seconds after which the first echo has come: a tenth of the energy beyond 2 ms."""
+    level = np.abs(response).max(axis=0)
+    energy = np.where(level > LATE * level.max(), level.astype(np.float64) ** 2, 0.0)
+    energy[: round(SHORTEST * RATE)] = 0.0
+    total = np.cumsum(energy)
+    if total[-1] <= 0:
+        return 0.0
+    return float(np.searchsorted(total, FIRST_ECHOES * total[-1])) / RATE
 
 
 def _moved(vector: Settings, index: int, position: float) -> Settings:

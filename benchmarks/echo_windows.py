@@ -1,0 +1,119 @@
+"""How far echoes stand out of a recording's cepstrum, and how high they are, by window and lag.
+
+Of each song pieces of 5.5 s (24 kHz, mono) are cut at random and one echo of 0.05 to 0.5 is made in
+each. Three ways to look at them: a Hann window without silence behind it, the same with silence,
+and the window that dialin listens with, flat in the middle. Beside each how many standard
+deviations of its surroundings the echo is high, how often it is the highest peak beyond 20 ms, and
+how far its height is from what is expected, in the median: of music that is as loud at any time,
+and by how loud the piece is when.
+
+    python benchmarks/echo_windows.py songs/ [--split valid] [--pieces 4] [--seed 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dialin.audio import read_audio, resample
+from dialin.measures.cepstrum import LAG_RATE, find_peaks, lags_of, local_noise, recording_cepstrum
+from dialin.measures.lag_windows import even_music
+from songs import find_songs
+
+RATE, SECONDS = 24_000, 5.5
+LAGS = (0.02, 0.3, 1.0, 2.0, 2.7, 3.3, 3.9)
+"""Edges in seconds of the lines of the table."""
+
+QUIET, LEAST, LEAST_COMPARED = 1e-3, 6.0, 10
+"""Level of a piece that is left out; standard deviations from which a height is compared, and of
+how many at least."""
+
+WINDOWS: dict[str, dict[str, Any]] = {
+    "Hann, as it is": {"flat": 0.0, "wrapped": True},
+    "Hann, silence behind": {"flat": 0.0},
+    "flat": {},
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One echo through one window."""
+
+    sigma: float
+    first: bool
+    even: float
+    followed: float
+
+
+def look(piece: np.ndarray, place: int, amount: float, options: dict[str, Any]) -> Seen:
+    """How an echo shows."""
+    found = recording_cepstrum(piece, RATE, longest=4.4, followed=True, **options)
+    row = found.view("mono")
+    if place > row.size - 2:
+        return Seen(0.0, False, np.nan, np.nan)
+    height = float(row[place - 1 : place + 2].max())
+    sigma = height / float(local_noise(row, found.noise())[place])
+    (highest, _), *_ = find_peaks(row, found.noise(), shortest=0.02, count=1)
+    lag = lags_of(place + 1)[-1:]
+    shares = even_music(found.seconds, found.flat).at(lag)[0], found.coherence()[place]
+    apart = [
+        np.log(height / (amount * share)) if sigma >= LEAST and share > 0 else np.nan
+        for share in shares
+    ]
+    return Seen(sigma, abs(highest * LAG_RATE - place) < 2, *apart)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("songs", type=Path)
+    parser.add_argument("--split", default="valid", choices=["train", "valid", "test"])
+    parser.add_argument("--pieces", type=int, default=4, help="of each song")
+    parser.add_argument("--seed", type=int, default=3)
+    arguments = parser.parse_args()
+    rng = np.random.default_rng(arguments.seed)
+    length = round(SECONDS * RATE)
+    told: dict[tuple[int, str], list[Seen]] = {}
+    for song in find_songs(arguments.songs, 30, arguments.split):
+        audio, rate = read_audio(song)
+        music = resample(audio[:2].mean(axis=0, keepdims=True), rate, RATE)
+        for _ in range(arguments.pieces):
+            start = int(rng.integers(0, max(1, music.shape[1] - length)))
+            piece = music[:, start : start + length]
+            if piece.shape[1] < length or np.sqrt(np.square(piece).mean()) < QUIET:
+                continue
+            for band, (low, high) in enumerate(itertools.pairwise(LAGS)):
+                place = round(float(rng.uniform(low, high)) * RATE)
+                amount = float(rng.uniform(0.05, 0.5))
+                wet = piece.copy()
+                wet[:, place:] += amount * piece[:, :-place]
+                for name, options in WINDOWS.items():
+                    told.setdefault((band, name), []).append(look(wet, place, amount, options))
+    count = len(told[0, "flat"])
+    print(f"{arguments.split} split, seed {arguments.seed}, {count} pieces\n")
+    print(
+        "| lag, s | window | sigmas, median | highest peak | height off, as of even music | "
+        "as followed |\n|---|---|---|---|---|---|"
+    )
+    for (band, name), rows in sorted(told.items(), key=lambda item: item[0][0]):
+        first = float(np.mean([row.first for row in rows]))
+        error = 100 * np.sqrt(first * (1 - first) / len(rows))
+        off = []
+        for heights in ([row.even for row in rows], [row.followed for row in rows]):
+            known = np.abs(heights)[np.isfinite(heights)]
+            off.append(float(np.median(known)) if known.size > LEAST_COMPARED else np.nan)
+        print(
+            f"| {LAGS[band]:g} to {LAGS[band + 1]:g} | {name} | "
+            f"{np.median([row.sigma for row in rows]):.0f} | {100 * first:.0f} ±{error:.0f} % | "
+            f"{100 * off[0]:.0f} % | {100 * off[1]:.0f} % |"
+        )
+
+
+if __name__ == "__main__":
+    main()
