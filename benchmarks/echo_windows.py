@@ -1,11 +1,11 @@
 """How far echoes stand out of a recording's cepstrum, and how high they are, by window and lag.
 
 Of each song pieces of 5.5 s (24 kHz, mono) are cut at random and one echo of 0.05 to 0.5 is made in
-each. Three ways to look at them: a Hann window without silence behind it, the same with silence,
-and the window that dialin listens with, flat in the middle. Beside each how many standard
-deviations of its surroundings the echo is high, how often it is the highest peak beyond 20 ms, and
-how far its height is from what is expected, in the median: of music that is as loud at any time,
-and by how loud the piece is when.
+each. Two ways to look at them: a Hann window, as most echoes are listened to, and for late ones one
+that is flat in the middle, with silence behind it. Beside each how many standard deviations of its
+surroundings the echo is high, how often it is the highest peak beyond 20 ms, and how far its height
+is from what is expected, in the median: of music that is as loud at any time, and by how loud the
+piece is when.
 
     python benchmarks/echo_windows.py songs/ [--split valid] [--pieces 4] [--seed 3]
 """
@@ -16,13 +16,12 @@ import argparse
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from dialin.audio import read_audio, resample
 from dialin.measures.cepstrum import LAG_RATE, find_peaks, lags_of, local_noise, recording_cepstrum
-from dialin.measures.lag_windows import even_music
+from dialin.measures.lag_windows import FLAT, even_music
 from songs import find_songs
 
 RATE, SECONDS = 24_000, 5.5
@@ -33,11 +32,7 @@ QUIET, LEAST, LEAST_COMPARED = 1e-3, 6.0, 10
 """Level of a piece that is left out; standard deviations from which a height is compared, and of
 how many at least."""
 
-WINDOWS: dict[str, dict[str, Any]] = {
-    "Hann, as it is": {"flat": 0.0, "wrapped": True},
-    "Hann, silence behind": {"flat": 0.0},
-    "flat": {},
-}
+WINDOWS = ("Hann", "flat")
 
 
 @dataclass(frozen=True)
@@ -50,17 +45,18 @@ class Seen:
     followed: float
 
 
-def look(piece: np.ndarray, place: int, amount: float, options: dict[str, Any]) -> Seen:
+def look(piece: np.ndarray, place: int, amount: float, window: str) -> Seen:
     """How an echo shows."""
-    found = recording_cepstrum(piece, RATE, longest=4.4, followed=True, **options)
+    late = window == "flat"
+    found = recording_cepstrum(piece, RATE, longest=4.4, late=late)
     row = found.view("mono")
     if place > row.size - 2:
         return Seen(0.0, False, np.nan, np.nan)
     height = float(row[place - 1 : place + 2].max())
-    sigma = height / float(local_noise(row, found.noise())[place])
-    (highest, _), *_ = find_peaks(row, found.noise(), shortest=0.02, count=1)
+    sigma = height / float(local_noise(row, found.sigma / 10)[place])
+    (highest, _), *_ = find_peaks(row, found.sigma / 10, shortest=0.02, count=1)
     lag = lags_of(place + 1)[-1:]
-    shares = even_music(found.seconds, found.flat).at(lag)[0], found.coherence()[place]
+    shares = even_music(found.seconds, FLAT if late else 0.0).at(lag)[0], found.coherence()[place]
     apart = [
         np.log(height / (amount * share)) if sigma >= LEAST and share > 0 else np.nan
         for share in shares
@@ -93,8 +89,8 @@ def main() -> None:
                 amount = float(rng.uniform(0.05, 0.5))
                 wet = piece.copy()
                 wet[:, place:] += amount * piece[:, :-place]
-                for name, options in WINDOWS.items():
-                    told.setdefault((band, name), []).append(look(wet, place, amount, options))
+                for name in WINDOWS:
+                    told.setdefault((band, name), []).append(look(wet, place, amount, name))
     count = len(told[0, "flat"])
     print(f"{arguments.split} split, seed {arguments.seed}, {count} pieces\n")
     print(

@@ -48,8 +48,7 @@ def test_echo_is_found_to_the_sample_at_any_rate(rate: int) -> None:
     found = recording_cepstrum(echoed(music(rate), samples, 0.4, 0.3), rate)
     (lag, height), *_ = find_peaks(found.view("mono") / found.coherence(), found.sigma)
     assert lag == pytest.approx(samples / rate, abs=0.3 / LAG_RATE)
-    # An echo between two lags is lower.
-    assert height == pytest.approx(0.4, abs=0.09)
+    assert height == pytest.approx(0.4, abs=0.06)
     assert height > 30 * found.sigma
 
 
@@ -60,7 +59,7 @@ def test_cepstra_of_effects_add_to_those_of_music() -> None:
     response[0, 0] = 0.5
     wet = recording_cepstrum(echoed(dry, 4_321, 0.3, 0.5), rate)
     alone = impulse_cepstrum(
-        echoed(response, 4_321, 0.3, 0.5), rate, heard=even_music(float(SECONDS))
+        echoed(response, 4_321, 0.3, 0.5), rate, heard=even_music(float(SECONDS), 0.0)
     )
     plain = recording_cepstrum(dry, rate)
     difference = (wet.values - plain.values)[0]
@@ -103,23 +102,6 @@ def test_long_recordings_are_quieter_and_silence_counts_nothing() -> None:
     assert np.isfinite(recording_cepstrum(np.zeros((2, 3 * rate), np.float32), rate).values).all()
 
 
-@pytest.mark.parametrize("flat", [0.0, 0.7])
-def test_noise_is_what_noise_shows_at_each_lag(flat: float) -> None:
-    rng = np.random.default_rng(5)
-    found = [
-        recording_cepstrum(
-            rng.normal(0, 0.1, (1, 4 * LAG_RATE)).astype(np.float32), LAG_RATE, flat=flat
-        )
-        for _ in range(6)
-    ]
-    noise = found[0].noise()
-    squares = np.mean([one.values[0] ** 2 for one in found], axis=0)
-    for start in (0.01, 0.5, 1.0, 1.5, 2.0):
-        lags = slice(round(start * LAG_RATE), round((start + 0.15) * LAG_RATE))
-        assert np.sqrt(squares[lags].mean()) == pytest.approx(noise[lags].mean(), rel=0.15)
-    assert noise[-1] < 0.85 * noise[0]
-
-
 @pytest.mark.parametrize("lag", [0.4, 1.3, 2.1])
 def test_late_echoes_are_as_high_as_what_is_seen_of_them(lag: float) -> None:
     # A sound that fades shows more of a late echo than its window does, one that swells less.
@@ -129,7 +111,7 @@ def test_late_echoes_are_as_high_as_what_is_seen_of_them(lag: float) -> None:
         dry = np.random.default_rng(seed).normal(0, 0.1, (1, time.size)) * np.exp(fade * time)
         wet = dry.copy()
         wet[:, round(lag * rate) :] += 0.2 * dry[:, : -round(lag * rate)]
-        found = recording_cepstrum(wet.astype(np.float32), rate, followed=True)
+        found = recording_cepstrum(wet.astype(np.float32), rate, late=True)
         place = round(lag * rate)
         height = found.values[0, place - 1 : place + 2].max()
         assert height / found.coherence()[place] == pytest.approx(0.2, rel=0.25)
@@ -142,9 +124,10 @@ def test_echoes_beyond_half_of_a_recording_are_shown() -> None:
     dry = music(rate)
     wet = dry.copy()
     wet[:, round(lag * rate) :] += 0.4 * dry[:, : -round(lag * rate)]
-    found = recording_cepstrum(wet, rate, longest=4.4)
+    assert recording_cepstrum(wet, rate, longest=4.4).values.shape[1] == SECONDS * rate // 2
+    found = recording_cepstrum(wet, rate, longest=4.4, late=True)
     assert found.values.shape[1] == round(0.72 * SECONDS * rate)
-    (there, _), *_ = find_peaks(found.view("mono"), found.noise())
+    (there, _), *_ = find_peaks(found.view("mono"), found.sigma / 2)
     assert there == pytest.approx(lag, abs=1 / rate)
 
 

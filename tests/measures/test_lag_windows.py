@@ -7,9 +7,7 @@ import pytest
 
 from dialin.measures.lag_windows import (
     even_music,
-    lag_noise,
     mean_seen,
-    noise_variance,
     seen_in,
     tapered,
 )
@@ -54,11 +52,3 @@ def test_what_is_seen_together_is_the_mean() -> None:
     both = mean_seen([(short, 1.0), (long, 3.0)])
     assert both.seconds == 4.0
     assert both.at(lags) == pytest.approx((short.at(lags) + 3 * long.at(lags)) / 4, abs=0.01)
-
-
-def test_noise_falls_with_the_lag_and_is_least_of_flat_windows() -> None:
-    lags = np.linspace(0.0, 4.0, 50)
-    for flat in (0.0, 0.7):
-        noise = lag_noise(lags, 4.0, flat)
-        assert noise[0] == pytest.approx(1.0) and np.all(np.diff(noise) < 0)
-    assert np.pi**2 / 6 * 0.9 < noise_variance(0.7) < noise_variance(0.0) < 3.0

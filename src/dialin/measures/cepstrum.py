@@ -7,8 +7,10 @@ Conventions
   ``n / LAG_RATE`` seconds. Spectra are cut (or filled up) at half of `LAG_RATE` for that.
 * Views: ``mono`` of one channel; ``left``, ``right``, ``mid`` and ``side`` of two.
 * An echo of amplitude ``m`` makes a peak of height about ``m`` at its lag, less as the lag is a
-  larger part of the recording, and its noise as well (`dialin.measures.lag_windows`).
-* Recordings have silence behind them, so that no lag shows what is as far from their length.
+  larger part of the recording (`dialin.measures.lag_windows`). The noise of a recording of ``N``
+  points has the standard deviation ``sqrt(3.29 / N)`` at most: a log periodogram has the variance
+  pi^2/6 in each bin (Bogert, Healy & Tukey, 1963; Oppenheim & Schafer, 2004).
+* Where late echoes are looked for, windows are flat in the middle and silence is behind them.
 * Log spectra of what stands in series add up, so cepstra do: that of a reference is that of its
   music plus that of the impulse response of the effect it went through.
 """
@@ -26,12 +28,9 @@ from dialin.audio import Audio
 from dialin.audio import fourier as sfft
 from dialin.audio.excerpts import middle_of
 from dialin.measures.lag_windows import (
-    FLAT,
     Seen,
     even_music,
-    lag_noise,
     mean_seen,
-    noise_variance,
     seen_in,
     tapered,
 )
@@ -47,8 +46,8 @@ LONGEST, FARTHEST = 2.2, 4.4
 """Longest lag that is looked at, in seconds; and where effects are asked whose first echoes come
 later than that."""
 
-MOST_OF_IT = 0.72
-"""Share of a recording up to which lags are looked at."""
+HALF, MOST_OF_IT = 0.5, 0.72
+"""Share of a recording up to which lags are looked at; and where late echoes are looked for."""
 
 LOWEST_HZ, HIGHEST_HZ = 60.0, 10_500.0
 """Band of the spectrum that counts, for a recording that reaches as far."""
@@ -89,23 +88,19 @@ class Cepstrum:
         Value ``n`` belongs to the lag ``n / LAG_RATE``; those below 1 ms mean nothing.
     views : tuple of str
     sigma : float
-        Standard deviation of a value at short lags if the music were noise; 0 for an impulse
-        response.
+        Standard deviation of a value if the music were noise; 0 for an impulse response.
     seconds : float
         Length of the recording's blocks: an echo at a lag that is no small part of it shows less,
         by `coherence`.
-    flat : float
-        Share of their windows that is flat.
     seen : Seen, optional
-        How much of an echo is seen of it, where that was followed; otherwise as of music that is as
-        loud at any time.
+        How much of an echo is seen of it, where that was followed; otherwise as through a Hann
+        window, of music that is as loud at any time.
     """
 
     values: Values
     views: tuple[str, ...]
     sigma: float
     seconds: float
-    flat: float = FLAT
     seen: Seen | None = None
 
     def view(self, name: str) -> Values:
@@ -132,14 +127,7 @@ class Cepstrum:
         count = self.values.shape[1]
         if self.sigma == 0.0:
             return np.ones(count)
-        return (self.seen or even_music(self.seconds, self.flat)).at(lags_of(count))
-
-    def noise(self) -> Values:
-        """Standard deviation of a value at each lag if the music were noise, ``(lags,)``.
-
-        0 for an impulse response.
-        """
-        return self.sigma * lag_noise(lags_of(self.values.shape[1]), self.seconds, self.flat)
+        return (self.seen or even_music(self.seconds, 0.0)).at(lags_of(count))
 
 
 def lags_of(count: int) -> Values:
@@ -195,9 +183,7 @@ def recording_cepstrum(
     highest: float | None = None,
     longest: float = LONGEST,
     smooth_hz: float = SMOOTH_HZ,
-    flat: float = FLAT,
-    wrapped: bool = False,
-    followed: bool = False,
+    late: bool = False,
 ) -> Cepstrum:
     """Cepstrum of a recording, all of it.
 
@@ -210,16 +196,14 @@ def recording_cepstrum(
     highest : float, optional
         End of the band that counts, in hertz; by default where the recording ends.
     longest : float
-        Longest lag wanted, in seconds; at most `MOST_OF_IT` of the recording.
+        Longest lag wanted, in seconds; at most half the recording.
     smooth_hz : float
         What varies slower over the spectrum is left out.
-    flat : float, default FLAT
-        Share of the window that is flat; 0 for a Hann window.
-    wrapped : bool, default False
-        Whether the recording is transformed without silence behind it, so that long lags show what
-        is as far from the recording's length as well.
-    followed : bool, default False
-        Whether it is told how much of an echo is seen by how loud the recording is when.
+    late : bool, default False
+        Whether late echoes are looked for: up to `MOST_OF_IT` of the recording, through a window
+        that is flat in the middle, and how much of an echo is seen is told by how loud the
+        recording is when. Rooms are told better through the Hann window, as it hides what rang
+        before the recording began.
 
     Returns
     -------
@@ -230,10 +214,10 @@ def recording_cepstrum(
     views = views_of(audio.shape[0])
     samples = blocks[0].shape[1]
     seconds = samples / sample_rate
-    last = min(longest, (0.5 if wrapped else MOST_OF_IT) * seconds)
+    last = min(longest, (MOST_OF_IT if late else HALF) * seconds)
     count = round(last * LAG_RATE)
-    padded = samples if wrapped else samples + int(np.ceil(last * sample_rate))
-    window = tapered(samples, flat)
+    padded = samples + int(np.ceil(last * sample_rate)) if late else samples
+    window = tapered(samples) if late else hann(samples + 2)[1:-1]
     total = np.zeros((len(views), count))
     for block in blocks:
         part = _cepstra(
@@ -241,11 +225,10 @@ def recording_cepstrum(
         )
         total += part[:, :count]
     points = len(blocks) * seconds * LAG_RATE * min(1.0, end / (LAG_RATE / 2))
-    sigma = float(np.sqrt(noise_variance(flat) / points))
-    seen = (
-        mean_seen([(seen_in(b, sample_rate, end, flat), 1.0) for b in blocks]) if followed else None
-    )
-    return Cepstrum(total / len(blocks), views, sigma, seconds, flat, seen)
+    # Two neighbours in three are no new points under a Hann window.
+    sigma = float(np.sqrt(3.29 / points))
+    seen = mean_seen([(seen_in(b, sample_rate, end), 1.0) for b in blocks]) if late else None
+    return Cepstrum(total / len(blocks), views, sigma, seconds, seen)
 
 
 def mean_cepstrum(one: Cepstrum, two: Cepstrum) -> Cepstrum:
@@ -268,7 +251,7 @@ def mean_cepstrum(one: Cepstrum, two: Cepstrum) -> Cepstrum:
     seen = None
     if one.seen is not None and two.seen is not None:
         seen = mean_seen([(one.seen, 1.0), (two.seen, 1.0)])
-    return Cepstrum(values, one.views, sigma, min(one.seconds, two.seconds), one.flat, seen)
+    return Cepstrum(values, one.views, sigma, min(one.seconds, two.seconds), seen)
 
 
 def impulse_cepstrum(
@@ -332,7 +315,7 @@ def views_of(channels: int) -> tuple[str, ...]:
 
 
 def find_peaks(
-    values: Values, sigma: float | Values, *, shortest: float = 0.002, count: int = 5
+    values: Values, sigma: float, *, shortest: float = 0.002, count: int = 5
 ) -> list[tuple[float, float]]:
     """Highest peaks of a cepstrum: lag in seconds (between samples) and height.
 
@@ -343,8 +326,8 @@ def find_peaks(
     ----------
     values : ndarray, float64, shape (lags,)
         One view of a cepstrum, or something like it.
-    sigma : float, or ndarray of shape (lags,)
-        Least standard deviation of a value, as of `Cepstrum.noise`.
+    sigma : float
+        Least standard deviation of a value, as of `Cepstrum.sigma`.
     shortest : float, default 0.002
         Least lag in seconds.
     count : int, default 5
@@ -377,15 +360,15 @@ def find_peaks(
     return result
 
 
-def local_noise(values: Values, sigma: float | Values) -> Values:
+def local_noise(values: Values, sigma: float) -> Values:
     """Standard deviation of a cepstrum's values around each lag, from their magnitudes.
 
     Parameters
     ----------
     values : ndarray, float64, shape (lags,)
         One view of a cepstrum, or something like it.
-    sigma : float, or ndarray of shape (lags,)
-        Least standard deviation of a value, as of `Cepstrum.noise`.
+    sigma : float
+        Least standard deviation of a value, as of `Cepstrum.sigma`.
 
     Returns
     -------
@@ -393,7 +376,6 @@ def local_noise(values: Values, sigma: float | Values) -> Values:
         Never below `sigma`.
     """
     count = values.size
-    least = np.maximum(sigma, 1e-12)
     edges = np.unique(
         np.concatenate([np.arange(0, 240, 24), np.geomspace(240, max(count, 264), 40).astype(int)])
     )
@@ -404,8 +386,8 @@ def local_noise(values: Values, sigma: float | Values) -> Values:
         centres.append((low + high) / 2)
         levels.append(1.4826 * _median(sizes[low:high]))
     if not centres:
-        return np.asarray(np.broadcast_to(least, (count,)).astype(np.float64))
-    return np.asarray(np.maximum(np.interp(np.arange(count), centres, levels), least))
+        return np.full(count, max(sigma, 1e-12))
+    return np.asarray(np.maximum(np.interp(np.arange(count), centres, levels), max(sigma, 1e-12)))
 
 
 def _median(values: Values) -> float:

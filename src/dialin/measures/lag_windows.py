@@ -1,9 +1,9 @@
-"""What a window leaves of a recording's echoes and of its cepstrum's noise, lag by lag.
+"""What a window leaves of a recording's echoes in its cepstrum, lag by lag.
 
 Conventions
 -----------
-* A window is flat in the middle, with the halves of a Hann window at its ends: of a Hann window's
-  echoes after half of a recording next to nothing is left.
+* Where late echoes are looked for a window is flat in the middle, with the halves of a Hann window
+  at its ends: of a Hann window's echoes after half of a recording next to nothing is left.
 * An echo of amplitude m after a lag L raises the autocorrelation there by m times the sum over t of
   w(t) w(t + L) v(t), as a share of the sum of w(t)^2 v(t), where v is the power of the music: more
   than of noise that is as loud at any time where the music begins loud, and less where it ends so.
@@ -177,56 +177,3 @@ def _seen(power: Values, seconds: float, flat: float) -> Seen:
         return even_music(seconds, flat)
     shares = np.correlate(window, weighed, "full")[POINTS - 1 :] / total
     return Seen(seconds, tuple(np.minimum(shares, MOST).tolist()))
-
-
-def lag_noise(lags: Values, seconds: float, flat: float = FLAT) -> Values:
-    """How much of a cepstrum's noise is left at some lags.
-
-    The logarithms of two bins of a periodogram whose coherence is rho have the covariance
-    Li2(rho^2): pi^2/6 for one bin, as Bogert, Healy & Tukey (1963) have it. The variance of a
-    cepstrum's values is the Fourier transform of that over the distance of the bins.
-
-    Parameters
-    ----------
-    lags : ndarray, float64, shape (lags,)
-        In seconds.
-    seconds : float
-        Length of the window.
-    flat : float, default FLAT
-        Share of it that is flat.
-
-    Returns
-    -------
-    ndarray, float64, shape (lags,)
-        Standard deviations as a share of that at lag 0.
-    """
-    variance = _lag_variance(flat)
-    places = np.asarray(lags) / seconds * POINTS
-    return np.asarray(np.sqrt(np.interp(places, np.arange(variance.size), variance / variance[0])))
-
-
-def noise_variance(flat: float = FLAT) -> float:
-    """Variance of a cepstrum's values at short lags, times the number of points in the band.
-
-    Parameters
-    ----------
-    flat : float, default FLAT
-        Share of the window that is flat.
-
-    Returns
-    -------
-    float
-        1.6 for the usual window, 2.6 for a Hann window.
-    """
-    return float(_lag_variance(flat)[0])
-
-
-@functools.lru_cache(maxsize=8)
-def _lag_variance(flat: float) -> Values:
-    """The same at `POINTS` lags, from none to all of a window's length."""
-    power = tapered(POINTS, flat) ** 2
-    coherence = np.abs(sfft.rfft(power / power.sum(), 8 * POINTS)) ** 2
-    orders = np.arange(1, 60)
-    covariance = (coherence[:, None] ** orders / orders**2).sum(axis=1)
-    variance = POINTS * sfft.irfft(covariance, 8 * POINTS)[: POINTS + 1]
-    return np.asarray(np.maximum(variance, 1e-4 * variance[0]))

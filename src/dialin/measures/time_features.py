@@ -24,7 +24,6 @@ from dialin.audio import Audio, without_infrasound
 from dialin.audio import fourier as sfft
 from dialin.measures.bands import BANDS, GROUPS, SpectralAnalysis, analyse
 from dialin.measures.cepstrum import LAG_RATE, recording_cepstrum
-from dialin.measures.lag_windows import noise_variance
 from dialin.measures.transforms import hann
 
 Floats = NDArray[np.float32]
@@ -47,10 +46,6 @@ PEAKS = 3
 PEAK_VALUES = 5
 LONGEST = 1.7
 """Seconds of lag that are looked at."""
-
-TAKEN_VARIANCE = 3.29
-"""Variance of the cepstrum's values, times the points of a recording, that networks were trained
-with: of two bins of three."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +106,7 @@ def time_features_of(
     RecordingFeatures
     """
     middle = np.atleast_2d(np.asarray(audio[:2], dtype=np.float32).mean(axis=0))
-    measured = recording_cepstrum(middle, sample_rate, longest=LONGEST, flat=0.0, wrapped=True)
+    measured = recording_cepstrum(middle, sample_rate, longest=LONGEST)
     cepstrum = np.zeros(round(LONGEST * LAG_RATE), dtype=np.float32)
     row = measured.view("mono")[: cepstrum.size]
     cepstrum[: row.size] = row
@@ -122,8 +117,7 @@ def time_features_of(
         line_features(levels, analysis.step),
         slope_features(levels),
     ]
-    sigma = measured.sigma * float(np.sqrt(TAKEN_VARIANCE / noise_variance(0.0)))
-    return RecordingFeatures(np.concatenate(parts), cepstrum, sigma)
+    return RecordingFeatures(np.concatenate(parts), cepstrum, float(measured.sigma))
 
 
 @functools.cache

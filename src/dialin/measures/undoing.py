@@ -132,10 +132,7 @@ def undo(recording: Undoable, response: Audio, sample_rate: int) -> Audio:
 
 
 def undone_cepstrum(
-    recording: Undoable,
-    response: Audio,
-    sample_rate: int,
-    highest: float,
+    recording: Undoable, response: Audio, sample_rate: int, highest: float
 ) -> NDArray[np.float64]:
     """Cepstrum of a recording without an effect: what is left of its echoes.
 
@@ -156,7 +153,7 @@ def undone_cepstrum(
         As of `dialin.measures.cepstrum.recording_cepstrum`, of two channels without the side.
     """
     sound = undo(recording, response, sample_rate)
-    return recording_cepstrum(sound, RATE, highest=highest, flat=0.0).values[:3]
+    return recording_cepstrum(sound, RATE, highest=highest).values[:3]
 
 
 def concentration(recording: Undoable, response: Audio, sample_rate: int) -> float:

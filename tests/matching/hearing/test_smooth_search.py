@@ -53,7 +53,7 @@ def test_a_switch_is_turned_as_well(monkeypatch):
     monkeypatch.setitem(KINDS, "over", "smooth")
     room = Switched()
     true = np.array(
-        [*Room.spec.vector({"delay": 40.0, "size": 0.6, "decay": 0.5, "mix": 0.5}), 1.0]
+        [*Room.spec.vector({"delay": 40.0, "size": 0.6, "decay": 0.5, "mix": 0.4}), 1.0]
     )
     _, trials = trials_of(room.process(music(RATE, 1), RATE, true), room, (0, 1, 2, 3, 4))
     (answer,) = trials.answered([true])

@@ -36,14 +36,14 @@ def heard(pool, true, found, *, begins=True):
 @pytest.mark.parametrize(
     ("true", "found"),
     [
-        ({"time": 700, "feedback": 80, "mix": 30}, {"feedback": 55, "mix": 35}),
+        ({"time": 480, "feedback": 80, "mix": 30}, {"feedback": 55, "mix": 35}),
         # Mostly wet, and taken for mostly dry.
-        ({"time": 800, "feedback": 60, "mix": 90}, {"feedback": 40, "mix": 40}),
+        ({"time": 350, "feedback": 60, "mix": 90}, {"feedback": 40, "mix": 40}),
     ],
 )
 def test_feedback_and_mix_of_late_echoes_are_set_exactly(pool, true, found, begins):
     fit, lab, ear = heard(pool, true, found, begins=begins)
-    assert tail_of(fit, ear) == 12.0
+    assert tail_of(fit, ear) == np.ceil(20 * true["time"] / 1000)
     closer = UndoneSearch(lab, ear, SPEC, SMOOTH).run(fit)
     readings = [closer.settings, *(settings for settings, _ in closer.alike)]
     nearest = min(readings, key=lambda s: float(np.abs(s - SPEC.vector(true)).max()))
@@ -54,7 +54,7 @@ def test_feedback_and_mix_of_late_echoes_are_set_exactly(pool, true, found, begi
 
 
 def test_what_is_right_already_stays_and_so_does_what_cannot_be_moved(pool):
-    true = {"time": 700, "feedback": 50, "mix": 40}
+    true = {"time": 400, "feedback": 50, "mix": 40}
     fit, lab, ear = heard(pool, true, {})
     asked = lab.renders
     assert UndoneSearch(lab, ear, SPEC, SMOOTH).run(fit) is fit
@@ -64,7 +64,6 @@ def test_what_is_right_already_stays_and_so_does_what_cannot_be_moved(pool):
     assert UndoneSearch(lab, ear, SPEC, SMOOTH).run(wrong) is not wrong
 
 
-@pytest.mark.parametrize("time", [5, 200])
-def test_echoes_that_come_soon_are_left_as_they_were_heard(pool, time):
-    fit, _, ear = heard(pool, {"time": time, "feedback": 50, "mix": 40}, {"feedback": 30})
+def test_short_echoes_are_left_as_they_were_heard(pool):
+    fit, _, ear = heard(pool, {"time": 5, "feedback": 50, "mix": 40}, {"feedback": 30})
     assert tail_of(fit, ear) is None

@@ -60,6 +60,8 @@ class Ear:
     longer : tuple of (EchoTarget, EchoTarget)
         The same of the first and the last three quarters, which hold longer lags, and of more; none
         of long recordings.
+    late : bool
+        Whether late echoes are listened for; see `recording_cepstrum`.
     """
 
     whole: EchoTarget
@@ -67,6 +69,7 @@ class Ear:
     own: tuple[Audio, int]
     references: tuple[tuple[Audio, int, float], ...]
     longer: tuple[tuple[EchoTarget, EchoTarget], ...] = ()
+    late: bool = False
     _undoable: dict[float, tuple[tuple[Undoable, float], ...]] = field(default_factory=dict)
 
     @property
@@ -126,16 +129,6 @@ class Ear:
             ready = tuple((make_undoable(a, r, tail), w / total) for a, r, w in self.references)
             self._undoable[tail] = ready
         return self._undoable[tail]
-
-    @functools.cached_property
-    def faded(self) -> EchoTarget:
-        """The whole through Hann windows, which hide the echoes of what came before a recording."""
-
-        def heard(audio: Audio, sample_rate: int) -> Cepstrum:
-            return recording_cepstrum(audio, sample_rate, highest=self.whole.highest, flat=0.0)
-
-        theirs = [(heard(audio, rate), weight) for audio, rate, weight in self.references]
-        return echo_target(theirs, heard(*self.own), self.whole.highest)
 
     @functools.cached_property
     def concentrated(self) -> float:
@@ -216,16 +209,16 @@ def make_ear(
             return None
         end = min(r.end for r in (mine, *theirs))
 
-        def heard(sound: _Listening, piece: slice, followed: bool = True) -> Future[Cepstrum]:
+        def heard(sound: _Listening, piece: slice) -> Future[Cepstrum]:
             return threads.submit(
                 recording_cepstrum,
                 *(sound.audio[:, piece], sound.sample_rate),
                 highest=end,
                 longest=longest,
-                followed=followed,
+                late=longest > LONGEST,
             )
 
-        dry = heard(mine, slice(None), followed=False)
+        dry = heard(mine, slice(None))
         asked = []
         for r in theirs:
             count = r.audio.shape[1]
@@ -250,4 +243,4 @@ def make_ear(
         )
     pairs = [(parts[n], parts[n + 1]) for n in range(0, len(parts), 2)]
     some = [p for p in pairs[1:] if p[0].seen.seconds > pairs[0][0].seen.seconds]
-    return Ear(every, pairs[0], own, tuple(references), tuple(some))
+    return Ear(every, pairs[0], own, tuple(references), tuple(some), longest > LONGEST)

@@ -18,6 +18,7 @@ import numpy as np
 from dialin.effects.spec import Settings
 from dialin.matching.hearing.echo_target import SHORTEST, Values
 from dialin.matching.hearing.echo_trials import HOPELESS, EchoTrials, TriedEcho, peak_height
+from dialin.matching.hearing.impulses import SECONDS
 from dialin.matching.hearing.lag_search import BEAMS, LagSearch
 from dialin.matching.hearing.room_search import RoomSearch
 from dialin.matching.hearing.smooth_search import MOST_REFINING, RIVAL_DROP, SmoothSearch
@@ -217,7 +218,7 @@ class EchoSearch:
                 self._smooth.refine(mirrored, LEAST_REFINING, sigma=0.05)
         if self._trials.smooth:
             self._smooth.refine(best, LEAST_REFINING, sigma=0.05)
-        if self._trials.lags:
+        if self._trials.lab.seconds > SECONDS:
             self._ask_plainer()
 
     def _ask_plainer(self) -> None:

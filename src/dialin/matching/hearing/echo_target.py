@@ -302,11 +302,11 @@ def echo_target(
     values, weight, dry = [], [], []
     for view in views:
         mine = own.view(view)[:count]
-        content = local_noise(mine, own.noise()[:count])
+        content = local_noise(mine, own.sigma)
         row, precision = np.zeros(count), np.zeros(count)
         for cepstrum, share in references:
             theirs = cepstrum.view(view)[:count]
-            noise = np.maximum(content, cepstrum.noise()[:count])
+            noise = np.maximum(content, cepstrum.sigma)
             inverse = 1 / noise[first:last] ** 2
             level = common_level(mine[first:last], theirs[first:last], inverse)
             row += share / total * (theirs - level * mine)
@@ -316,7 +316,7 @@ def echo_target(
         values.append(row)
         dry.append(mine)
         weight.append(precision / len(views))
-    seen = mean_seen([(c.seen or even_music(c.seconds, c.flat), w) for c, w in references])
+    seen = mean_seen([(c.seen or even_music(c.seconds, 0.0), w) for c, w in references])
     return EchoTarget(np.array(values), np.array(weight), highest, np.array(dry), seen, lags[0])
 
 

@@ -16,10 +16,10 @@ from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit
 from dialin.matching.hearing.echo_target import SHORTEST, EchoTarget, PartPair, Values
 from dialin.matching.hearing.impulses import ImpulseLab
-from dialin.measures.cepstrum import LAG_RATE
+from dialin.measures.cepstrum import LAG_RATE, LONGEST
 from dialin.measures.smoothing import maximum_filter1d
 
-HEARD_DROP, HEARD_HALF, HEARD_SHARE = 100.0, 40.0, 0.45
+HEARD_DROP, HEARD_HALF, HEARD_SHARE = 60.0, 25.0, 0.45
 """Drop (in units of the noise's variance) in all, and in each half, from which an effect is
 heard, and share of its answer that each half must show. Of 40 delays on music of the validation
 split the least share was 0.57; of 60 dry pieces three had more than 0.45 in both halves and were
@@ -32,9 +32,8 @@ EVENLY, HIGH_BEAT = 0.75, 0.4
 """Share that both halves must show of an echo that comes before any beat, to be preferred to what
 lies where beats do and is no higher than so much."""
 
-ABSENT_DROP, ABSENT_HALF, ABSENT_SHARE = 45.0, 14.0, 0.25
-"""Drop in all and in the worse half, and share, below which an effect is absent: what is found by
-looking at all lags in noise explains 40."""
+ABSENT_HALF, ABSENT_SHARE = 8.0, 0.25
+"""Drop in the worse half, and share, below which an effect is absent."""
 
 FIRST = 0.003
 """Lag in seconds from which an answer's highest peak is looked for."""
@@ -75,7 +74,7 @@ WANDERING, SURELY = 0.5, 6.0
 """Share of a peak, and standard deviations, that may be left beside it: an echo's peak is as narrow
 as the effect makes it, the period of a note wanders."""
 
-CLEAR_DROP, CLEAR_SHARE = 4000.0, 0.5
+CLEAR_DROP, CLEAR_SHARE = 1500.0, 0.5
 """Drop from which a late echo may be told by the first and the last three quarters where one half
 shows little of it, and share that both must show. Of 40 dry pieces of the validation split no such
 echo had more than 1080."""
@@ -124,7 +123,7 @@ def verdict_of(fit: EchoFit, lab: ImpulseLab, ear: Ear) -> tuple[str, float]:
         return "absent", 0.0
     drops, shares = told
     least = min(shares)
-    if fit.drop < ABSENT_DROP or min(drops) < ABSENT_HALF or least < ABSENT_SHARE:
+    if min(drops) < ABSENT_HALF or least < ABSENT_SHARE:
         return "absent", least
     enough = fit.drop >= HEARD_DROP and min(drops) >= HEARD_HALF and least >= HEARD_SHARE
     if lag is None or lag < BEATS_FROM:
@@ -301,8 +300,11 @@ def is_loop(answer: Values, target: EchoTarget, both: PartPair | None = None) ->
     # An echo that is filtered is lower than it would be, and broader.
     power = float((late * (2 * target.values - late)).sum()) / late.shape[0]
     spread = SPREAD * float(np.sqrt(max(power, 0.0)))
-    seen = float(target.seen.at(np.array([peak / LAG_RATE]))[0])
-    return max(highest, spread) < BEAT * seen or highest < max(LOOP * float(left.max()), own / OWN)
+    beat = BEAT
+    if peak > LONGEST * LAG_RATE:
+        # So late only a part of its height is seen.
+        beat *= float(target.seen.at(np.array([peak / LAG_RATE]))[0])
+    return max(highest, spread) < beat or highest < max(LOOP * float(left.max()), own / OWN)
 
 
 def _is_few(late: Values, rows: Values) -> bool:

@@ -19,6 +19,7 @@ from dialin.audio import Audio
 from dialin.matching.hearing.ears import Ear
 from dialin.matching.hearing.echo_search import EchoFit
 from dialin.matching.hearing.echo_target import EchoTarget, PartPair, Values, echo_target
+from dialin.matching.hearing.echo_verdicts import HEARD_DROP
 from dialin.matching.hearing.impulses import ImpulseLab
 from dialin.measures.cepstrum import COMB_SMOOTH_HZ, LAG_RATE, Cepstrum, recording_cepstrum
 
@@ -28,10 +29,6 @@ LAGS = (0.8e-3, 8e-3)
 STANDING, BOTH = 0.3, 0.5
 """Height of a peak from which a search is worth its impulses, and share of it that each half of the
 references must show."""
-
-LEAST_DROP = 70.0
-"""What a comb must explain, in units of the noise's variance. One of 70 dry references of the
-validation split shows what explains 62."""
 
 EXPLAINED, EXPLAINED_HALF = 0.35, 0.3
 """Share of the squares of all that tones differ by at these lags, that a comb must explain to be
@@ -109,7 +106,7 @@ def find_comb(ear: Ear, lab: ImpulseLab, search: Search) -> Comb | None:
     finally:
         lab.renders += fine.renders
         fine.close()
-    if fit is None or fit.drop < LEAST_DROP:
+    if fit is None or fit.drop < HEARD_DROP:
         return None
     rows = whole.fit(fit.answer)
     start = round(LAGS[0] * LAG_RATE)

@@ -33,7 +33,6 @@ from dialin.measures.cepstrum import (
     impulse_cepstrum,
     recording_cepstrum,
 )
-from dialin.measures.lag_windows import Seen
 from dialin.measures.modulation import rate_of
 from dialin.measures.rooms import Room, measure_room
 from dialin.measures.short_cepstra import SHORT, frame_cepstra
@@ -49,9 +48,6 @@ FIRST_LAG, FIRST_DECAY = 0.003, 0.03
 LOWEST_DB = -40.0
 IMPULSE_SECONDS = FAR_SECONDS
 MOST_MARKS = 3
-MOST_NOISE = 1.3
-"""How much more the noise of a cepstrum may be than that of noise, where a decay is drawn."""
-
 STEPS = 48
 """Parts of a turn."""
 
@@ -116,27 +112,26 @@ def _response(
 
 
 def _beyond(
-    input: Recording, reference: Recording, longest: float = LONGEST
-) -> tuple[Floats, Floats, Seen | None, float]:
-    """Cepstrum of a reference less what the input has, and its noise at each lag.
+    input: Recording, reference: Recording, *, late: bool = False
+) -> tuple[Floats, float, float]:
+    """Cepstrum of a reference less what the input has, the noise's deviation, and the band's end.
 
-    Of stereo the middle. With what is seen of echoes in the reference, and the band's end.
+    Of stereo the middle.
     """
     end = min(band_end(*input), band_end(*reference))
-    heard = recording_cepstrum(*reference, highest=end, longest=longest, followed=True)
-    own = recording_cepstrum(*input, highest=end, longest=longest)
-    count = min(heard.values.shape[1], own.values.shape[1])
-    values = heard.view("middle")[:count] - np.maximum(own.view("middle")[:count], 0.0)
-    # Of the input's noise half is taken.
-    noise = np.hypot(heard.noise()[:count], own.noise()[:count] / np.sqrt(2.0))
-    return values, noise, heard.seen, end
+    longest = FARTHEST if late else LONGEST
+    heard = recording_cepstrum(*reference, highest=end, longest=longest, late=late)
+    own = recording_cepstrum(*input, highest=end, longest=longest, late=late).view("middle")
+    values = heard.view("middle")
+    count = min(values.size, own.size)
+    return values[:count] - np.maximum(own[:count], 0.0), heard.sigma, end
 
 
 def _echo_picture(
     name: str, response: Audio, room: Room, input: Recording, reference: Recording
 ) -> PictureReport | None:
     late = max(time for time, _ in room.echoes) > 1000 * LONGEST
-    values, noise, *_ = _beyond(input, reference, FARTHEST if late else LONGEST)
+    values, sigma, _ = _beyond(input, reference, late=late)
     lags = np.arange(values.size) / LAG_RATE
     if lags[-1] < 2 * FIRST_LAG:
         return None
@@ -158,7 +153,7 @@ def _echo_picture(
     return PictureReport(
         kind="echo",
         title=f"Echo of {name}",
-        text=f"Cepstrum of the reference beyond the input's; noise is about {5 * noise[0]:.2g}. "
+        text=f"Cepstrum of the reference beyond the input's; noise is about {5 * sigma:.2g}. "
         f"Echoes of the matched {name}: {said}.",
         x_label="lag, ms",
         y_label="height of an echo",
@@ -171,8 +166,8 @@ def _echo_picture(
 def _decay_picture(
     name: str, response: Audio, room: Room, input: Recording, reference: Recording
 ) -> PictureReport | None:
-    values, deviation, seen, end = _beyond(input, reference)
-    answer = impulse_cepstrum(response, input[1], highest=end, heard=seen).view("middle")
+    values, sigma, end = _beyond(input, reference)
+    answer = impulse_cepstrum(response, input[1], highest=end).view("middle")
     count = min(values.size, answer.size)
     first = round(FIRST_DECAY * LAG_RATE)
     if count <= 2 * first:
@@ -180,18 +175,15 @@ def _decay_picture(
     mine = np.cumsum(np.square(answer[first:count])[::-1])[::-1]
     if mine[0] <= 0:
         return None
-    there, variance = np.square(values[first:count]), deviation[first:count] ** 2
-    # What is left at the end is noise for the most part, and a little more than noise would be.
-    last = slice(3 * there.size // 4, None)
-    variance *= np.clip(there[last].mean() / variance[last].mean(), 1.0, MOST_NOISE)
-    theirs = np.cumsum((there - variance)[::-1])[::-1]
-    noise = 3.0 * np.sqrt(2.0 * np.cumsum(np.square(variance)[::-1])[::-1])
-    below = np.flatnonzero(theirs < noise)
-    stops = int(below[0]) if below.size else theirs.size
+    left = np.arange(count - first, 0, -1)
+    theirs = np.cumsum((np.square(values[first:count]) - sigma**2)[::-1])[::-1]
+    noise = 3.0 * sigma**2 * np.sqrt(2.0 * left)
+    heard = np.flatnonzero(theirs < noise)
+    last = int(heard[0]) if heard.size else theirs.size
     time = (first + np.arange(mine.size)) / LAG_RATE
     curves = []
     for title, kind, energy, stop in (
-        ("reference", "reference", theirs, stops),
+        ("reference", "reference", theirs, last),
         # The end of what was listened to is no end of the decay.
         ("match", "matched", mine, round(0.85 * mine.size)),
     ):

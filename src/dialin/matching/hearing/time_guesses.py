@@ -44,12 +44,15 @@ that move lags are, and the others searched by the sound as well."""
 MIRRORS = 2
 """Settings that explain a short comb as well, tried besides."""
 
-PLAIN_DROP, TIMES, LATER_DROP = 10000.0, 5, 2500.0
+PLAIN_DROP, TIMES = 4000.0, 5
 """Drop below which a late echo must leave the references more concentrated where it is undone, and
-how often its lag must fit into them for that; and drop below which one that fits less often is in
-doubt. Of 70 dry references of validation songs three late ones were heard, with 717 to 2,666; in
-music that is as loud at any time undoing says little either way, and what is so plain needs no
-further sign."""
+how often its lag must fit into them for that. Of 70 dry references of validation songs five late
+ones were heard, with 508 to 2,859; in music that is as loud at any time undoing says little either
+way, and what is so plain needs no further sign."""
+
+LATER_DROP = 1000.0
+"""Drop from which an echo is heard that is looked for later than others are: bars of the music
+repeat there, and its lag fits into the references too seldom to be undone."""
 
 ALIKE_LINES = 50.0
 """Drop of a carrier at which noise has the very lines of symmetry of the references: 10 in the
@@ -402,14 +405,10 @@ def _judged(fits: Sequence[_Fitted], seed: int) -> list[Echo]:
                 break
         # What wanders inside is not undone by one answer.
         undo = None if lab.turns > 1 else _Undo(lab, ear)
-        if verdict == "heard" and undo is not None and fit.drop < PLAIN_DROP:
-            fits_in = _fits_often(fit, ear)
-            if fits_in:
-                # Undone, beats are spread by more of them.
-                helps = undo.helps([fit.settings, *(s for s, _ in fit.alike)])
-                verdict = "heard" if helps else "doubt"
-            elif fits_in is False and fit.drop < LATER_DROP:
-                verdict = "doubt"
+        if verdict == "heard" and undo is not None and _may_be_spread(fit, ear):
+            # Undone, beats are spread by more of them.
+            helps = undo.helps([fit.settings, *(s for s, _ in fit.alike)])
+            verdict = "heard" if helps else "doubt"
         tail = tail_of(fit, ear) if verdict == "heard" and undo is not None else None
         if tail is not None and fitted.smooth:
             lasting = replace(lab, seconds=tail, _shared=None)
@@ -451,10 +450,12 @@ def _judged(fits: Sequence[_Fitted], seed: int) -> list[Echo]:
     return sorted(echoes, key=lambda e: e.slot)
 
 
-def _fits_often(fit: EchoFit, ear: Ear) -> bool | None:
-    """Whether undoing tells a late echo that was found from a beat; None of others."""
-    lag = single_echo(fit.answer, ear.whole)[0] if is_late_echo(fit, ear) else None
-    return None if lag is None else TIMES * lag <= ear.seconds
+def _may_be_spread(fit: EchoFit, ear: Ear) -> bool:
+    """Whether undoing tells an echo that was found from a beat, and it is needed to tell."""
+    if fit.drop >= PLAIN_DROP or not is_late_echo(fit, ear):
+        return False
+    lag, _ = single_echo(fit.answer, ear.whole)
+    return lag is not None and TIMES * lag <= ear.seconds
 
 
 @dataclass(frozen=True, eq=False)

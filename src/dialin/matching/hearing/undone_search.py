@@ -21,18 +21,12 @@ from dialin.matching.hearing.echo_target import SHORTEST, Values, common_level
 from dialin.matching.hearing.echo_verdicts import single_echo
 from dialin.matching.hearing.impulses import ImpulseLab
 from dialin.matching.hearing.smooth_search import damped_steps, led_settings, moved_settings
-from dialin.measures.cepstrum import LAG_RATE, LONGEST
+from dialin.measures.cepstrum import LAG_RATE
 from dialin.measures.smoothing import maximum_filter1d
 from dialin.measures.undoing import TAIL
 
-LONG, LATE, HIDDEN = 0.05, 0.13, 0.4
-"""Share of the references from which a lag is no small part of them: 0.27 s of 5.5 s. What comes
-sooner is told as well by how high it is. Share from which heights say little beside; and from which
-a Hann window hides an echo."""
-
-MISSED = 0.04
-"""Share of what was explained that settings may miss of it, where heights are to be relied on. True
-ones of eight echoes on songs for validation miss up to 0.02, wrong ones that leave little 0.1."""
+LONG = 0.004
+"""Share of the references from which a lag is no small part of them: 22 ms of 5.5 s."""
 
 ECHOES, LONGEST_TAIL = 20, 12.0
 """For how many echoes an answer to an impulse is followed, and seconds at most."""
@@ -53,10 +47,6 @@ STARTS, SAME_MOMENT, ELSEWHERE = 3, 0.001, 0.25
 """Settings that are followed; seconds between the loudest moments of two answers, from which one is
 another reading of an echo (a loud echo of a soft sound, or a soft one of a loud one); and how far a
 smooth knob of each stands from where it is in the others."""
-
-AS_CONCENTRATED = 0.01
-"""How much less concentrated references may be without what is found than without what was
-heard."""
 
 ROUNDS, GAIN = 6, 0.02
 """Steps for each, and share of what is left that one must take away, or it is the last."""
@@ -124,7 +114,7 @@ class UndoneSearch:
         """
         if not self._smooth:
             return fit
-        target = self._ear.faded
+        target = self._ear.whole
         rows = np.abs(target.fit(fit.answer))
         rows[:, : round(SHORTEST * LAG_RATE)] = 0.0
         echoes = (rows >= THERE * rows.max()).astype(np.float64)
@@ -134,8 +124,7 @@ class UndoneSearch:
         if heard is None or heard.left <= max(SETTLED, SETTLED_SHARE * there):
             return fit
         found = self._followed(heard, self._ask(self._likely(fit)))
-        found = self._as_concentrated(self._explaining(found, fit), fit)
-        if not found or found[0].left > CLOSER * heard.left:
+        if found[0].left > CLOSER * heard.left:
             return fit
         best, *alike = self._handed_on(found)
         less = (fit.drop - least_alike(fit.drop)) / LEFT
@@ -153,31 +142,6 @@ class UndoneSearch:
                 vector[self._smooth[number // len(ENDS)]] = ENDS[number % len(ENDS)]
             vectors.append(self._spec.check(vector))
         return vectors
-
-    def _explaining(self, found: list[_Undone], fit: EchoFit) -> list[_Undone]:
-        """Those that explain about as much as the fit; all, where that says little."""
-        lag, _ = single_echo(fit.answer, self._ear.whole)
-        if lag is None or lag >= LATE * self._ear.seconds:
-            return found
-        answers = self._lab.answers([t.settings for t in found])
-        least = (1.0 - MISSED) * fit.drop
-        return [
-            t
-            for t, answer in zip(found, answers, strict=True)
-            if answer is not None and self._ear.whole.drop(answer) >= least
-        ]
-
-    def _as_concentrated(self, found: Sequence[_Undone], fit: EchoFit) -> list[_Undone]:
-        """Those without which the references are as concentrated as without what was heard.
-
-        What leaves little of an echo may leave others.
-        """
-        known = [fit.settings, *(settings for settings, _ in fit.alike[:ALIKE])]
-        values = self._lab.concentrations(
-            [*(t.settings for t in found), *known], self._ear.undoable(self._lab.seconds)
-        )
-        least = np.nanmax(values) - AS_CONCENTRATED if np.isfinite(values).any() else -np.inf
-        return [t for t, value in zip(found, values, strict=False) if not value < least]
 
     def _followed(self, heard: _Undone, elsewhere: Sequence[_Undone | None]) -> list[_Undone]:
         """What slopes lead to, from what was heard and from elsewhere; what leaves least is first.
@@ -213,10 +177,10 @@ class UndoneSearch:
             if answer is None or not np.isfinite(answer[0]).all():
                 results.append(None)
                 continue
-            rows = ear.faded.fit(answer[0])
+            rows = ear.whole.fit(answer[0])
             # Music of the input that the reference plays too stays.
-            own = ear.faded.own
-            rows = rows - common_level(own, rows, ear.faded.weight) * own
+            own = ear.whole.own
+            rows = rows - common_level(own, rows, ear.whole.weight) * own
             left = float(np.vdot(rows, self._where * rows))
             results.append(_Undone(vector, rows, left, answer[1]))
         return results
@@ -246,8 +210,6 @@ def _is_other_reading(one: _Undone, two: _Undone) -> bool:
 def tail_of(fit: EchoFit, ear: Ear) -> float | None:
     """For how long the answers of echoes are followed whose lag is no small part of the references.
 
-    Nor too large a part of them to be seen once they are undone.
-
     Parameters
     ----------
     fit : EchoFit
@@ -261,6 +223,6 @@ def tail_of(fit: EchoFit, ear: Ear) -> float | None:
         In seconds; None of others.
     """
     lag, _ = single_echo(fit.answer, ear.whole)
-    if lag is None or not LONG * ear.seconds <= lag <= min(HIDDEN * ear.seconds, LONGEST):
+    if lag is None or lag < LONG * ear.seconds or ear.late:
         return None
     return float(np.clip(np.ceil(ECHOES * lag), TAIL, LONGEST_TAIL))
