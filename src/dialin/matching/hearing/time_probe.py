@@ -65,6 +65,10 @@ LATE = 5e-3
 LEAST_SECONDS = 0.6
 """Shortest time for which an impulse is followed."""
 
+ASKED_AT = (1.0, 0.5, 0.25, 0.0)
+"""Positions of a lag knob at which it is asked how late the first echo comes: at the end of its
+travel that may be later than an impulse is followed for."""
+
 FIRST_ECHOES = 0.1
 """Share of the energy beyond 2 ms that has come with the first echo, however often it comes
 again."""
@@ -260,7 +264,7 @@ class _TimeProber:
         seconds = self._seconds()
         if invariant <= LINEAR and heard >= HEARD:
             lags = [n for n in moving if knobs[spec.parameters[n].id] == "lag"]
-            if self._comes_late(lags, chosen[:CONTEXTS]):
+            if self._comes_late(lags, chosen[0][0]):
                 seconds = FAR_SECONDS
             taps = find_taps(self._middle, spec, lags, [vector for vector, _ in chosen])
         return TimeProbe(
@@ -479,18 +483,15 @@ class _TimeProber:
         late = np.flatnonzero(level > LATE * level.max())
         self._reach = max(self._reach, int(late[-1]))
 
-    def _comes_late(
-        self, lags: list[int], contexts: list[tuple[Settings, NDArray[np.float64] | None]]
-    ) -> bool:
-        """Whether the first echo may come later than `LONGEST`, with a lag knob at an end."""
+    def _comes_late(self, lags: list[int], settings: Settings) -> bool:
+        """Whether the first echo may come later than `LONGEST`, with a lag knob elsewhere."""
         start = round(PREROLL * RATE)
         audio = impulse(RATE, self._channels, seconds=FAR_SECONDS)
         for index in lags[:MOST_KNOBS]:
-            for vector, _ in contexts:
-                for end in (1.0, 0.0):
-                    wet = self._rendered(audio, RATE, _moved(vector, index, end), start)
-                    if wet is not None and _first_echo(wet) > LONGEST:
-                        return True
+            for position in ASKED_AT:
+                wet = self._rendered(audio, RATE, _moved(settings, index, position), start)
+                if wet is not None and _first_echo(wet) > LONGEST:
+                    return True
         return False
 
     def _seconds(self) -> float:
