@@ -131,7 +131,17 @@ class Cepstrum:
 
 
 def lags_of(count: int) -> Values:
-    """The first lags in seconds, ``(count,)``."""
+    """The first lags in seconds.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+
+    Returns
+    -------
+    ndarray, float64, shape (count,)
+    """
     return np.arange(count) / LAG_RATE
 
 

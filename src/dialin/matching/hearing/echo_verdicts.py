@@ -17,6 +17,7 @@ from dialin.matching.hearing.echo_search import EchoFit
 from dialin.matching.hearing.echo_target import SHORTEST, EchoTarget, PartPair, Values
 from dialin.matching.hearing.impulses import ImpulseLab
 from dialin.measures.cepstrum import LAG_RATE, LONGEST
+from dialin.measures.lag_windows import Seen
 from dialin.measures.smoothing import maximum_filter1d
 
 HEARD_DROP, HEARD_HALF, HEARD_SHARE = 60.0, 25.0, 0.45
@@ -174,13 +175,16 @@ def _shown(
     fit: EchoFit, lab: ImpulseLab, parts: Sequence[EchoTarget]
 ) -> tuple[list[float], list[float]] | None:
     """Drop and share of an answer in each part of the references; None where a render failed."""
-    drops, shares = [], []
-    for part in parts:
-        part_lab = replace(lab, heard=part.seen, _shared=None)
+    shown: dict[Seen, Values | None] = {}
+    for seen in {part.seen for part in parts}:
+        part_lab = replace(lab, heard=seen, _shared=None)
         try:
-            (answer,) = part_lab.answers([fit.settings])
+            (shown[seen],) = part_lab.answers([fit.settings])
         finally:
             part_lab.close()
+    drops, shares = [], []
+    for part in parts:
+        answer = shown[part.seen]
         if answer is None:
             return None
         drops.append(part.drop(answer))
