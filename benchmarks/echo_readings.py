@@ -10,22 +10,20 @@ one that leaves the piece more concentrated once it is undone (`dialin.measures.
 
 from __future__ import annotations
 
-import argparse
 import itertools
-from pathlib import Path
 
 import numpy as np
 from scipy.signal import fftconvolve
 
-from dialin.audio import Audio, read_audio, resample
+from dialin.audio import Audio
 from dialin.measures.undoing import concentration, make_undoable
-from songs import find_songs
+from songs import piece_parser, pieces_of
 
 RATE, SECONDS = 24_000, 5.5
 LAGS = (0.005, 0.015, 0.05, 0.2, 0.5, 1.0)
 """Edges in seconds of the lines of the table."""
 
-NOISE, QUIET = 1e-3, 1e-3
+NOISE = 1e-3
 
 
 def response(lag: int, share: float, feedback: float, loud: bool) -> Audio:
@@ -44,34 +42,20 @@ def response(lag: int, share: float, feedback: float, loud: bool) -> Audio:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("songs", type=Path)
-    parser.add_argument("--split", default="valid", choices=["train", "valid", "test"])
-    parser.add_argument("--pieces", type=int, default=24, help="of each song")
-    parser.add_argument("--seed", type=int, default=11)
-    arguments = parser.parse_args()
+    arguments = piece_parser(__doc__, pieces=24, seed=11).parse_args()
     rng = np.random.default_rng(arguments.seed)
     length = round(SECONDS * RATE)
     told = []
-    for song in find_songs(arguments.songs, 30, arguments.split):
-        audio, rate = read_audio(song)
-        music = resample(audio[:2].mean(axis=0, keepdims=True), rate, RATE)
-        for _ in range(arguments.pieces):
-            start = int(rng.integers(0, max(1, music.shape[1] - length)))
-            piece = music[:, start : start + length]
-            if np.sqrt(np.square(piece).mean()) < QUIET:
-                continue
-            lag = round(float(np.exp(rng.uniform(np.log(LAGS[0]), np.log(LAGS[-1])))) * RATE)
-            share, loud = float(rng.uniform(0.1, 0.9)), bool(rng.random() < 0.5)
-            feedback = float(rng.uniform(0, 0.7)) if rng.random() < 0.5 else 0.0
-            both = [response(lag, share, feedback, reading) for reading in (False, True)]
-            wet = fftconvolve(piece, both[loud], axes=1)[:, : piece.shape[1]]
-            wet += NOISE * np.abs(piece).max() * rng.standard_normal(wet.shape)
-            recording = make_undoable(wet.astype(np.float32), RATE)
-            soft, louder = (concentration(recording, answer, RATE) for answer in both)
-            told.append((lag / RATE, (louder > soft) == loud, abs(louder - soft)))
+    for piece in pieces_of(arguments, rng, rate=RATE, samples=length):
+        lag = round(float(np.exp(rng.uniform(np.log(LAGS[0]), np.log(LAGS[-1])))) * RATE)
+        share, loud = float(rng.uniform(0.1, 0.9)), bool(rng.random() < 0.5)
+        feedback = float(rng.uniform(0, 0.7)) if rng.random() < 0.5 else 0.0
+        both = [response(lag, share, feedback, reading) for reading in (False, True)]
+        wet = fftconvolve(piece, both[loud], axes=1)[:, : piece.shape[1]]
+        wet += NOISE * np.abs(piece).max() * rng.standard_normal(wet.shape)
+        recording = make_undoable(wet.astype(np.float32), RATE)
+        soft, louder = (concentration(recording, answer, RATE) for answer in both)
+        told.append((lag / RATE, (louder > soft) == loud, abs(louder - soft)))
     rows = np.array(told, dtype=np.float64)
     print(f"{arguments.split} split, seed {arguments.seed}, {len(rows)} echoes\n")
     print("| lag, ms | n | right | difference, median |\n|---|---|---|---|")

@@ -12,31 +12,27 @@ piece is when.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from dialin.audio import read_audio, resample
 from dialin.measures.cepstrum import LAG_RATE, find_peaks, lags_of, local_noise, recording_cepstrum
 from dialin.measures.lag_windows import FLAT, even_music
-from songs import find_songs
+from songs import piece_parser, pieces_of
 
 RATE, SECONDS = 24_000, 5.5
 LAGS = (0.02, 0.3, 1.0, 2.0, 2.7, 3.3, 3.9)
 """Edges in seconds of the lines of the table."""
 
-QUIET, LEAST, LEAST_COMPARED = 1e-3, 6.0, 10
-"""Level of a piece that is left out; standard deviations from which a height is compared, and of
-how many at least."""
+LEAST, LEAST_COMPARED = 6.0, 10
+"""Standard deviations from which a height is compared, and of how many at least."""
 
 WINDOWS = ("Hann", "flat")
 
 
 @dataclass(frozen=True)
-class Seen:
+class Shown:
     """One echo through one window."""
 
     sigma: float
@@ -45,13 +41,13 @@ class Seen:
     followed: float
 
 
-def look(piece: np.ndarray, place: int, amount: float, window: str) -> Seen:
+def look(piece: np.ndarray, place: int, amount: float, window: str) -> Shown:
     """How an echo shows."""
     late = window == "flat"
     found = recording_cepstrum(piece, RATE, longest=4.4, late=late)
     row = found.view("mono")
     if place > row.size - 2:
-        return Seen(0.0, False, np.nan, np.nan)
+        return Shown(0.0, False, np.nan, np.nan)
     height = float(row[place - 1 : place + 2].max())
     sigma = height / float(local_noise(row, found.sigma / 10)[place])
     (highest, _), *_ = find_peaks(row, found.sigma / 10, shortest=0.02, count=1)
@@ -61,36 +57,22 @@ def look(piece: np.ndarray, place: int, amount: float, window: str) -> Seen:
         np.log(height / (amount * share)) if sigma >= LEAST and share > 0 else np.nan
         for share in shares
     ]
-    return Seen(sigma, abs(highest * LAG_RATE - place) < 2, *apart)
+    return Shown(sigma, abs(highest * LAG_RATE - place) < 2, *apart)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("songs", type=Path)
-    parser.add_argument("--split", default="valid", choices=["train", "valid", "test"])
-    parser.add_argument("--pieces", type=int, default=4, help="of each song")
-    parser.add_argument("--seed", type=int, default=3)
-    arguments = parser.parse_args()
+    arguments = piece_parser(__doc__, pieces=4, seed=3).parse_args()
     rng = np.random.default_rng(arguments.seed)
     length = round(SECONDS * RATE)
-    told: dict[tuple[int, str], list[Seen]] = {}
-    for song in find_songs(arguments.songs, 30, arguments.split):
-        audio, rate = read_audio(song)
-        music = resample(audio[:2].mean(axis=0, keepdims=True), rate, RATE)
-        for _ in range(arguments.pieces):
-            start = int(rng.integers(0, max(1, music.shape[1] - length)))
-            piece = music[:, start : start + length]
-            if piece.shape[1] < length or np.sqrt(np.square(piece).mean()) < QUIET:
-                continue
-            for band, (low, high) in enumerate(itertools.pairwise(LAGS)):
-                place = round(float(rng.uniform(low, high)) * RATE)
-                amount = float(rng.uniform(0.05, 0.5))
-                wet = piece.copy()
-                wet[:, place:] += amount * piece[:, :-place]
-                for name in WINDOWS:
-                    told.setdefault((band, name), []).append(look(wet, place, amount, name))
+    told: dict[tuple[int, str], list[Shown]] = {}
+    for piece in pieces_of(arguments, rng, rate=RATE, samples=length):
+        for band, (low, high) in enumerate(itertools.pairwise(LAGS)):
+            place = round(float(rng.uniform(low, high)) * RATE)
+            amount = float(rng.uniform(0.05, 0.5))
+            wet = piece.copy()
+            wet[:, place:] += amount * piece[:, :-place]
+            for name in WINDOWS:
+                told.setdefault((band, name), []).append(look(wet, place, amount, name))
     count = len(told[0, "flat"])
     print(f"{arguments.split} split, seed {arguments.seed}, {count} pieces\n")
     print(

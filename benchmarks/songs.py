@@ -5,6 +5,7 @@ The split is that of `dialin.data`, by a hash of the song's name.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from dialin.errors import DialinError
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff"}
 PEAK = 10 ** (-12 / 20)
+QUIET = 1e-3
 
 
 def find_songs(folder: Path, seconds: float, split: str) -> list[Path]:
@@ -32,6 +34,32 @@ def find_songs(folder: Path, seconds: float, split: str) -> list[Path]:
     if not songs:
         raise SystemExit(f"no recordings of {seconds:g} s or more of the {split} split in {folder}")
     return songs
+
+
+def piece_parser(description: str | None, *, pieces: int, seed: int) -> argparse.ArgumentParser:
+    """What is asked of a benchmark on `pieces_of` songs, with defaults."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("songs", type=Path)
+    parser.add_argument("--split", default="valid", choices=["train", "valid", "test"])
+    parser.add_argument("--pieces", type=int, default=pieces, help="of each song")
+    parser.add_argument("--seed", type=int, default=seed)
+    return parser
+
+
+def pieces_of(
+    arguments: argparse.Namespace, rng: np.random.Generator, *, rate: int, samples: int
+) -> Iterator[np.ndarray]:
+    """Random pieces of each song of half a minute and more, mono, but for what is quiet."""
+    for song in find_songs(arguments.songs, 30, arguments.split):
+        audio, source = read_audio(song)
+        music = resample(audio[:2].mean(axis=0, keepdims=True), source, rate)
+        for _ in range(arguments.pieces):
+            start = int(rng.integers(0, max(1, music.shape[1] - samples)))
+            piece = music[:, start : start + samples]
+            if np.sqrt(np.square(piece).mean()) >= QUIET:
+                yield piece
 
 
 def excerpts(

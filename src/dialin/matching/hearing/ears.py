@@ -199,9 +199,9 @@ def make_ear(
     Ear or None
     """
     wholes: list[tuple[Cepstrum, float]] = []
-    halves: list[list[tuple[Cepstrum, float]]] = [[], []]
     spans = [LONGER] if longest <= LONGEST else [LONGER, LONGEST_PARTS]
-    longer: list[list[list[tuple[Cepstrum, float]]]] = [[[], []] for _ in spans]
+    # First and last halves, and first and last of longer parts.
+    parts: list[list[tuple[Cepstrum, float]]] = [[] for _ in range(2 + 2 * len(spans))]
     # Long transforms leave the interpreter to others.
     with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as threads:
         mine, *theirs = threads.map(lambda sound: _Listening(*sound), (own, *references))
@@ -232,15 +232,12 @@ def make_ear(
             one, two, *more = (future.result() for future in futures)
             whole, *others = more or (mean_cepstrum(one, two), *(one, two) * len(spans))
             wholes.append((whole, r.weight))
-            for number in range(2):
-                halves[number].append(((one, two)[number], r.weight))
-                for pair, start in zip(longer, range(0, len(others), 2), strict=True):
-                    pair[number].append((others[start + number], r.weight))
+            for part, cepstrum in zip(parts, (one, two, *others), strict=True):
+                part.append((cepstrum, r.weight))
         own_cepstrum = dry.result()
-        every, *parts = threads.map(
-            lambda cepstra: echo_target(cepstra, own_cepstrum, end),
-            (wholes, *halves, *(cepstra for pair in longer for cepstra in pair)),
+        every, *targets = threads.map(
+            lambda cepstra: echo_target(cepstra, own_cepstrum, end), (wholes, *parts)
         )
-    pairs = [(parts[n], parts[n + 1]) for n in range(0, len(parts), 2)]
-    some = [p for p in pairs[1:] if p[0].seen.seconds > pairs[0][0].seen.seconds]
-    return Ear(every, pairs[0], own, tuple(references), tuple(some), longest > LONGEST)
+    halves, *longer = zip(targets[::2], targets[1::2], strict=True)
+    some = [pair for pair in longer if pair[0].seen.seconds > halves[0].seen.seconds]
+    return Ear(every, halves, own, tuple(references), tuple(some), longest > LONGEST)

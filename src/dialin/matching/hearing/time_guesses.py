@@ -297,12 +297,9 @@ def find_echoes(
             fit, heard = search(lab, ear.whole, ear.pairs), ear
             if probe.seconds > SECONDS:
                 far = _farther(search, fit, lab, ear, listen, probe.seconds)
-                impulses += lab.renders
                 if far is not None:
                     lab.close()
                     fit, lab, heard = far
-                else:
-                    lab.renders = 0
             if fit is None:
                 impulses += lab.renders
                 lab.close()
@@ -341,8 +338,8 @@ def _farther(
         return None
     later = replace(lab, heard=far.whole.seen, seconds=seconds, renders=0, _shared=None)
     found = search(later, far.whole, far.pairs)
-    lab.renders += later.renders
-    later.renders = 0
+    # What both asked counts for the one that is kept.
+    lab.renders = later.renders = lab.renders + later.renders
     if (
         found is not None
         and found.drop >= LATER_DROP
