@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.fft import next_fast_len
 
 from dialin.effects.parameter import Parameter
 from dialin.effects.spec import EffectSpec
@@ -48,7 +49,7 @@ class Room:
         response = np.zeros(lags.max() + 1)
         response[0] = 1.0
         np.add.at(response, lags, heights)
-        size = audio.shape[1] + response.size
+        size = next_fast_len(audio.shape[1] + response.size, real=True)
         spectrum = np.fft.rfft(audio, size, axis=1) * np.fft.rfft(response, size)
         return np.fft.irfft(spectrum, size, axis=1)[:, : audio.shape[1]].astype(np.float32)
 
