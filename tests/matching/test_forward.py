@@ -132,10 +132,28 @@ def test_effects_that_undo_each_other_go_together():
         (best,) = tried.render((0, 1, 2), [settings])
         alone = without(tried, settings, [(0, 1), (0, 2)])
         pruned = prune(tried, Pick(best, sure=True, slots=(0, 1, 2)))
+        likely = trials(pool, spec, tried.audio, target, 40, costs={1: -0.5, 2: -0.5})
+        kept = prune(likely, Pick(best, sure=True, slots=(0, 1, 2)))
     assert all(c.distance > best.distance + 2 * SLOT_COST for c in alone)
     assert pruned.slots == (0,)
     assert pruned.candidate.distance <= best.distance + 2 * SLOT_COST
     assert {1, 2} <= set(pruned.left_out)
+    assert kept.slots == (0, 1, 2)
+
+
+def test_what_was_told_of_effects_counts_though_no_chain_grows():
+    spec, settings, target = driven_and_tilted(0.6)
+    with RenderPool(workers=1) as pool:
+        shared = pool.share(music(1), RATE)
+        usual = trials(pool, spec, shared, target, 40)
+        told = trials(pool, spec, shared, target, 40, costs={0: -0.03, 1: 0.1})
+        assert not usual.grows and not told.grows
+        (without_word,) = usual.render((0, 1), [settings])
+        (likely,), (both,) = told.render((0,), [settings]), told.render((0, 1), [settings])
+    assert without_word.size_cost == 0.0
+    assert likely.size_cost == pytest.approx(-0.03)
+    assert both.size_cost == pytest.approx(0.07)
+    assert both.value == pytest.approx(without_word.value + 0.07)
 
 
 def driven_and_tilted(position):

@@ -13,7 +13,7 @@ from dialin.matching.candidate import Candidate, Pick
 from dialin.matching.guessing.auto_voters import log_odds
 from dialin.matching.trials import Trials
 
-EVEN_BROUGHT, ODDS_BROUGHT, BROUGHT = 0.02, 0.005, (-0.02, 0.1)
+EVEN_BROUGHT, ODDS_BROUGHT, BROUGHT = 0.03, 0.015, (-0.04, 0.12)
 """Distance that an effect must take away which is as likely as not, how much less for each unit of
 log odds, and within which limits."""
 
@@ -134,11 +134,12 @@ def _part_pairs(
     if not pairs or trials.renders + len(pairs) > trials.budget:
         return best, slots
     chains = [tuple(s for s in slots if s not in pair) for pair in pairs]
-    allowed = best.distance + 2 * trials.options.slot_cost
+    allowed = [best.distance + sum(map(trials.slot_cost, pair)) for pair in pairs]
+    rendered = zip(allowed, chains, without(trials, whole, chains), strict=True)
     parted = [
         (candidate.distance, chain, candidate)
-        for chain, candidate in zip(chains, without(trials, whole, chains), strict=True)
-        if candidate is not None and candidate.distance <= allowed
+        for most, chain, candidate in rendered
+        if candidate is not None and candidate.distance <= most
     ]
     if not parted:
         return best, slots

@@ -25,6 +25,7 @@ from dialin.matching.hearing.time_and_motion import find_time_and_motion
 from dialin.matching.hearing.time_guesses import Echoes
 from dialin.matching.options import SearchOptions
 from dialin.matching.preparing import Prepared
+from dialin.matching.prune import least_brought
 from dialin.matching.result import MatchProgress
 from dialin.matching.search import ChainSearch
 from dialin.matching.trajectories import (
@@ -166,7 +167,7 @@ def search_settings(
         near=bool(guess.names),
         bending=None if plan is None else bending_slots(plan),
         moving=_moving(prepared) if guessed.moves else None,
-        costs=None if plan is None or options.search != usual else slot_costs(plan),
+        costs=_costs(prepared, chances),
         chances=chances,
         heard_alone=not single,
         progress=tell,
@@ -225,6 +226,13 @@ def _chances(prepared: Prepared, guess: Guess) -> Mapping[int, float]:
     offered = len(prepared.probed.slots) > KNOWN_EFFECTS and prepared.plan is None
     usual = prepared.options.search == SearchOptions()
     return guess.there if offered and usual else {}
+
+
+def _costs(prepared: Prepared, chances: Mapping[int, float]) -> Mapping[int, float]:
+    """Distance that effects must take away, where it was told how likely they are."""
+    if prepared.plan is None:
+        return {slot: least_brought(chance) for slot, chance in chances.items()}
+    return slot_costs(prepared.plan) if prepared.options.search == SearchOptions() else {}
 
 
 def _staying(prepared: Prepared) -> range:

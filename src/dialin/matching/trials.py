@@ -242,7 +242,7 @@ class Trials:
                 distance = float(self.target.distance(features))
                 cost = self.unlikely(features)
                 settings, effects = wanted[number][1], used[number]
-                size = sum(map(self.slot_cost, effects)) if self.grows else 0.0
+                size = sum(map(self.slot_cost if self.grows else self.told_cost, effects))
                 candidate = self.levelled(
                     Candidate(
                         *(settings, features, sample, distance, cost, effects, size),
