@@ -92,7 +92,7 @@ class Candidate:
     slots : tuple of int
         Indices of its effects in the whole chain, without a gain that is computed.
     size_cost : float
-        What the number of its effects counts.
+        What its effects must take away; below 0 where they are likely.
     motion : float, optional
         Distance of its trajectories (`dialin.matching.trajectories`), where the chain moves.
     judged : float, optional

@@ -71,7 +71,8 @@ class Trials:
     last_failure : DialinError or None
         The last one.
     grows : bool
-        Whether chains grow, and so every effect of a candidate counts against it.
+        Whether chains grow, and so every effect of a candidate counts against it; else those alone
+        of which somebody told what they must take away.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class Trials:
         Returns
         -------
         float
+            Below 0 of one that is there for sure, which may take the sound farther away.
         """
         return self._costs.get(slot, self.options.slot_cost)
 
