@@ -193,6 +193,8 @@ def test_an_effect_goes_the_sooner_the_less_likely_a_network_held_it():
         brought = alone.distance - best.distance
         assert least_brought(0.99) < brought < least_brought(0.01)
         for chance, kept in ((0.99, (0, 1)), (0.01, (0,))):
-            pruned = prune(tried, choice, {0: 0.9, 1: chance})
+            costs = {0: least_brought(0.9), 1: least_brought(chance)}
+            told = trials(pool, spec, tried.audio, target, 40, costs=costs)
+            pruned = prune(told, choice, costs)
             assert pruned.slots == kept
     assert "less than the" in pruned.left_out[1]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from dialin.effects.spec import Settings
 from dialin.matching.candidate import Candidate, Pick
-from dialin.matching.guessing.auto_voters import log_odds
+from dialin.matching.guessing.auto_voters import asked_of
 from dialin.matching.trials import Trials
 
 EVEN_BROUGHT, ODDS_BROUGHT, BROUGHT = 0.03, 0.015, (-0.04, 0.12)
@@ -18,13 +18,12 @@ EVEN_BROUGHT, ODDS_BROUGHT, BROUGHT = 0.03, 0.015, (-0.04, 0.12)
 log odds, and within which limits."""
 
 
-def prune(trials: Trials, choice: Pick, chances: Mapping[int, float] | None = None) -> Pick:
+def prune(trials: Trials, choice: Pick, told: Collection[int] = ()) -> Pick:
     """Take out effects that bring too little, the least useful first.
 
     Each slot is left out once by itself, to rank them; then they go one after another, as long as
     what is lost altogether stays within `SearchOptions.prune_tolerance`, or each loses less than
-    voters ask of it. An effect that a network told the chance of must bring less, the likelier it
-    is (`least_brought`). Last go two that undo each other.
+    voters ask of it (`Trials.told_cost`). Last go two that undo each other.
 
     Parameters
     ----------
@@ -32,8 +31,8 @@ def prune(trials: Trials, choice: Pick, chances: Mapping[int, float] | None = No
         Renders.
     choice : Pick
         What was picked.
-    chances : mapping of int to float, optional
-        Slot -> probability that its effect is there, as a network had it before the search.
+    told : collection of int
+        Slots of effects that must bring what was asked of them, whatever share of the gain it is.
 
     Returns
     -------
@@ -61,9 +60,8 @@ def prune(trials: Trials, choice: Pick, chances: Mapping[int, float] | None = No
     costs = [np.inf if c is None else c.distance - reached for c in alone]
     for number in np.argsort(costs, kind="stable"):
         gone, cost = removable[int(number)], costs[int(number)]
-        told = (chances or {}).get(gone)
-        asked = trials.told_cost(gone) if told is None else least_brought(told)
-        enough = max(allowed - reached, asked) if told is None else asked
+        asked, alone_counts = trials.told_cost(gone), gone in told
+        enough = asked if alone_counts else max(allowed - reached, asked)
         if not np.isfinite(cost) or cost > enough:
             continue
         trial = tuple(s for s in slots if s != gone)
@@ -71,9 +69,7 @@ def prune(trials: Trials, choice: Pick, chances: Mapping[int, float] | None = No
         if all(s == last for s in trial) or (again and trials.renders >= trials.budget):
             break
         (candidate,) = without(trials, whole, [trial]) if again else [alone[int(number)]]
-        most = max(allowed, reached + spared + asked)
-        if told is not None:
-            most = best.distance + asked
+        most = best.distance + asked if alone_counts else max(allowed, reached + spared + asked)
         if candidate is None or candidate.distance > most:
             continue
         spared += max(asked, 0.0)
@@ -83,7 +79,7 @@ def prune(trials: Trials, choice: Pick, chances: Mapping[int, float] | None = No
             if share <= 0
             else f"it brought {share:.1f} % of the gain, less than the "
             f"{100 * options.prune_tolerance:.0f} % it must"
-            if told is None and share <= 100 * options.prune_tolerance
+            if not alone_counts and share <= 100 * options.prune_tolerance
             else f"it brought {cost:.2f}, less than the {asked:.2f} that it must, being as likely "
             "as it is"
         )
@@ -102,9 +98,7 @@ def prune(trials: Trials, choice: Pick, chances: Mapping[int, float] | None = No
 def least_brought(chance: float) -> float:
     """Distance that an effect must take away to stay in a chain.
 
-    The likelihood of a chain falls by 1/e with every bit of distance, so what was known of an
-    effect beforehand is worth a distance that grows with the logarithm of its odds. A sure one
-    stays even where the sound comes no nearer with it.
+    A sure one stays even where the sound comes a little farther with it.
 
     Parameters
     ----------
@@ -115,7 +109,7 @@ def least_brought(chance: float) -> float:
     -------
     float
     """
-    return float(np.clip(EVEN_BROUGHT - ODDS_BROUGHT * log_odds(chance), *BROUGHT))
+    return asked_of(chance, EVEN_BROUGHT, ODDS_BROUGHT, BROUGHT)
 
 
 def _part_pairs(

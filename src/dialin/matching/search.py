@@ -92,8 +92,9 @@ class ChainSearch:
         How the references move, and the excerpt as it is; where the chain moves.
     costs : mapping of int to float, optional
         Slot -> distance that its effect must take away, where that is not what all must.
-    chances : mapping of int to float, optional
-        Slot -> probability that its effect is there, where a network told it and nobody named it.
+    told : collection of int
+        Slots whose costs count by themselves where effects are left out, whatever share of the gain
+        they bring.
     heard_alone : bool, default True
         Whether those renders alone may be picked that the judge has heard, where there is one.
     progress : callable, optional
@@ -124,7 +125,7 @@ class ChainSearch:
         bending: Collection[int] | None = None,
         moving: tuple[TrajectoryTarget, Vector] | None = None,
         costs: Mapping[int, float] | None = None,
-        chances: Mapping[int, float] | None = None,
+        told: Collection[int] = (),
         heard_alone: bool = True,
         progress: Callable[[int, float, float], None] | None = None,
     ) -> None:
@@ -145,7 +146,7 @@ class ChainSearch:
         self._explorer = Explorer(self._trials, seed, len(guesses) if trusted else 0)
         self._parts, self._bending = parts, bending
         self._tries, self._near, self._judge = tries, near, judge
-        self._chances, self._heard_alone = chances, heard_alone
+        self._told, self._heard_alone = told, heard_alone
         self._ordered: Ordered | None = None
         self._spent = False
 
@@ -194,7 +195,7 @@ class ChainSearch:
             return self._result(level, interrupted=interrupted)
         if pruning and len(choice.slots) > 1:
             try:
-                choice = self._in_order(prune(trials, choice, self._chances))
+                choice = self._in_order(prune(trials, choice, self._told))
             except (KeyboardInterrupt, TimeUp):
                 interrupted = True
         return self._result(choice, interrupted=interrupted)

@@ -168,7 +168,7 @@ def search_settings(
         bending=None if plan is None else bending_slots(plan),
         moving=_moving(prepared) if guessed.moves else None,
         costs=_costs(prepared, chances),
-        chances=chances,
+        told=chances,
         heard_alone=not single,
         progress=tell,
     )

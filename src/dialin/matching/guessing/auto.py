@@ -35,7 +35,7 @@ from dialin.matching.guessing.auto_voters import (
     Vote,
     Voter,
     ask_voters,
-    log_odds,
+    asked_of,
     pooled,
 )
 from dialin.measures.lattice import lattice_bits
@@ -211,9 +211,7 @@ def _crushed(heard: Recordings) -> float | None:
 def slot_costs(plan: AutoPlan) -> dict[int, float]:
     """Distance that each effect must take away, where voters told how likely it is.
 
-    The likelihood of a chain falls by 1/e with every bit of distance, so what was known of an
-    effect beforehand is worth a distance that grows with the logarithm of its odds. Of an effect
-    that is there twice the first alone was asked about.
+    Of an effect that is there twice the first alone was asked about.
 
     Parameters
     ----------
@@ -229,8 +227,7 @@ def slot_costs(plan: AutoPlan) -> dict[int, float]:
     costs: dict[int, float] = {}
     for slot, uri in enumerate(plan.uris):
         if uri in told and plan.uris.index(uri) == slot:
-            odds = log_odds(plan.chance(uri))
-            costs[slot] = float(np.clip(EVEN_COST - ODDS_COST * odds, *COSTS))
+            costs[slot] = asked_of(plan.chance(uri), EVEN_COST, ODDS_COST, COSTS)
     return costs
 
 

@@ -184,6 +184,30 @@ def log_odds(probability: float) -> float:
     return float(np.log(held / (1.0 - held)))
 
 
+def asked_of(probability: float, even: float, each: float, limits: tuple[float, float]) -> float:
+    """Distance that an effect must take away, by how likely it was before anything was rendered.
+
+    The likelihood of a chain falls by 1/e with every bit of distance, so what was known of an
+    effect beforehand is worth a distance that grows with the logarithm of its odds.
+
+    Parameters
+    ----------
+    probability : float
+        That the effect is there, 0 to 1.
+    even : float
+        Distance where that is as likely as not.
+    each : float
+        How much less for each unit of log odds.
+    limits : (float, float)
+        The least and the most.
+
+    Returns
+    -------
+    float
+    """
+    return float(np.clip(even - each * log_odds(probability), *limits))
+
+
 def pooled(uri: str, votes: Sequence[Vote], prior: float = 0.5) -> float:
     """Probability that an effect is there, by all that was said of it.
 
